@@ -1,0 +1,133 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: language mode 6, explicit existentials and imports, warnings as errors.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The kernels are compiled optimised in debug builds too: at -O0 they are sixty times slower.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
+
+let package = Package(
+    name: "attune",
+    products: [
+        .executable(name: "attune", targets: ["attune"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // Rank 0: C.
+        .target(name: "CAttuneKernels", cSettings: kernelSettings),
+        .target(
+            name: "CSealedVFS",
+            dependencies: ["CSodium"],
+            linkerSettings: [.linkedLibrary("sqlite3")]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+
+        // Rank 1.
+        .target(name: "AttuneCore", swiftSettings: strict),
+
+        // Rank 2.
+        .target(
+            name: "AttuneTensor", dependencies: ["AttuneCore", "CAttuneKernels", "COpenBLAS"], swiftSettings: strict),
+        .target(name: "AttuneTokenizer", dependencies: ["AttuneCore"], swiftSettings: strict),
+        .target(name: "AttuneCrypto", dependencies: ["AttuneCore", "CSodium"], swiftSettings: strict),
+
+        // Rank 3.
+        .target(name: "AttuneAdapter", dependencies: ["AttuneTensor", "AttuneCore"], swiftSettings: strict),
+        .target(
+            name: "AttuneVault",
+            dependencies: [
+                "AttuneCrypto", "AttuneCore", "CSealedVFS", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+
+        // Rank 4.
+        .target(
+            name: "AttuneModel",
+            dependencies: ["AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore"],
+            swiftSettings: strict),
+
+        // Rank 5.
+        .target(
+            name: "AttuneTraining",
+            dependencies: ["AttuneModel", "AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore"],
+            swiftSettings: strict),
+
+        // Rank 6.
+        .target(
+            name: "AttuneKit",
+            dependencies: [
+                "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto", "AttuneTokenizer",
+                "AttuneTensor", "AttuneCore",
+            ],
+            swiftSettings: strict),
+
+        // Rank 8.
+        .executableTarget(
+            name: "attune",
+            dependencies: [
+                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneTokenizer", "AttuneTensor", "AttuneCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "AttuneTestSupport", dependencies: ["AttuneCore"], path: "Tests/AttuneTestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneCoreTests", dependencies: ["AttuneCore", "AttuneTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "AttuneTensorTests",
+            dependencies: ["AttuneTensor", "AttuneCore", "CAttuneKernels", "AttuneTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneTokenizerTests",
+            dependencies: ["AttuneTokenizer", "AttuneCore", "AttuneTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneCryptoTests",
+            dependencies: ["AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneAdapterTests",
+            dependencies: ["AttuneAdapter", "AttuneTensor", "AttuneCore", "AttuneTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneVaultTests",
+            dependencies: [
+                "AttuneVault", "AttuneCrypto", "AttuneCore", "CSealedVFS", "AttuneTestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneModelTests",
+            dependencies: [
+                "AttuneModel", "AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneTrainingTests",
+            dependencies: [
+                "AttuneTraining", "AttuneModel", "AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore",
+                "AttuneTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneKitTests",
+            dependencies: [
+                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
+            ],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

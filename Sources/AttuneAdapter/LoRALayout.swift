@@ -1,0 +1,57 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the factors of every adapted site lie in one flat run of parameters.
+///
+/// Order: sites ascending (layer, then module in the order of `TargetModule`), A before B, each row-major.
+package struct LoRALayout: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable {
+        package let site: LoRASite
+        /// R of this site; sites may differ (PEFT's `rank_pattern`).
+        package let rank: Int
+        /// The effective scale s of this site.
+        package let scale: Float
+        package let inputs: Int
+        package let outputs: Int
+        /// Offset of A [rank, inputs] in the run, in elements.
+        package let offsetA: Int
+        /// Offset of B [outputs, rank] in the run, in elements.
+        package let offsetB: Int
+    }
+
+    package let entries: [Entry]
+    /// P, the count of all parameters.
+    package let count: Int
+    private let index: [LoRASite: Int]
+
+    /// The layout for sites with their rank and scale.
+    package init(shape: BaseShape, sites: [(site: LoRASite, rank: Int, scale: Float)]) {
+        var entries: [Entry] = []
+        var offset = 0
+        for (site, rank, scale) in sites.sorted(by: { $0.site < $1.site }) {
+            let inputs = shape.inputs(of: site.module)
+            let outputs = shape.outputs(of: site.module)
+            entries.append(
+                Entry(
+                    site: site, rank: rank, scale: scale, inputs: inputs, outputs: outputs,
+                    offsetA: offset, offsetB: offset + rank * inputs))
+            offset += rank * (inputs + outputs)
+        }
+        self.entries = entries
+        count = offset
+        index = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.site, $0) })
+    }
+
+    /// The layout of a configuration: the same rank and scale everywhere.
+    package init(shape: BaseShape, configuration: LoRAConfiguration) {
+        self.init(
+            shape: shape,
+            sites: configuration.layers.flatMap { layer in
+                configuration.modules.map { module in
+                    (LoRASite(layer: layer, module: module), configuration.rank, configuration.scale)
+                }
+            })
+    }
+
+    package subscript(site: LoRASite) -> Entry? { index[site].map { entries[$0] } }
+}

@@ -1,0 +1,27 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTensor
+
+/// The numbers of an adapter, or anything of the same shape: gradients, moments of the optimiser.
+package struct LoRAParameters<Element: BitwiseCopyable>: Sendable {
+    package let layout: LoRALayout
+    /// 1 × P, in the order of `layout`.
+    package let values: Matrix<Element>
+
+    /// All zero.
+    package init(layout: LoRALayout) {
+        self.layout = layout
+        values = Matrix(rows: 1, columns: layout.count)
+    }
+
+    /// A [R, in] of a site.
+    package func a(_ entry: LoRALayout.Entry) -> Matrix<Element> {
+        Matrix(storage: values.storage, offset: values.offset + entry.offsetA, rows: entry.rank, columns: entry.inputs)
+    }
+
+    /// B [out, R] of a site.
+    package func b(_ entry: LoRALayout.Entry) -> Matrix<Element> {
+        Matrix(storage: values.storage, offset: values.offset + entry.offsetB, rows: entry.outputs, columns: entry.rank)
+    }
+}

@@ -1,0 +1,24 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// Memory for numbers, aligned to 64 bytes, zeroed at birth and freed with its last owner.
+package final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {  // users keep writers apart by row ranges
+    package let count: Int
+    package let base: UnsafeMutablePointer<Element>
+
+    package init(count: Int) {
+        precondition(count >= 0, "count \(count)")
+        let bytes = max(64, count * MemoryLayout<Element>.stride)
+        // mmap-backed for large sizes, so untouched pages cost nothing; aligned_alloc wants a multiple of 64.
+        guard let raw = aligned_alloc(64, (bytes + 63) / 64 * 64) else {
+            preconditionFailure("out of memory: \(bytes) bytes")
+        }
+        memset(raw, 0, bytes)
+        self.count = count
+        base = raw.bindMemory(to: Element.self, capacity: max(1, count))
+    }
+
+    deinit { free(base) }
+}

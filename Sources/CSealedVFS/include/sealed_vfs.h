@@ -1,0 +1,5 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+#include <stdint.h>

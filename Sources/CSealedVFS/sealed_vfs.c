@@ -1,0 +1,1 @@
+#include "sealed_vfs.h"
