@@ -1,0 +1,57 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+import AttuneTokenizer
+
+/// A base model: the frozen weights where they lie in their mapped file, with everything that is needed to use them.
+///
+/// Every tensor has exactly the shape that the hyper-parameters ask for, and no tensor is left over.
+package final class BaseModel: Sendable {
+    package let file: GGUFFile
+    package let configuration: ModelConfiguration
+    /// [V, D]
+    package let tokenEmbedding: WeightMatrix
+    /// [V, D]; the embedding itself where the model is tied.
+    package let head: WeightMatrix
+    package let isTied: Bool
+    /// 1 × D.
+    package let finalNorm: Matrix<Float>
+    package let layers: [LayerWeights]
+    package let tokenizerDefinition: TokenizerDefinition
+    /// Numbers in all tensors that were trained; `rope_freqs` is not counted.
+    package let parameterCount: Int
+
+    package var shape: BaseShape { configuration.shape }
+
+    /// Opens the model at `path`; of a split model, `path` is the first file.
+    ///
+    /// - Throws: `ModelError` or `MappedFile.Failure`.
+    package convenience init(path: String) throws {
+        try self.init(file: GGUFFile(path: path))
+    }
+
+    /// Takes the weights out of an open file.
+    ///
+    /// - Throws: `ModelError` with `E-MODEL-001` to `E-MODEL-008`.
+    package init(file: GGUFFile) throws {
+        let configuration = try ModelConfiguration(file)
+        var tensors = TensorTaker(file: file)
+        tensors.ignore("rope_freqs.weight")  // already in the configuration's frequencies
+        let (width, vocabulary) = (configuration.width, configuration.vocabulary)
+        tokenEmbedding = try tensors.weight("token_embd.weight", outputs: vocabulary, inputs: width)
+        isTied = file.tensor("output.weight") == nil
+        head = isTied ? tokenEmbedding : try tensors.weight("output.weight", outputs: vocabulary, inputs: width)
+        finalNorm = try tensors.vector("output_norm.weight", count: width)
+        layers = try (0..<configuration.layers).map { try LayerWeights(layer: $0, of: configuration, from: &tensors) }
+        try tensors.refuseRest()
+        parameterCount = tensors.parameterCount
+        tokenizerDefinition = try TokenizerDefinition(file)
+        self.file = file
+        self.configuration = configuration
+    }
+
+    /// The frozen weight that an adapter of `module` in `layer` changes.
+    package func weight(_ module: TargetModule, layer: Int) -> WeightMatrix { layers[layer][module] }
+}
