@@ -81,7 +81,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "AttuneTestSupport", dependencies: ["AttuneCore"], path: "Tests/AttuneTestSupport",
+            name: "AttuneTestSupport", dependencies: ["AttuneTensor", "AttuneCore"], path: "Tests/AttuneTestSupport",
             swiftSettings: strict),
         .testTarget(
             name: "AttuneCoreTests", dependencies: ["AttuneCore", "AttuneTestSupport"], swiftSettings: strict),
