@@ -1,1 +1,152 @@
-#include "attune_kernels.h"
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+// Which implementation runs: chosen once for the process, from the CPU and ATTUNE_KERNELS.
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int32_t best = ATTUNE_LEVEL_OPENBLAS, chosen;
+static _Thread_local int32_t forced = -1;
+static _Atomic(attune_sgemm_function) sgemm;
+
+static void choose(void) {
+    static const char *const names[] = {"portable", "openblas", "avx2", "avx512", "avx512bf16"};
+    chosen = best;
+    const char *wanted = getenv("ATTUNE_KERNELS");
+    for (int32_t level = 0; wanted && level < 5; level++)
+        if (strcmp(wanted, names[level]) == 0) chosen = (int32_t)attune_min(level, best);
+}
+
+int32_t attune_best_level(void) {
+    pthread_once(&once, choose);
+    return best;
+}
+
+int32_t attune_level(void) {
+    pthread_once(&once, choose);
+    return forced >= 0 ? (int32_t)attune_min(forced, best) : chosen;
+}
+
+void attune_force_level(int32_t level) { forced = level; }
+
+int32_t attune_cpu_supports(const char *feature) {
+#if defined(__x86_64__)
+#define FEATURE(name) \
+    if (strcmp(feature, name) == 0) return __builtin_cpu_supports(name) != 0
+    FEATURE("avx2");
+    FEATURE("fma");
+    FEATURE("f16c");
+    FEATURE("avx512f");
+    FEATURE("avx512bw");
+    FEATURE("avx512dq");
+    FEATURE("avx512vl");
+    FEATURE("avx512vnni");
+    FEATURE("avx512bf16");
+#endif
+    (void)feature;
+    return 0;
+}
+
+void attune_set_sgemm(attune_sgemm_function function) { atomic_store(&sgemm, function); }
+
+attune_sgemm_function attune_sgemm(void) { return atomic_load(&sgemm); }
+
+static const attune_operations *operations(int32_t kind) {
+    if (kind == 8) return &attune_portable_f64;
+    return &attune_portable_f32;
+}
+
+void attune_multiply(
+    int32_t kind, const void *x, int64_t tokens, const attune_weight *w, void *y, int32_t bfloat16,
+    int32_t accumulating) {
+    operations(kind)->multiply(x, tokens, w, y, bfloat16, accumulating);
+}
+
+void attune_multiply_transposed(
+    int32_t kind, const void *dy, int64_t tokens, const attune_weight *w, void *dx, int32_t bfloat16,
+    int32_t accumulating) {
+    operations(kind)->multiply_transposed(dy, tokens, w, dx, bfloat16, accumulating);
+}
+
+void attune_dense(
+    int32_t kind, const void *a, int32_t transposed_a, const void *b, int32_t transposed_b, void *c, int64_t m,
+    int64_t n, int64_t k, double alpha, double beta) {
+    operations(kind)->dense(a, transposed_a, b, transposed_b, c, m, n, k, alpha, beta);
+}
+
+void attune_gather(int32_t kind, const attune_weight *w, const int32_t *ids, int64_t count, void *out) {
+    operations(kind)->gather(w, ids, count, out);
+}
+
+void attune_rms_norm(
+    int32_t kind, const void *x, const void *weight, double epsilon, void *y, void *r, int64_t rows, int64_t columns) {
+    operations(kind)->rms_norm(x, weight, epsilon, y, r, rows, columns);
+}
+
+void attune_rms_norm_backward(
+    int32_t kind, const void *dy, const void *x, const void *weight, const void *r, void *dx, int64_t rows,
+    int64_t columns) {
+    operations(kind)->rms_norm_backward(dy, x, weight, r, dx, rows, columns);
+}
+
+void attune_rotate(
+    int32_t kind, void *x, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
+    const void *cosines, const void *sines, int64_t pairs, int32_t adjacent, int32_t inverse) {
+    operations(kind)->rotate(x, rows, columns, head_dimension, positions, cosines, sines, pairs, adjacent, inverse);
+}
+
+void attune_attention(
+    int32_t kind, const attune_attention_shape *shape, const void *q, const void *k, const void *v, void *o, void *l) {
+    operations(kind)->attention(shape, q, k, v, o, l);
+}
+
+void attune_attention_backward(
+    int32_t kind, const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
+    const void *o, const void *l, void *dq, void *dk, void *dv) {
+    operations(kind)->attention_backward(shape, d_o, q, k, v, o, l, dq, dk, dv);
+}
+
+void attune_cached_attention(
+    const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
+    int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o) {
+    operations(4)->cached_attention(
+        q, keys, values, rows, heads, key_value_heads, head_dimension, capacity, first, scale, o);
+}
+
+void attune_swiglu(int32_t kind, const void *gate, const void *up, void *h, int64_t count) {
+    operations(kind)->swiglu(gate, up, h, count);
+}
+
+void attune_swiglu_backward(
+    int32_t kind, const void *dh, const void *gate, const void *up, void *d_gate, void *d_up, int64_t count) {
+    operations(kind)->swiglu_backward(dh, gate, up, d_gate, d_up, count);
+}
+
+double attune_cross_entropy(
+    int32_t kind, void *logits, const int32_t *targets, int64_t rows, int64_t columns, double scale) {
+    return operations(kind)->cross_entropy(logits, targets, rows, columns, scale);
+}
+
+void attune_add(int32_t kind, const void *x, void *y, int64_t count) { operations(kind)->add(x, y, count); }
+
+void attune_scale(int32_t kind, void *y, double factor, int64_t count) { operations(kind)->scale(y, factor, count); }
+
+void attune_dropout(int32_t kind, const void *x, void *y, int64_t count, double rate, uint64_t key) {
+    operations(kind)->dropout(x, y, count, rate, key);
+}
+
+double attune_sum_of_squares(const float *x, int64_t count) { return operations(4)->sum_of_squares(x, count); }
+
+int32_t attune_is_finite(const float *x, int64_t count) { return operations(4)->is_finite(x, count); }
+
+void attune_adamw(
+    float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
+    float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale) {
+    operations(4)->adamw(
+        parameters, gradients, m, v, count, step, rate, beta1, beta2, epsilon, weight_decay, gradient_scale);
+}

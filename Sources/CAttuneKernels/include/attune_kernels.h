@@ -3,3 +3,142 @@
 
 #pragma once
 #include <stdint.h>
+
+// Kernels on row-major matrices, chosen once for the CPU and run on one pool of threads.
+// The result of every function has the same bytes for any number of threads: work is cut into chunks whose size depends
+// on the shapes alone, and sums over chunks are taken in the order of the chunks.
+// Legend: T tokens, D width, F feed-forward width, H heads, K key-value heads, V vocabulary, R rank.
+
+// ---- The pool ----------------------------------------------------------------------------------------------------
+
+/// Number of threads that work on a job, the caller's among them.
+int32_t attune_pool_threads(void);
+/// Sets the number of threads; 0 takes min(CPUs this process may use, quota of its control group, physical cores).
+void attune_pool_configure(int32_t threads);
+/// Runs body(context, chunk) for every chunk in 0..<chunks and returns when all are done; safe from any thread, and
+/// from inside a body, where it runs on that thread alone.
+void attune_parallel(int64_t chunks, void (*body)(void *context, int64_t chunk), void *context);
+
+// ---- Levels ------------------------------------------------------------------------------------------------------
+
+enum {
+    ATTUNE_LEVEL_PORTABLE = 0,
+    ATTUNE_LEVEL_OPENBLAS = 1,
+    ATTUNE_LEVEL_AVX2 = 2,
+    ATTUNE_LEVEL_AVX512 = 3,
+    ATTUNE_LEVEL_AVX512BF16 = 4,
+};
+
+/// The level in use on the calling thread.
+int32_t attune_level(void);
+/// The best level of this CPU.
+int32_t attune_best_level(void);
+/// Makes the calling thread use `level` (no higher than the best one); -1 goes back to the level of the process.
+void attune_force_level(int32_t level);
+/// 1 if the CPU and the system support a feature such as "avx512bf16".
+int32_t attune_cpu_supports(const char *feature);
+
+/// C[m,n] = alpha·op(A)[m,k]·op(B)[k,n] + beta·C, row-major with leading dimensions, as cblas_sgemm.
+typedef void (*attune_sgemm_function)(
+    int32_t transposed_a, int32_t transposed_b, int32_t m, int32_t n, int32_t k, float alpha, const float *a,
+    int32_t lda, const float *b, int32_t ldb, float beta, float *c, int32_t ldc);
+/// Hands the kernels a single-threaded sgemm that may be called from several threads; to be called once, before use.
+void attune_set_sgemm(attune_sgemm_function sgemm);
+
+// ---- Weights -----------------------------------------------------------------------------------------------------
+
+/// A frozen matrix [rows = outputs, columns = inputs] in blocks along the columns; `type` is the ggml id.
+typedef struct {
+    int32_t type;
+    int64_t rows, columns, row_bytes;
+    const void *bytes;
+} attune_weight;
+
+/// out[rows, columns] = the rows first..<first+count of w as float32.
+void attune_dequantize(const attune_weight *w, int64_t first, int64_t count, float *out);
+
+// ---- Operations; `kind` is 4 for float and 8 for double, the type behind every void pointer ----------------------
+
+/// Y[T, out] = X[T, in]·Wᵀ, or added to Y. bfloat16 != 0 rounds both factors to bfloat16 (float only).
+void attune_multiply(
+    int32_t kind, const void *x, int64_t tokens, const attune_weight *w, void *y, int32_t bfloat16,
+    int32_t accumulating);
+/// dX[T, in] = dY[T, out]·W, or added to dX.
+void attune_multiply_transposed(
+    int32_t kind, const void *dy, int64_t tokens, const attune_weight *w, void *dx, int32_t bfloat16,
+    int32_t accumulating);
+/// C[m, n] = alpha·op(A)[m, k]·op(B)[k, n] + beta·C; beta = 0 ignores what C holds.
+void attune_dense(
+    int32_t kind, const void *a, int32_t transposed_a, const void *b, int32_t transposed_b, void *c, int64_t m,
+    int64_t n, int64_t k, double alpha, double beta);
+/// out[i] = row ids[i] of w.
+void attune_gather(int32_t kind, const attune_weight *w, const int32_t *ids, int64_t count, void *out);
+
+/// r = (mean x² + epsilon)^−½ per row, y = w∘x·r.
+void attune_rms_norm(
+    int32_t kind, const void *x, const void *weight, double epsilon, void *y, void *r, int64_t rows, int64_t columns);
+/// u = dy∘w; dx += r·u − x·(r³/D)·Σ(u∘x).
+void attune_rms_norm_backward(
+    int32_t kind, const void *dy, const void *x, const void *weight, const void *r, void *dx, int64_t rows,
+    int64_t columns);
+/// Rotates the first 2·pairs elements of every head by the angles of its row's position, or back; in place.
+void attune_rotate(
+    int32_t kind, void *x, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
+    const void *cosines, const void *sines, int64_t pairs, int32_t adjacent, int32_t inverse);
+
+/// What both attention kernels work on. bounds: first and last+1 row of each segment.
+typedef struct {
+    int64_t tokens, heads, key_value_heads, head_dimension, segments;
+    const int64_t *bounds;
+    double scale;
+} attune_attention_shape;
+
+/// O_i = Σ_j softmax_j(scale·q_i·k_j)·v_j over j ≤ i in the same segment; l = log Σ exp.
+void attune_attention(
+    int32_t kind, const attune_attention_shape *shape, const void *q, const void *k, const void *v, void *o, void *l);
+/// Gradients of attention for q, k and v, which are overwritten.
+void attune_attention_backward(
+    int32_t kind, const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
+    const void *o, const void *l, void *dq, void *dk, void *dv);
+/// Attention of n new rows on a cache: row i sees positions 0...first+i of keys[K·capacity, hd].
+void attune_cached_attention(
+    const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
+    int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o);
+
+/// h = g·sigmoid(g)·u.
+void attune_swiglu(int32_t kind, const void *gate, const void *up, void *h, int64_t count);
+/// dg = dh·u·σ(1 + g(1 − σ)), du = dh·g·σ; the results may lie on gate and up.
+void attune_swiglu_backward(
+    int32_t kind, const void *dh, const void *gate, const void *up, void *d_gate, void *d_up, int64_t count);
+/// Σ −log softmax(z)[target] in nats; if scale is not 0, z is replaced by scale·(softmax(z) − onehot).
+double attune_cross_entropy(
+    int32_t kind, void *logits, const int32_t *targets, int64_t rows, int64_t columns, double scale);
+/// y += x.
+void attune_add(int32_t kind, const void *x, void *y, int64_t count);
+/// y *= factor.
+void attune_scale(int32_t kind, void *y, double factor, int64_t count);
+/// y = x·mask/(1 − rate), the mask from the bits of stream `key` at the index of the element.
+void attune_dropout(int32_t kind, const void *x, void *y, int64_t count, double rate, uint64_t key);
+/// Σ x².
+double attune_sum_of_squares(const float *x, int64_t count);
+/// 1 if no element is NaN or infinite.
+int32_t attune_is_finite(const float *x, int64_t count);
+/// One step of AdamW with decoupled weight decay, in place; gradients are multiplied by gradient_scale first.
+void attune_adamw(
+    float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
+    float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale);
+
+// ---- Random numbers ----------------------------------------------------------------------------------------------
+
+/// The finaliser of SplitMix64.
+static inline uint64_t attune_mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/// 64 random bits, a function of the stream's key and the counter alone.
+static inline uint64_t attune_random_bits(uint64_t key, uint64_t counter) {
+    uint64_t z = attune_mix(key + counter * 0x9E3779B97F4A7C15u);
+    return attune_mix(z ^ (key << 32 | key >> 32));
+}

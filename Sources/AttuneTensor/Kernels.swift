@@ -1,0 +1,62 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import CAttuneKernels
+import COpenBLAS
+
+/// Which kernels run, and on how many threads.
+package enum Kernels {
+    /// Implementations from the slowest to the fastest; `ATTUNE_KERNELS` names the one to use.
+    package enum Level: Int32, Sendable, CaseIterable, Comparable {
+        case portable, openblas, avx2, avx512, avx512bf16
+
+        package static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    /// The level in use, such as `avx512bf16`.
+    package static var level: String {
+        _ = prepared
+        return "\(Level(rawValue: attune_level()) ?? .portable)"
+    }
+
+    /// The best level of this CPU.
+    package static var bestLevel: Level {
+        _ = prepared
+        return Level(rawValue: attune_best_level()) ?? .portable
+    }
+
+    /// Threads that work on one operation; `nil` takes min(CPUs allowed, quota of the control group, physical cores).
+    package static func configure(threads: Int?) {
+        attune_pool_configure(Int32(clamping: max(0, threads ?? 0)))
+    }
+
+    package static var threads: Int { Int(attune_pool_threads()) }
+
+    /// Runs `body` with another level on this thread, to compare implementations.
+    package static func at<Result>(_ level: Level, _ body: () throws -> Result) rethrows -> Result {
+        _ = prepared
+        attune_force_level(level.rawValue)
+        defer { attune_force_level(-1) }
+        return try body()
+    }
+
+    /// What `attune doctor` shows: CPU features, level, threads, and the core that OpenBLAS runs for.
+    package static var report: [String: String] {
+        let features = [
+            "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx512bf16",
+        ]
+        return [
+            "cpu": features.filter { attune_cpu_supports($0) != 0 }.joined(separator: " "),
+            "level": level,
+            "threads": "\(threads)",
+            "openblas": prepared,
+        ]
+    }
+
+    /// Done once, before the first product: gives the kernels OpenBLAS; the value is the report on it.
+    static let prepared: String = {
+        openblas_set_num_threads(1)
+        attune_set_sgemm(attune_openblas_sgemm)
+        return openblas_get_corename().map { String(cString: $0) } ?? "unknown"
+    }()
+}

@@ -1,0 +1,72 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import CAttuneKernels
+
+extension WeightMatrix {
+    /// Runs `body` with what the C functions call a weight.
+    func withKernelWeight<Result>(_ body: (UnsafePointer<attune_weight>) -> Result) -> Result {
+        _ = Kernels.prepared
+        return withExtendedLifetime(self) {
+            var weight = attune_weight(
+                type: Int32(type.rawValue), rows: Int64(rows), columns: Int64(columns), row_bytes: Int64(rowBytes),
+                bytes: bytes.baseAddress)
+            return body(&weight)
+        }
+    }
+}
+
+/// Y = X·Wᵀ, or Y += X·Wᵀ: X [T, in], W [out, in], Y [T, out].
+///
+/// Sums are float32. `precision` decides how the factors are rounded; it is ignored for `Double`.
+package func multiply<E: Scalar>(
+    _ x: Matrix<E>, by w: WeightMatrix, into y: Matrix<E>, precision: Precision, accumulating: Bool = false
+) {
+    precondition(x.columns == w.columns && y.columns == w.rows && x.rows == y.rows, "shapes of X·Wᵀ")
+    w.withKernelWeight { weight in
+        attune_multiply(
+            E.kind, x.pointer, Int64(x.rows), weight, y.pointer, precision == .bfloat16 ? 1 : 0, accumulating ? 1 : 0)
+    }
+}
+
+/// dX = dY·W, or dX += dY·W: dY [T, out], W [out, in], dX [T, in]; the backward pass of X·Wᵀ for a frozen W.
+package func multiplyTransposed<E: Scalar>(
+    _ dy: Matrix<E>, by w: WeightMatrix, into dx: Matrix<E>, precision: Precision, accumulating: Bool
+) {
+    precondition(dy.columns == w.rows && dx.columns == w.columns && dy.rows == dx.rows, "shapes of dY·W")
+    w.withKernelWeight { weight in
+        attune_multiply_transposed(
+            E.kind, dy.pointer, Int64(dy.rows), weight, dx.pointer, precision == .bfloat16 ? 1 : 0,
+            accumulating ? 1 : 0)
+    }
+}
+
+/// out[i] = row ids[i] of W, W [V, D], out [T, D]: the look-up of embeddings.
+package func gatherRows<E: Scalar>(_ w: WeightMatrix, _ ids: [Int32], into out: Matrix<E>) {
+    precondition(out.rows == ids.count && out.columns == w.columns, "shapes of a look-up")
+    precondition(ids.allSatisfy { $0 >= 0 && $0 < w.rows }, "row outside of the matrix")
+    w.withKernelWeight { attune_gather(E.kind, $0, ids, Int64(ids.count), out.pointer) }
+}
+
+/// out = the rows `rows` of W as float32, out [rows, in].
+package func dequantize(_ w: WeightMatrix, rows: Range<Int>, into out: Matrix<Float>) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= w.rows, "rows \(rows) of \(w.rows)")
+    precondition(out.rows == rows.count && out.columns == w.columns, "shape of the expanded rows")
+    w.withKernelWeight { attune_dequantize($0, Int64(rows.lowerBound), Int64(rows.count), out.pointer) }
+}
+
+/// C = alpha·op(A)·op(B) + beta·C, op(A) [m, k], op(B) [k, n], C [m, n]; op transposes where asked to.
+///
+/// With beta = 0 the old numbers of C do not matter, not even NaN.
+package func multiply<E: Scalar>(
+    _ a: Matrix<E>, transposed: Bool = false, _ b: Matrix<E>, transposed transposedB: Bool = false,
+    into c: Matrix<E>, alpha: E = 1, beta: E = 0
+) {
+    let (m, k) = transposed ? (a.columns, a.rows) : (a.rows, a.columns)
+    let (l, n) = transposedB ? (b.columns, b.rows) : (b.rows, b.columns)
+    precondition(k == l && c.rows == m && c.columns == n, "shapes of A·B")
+    _ = Kernels.prepared
+    attune_dense(
+        E.kind, a.pointer, transposed ? 1 : 0, b.pointer, transposedB ? 1 : 0, c.pointer, Int64(m), Int64(n), Int64(k),
+        Double(alpha), Double(beta))
+}

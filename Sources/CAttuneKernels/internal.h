@@ -1,0 +1,119 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "attune_kernels.h"
+
+enum {
+    BLOCK_F32 = 0,
+    BLOCK_F16 = 1,
+    BLOCK_Q4_0 = 2,
+    BLOCK_Q4_1 = 3,
+    BLOCK_Q5_0 = 6,
+    BLOCK_Q5_1 = 7,
+    BLOCK_Q8_0 = 8,
+    BLOCK_Q2_K = 10,
+    BLOCK_Q3_K = 11,
+    BLOCK_Q4_K = 12,
+    BLOCK_Q5_K = 13,
+    BLOCK_Q6_K = 14,
+    BLOCK_IQ4_NL = 20,
+    BLOCK_IQ4_XS = 23,
+    BLOCK_BF16 = 30,
+    BLOCK_MXFP4 = 39,
+};
+
+/// One implementation of every operation, for one type of numbers and one level.
+typedef struct {
+    void (*multiply)(const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
+    void (*multiply_transposed)(
+        const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
+    void (*dense)(
+        const void *a, int transposed_a, const void *b, int transposed_b, void *c, int64_t m, int64_t n, int64_t k,
+        double alpha, double beta);
+    void (*gather)(const attune_weight *w, const int32_t *ids, int64_t count, void *out);
+    void (*rms_norm)(
+        const void *x, const void *weight, double epsilon, void *y, void *r, int64_t rows, int64_t columns);
+    void (*rms_norm_backward)(
+        const void *dy, const void *x, const void *weight, const void *r, void *dx, int64_t rows, int64_t columns);
+    void (*rotate)(
+        void *x, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions, const void *cosines,
+        const void *sines, int64_t pairs, int adjacent, int inverse);
+    void (*attention)(
+        const attune_attention_shape *shape, const void *q, const void *k, const void *v, void *o, void *l);
+    void (*attention_backward)(
+        const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
+        const void *o, const void *l, void *dq, void *dk, void *dv);
+    void (*cached_attention)(
+        const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
+        int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o);
+    void (*swiglu)(const void *gate, const void *up, void *h, int64_t count);
+    void (*swiglu_backward)(
+        const void *dh, const void *gate, const void *up, void *d_gate, void *d_up, int64_t count);
+    double (*cross_entropy)(void *logits, const int32_t *targets, int64_t rows, int64_t columns, double scale);
+    void (*add)(const void *x, void *y, int64_t count);
+    void (*scale)(void *y, double factor, int64_t count);
+    void (*dropout)(const void *x, void *y, int64_t count, double rate, uint64_t key);
+    double (*sum_of_squares)(const float *x, int64_t count);
+    int32_t (*is_finite)(const float *x, int64_t count);
+    void (*adamw)(
+        float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
+        float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale);
+} attune_operations;
+
+extern const attune_operations attune_portable_f32, attune_portable_f64;
+
+/// At least `bytes` bytes, aligned to 64, that belong to the calling thread until its next call with the same slot.
+/// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2.
+void *attune_scratch(int slot, size_t bytes);
+
+/// count elements of a row of blocks, from its first block; count is a multiple of the block size.
+void attune_dequantize_blocks(int32_t type, const void *blocks, int64_t count, float *out);
+/// Elements and bytes of a block.
+int64_t attune_block_elements(int32_t type);
+int64_t attune_block_bytes(int32_t type);
+
+/// The single-threaded sgemm that was handed over, or a null pointer.
+attune_sgemm_function attune_sgemm(void);
+
+static inline int64_t attune_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t attune_max(int64_t a, int64_t b) { return a > b ? a : b; }
+/// Number of pieces of `size` in `count`.
+static inline int64_t attune_pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
+/// Rows that make a chunk worth a thread's while.
+static inline int64_t attune_chunk_rows(int64_t columns) { return attune_max(1, 8192 / attune_max(1, columns)); }
+
+static inline float attune_float_of_bits(uint32_t bits) {
+    union {
+        uint32_t bits;
+        float value;
+    } u = {.bits = bits};
+    return u.value;
+}
+
+static inline uint32_t attune_bits_of_float(float value) {
+    union {
+        float value;
+        uint32_t bits;
+    } u = {.value = value};
+    return u.bits;
+}
+
+/// The float32 of IEEE half precision.
+static inline float attune_float_of_half(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7FFF;
+    // Half subnormals become normal floats by a multiplication: 2^-24 is one unit of them.
+    if (magnitude < 0x0400) return attune_float_of_bits(sign | attune_bits_of_float((float)magnitude * 0x1p-24f));
+    if (magnitude >= 0x7C00) return attune_float_of_bits(sign | 0x7F800000 | (magnitude & 0x3FF) << 13);
+    return attune_float_of_bits(sign | ((magnitude << 13) + 0x38000000));
+}
+
+/// x rounded to bfloat16 (to nearest, ties to even), as float32.
+static inline float attune_round_bfloat16(float x) {
+    uint32_t bits = attune_bits_of_float(x);
+    if ((bits & 0x7FFFFFFF) > 0x7F800000) return attune_float_of_bits((bits & 0xFFFF0000u) | 0x00400000);  // stays NaN
+    return attune_float_of_bits((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000u);
+}

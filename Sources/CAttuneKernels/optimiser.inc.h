@@ -1,0 +1,95 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+// What only float32 needs: the cached attention of decoding, norms and the optimiser. Included after the other parts.
+
+typedef struct {
+    const float *q, *keys, *values;
+    float *o;
+    int64_t heads, key_value_heads, head_dimension, capacity, first;
+    float scale;
+} FN(cached);
+
+static void FN(cached_attention_chunk)(void *context, int64_t chunk) {
+    const FN(cached) *p = context;
+    int64_t row = chunk / p->heads, h = chunk % p->heads, hd = p->head_dimension;
+    int64_t start = h / (p->heads / p->key_value_heads) * p->capacity * hd;
+    FN(attend)(
+        p->q + chunk * hd, p->keys + start, p->values + start, hd, p->first + row + 1, hd, p->scale, p->o + chunk * hd);
+}
+
+static void FN(cached_attention)(
+    const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
+    int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o) {
+    FN(cached) p = {q, keys, values, o, heads, key_value_heads, head_dimension, capacity, first, scale};
+    attune_parallel(rows * heads, FN(cached_attention_chunk), &p);
+}
+
+typedef struct {
+    const float *x;
+    double *sums;
+    int64_t count;
+    atomic_int bad;
+} FN(reduction);
+
+static void FN(sum_of_squares_chunk)(void *context, int64_t chunk) {
+#pragma clang fp reassociate(on) contract(fast)
+    const FN(reduction) *p = context;
+    const float *x = p->x;
+    double sum = 0;
+    FLAT_LOOP(i) sum += (double)x[i] * (double)x[i];
+    p->sums[chunk] = sum;
+}
+
+static double FN(sum_of_squares)(const float *x, int64_t count) {
+    int64_t chunks = attune_pieces(count, FN(FLAT));
+    FN(reduction) p = {.x = x, .sums = attune_scratch(2, (size_t)chunks * sizeof(double)), .count = count};
+    attune_parallel(chunks, FN(sum_of_squares_chunk), &p);
+    double sum = 0;
+    for (int64_t chunk = 0; chunk < chunks; chunk++) sum += p.sums[chunk];
+    return sum;
+}
+
+static void FN(is_finite_chunk)(void *context, int64_t chunk) {
+    FN(reduction) *p = context;
+    const uint32_t *bits = (const uint32_t *)p->x;
+    uint32_t bad = 0;
+    FLAT_LOOP(i) bad |= (bits[i] & 0x7F800000) == 0x7F800000;
+    if (bad) atomic_store(&p->bad, 1);
+}
+
+static int32_t FN(is_finite)(const float *x, int64_t count) {
+    FN(reduction) p = {.x = x, .count = count};
+    attune_parallel(attune_pieces(count, FN(FLAT)), FN(is_finite_chunk), &p);
+    return !atomic_load(&p.bad);
+}
+
+typedef struct {
+    float *parameters, *m, *v;
+    const float *gradients;
+    int64_t count;
+    float keep, beta1, beta2, epsilon, gradient_scale, step_size, inverse_root;
+} FN(adam);
+
+static void FN(adamw_chunk)(void *context, int64_t chunk) {
+    const FN(adam) *p = context;
+    float *restrict w = p->parameters, *restrict m = p->m, *restrict v = p->v;
+    const float *restrict gradients = p->gradients;
+    FN(adam) c = *p;
+    FLAT_LOOP(i) {
+        float g = gradients[i] * c.gradient_scale;
+        m[i] = c.beta1 * m[i] + (1 - c.beta1) * g;
+        v[i] = c.beta2 * v[i] + (1 - c.beta2) * g * g;
+        w[i] = w[i] * c.keep - c.step_size * m[i] / (SQRT(v[i]) * c.inverse_root + c.epsilon);
+    }
+}
+
+static void FN(adamw)(
+    float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
+    float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale) {
+    double correction1 = 1 - pow(beta1, (double)step), correction2 = 1 - pow(beta2, (double)step);
+    FN(adam) p = {
+        parameters, m, v, gradients, count, 1 - rate * weight_decay, beta1, beta2, epsilon, gradient_scale,
+        (float)(rate / correction1), (float)(1 / sqrt(correction2))};
+    attune_parallel(attune_pieces(count, FN(FLAT)), FN(adamw_chunk), &p);
+}

@@ -1,0 +1,41 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+// The portable kernels for float: what every faster one is compared with.
+
+#include <math.h>
+
+#include "internal.h"
+
+#define REAL float
+#define EXP expf
+#define LOG logf
+#define SQRT sqrtf
+#define FN(name) name##_f32
+
+#include "products.inc.h"
+#include "attention.inc.h"
+#include "elementwise.inc.h"
+#include "optimiser.inc.h"
+
+const attune_operations attune_portable_f32 = {
+    .multiply = FN(multiply),
+    .multiply_transposed = FN(multiply_transposed),
+    .dense = FN(dense),
+    .gather = FN(gather),
+    .rms_norm = FN(rms_norm),
+    .rms_norm_backward = FN(rms_norm_backward),
+    .rotate = FN(rotate),
+    .attention = FN(attention),
+    .attention_backward = FN(attention_backward),
+    .cached_attention = FN(cached_attention),
+    .swiglu = FN(swiglu),
+    .swiglu_backward = FN(swiglu_backward),
+    .cross_entropy = FN(cross_entropy),
+    .add = FN(add),
+    .scale = FN(scale),
+    .dropout = FN(dropout),
+    .sum_of_squares = FN(sum_of_squares),
+    .is_finite = FN(is_finite),
+    .adamw = FN(adamw),
+};
