@@ -1,0 +1,64 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+
+/// What the forward pass of one block leaves for its backward pass.
+///
+/// Cheap things are recomputed instead: the normalised inputs from the inverse roots, SwiGLU's output from gate and up.
+/// `Buffer` is a place in a plan, or the matrix that lies there.
+struct BlockActivations<Buffer: Sendable>: Sendable {
+    /// 1/√(mean x² + ε) of the attention's norm, T × 1.
+    let attentionRoot: Buffer
+    /// Queries after rotation, T × H·hd.
+    let query: Buffer
+    /// Keys after rotation, T × K·hd.
+    let key: Buffer
+    /// T × K·hd.
+    let value: Buffer
+    /// Σ softmax·v of each head, T × H·hd.
+    let mixed: Buffer
+    /// Logarithm of the softmax's denominator, T × H.
+    let logSumExp: Buffer
+    /// Residual stream between attention and feed-forward, T × D.
+    let middle: Buffer
+    /// 1/√(mean x² + ε) of the feed-forward's norm, T × 1.
+    let feedForwardRoot: Buffer
+    /// T × F.
+    let gate: Buffer
+    /// T × F.
+    let up: Buffer
+    /// dropout(X)·Aᵀ of each adapted site, T × R.
+    let inner: SiteBuffers<Buffer>
+
+    func map<Other>(_ transform: (Buffer) -> Other) -> BlockActivations<Other> {
+        BlockActivations<Other>(
+            attentionRoot: transform(attentionRoot), query: transform(query), key: transform(key),
+            value: transform(value), mixed: transform(mixed), logSumExp: transform(logSumExp),
+            middle: transform(middle), feedForwardRoot: transform(feedForwardRoot), gate: transform(gate),
+            up: transform(up), inner: inner.map(transform))
+    }
+}
+
+extension BlockActivations<BufferPlan.Slot> {
+    /// Places the activations of a block whose sites have the given ranks (the largest of all layers that share it).
+    init(shape: BaseShape, tokens: Int, rank: (TargetModule) -> Int, in plan: inout BufferPlan) {
+        let queryWidth = shape.heads * shape.headDimension
+        let keyWidth = shape.keyValueHeads * shape.headDimension
+        attentionRoot = plan.place(tokens, 1)
+        query = plan.place(tokens, queryWidth)
+        key = plan.place(tokens, keyWidth)
+        value = plan.place(tokens, keyWidth)
+        mixed = plan.place(tokens, queryWidth)
+        logSumExp = plan.place(tokens, shape.heads)
+        middle = plan.place(tokens, shape.width)
+        feedForwardRoot = plan.place(tokens, 1)
+        gate = plan.place(tokens, shape.feedForward)
+        up = plan.place(tokens, shape.feedForward)
+        inner = SiteBuffers { module in
+            let rank = rank(module)
+            return rank > 0 ? plan.place(tokens, rank) : nil
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+
+/// Evaluates tokens one after another, remembering keys and values of those before them.
+///
+/// Adapters stay unmerged: any number act at once, each with its scale, and changing them touches no weight.
+/// One decoder serves one thread at a time.
+package final class Decoder {
+    /// Rows that are evaluated at once; longer inputs are cut into chunks.
+    static let chunk = 512
+
+    package let model: BaseModel
+    /// The most tokens that the cache can hold.
+    package let contextLength: Int
+    /// What the cache holds.
+    package private(set) var tokens: [Int32] = []
+    private let precision: Precision
+    private let table: RotaryTable<Float>
+    private var cache: KVCache
+    private var blocks: [DecoderBlock]
+    private var scratch: DecoderScratch
+    private let logits: Matrix<Float>
+
+    /// - Parameters:
+    ///   - adapters: act together on the base; those with scale 0 not at all.
+    ///   - contextLength: the most tokens of prompt and answer together; beyond what the model was made for,
+    ///     answers decay.
+    /// - Precondition: the adapters were made for the shape of `model`; `contextLength` is positive.
+    package init(
+        model: BaseModel, adapters: [AppliedAdapter], contextLength: Int, precision: Precision = .float32
+    ) {
+        precondition(contextLength > 0, "context of \(contextLength) tokens")
+        self.model = model
+        self.contextLength = contextLength
+        self.precision = precision
+        table = RotaryTable(configuration: model.configuration, positions: contextLength)
+        cache = KVCache(configuration: model.configuration, limit: contextLength)
+        (blocks, scratch) = Self.prepare(model, adapters, min(Self.chunk, contextLength), precision)
+        logits = Matrix(rows: 1, columns: model.shape.vocabulary)
+    }
+
+    /// Replaces the adapters and forgets all tokens, whose keys and values depended on them.
+    package func setAdapters(_ adapters: [AppliedAdapter]) {
+        (blocks, scratch) = Self.prepare(model, adapters, min(Self.chunk, contextLength), precision)
+        tokens.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets all tokens from position `count` on.
+    package func truncate(to count: Int) {
+        guard count < tokens.count else { return }
+        tokens.removeLast(tokens.count - max(0, count))
+    }
+
+    /// Appends `ids` and returns the logits after the last one, 1 × V, valid until the next call.
+    ///
+    /// - Throws: `ModelError` `E-DECODE-001` when they do not fit, `E-DECODE-002` for an id outside of the vocabulary,
+    ///   `E-DECODE-003` when there are none; the cache is then as it was.
+    package func evaluate(_ ids: [Int32]) throws -> Matrix<Float> {
+        try check(ids)
+        try append(ids, isCancelled: { false }, each: { _ in })
+        return lastLogits(ids.count)
+    }
+
+    /// Appends `ids` and returns the logits after every one of them, n × V.
+    ///
+    /// - Throws: as `evaluate`.
+    package func evaluateAll(_ ids: [Int32]) throws -> Matrix<Float> {
+        try check(ids)
+        let result = Matrix<Float>(rows: ids.count, columns: model.shape.vocabulary)
+        var done = 0
+        try append(ids, isCancelled: { false }) { stream in
+            project(stream, into: result.rows(done..<done + stream.rows))
+            done += stream.rows
+        }
+        return result
+    }
+
+    /// How many tokens of `prompt` need no evaluation: the longest common prefix, but never the last token.
+    package func reusable(of prompt: [Int32]) -> Int {
+        min(zip(tokens, prompt).prefix { $0 == $1 }.count, max(0, prompt.count - 1))
+    }
+
+    /// Makes the cache hold exactly `prompt`, evaluating only what it does not yet begin with, and returns the logits
+    /// after its last token, 1 × V, valid until the next call.
+    ///
+    /// - Throws: as `evaluate`; `CancellationError` once `isCancelled`, which is asked before each chunk, says so.
+    package func prefill(prompt: [Int32], isCancelled: () -> Bool = { false }) throws -> Matrix<Float> {
+        try check(prompt, after: 0)
+        let reused = reusable(of: prompt)
+        truncate(to: reused)
+        let rest = Array(prompt[reused...])
+        try append(rest, isCancelled: isCancelled, each: { _ in })
+        return lastLogits(rest.count)
+    }
+
+    private func check(_ ids: [Int32], after held: Int? = nil) throws {
+        let held = held ?? tokens.count
+        guard !ids.isEmpty else { throw ModelError.nothingToEvaluate }
+        guard ids.count <= contextLength - held else {
+            throw ModelError.contextExceeded(needed: held + ids.count, limit: contextLength)
+        }
+        if let id = ids.first(where: { $0 < 0 || $0 >= model.shape.vocabulary }) {
+            throw ModelError.tokenOutsideVocabulary(id, vocabulary: model.shape.vocabulary)
+        }
+    }
+
+    /// Runs the blocks over `ids` in chunks; `each` sees the residual stream of every chunk.
+    private func append(_ ids: [Int32], isCancelled: () -> Bool, each: (Matrix<Float>) -> Void) throws {
+        cache.reserve(tokens.count + ids.count, keeping: tokens.count)
+        var start = 0
+        while start < ids.count {
+            guard !isCancelled() else { throw CancellationError() }
+            let part = Array(ids[start..<min(ids.count, start + Self.chunk)])
+            let first = tokens.count
+            let stream = scratch.stream.prefix(part.count)
+            let positions = (0..<part.count).map { Int32(first + $0) }
+            gatherRows(model.tokenEmbedding, part, into: stream)
+            for block in blocks {
+                block.forward(
+                    stream, first: first, positions: positions, cache: cache, scratch: scratch, table: table)
+            }
+            tokens += part
+            start += part.count
+            each(stream)
+        }
+    }
+
+    /// Logits after the last of `count` tokens that were just appended.
+    private func lastLogits(_ count: Int) -> Matrix<Float> {
+        let row = (count - 1) % Self.chunk
+        project(scratch.stream.rows(row..<row + 1), into: logits)
+        return logits
+    }
+
+    /// logits = norm(x)·Eᵀ: x [n, D], E [V, D].
+    private func project(_ x: Matrix<Float>, into logits: Matrix<Float>) {
+        let normalized = scratch.normalized.prefix(x.rows)
+        rmsNorm(
+            x, weight: model.finalNorm, epsilon: model.configuration.normEpsilon, into: normalized,
+            inverseRoot: scratch.root.prefix(x.rows))
+        multiply(normalized, by: model.head, into: logits, precision: precision)
+    }
+
+    private static func prepare(
+        _ model: BaseModel, _ adapters: [AppliedAdapter], _ rows: Int, _ precision: Precision
+    ) -> ([DecoderBlock], DecoderScratch) {
+        precondition(adapters.allSatisfy { $0.adapter.layout.fits(model.shape) }, "an adapter belongs to another base")
+        let blocks = (0..<model.shape.layers).map {
+            DecoderBlock(model: model, layer: $0, adapters: adapters, precision: precision)
+        }
+        let rank = adapters.flatMap(\.adapter.layout.entries).map(\.rank).max() ?? 0
+        return (blocks, DecoderScratch(shape: model.shape, rows: rows, rank: rank))
+    }
+}

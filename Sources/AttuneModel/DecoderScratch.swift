@@ -1,0 +1,47 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+
+/// Memory that the blocks use in turn while `rows` positions are evaluated at once.
+struct DecoderScratch {
+    /// Residual stream, n × D.
+    let stream: Matrix<Float>
+    /// n × D.
+    let normalized: Matrix<Float>
+    /// n × 1.
+    let root: Matrix<Float>
+    /// n × H·hd.
+    let query: Matrix<Float>
+    /// n × K·hd.
+    let key: Matrix<Float>
+    /// n × K·hd.
+    let value: Matrix<Float>
+    /// n × H·hd.
+    let mixed: Matrix<Float>
+    /// n × F.
+    let gate: Matrix<Float>
+    /// n × F.
+    let up: Matrix<Float>
+    /// n × F.
+    let hidden: Matrix<Float>
+    /// n × the largest rank of the adapters.
+    let inner: Matrix<Float>
+
+    init(shape: BaseShape, rows: Int, rank: Int) {
+        let queryWidth = shape.heads * shape.headDimension
+        let keyWidth = shape.keyValueHeads * shape.headDimension
+        stream = Matrix(rows: rows, columns: shape.width)
+        normalized = Matrix(rows: rows, columns: shape.width)
+        root = Matrix(rows: rows, columns: 1)
+        query = Matrix(rows: rows, columns: queryWidth)
+        key = Matrix(rows: rows, columns: keyWidth)
+        value = Matrix(rows: rows, columns: keyWidth)
+        mixed = Matrix(rows: rows, columns: queryWidth)
+        gate = Matrix(rows: rows, columns: shape.feedForward)
+        up = Matrix(rows: rows, columns: shape.feedForward)
+        hidden = Matrix(rows: rows, columns: shape.feedForward)
+        inner = Matrix(rows: rows, columns: rank)
+    }
+}

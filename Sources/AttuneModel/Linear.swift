@@ -1,0 +1,37 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+
+/// A frozen linear layer Y = X·Wᵀ + b: X [T, in], W [out, in], b [out], Y [T, out].
+struct Linear<Element: Scalar>: Sendable {
+    let weight: WeightMatrix
+    /// 1 × out, where the architecture has one.
+    let bias: Matrix<Element>?
+    let precision: Precision
+
+    /// The layer `module` of a block.
+    init(_ weights: LayerWeights, _ module: TargetModule, precision: Precision) {
+        weight = weights[module]
+        bias = weights.biases[module].map { Matrix(converting: $0) }
+        self.precision = precision
+    }
+
+    /// Y = X·Wᵀ + b, or Y += X·Wᵀ + b when accumulating.
+    func forward(_ x: Matrix<Element>, into y: Matrix<Element>, accumulating: Bool = false) {
+        guard let bias else {
+            return multiply(x, by: weight, into: y, precision: precision, accumulating: accumulating)
+        }
+        for row in 0..<y.rows {
+            let target = y.rows(row..<row + 1)
+            if accumulating { add(bias, to: target) } else { target.copy(from: bias) }
+        }
+        multiply(x, by: weight, into: y, precision: precision, accumulating: true)
+    }
+
+    /// dX = dY·W, or dX += dY·W when accumulating; W and b are frozen and have no gradient.
+    func backward(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulating: Bool) {
+        multiplyTransposed(dy, by: weight, into: dx, precision: precision, accumulating: accumulating)
+    }
+}

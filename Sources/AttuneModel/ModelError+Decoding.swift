@@ -1,0 +1,24 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+
+extension ModelError {
+    static func contextExceeded(needed: Int, limit: Int) -> ModelError {
+        ModelError(
+            code: "E-DECODE-001", message: "\(needed) tokens do not fit into a context of \(limit)",
+            remedy: "Shorten the prompt, start a new conversation, or raise the context with --context.")
+    }
+
+    static func tokenOutsideVocabulary(_ id: Int32, vocabulary: Int) -> ModelError {
+        ModelError(
+            code: "E-DECODE-002", message: "token \(id) is outside of the base's vocabulary of \(vocabulary)",
+            remedy: "Encode the text again with the tokenizer of this base.")
+    }
+
+    static var nothingToEvaluate: ModelError {
+        ModelError(
+            code: "E-DECODE-003", message: "there are no tokens to evaluate", remedy: "Give a prompt that is not empty."
+        )
+    }
+}
