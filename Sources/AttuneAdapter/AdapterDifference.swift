@@ -82,7 +82,7 @@ private struct Factors {
     var norm: Double {
         let gramA = Matrix<Double>(rows: a.rows, columns: a.rows)
         let gramB = Matrix<Double>(rows: a.rows, columns: a.rows)
-        multiply(a, a, transposed: true, into: gramA)
+        multiply(a, transposed: false, a, transposed: true, into: gramA)
         multiply(b, transposed: true, b, into: gramB)
         return max(0, zip(gramA.buffer, gramB.buffer).reduce(0) { $0 + $1.0 * $1.1 }).squareRoot()
     }
