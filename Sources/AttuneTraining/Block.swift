@@ -1,0 +1,24 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+/// One row of a batch: at most `maxLength` tokens in one or more segments that do not see each other.
+package struct Block: Sendable {
+    package let tokens: [Int32]
+    /// In order, covering the tokens without gaps.
+    package let segments: [Range<Int>]
+    /// As many as `tokens`: whether the token is learned where it has a predecessor in its segment.
+    package let trained: [Bool]
+
+    package init(tokens: [Int32], segments: [Range<Int>], trained: [Bool]) {
+        precondition(tokens.count == trained.count)
+        precondition(segments.first?.lowerBound ?? 0 == 0 && segments.last?.upperBound ?? 0 == tokens.count)
+        self.tokens = tokens
+        self.segments = segments
+        self.trained = trained
+    }
+
+    /// Count of positions whose next token in the same segment is learned.
+    package var targetCount: Int {
+        segments.reduce(0) { $0 + trained[$1].dropFirst().count { $0 } }
+    }
+}

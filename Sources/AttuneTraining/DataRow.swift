@@ -1,0 +1,70 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneTokenizer
+
+/// What one document or one line of data asks the model to learn.
+package enum DataRow: Hashable, Sendable {
+    /// A document: every token is learned.
+    case text(String)
+    /// A prompt and what should follow it, put together without a separator: only the completion is learned.
+    case completion(prompt: String, completion: String)
+    /// A conversation: every assistant message is learned.
+    case chat([ChatMessage])
+    /// A conversation whose first part is given: only the assistant messages of the second part are learned.
+    case chatCompletion(prompt: [ChatMessage], completion: [ChatMessage])
+
+    /// The four shapes by name, as statistics and screens show them.
+    package enum Shape: String, Codable, Hashable, Sendable, CaseIterable {
+        case text, completion, chat, chatCompletion
+    }
+
+    package var shape: Shape {
+        switch self {
+        case .text: .text
+        case .completion: .completion
+        case .chat: .chat
+        case .chatCompletion: .chatCompletion
+        }
+    }
+
+    /// Bytes that depend only on the content, the same on every machine, no two rows alike: a digest of the data is a
+    /// digest of these in order.
+    ///
+    /// One byte of shape (0…3), then each string as a 64-bit big-endian length and its UTF-8; a list of messages is its
+    /// 64-bit count, then role and content of each.
+    package func canonicalBytes() -> [UInt8] {
+        var writer = ByteWriter()
+        switch self {
+        case .text(let text):
+            writer.append([0])
+            Self.append(text, to: &writer)
+        case .completion(let prompt, let completion):
+            writer.append([1])
+            Self.append(prompt, to: &writer)
+            Self.append(completion, to: &writer)
+        case .chat(let messages):
+            writer.append([2])
+            Self.append(messages, to: &writer)
+        case .chatCompletion(let prompt, let completion):
+            writer.append([3])
+            Self.append(prompt, to: &writer)
+            Self.append(completion, to: &writer)
+        }
+        return writer.bytes
+    }
+
+    private static func append(_ text: String, to writer: inout ByteWriter) {
+        writer.bigEndian(UInt64(text.utf8.count))
+        writer.append(text)
+    }
+
+    private static func append(_ messages: [ChatMessage], to writer: inout ByteWriter) {
+        writer.bigEndian(UInt64(messages.count))
+        for message in messages {
+            append(message.role.rawValue, to: &writer)
+            append(message.content, to: &writer)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+/// Checks that bytes are UTF-8 text and finds the exact place where they stop being so.
+enum DatasetText {
+    /// The bytes of a byte order mark, which is no part of the text.
+    static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+    /// Count of bytes of a byte order mark at the start: 3 or 0.
+    static func markLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int { bytes.starts(with: byteOrderMark) ? 3 : 0 }
+
+    /// Offset of the first byte that starts no well-formed UTF-8 sequence (Unicode, table 3-7); nil where all is well.
+    static func firstInvalid(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+        var index = 0
+        while index < bytes.count {
+            if index + 8 <= bytes.count,
+                UnsafeRawPointer(bytes.baseAddress! + index).loadUnaligned(as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+            {
+                index += 8
+                continue
+            }
+            guard let length = sequence(bytes, at: index) else { return index }
+            index += length
+        }
+        return nil
+    }
+
+    /// Length of the well-formed sequence at `index`; nil where there is none.
+    private static func sequence(_ bytes: UnsafeBufferPointer<UInt8>, at index: Int) -> Int? {
+        let first = bytes[index]
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch first {
+        case 0x00...0x7F: return 1
+        case 0xC2...0xDF: length = 2
+        case 0xE0: (length, second) = (3, 0xA0...0xBF)
+        case 0xED: (length, second) = (3, 0x80...0x9F)
+        case 0xE1...0xEC, 0xEE...0xEF: length = 3
+        case 0xF0: (length, second) = (4, 0x90...0xBF)
+        case 0xF1...0xF3: length = 4
+        case 0xF4: (length, second) = (4, 0x80...0x8F)
+        default: return nil
+        }
+        guard index + length <= bytes.count, second.contains(bytes[index + 1]) else { return nil }
+        for offset in 2..<max(length, 2) where bytes[index + offset] & 0xC0 != 0x80 { return nil }
+        return length
+    }
+
+    /// Column of `offset` in a line: 1 and the Unicode scalars before it.
+    static func column(_ line: UnsafeBufferPointer<UInt8>, of offset: Int) -> Int {
+        1 + line[..<min(offset, line.count)].count { $0 & 0xC0 != 0x80 }
+    }
+
+    /// Line and column of `offset` in a file.
+    static func place(_ bytes: UnsafeBufferPointer<UInt8>, of offset: Int) -> (line: Int, column: Int) {
+        var line = 1
+        var start = 0
+        for index in 0..<offset where bytes[index] == 0x0A {
+            line += 1
+            start = index + 1
+        }
+        return (line, column(UnsafeBufferPointer(rebasing: bytes[start...]), of: offset - start))
+    }
+
+    /// The text with line ends written as line feeds, as text editors and Python read them; a mark at the start is left
+    /// out. The bytes must be UTF-8.
+    static func normalized(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+        let text = UnsafeBufferPointer(rebasing: bytes[markLength(bytes)...])
+        guard text.contains(0x0D) else { return String(decoding: text, as: UTF8.self) }
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        for (index, byte) in text.enumerated() {
+            if byte != 0x0D {
+                result.append(byte)
+            } else if index + 1 == text.count || text[index + 1] != 0x0A {
+                result.append(0x0A)
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}

@@ -1,0 +1,43 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+/// Makes names and values of unknown origin safe to show on a terminal and in a log line.
+///
+/// Control, format (right-to-left overrides among them) and separator characters become `\u{…}`, and a backslash is
+/// doubled, so that what is shown cannot move the cursor, start a line or pose as another name.
+package enum Printable {
+    /// A path as part of `file:line:column`: colons are escaped as well, so that the numbers cannot be forged.
+    package static func path(_ name: String) -> String { escaped(name, also: ":") }
+
+    /// A value in double quotes, cut after `limit` characters with an ellipsis.
+    package static func quoted(_ value: String, limit: Int = 40) -> String {
+        let scalars = value.unicodeScalars
+        guard let end = scalars.index(scalars.startIndex, offsetBy: limit, limitedBy: scalars.endIndex),
+            end < scalars.endIndex
+        else { return "\"" + escaped(value, also: "\"") + "\"" }
+        return "\"" + escaped(String(scalars[..<end]), also: "\"") + "…\""
+    }
+
+    /// The text with everything escaped that a terminal could obey.
+    package static func escaped(_ text: String, also extra: Unicode.Scalar? = nil) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if scalar == "\\" {
+                result += "\\\\"
+            } else if scalar == extra || isUnsafe(scalar) {
+                result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.value < 0x7F { return scalar.value < 0x20 }
+        return switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: true
+        default: false
+        }
+    }
+}
