@@ -118,4 +118,16 @@ extension ModelError {
     static func badTokenizer(_ file: String, _ reason: String) -> ModelError {
         ModelError(code: "E-MODEL-008", message: "the tokenizer of \(file) is damaged: \(reason)", remedy: fetchAgain)
     }
+
+    // Drawing tokens.
+
+    static let notANumber = ModelError(
+        code: "E-SAMPLE-001", message: "the model's scores of the next token are not numbers",
+        remedy: "Use an earlier version of the adapter, or none: the training of this one has diverged.")
+
+    static func badOption(_ name: String, _ rule: String) -> ModelError {
+        ModelError(
+            code: "E-SAMPLE-002", message: "\(name) must be \(rule)", remedy: "Give another value or leave it out.",
+            exitStatus: .usage)
+    }
 }
