@@ -37,33 +37,9 @@ extension GGUFFile {
     /// - Throws: `E-MODEL-006` if a value is not finite.
     package func vector(_ name: String) throws -> [Float]? {
         guard let weight = weight(name) else { return nil }
-        let values = try Self.floats(weight, name: name, file: self.name)
-        guard values.allSatisfy(\.isFinite) else { throw ModelError.notFinite(name, file: self.name) }
-        return values
-    }
-
-    private static func floats(_ weight: WeightMatrix, name: String, file: String) throws -> [Float] {
-        let count = weight.rows * weight.columns
-        let bytes = weight.bytes
-        switch weight.type {
-        case .f32:
-            return (0..<count).map {
-                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
-            }
-        case .f16:
-            return (0..<count).map {
-                Float(
-                    Float16(
-                        bitPattern: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self))))
-            }
-        case .bf16:
-            return (0..<count).map {
-                let bits = UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: UInt16.self))
-                return Float(bitPattern: UInt32(bits) << 16)
-            }
-        default:
-            throw ModelError.unsupportedType(
-                file, tensor: name, type: weight.type.name, supported: "F32, F16, BF16 for vectors")
-        }
+        let values = Matrix<Float>(rows: weight.rows, columns: weight.columns)
+        dequantize(weight, rows: 0..<weight.rows, into: values)
+        guard isFinite(values) else { throw ModelError.notFinite(name, file: self.name) }
+        return values.values
     }
 }

@@ -13,8 +13,9 @@ package struct Sampler: Sendable {
     package let options: SamplingOptions
     /// Tokens that end a run for DRY.
     let breakers: Set<Int32>
-    /// State of SplitMix64.
-    private var state: UInt64
+    private let stream: RandomStream
+    /// How many numbers of the stream are used up.
+    private var drawn: UInt64 = 0
     /// μ of mirostat, bits of surprise above which tokens are cut.
     private var surpriseLimit: Double
 
@@ -22,7 +23,7 @@ package struct Sampler: Sendable {
     package init(_ options: SamplingOptions, seed: UInt64, breakers: Set<Int32> = []) {
         self.options = options
         self.breakers = breakers
-        state = seed
+        stream = RandomStream(seed: seed)
         surpriseLimit = 2 * Double(options.mirostatTau)
     }
 
@@ -91,9 +92,9 @@ package struct Sampler: Sendable {
         let top = candidates.best.logit
         let normalizer = Double(top) + log(candidates.weights.reduce(0, +))
         candidates.keep(atLeast: Float(normalizer - surpriseLimit * log(2)))
-        let drawn = draw(from: candidates)
-        surpriseLimit -= Double(options.mirostatEta) * (-log2(drawn.probability) - Double(options.mirostatTau))
-        return drawn.id
+        let token = draw(from: candidates)
+        surpriseLimit -= Double(options.mirostatEta) * (-log2(token.probability) - Double(options.mirostatTau))
+        return token.id
     }
 
     private mutating func draw(from candidates: SamplingCandidates) -> (id: Int32, probability: Double) {
@@ -112,12 +113,9 @@ package struct Sampler: Sendable {
         return (candidates.items[chosen].id, weights[chosen] / sum)
     }
 
-    /// The next number in [0, 1), 53 bits.
+    /// The next number in [0, 1).
     private mutating func uniform() -> Double {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return Double((mixed ^ mixed >> 31) >> 11) * 0x1p-53
+        defer { drawn += 1 }
+        return stream.uniform(at: drawn)
     }
 }
