@@ -81,7 +81,7 @@ package struct SamplingOptions: Codable, Sendable, Equatable {
 }
 
 extension SamplingOptions {
-    package init(from decoder: any Decoder) throws {
+    package init(from decoder: any Swift.Decoder) throws {
         self.init()
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func read<Value: Decodable>(_ key: CodingKeys, _ fallback: Value) throws -> Value {
