@@ -52,6 +52,17 @@ import Testing
         #expect(zip(values, expected).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
+    @Test func theEmbeddingHasItsPublishedSum() throws {
+        let embedding = try BaseModel(path: TestBase.path).tokenEmbedding
+        var sum = 0.0
+        let rows = Matrix<Float>(rows: 512, columns: 576)
+        for start in stride(from: 0, to: embedding.rows, by: rows.rows) {
+            dequantize(embedding, rows: start..<start + rows.rows, into: rows)
+            sum += rows.buffer.reduce(0.0) { $0 + Double($1) }
+        }
+        #expect(abs(sum + 15353.0445) < 0.001)
+    }
+
     @Test func theTokenizerIsReadWhole() throws {
         let definition = try BaseModel(path: TestBase.path).tokenizerDefinition
         #expect(definition.model == "gpt2")

@@ -86,7 +86,7 @@ package struct GGUFWriter: Sendable {
             for size in tensor.shape { writer.littleEndian(size) }
             writer.littleEndian(tensor.type)
             writer.littleEndian(tensor.offset ?? next)
-            next = UInt64(padded((tensor.offset.map { Int(clamping: $0) } ?? Int(next)) &+ tensor.data.count))
+            next += UInt64(padded(tensor.data.count))
         }
         return writer.bytes
     }
@@ -104,7 +104,7 @@ package struct GGUFWriter: Sendable {
 
     private func padded(_ count: Int) -> Int {
         let rest = count & (alignment - 1)
-        return rest == 0 ? count : count &+ (alignment - rest)
+        return rest == 0 ? count : count + alignment - rest
     }
 }
 
