@@ -1,0 +1,87 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import CSodium
+import Glibc
+
+extension Passphrase {
+    /// Asks at the controlling terminal without echo; nothing is shown, not even how much was typed.
+    ///
+    /// Backspace takes back a character, Control-U the line. Input may be redirected: the terminal is opened by itself.
+    ///
+    /// - Parameters:
+    ///   - prompt: shown as it is, such as `Passphrase: `.
+    ///   - confirm: a second prompt; both answers have to agree, and there are three tries. Nil asks once.
+    /// - Throws: `CryptoError` E-KEY-020 (no terminal), E-KEY-021 (nothing typed), E-KEY-022 (too long), E-KEY-023 (the
+    ///   answers differ), E-KEY-025 (Control-C).
+    package static func read(prompt: String, confirm: String? = nil) throws -> SecretBytes {
+        let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
+        guard terminal >= 0 else { throw CryptoError.noTerminal }
+        defer { close(terminal) }
+        return try read(prompt: prompt, confirm: confirm, terminal: terminal)
+    }
+
+    static func read(prompt: String, confirm: String?, terminal: Int32) throws -> SecretBytes {
+        var before = termios()
+        guard tcgetattr(terminal, &before) == 0 else { throw CryptoError.noTerminal }
+        var quiet = before
+        // Control characters come as bytes, so that no signal can end the program with the echo off.
+        quiet.c_lflag &= ~tcflag_t(ECHO | ECHONL | ICANON | ISIG)
+        quiet.c_iflag |= tcflag_t(ICRNL)
+        withUnsafeMutableBytes(of: &quiet.c_cc) { controls in
+            controls[Int(VMIN)] = 1
+            controls[Int(VTIME)] = 0
+        }
+        guard tcsetattr(terminal, TCSAFLUSH, &quiet) == 0 else { throw CryptoError.noTerminal }
+        defer { tcsetattr(terminal, TCSAFLUSH, &before) }
+
+        guard let confirm else { return try line(prompt, terminal) }
+        for _ in 0..<3 {
+            let first = try line(prompt, terminal)
+            let second = try line(confirm, terminal)
+            if first.isEqual(to: second) { return first }
+            show("They differ. Try again.\n", terminal)
+        }
+        throw CryptoError.answersDiffer
+    }
+
+    private static func line(_ prompt: String, _ terminal: Int32) throws -> SecretBytes {
+        show(prompt, terminal)
+        defer { show("\n", terminal) }
+        var buffer = SecretBytes(count: 4096)
+        var used = 0
+        while true {
+            var byte: UInt8 = 0
+            defer { sodium_memzero(&byte, 1) }
+            let count = Glibc.read(terminal, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            guard count == 1 else { throw CryptoError.noTerminal }
+            switch byte {
+            case UInt8(ascii: "\n"), 0x04:
+                guard used > 0 else { throw CryptoError.emptyPassphrase }
+                return buffer.prefix(used)
+            case 0x03: throw CryptoError.interrupted
+            case 0x15: used = 0
+            case 0x08, 0x7f: used = buffer.withUnsafeBytes { startOfLastCharacter($0, used) }
+            default:
+                guard used < buffer.count else { throw CryptoError.longPassphrase }
+                let value = byte
+                buffer.withUnsafeMutableBytes { $0[used] = value }
+                used += 1
+            }
+        }
+    }
+
+    /// The place of the last character's first byte: UTF-8 continuation bytes start with binary 10.
+    private static func startOfLastCharacter(_ bytes: UnsafeRawBufferPointer, _ count: Int) -> Int {
+        var place = max(count - 1, 0)
+        while place > 0, bytes[place] & 0xc0 == 0x80 { place -= 1 }
+        return place
+    }
+
+    private static func show(_ text: String, _ terminal: Int32) {
+        let bytes = Array(text.utf8)
+        _ = write(terminal, bytes, bytes.count)
+    }
+}
