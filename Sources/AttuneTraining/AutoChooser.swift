@@ -1,0 +1,173 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneModel
+import AttuneTensor
+
+/// Makes the choices of `AutoSettings`, one group after the other, and keeps the reason of each.
+struct AutoChooser {
+    private let model: BaseModel
+    private let data: AutoSettings.DataSize
+    private let wishes: AutoSettings.Wishes
+    private(set) var configuration: TrainingConfiguration
+    private(set) var reasons: [AutoSettings.Reason] = []
+
+    init(model: BaseModel, data: AutoSettings.DataSize, wishes: AutoSettings.Wishes) {
+        self.model = model
+        self.data = data
+        self.wishes = wishes
+        configuration = TrainingConfiguration(
+            lora: LoRAConfiguration(rank: 16, alpha: 32, layers: Array(0..<model.shape.layers)))
+    }
+
+    private mutating func note(_ setting: String, _ value: some Any, _ isWish: Bool, _ reason: String) {
+        reasons.append(.init(setting: setting, value: "\(value)", reason: isWish ? "as you asked" : reason))
+    }
+
+    mutating func chooseAdapter() {
+        let rank =
+            switch (wishes.preset, data.targets) {
+            case (.quick, _), (_, ..<10_000): 8
+            case (.thorough, 100_000...), (_, 2_000_000...): 32
+            default: 16
+            }
+        configuration.lora.rank = wishes.rank ?? rank
+        note("rank", configuration.lora.rank, wishes.rank != nil, "\(data.targets) tokens to learn from")
+        configuration.lora.alpha = wishes.alpha ?? 2 * Float(configuration.lora.rank)
+        note("alpha", configuration.lora.alpha, wishes.alpha != nil, "twice the rank, so that the scale is 2")
+        configuration.lora.rankStabilized = wishes.rankStabilized ?? false
+        configuration.lora.dropout = wishes.dropout ?? 0
+        configuration.lora.modules = (wishes.modules ?? TargetModule.allCases).sorted()
+        configuration.lora.layers = (wishes.layers ?? Array(0..<model.shape.layers)).sorted()
+        note(
+            "modules", configuration.lora.modules.map(\.projectionName).joined(separator: " "),
+            wishes.modules != nil, "all linear layers learn better than attention alone")
+    }
+
+    mutating func chooseLength() {
+        let context = max(8, min(model.configuration.contextLength, 1 << 20))
+        // Blocks hold several short examples, so there is no gain below 512; longer text is worth at most 1024 here.
+        let usual = data.usual > 512 && wishes.preset != .quick ? 1024 : 512
+        configuration.maxLength = wishes.maxLength ?? min(usual, context)
+        note(
+            "maximum length", configuration.maxLength, wishes.maxLength != nil,
+            data.longest > configuration.maxLength
+                ? "nine of ten examples have at most \(data.usual) tokens; longer ones are split, nothing is lost"
+                : "the longest example has \(data.longest) tokens; short ones share a block")
+        configuration.packing = wishes.packing ?? .documents
+    }
+
+    mutating func chooseDuration() {
+        let usual: Double
+        switch data.targets {
+        case ..<30_000: usual = 5
+        case ..<300_000: usual = 3
+        case ..<1_500_000: usual = 2
+        default: usual = 1
+        }
+        let chosen: Double
+        switch wishes.preset {
+        case .quick: chosen = 1
+        case .balanced: chosen = usual
+        case .thorough: chosen = 2 * usual
+        }
+        configuration.epochs = wishes.epochs ?? chosen
+        note(
+            "epochs", configuration.epochs, wishes.epochs != nil,
+            "\(data.targets) tokens; the best validation loss decides which step is kept")
+        configuration.validationFraction = wishes.validationFraction ?? (data.examples < 40 ? 0.1 : 0.05)
+        configuration.evaluateEvery = wishes.evaluateEvery ?? 0
+        configuration.patience = wishes.patience ?? 3
+        note(
+            "validation", configuration.validationFraction, wishes.validationFraction != nil,
+            "share of \(data.examples) examples held out to measure")
+    }
+
+    mutating func chooseBatch() {
+        // About 2048 tokens a step, but not fewer than some 100 steps in a run, down to one block a step.
+        let blocks = max(1, data.tokens / configuration.maxLength)
+        let enough = max(1, Int(Double(blocks) * configuration.epochs) / 100)
+        let usual = max(1, min(2048 / configuration.maxLength, enough))
+        configuration.batch = wishes.batch ?? usual
+        configuration.accumulation = wishes.accumulation ?? 1
+        note(
+            "batch", configuration.batch, wishes.batch != nil,
+            "\(configuration.steps(blocks: blocks)) steps over about \(blocks) blocks")
+    }
+
+    mutating func chooseRate() {
+        // Small models take, and need, higher rates than large ones.
+        let usual =
+            switch model.parameterCount {
+            case ..<400_000_000: 5e-4
+            case ..<2_000_000_000: 3e-4
+            case ..<9_000_000_000: 2e-4
+            default: 1e-4
+            }
+        configuration.learningRate = wishes.learningRate ?? usual
+        note(
+            "learning rate", configuration.learningRate, wishes.learningRate != nil,
+            "a model of \(model.parameterCount / 1_000_000) million parameters")
+        configuration.schedule = wishes.schedule ?? .cosine
+        configuration.clip = wishes.clip ?? configuration.clip
+        configuration.weightDecay = wishes.weightDecay ?? configuration.weightDecay
+    }
+
+    mutating func chooseRest() {
+        configuration.seed = wishes.seed ?? configuration.seed
+        configuration.precision = wishes.precision ?? .bfloat16
+        note(
+            "precision", configuration.precision.rawValue, wishes.precision != nil,
+            "half the work of float32, with sums in float32")
+    }
+
+    func plan(limits: MemoryLimits, threads: Int) -> MemoryPlan {
+        MemoryPlan(
+            model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
+            threads: threads)
+    }
+
+    /// Keeps activations where they fit, and shrinks what nobody asked for where the rest does not.
+    mutating func chooseForMemory(limits: MemoryLimits, threads: Int) throws(TrainingError) {
+        configuration.checkpointing = wishes.checkpointing ?? false
+        let kept = plan(limits: limits, threads: threads)
+        // Half of what is free, so that the machine stays usable for other things.
+        if wishes.checkpointing == nil, kept.total > limits.available / 2 { configuration.checkpointing = true }
+        note(
+            "recompute activations", configuration.checkpointing ? "yes" : "no", wishes.checkpointing != nil,
+            configuration.checkpointing
+                ? "keeping them would need \(Bytes.text(kept.total)) of \(Bytes.text(limits.available)) free"
+                : "keeping them is faster and takes \(Bytes.text(kept.total)) of \(Bytes.text(limits.available)) free")
+        while !plan(limits: limits, threads: threads).fits, try shrink(limits: limits, threads: threads) {}
+        let final = plan(limits: limits, threads: threads)
+        guard final.fits else { throw .doesNotFit(needed: final.total, available: limits.available) }
+    }
+
+    /// Makes one thing smaller that nobody asked for; false where there is none left.
+    private mutating func shrink(limits: MemoryLimits, threads: Int) throws(TrainingError) -> Bool {
+        let before = plan(limits: limits, threads: threads).total
+        let setting: String
+        let value: Int
+        if configuration.batch > 1, wishes.batch == nil, wishes.accumulation == nil {
+            let blocks = configuration.blocksPerStep
+            configuration.batch = (configuration.batch + 1) / 2
+            configuration.accumulation = (blocks + configuration.batch - 1) / configuration.batch
+            (setting, value) = ("batch", configuration.batch)
+        } else if configuration.maxLength > 128, wishes.maxLength == nil {
+            configuration.maxLength = max(128, configuration.maxLength / 2)
+            (setting, value) = ("maximum length", configuration.maxLength)
+        } else if configuration.lora.rank > 4, wishes.rank == nil {
+            configuration.lora.rank = max(4, configuration.lora.rank / 2)
+            configuration.lora.alpha = wishes.alpha ?? 2 * Float(configuration.lora.rank)
+            (setting, value) = ("rank", configuration.lora.rank)
+        } else {
+            return false
+        }
+        let after = plan(limits: limits, threads: threads).total
+        note(
+            setting, value, false,
+            "needs \(Bytes.text(after)) instead of \(Bytes.text(before)), and \(Bytes.text(limits.available)) are free")
+        return true
+    }
+}

@@ -1,0 +1,87 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTensor
+
+/// Next-token loss through the head without ever holding the logits of all positions.
+///
+/// For C counted positions at a time: z [C, V] = X·Eᵀ, loss Σ −log softmax(z)[target], z is replaced by
+/// dz = scale·(softmax(z) − onehot), dX [C, D] = dz·E. Positions that do not count never reach the head, and their
+/// gradient is zero (the idea of Liger's fused linear cross-entropy).
+package final class ChunkedCrossEntropy<Element: Scalar> {
+    private let head: WeightMatrix
+    private let precision: Precision
+    private let gathered: Matrix<Element>
+    private let logits: Matrix<Element>
+    private let gradient: Matrix<Element>
+
+    /// C, the positions that go through the head together.
+    package var chunk: Int { gathered.rows }
+
+    /// Allocates for batches of up to `maxTokens` and `chunk` positions at a time.
+    ///
+    /// - Parameter head: E [V, D].
+    package init(head: WeightMatrix, maxTokens: Int, chunk: Int, precision: Precision) {
+        precondition(chunk > 0 && maxTokens > 0)
+        self.head = head
+        self.precision = precision
+        let rows = min(chunk, maxTokens)
+        gathered = Matrix(rows: rows, columns: head.columns)
+        logits = Matrix(rows: rows, columns: head.rows)
+        gradient = Matrix(rows: maxTokens, columns: head.columns)
+    }
+
+    /// The exact bytes that `init` allocates: C·(D + V) + T·D numbers.
+    package static func bytes(vocabulary: Int, width: Int, maxTokens: Int, chunk: Int) -> Int {
+        let rows = min(chunk, maxTokens)
+        return (rows * (width + vocabulary) + maxTokens * width) * MemoryLayout<Element>.stride
+    }
+
+    /// Σ −log p over the counted positions, and its gradient times `scale`, T × D, valid until the next call.
+    ///
+    /// - Parameters:
+    ///   - hidden: T × D after the final norm.
+    ///   - targets: T next tokens; read at counted positions alone, where they are below V.
+    package func lossAndGradient(
+        hidden: Matrix<Element>, targets: [Int32], counted: [Int], scale: Element
+    ) -> (loss: Double, gradient: Matrix<Element>) {
+        let dHidden = gradient.rows(0..<hidden.rows)
+        dHidden.buffer.update(repeating: 0)
+        var loss = 0.0
+        eachChunk(hidden, targets, counted) { positions, x, z, wanted in
+            loss += crossEntropy(logits: z, targets: wanted, scale: scale)
+            // The gathered rows are not needed any more, so dX takes their place.
+            multiplyTransposed(z, by: head, into: x, precision: precision, accumulating: false)
+            for (row, position) in positions.enumerated() {
+                dHidden.rows(position..<position + 1).copy(from: x.rows(row..<row + 1))
+            }
+        }
+        return (loss, dHidden)
+    }
+
+    /// Σ −log p over the counted positions alone.
+    package func loss(hidden: Matrix<Element>, targets: [Int32], counted: [Int]) -> Double {
+        var loss = 0.0
+        eachChunk(hidden, targets, counted) { _, _, z, wanted in
+            loss += crossEntropy(logits: z, targets: wanted, scale: 0)
+        }
+        return loss
+    }
+
+    private func eachChunk(
+        _ hidden: Matrix<Element>, _ targets: [Int32], _ counted: [Int],
+        _ body: (_ positions: ArraySlice<Int>, _ x: Matrix<Element>, _ z: Matrix<Element>, _ wanted: [Int32]) -> Void
+    ) {
+        precondition(hidden.rows <= gradient.rows && hidden.columns == head.columns, "hidden states of another shape")
+        for start in stride(from: 0, to: counted.count, by: chunk) {
+            let positions = counted[start..<min(start + chunk, counted.count)]
+            let x = gathered.rows(0..<positions.count)
+            let z = logits.rows(0..<positions.count)
+            for (row, position) in positions.enumerated() {
+                x.rows(row..<row + 1).copy(from: hidden.rows(position..<position + 1))
+            }
+            multiply(x, by: head, into: z, precision: precision)
+            body(positions, x, z, positions.map { targets[$0] })
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneModel
+import AttuneTensor
+
+/// What a run will occupy, in bytes, known before it starts.
+package struct MemoryPlan: Codable, Hashable, Sendable {
+    /// The mapped file of the base.
+    package let weights: Int
+    /// Parameters, gradients, two moments and the version that is kept: 20 bytes for each of P.
+    package let adapter: Int
+    /// Of the layers: exactly what `TrainingPass` allocates.
+    package let activations: Int
+    /// Of the loss: exactly what `ChunkedCrossEntropy` allocates.
+    package let head: Int
+    /// Panels that the products unpack weights into, and rounded copies of activations.
+    package let panels: Int
+    /// Program, tokenizer and data.
+    package let overhead: Int
+    package let available: Int
+
+    package var total: Int { weights + adapter + activations + head + panels + overhead }
+    package var fits: Bool { total <= available }
+
+    /// The plan of a run whose longest block has `longest` tokens.
+    package init(
+        model: BaseModel, configuration: TrainingConfiguration, longest: Int, limits: MemoryLimits,
+        threads: Int = Kernels.threads
+    ) {
+        self.init(
+            model: model, layout: LoRALayout(shape: model.shape, configuration: configuration.lora),
+            configuration: configuration, longest: longest, limits: limits, threads: threads)
+    }
+
+    /// The plan for a layout that the configuration alone does not give, such as that of an imported adapter.
+    package init(
+        model: BaseModel, layout: LoRALayout, configuration: TrainingConfiguration, longest: Int,
+        limits: MemoryLimits, threads: Int = Kernels.threads
+    ) {
+        let shape = model.shape
+        let tokens = configuration.batch * max(1, min(longest, configuration.maxLength))
+        let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
+        let widest = max(shape.feedForward, shape.width, shape.heads * shape.headDimension)
+        weights = model.file.totalBytes
+        adapter = 20 * layout.count
+        activations = TrainingPass<Float>.bytes(
+            model: model, layout: layout, maxTokens: tokens, checkpointing: configuration.checkpointing)
+        head = ChunkedCrossEntropy<Float>.bytes(
+            vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)
+        panels = threads * 64 * max(widest, 4096) * 4 + 2 * max(tokens * widest, chunk * model.head.rows)
+        overhead = 80 << 20
+        available = limits.available
+    }
+
+    /// C for a vocabulary: as many positions as make logits of 96 MiB, between 16 and 512.
+    package static func chunk(vocabulary: Int) -> Int {
+        min(512, max(16, (96 << 20) / (4 * max(1, vocabulary)) / 16 * 16))
+    }
+
+    /// The parts with their names, for the fit line.
+    package var parts: [(name: String, bytes: Int)] {
+        [
+            ("base", weights), ("adapter and optimiser", adapter), ("activations", activations), ("head", head),
+            ("panels", panels), ("program", overhead),
+        ]
+    }
+}

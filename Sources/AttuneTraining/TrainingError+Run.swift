@@ -1,0 +1,91 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+
+extension TrainingError {
+    /// E-TRAIN-001: a setting that cannot be.
+    static func setting(_ name: String, _ reason: String) -> Self {
+        Self(
+            code: "E-TRAIN-001", message: "\(name) \(reason)", remedy: "Change it, or leave it out to have it chosen.",
+            exitStatus: .usage)
+    }
+
+    /// E-TRAIN-002: blocks without a single token to learn.
+    static var nothingToLearn: Self {
+        Self(
+            code: "E-TRAIN-002", message: "the data has no token to learn from",
+            remedy: "Run: attune data preview PATH", exitStatus: .invalidData)
+    }
+
+    /// E-TRAIN-003: a saved run that is damaged.
+    static func checkpoint(_ reason: String, cause: (any Error)? = nil) -> Self {
+        Self(
+            code: "E-TRAIN-003", message: "the saved state of the run cannot be read: \(reason)",
+            remedy: "Start the run again: attune runs repeat ID", exitStatus: .invalidData, cause: cause)
+    }
+
+    /// E-TRAIN-004: a saved run that is continued with something else than it began with.
+    static func changed(_ what: String) -> Self {
+        Self(
+            code: "E-TRAIN-004", message: "the run cannot be continued: \(what) changed since it was saved",
+            remedy: "Restore it, or start a new run: attune train PATH", exitStatus: .conflict)
+    }
+
+    /// E-TRAIN-005: more memory than there is, and no setting that mends it.
+    static func doesNotFit(needed: Int, available: Int) -> Self {
+        Self(
+            code: "E-TRAIN-005",
+            message: "training needs \(Bytes.text(needed)), and \(Bytes.text(available)) are free",
+            remedy: "Close other programs, or use a smaller base with --base.", exitStatus: .doesNotFit)
+    }
+
+    /// E-TRAIN-006: the numbers ran away; `rate` is the highest learning rate of the run.
+    static func diverged(step: Int, rate: Double) -> Self {
+        Self(
+            code: "E-TRAIN-006",
+            message: "the loss stopped being a number at step \(step); the last good state was kept",
+            remedy: "Train again with a lower learning rate: --lr \(Self.short(rate / 4))", exitStatus: .failure)
+    }
+
+    /// E-TRAIN-007: a token id that the base does not have.
+    static func token(_ id: Int32, vocabulary: Int) -> Self {
+        Self(
+            code: "E-TRAIN-007", message: "token \(id) is outside of the vocabulary of \(vocabulary)",
+            remedy: "Prepare the data again with this base.", exitStatus: .invalidData)
+    }
+
+    /// E-TRAIN-008: an adapter of another base.
+    static func otherBase(_ name: String) -> Self {
+        Self(
+            code: "E-TRAIN-008", message: "the adapter belongs to another base, \(name)",
+            remedy: "Choose its base with --base.", exitStatus: .conflict)
+    }
+
+    private static func short(_ value: Double) -> String {
+        let power = 10.0.raised(to: 1 - value.magnitude.exponentOfTen)
+        return "\((value * power).rounded() / power)"
+    }
+}
+
+extension Double {
+    /// ⌊log₁₀ x⌋ for a normal x, else 0.
+    fileprivate var exponentOfTen: Int {
+        guard isNormal else { return 0 }
+        var exponent = 0
+        var value = magnitude
+        while value >= 10 {
+            value /= 10
+            exponent += 1
+        }
+        while value < 1 {
+            value *= 10
+            exponent -= 1
+        }
+        return exponent
+    }
+
+    fileprivate func raised(to power: Int) -> Double {
+        (0..<abs(power)).reduce(1) { result, _ in power < 0 ? result / self : result * self }
+    }
+}
