@@ -20,6 +20,8 @@ package final class BaseModel: Sendable {
     package let finalNorm: Matrix<Float>
     package let layers: [LayerWeights]
     package let tokenizerDefinition: TokenizerDefinition
+    package let tokenizer: Tokenizer
+    package let chatTemplate: ChatTemplate
     /// Numbers in all tensors that were trained; `rope_freqs` is not counted.
     package let parameterCount: Int
 
@@ -27,14 +29,14 @@ package final class BaseModel: Sendable {
 
     /// Opens the model at `path`; of a split model, `path` is the first file.
     ///
-    /// - Throws: `ModelError` or `MappedFile.Failure`.
+    /// - Throws: `ModelError`, `TokenizerError` or `MappedFile.Failure`.
     package convenience init(path: String) throws {
         try self.init(file: GGUFFile(path: path))
     }
 
     /// Takes the weights out of an open file.
     ///
-    /// - Throws: `ModelError` with `E-MODEL-001` to `E-MODEL-008`.
+    /// - Throws: `ModelError` with `E-MODEL-001` to `E-MODEL-008`, or `TokenizerError`.
     package init(file: GGUFFile) throws {
         let configuration = try ModelConfiguration(file)
         var tensors = TensorTaker(file: file)
@@ -48,6 +50,8 @@ package final class BaseModel: Sendable {
         try tensors.refuseRest()
         parameterCount = tensors.parameterCount
         tokenizerDefinition = try TokenizerDefinition(file)
+        tokenizer = try Tokenizer(tokenizerDefinition)
+        chatTemplate = ChatTemplate(for: tokenizerDefinition)
         self.file = file
         self.configuration = configuration
     }

@@ -76,6 +76,15 @@ import Testing
         #expect(definition.chatTemplate?.contains("SmolLM") == true)
     }
 
+    @Test func theTokenizerAndTheTemplateComeWithTheModel() throws {
+        let model = try BaseModel(path: TestBase.path)
+        #expect(model.tokenizer.encode("Hello world") == [19556, 905])
+        #expect(model.tokenizer.endOfGeneration == [0, 2])
+        let prompt = [ChatMessage(role: .user, content: "What is the capital of France?")]
+        let tokens = model.chatTemplate.tokens(prompt, addGenerationPrompt: true, tokenizer: model.tokenizer)
+        #expect(tokens.ids.count == 37)
+    }
+
     @Test func theSummaryTellsWhatIsStored() throws {
         let summary = try BaseModel(path: TestBase.path).summary
         #expect(summary.stored.map(\.type) == ["Q4_1", "Q8_0", "F32"])
