@@ -16,7 +16,7 @@ package enum DataRow: Hashable, Sendable {
     case chatCompletion(prompt: [ChatMessage], completion: [ChatMessage])
 
     /// The four shapes by name, as statistics and screens show them.
-    package enum Shape: String, Codable, Hashable, Sendable, CaseIterable {
+    package enum Shape: String, Codable, CodingKeyRepresentable, Hashable, Sendable, CaseIterable {
         case text, completion, chat, chatCompletion
     }
 

@@ -13,6 +13,8 @@ struct JSONLRow {
     let unusedKeys: [String]
 
     private static let keys = ["text", "prompt", "completion", "messages", "conversations"]
+    /// Most keys of one object that are compared with the known ones: a hostile line may have any number.
+    private static let keysCompared = 64
     /// Keys of data made for other trainers, and what they are called here.
     private static let otherNames = [
         "instruction": "prompt", "input": "prompt", "question": "prompt", "query": "prompt", "output": "completion",
@@ -102,7 +104,7 @@ struct JSONLRow {
     ) -> JSONLFailure {
         if let present = prompt ?? completion {
             let missing = prompt == nil ? "prompt" : "completion"
-            let meant = members.first {
+            let meant = members.prefix(keysCompared).first {
                 $0.key != present.key
                     && (NearestWord.nearest(to: $0.key, among: [missing]) ?? otherNames[$0.key]) == missing
             }
@@ -111,7 +113,7 @@ struct JSONLRow {
                 meant.map { "\"\(missing)\" is missing, and \(Printable.quoted($0.key)) is no key of this shape" }
                     ?? "\"\(present.key)\" is there without \"\(missing)\"", suggestion: meant.map { _ in missing })
         }
-        for member in members {
+        for member in members.prefix(keysCompared) {
             if let meant = NearestWord.nearest(to: member.key, among: keys) ?? otherNames[member.key] {
                 return JSONLFailure(
                     .unknownShape, at: member.keyOffset, "the key \(Printable.quoted(member.key)) is none that is read",
