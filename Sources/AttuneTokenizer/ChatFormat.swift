@@ -58,7 +58,8 @@ enum ChatFormat: String, Sendable, CaseIterable {
 }
 
 extension [UInt8] {
-    fileprivate func contains(subsequence needle: [UInt8]) -> Bool {
+    /// Whether `needle` occurs in these bytes.
+    func contains(subsequence needle: [UInt8]) -> Bool {
         guard let first = needle.first, needle.count <= count else { return needle.isEmpty }
         for index in 0...count - needle.count where self[index] == first {
             if self[index..<index + needle.count].elementsEqual(needle) { return true }

@@ -22,12 +22,14 @@ package struct ChatTemplate: Sendable {
             guard let id, definition.tokens.indices.contains(Int(id)) else { return "" }
             return definition.tokens[Int(id)]
         }
-        let source = definition.chatTemplate ?? ""
-        format = ChatFormat(detectedIn: source)
+        let template = definition.chatTemplate ?? ""
+        let source = Array(template.utf8)
+        format = ChatFormat(detectedIn: template)
         endOfText = spelling(definition.eos)
         beginningOfText = spelling(definition.bos)
-        writesBOS = source.contains("bos_token")
-        defaultSystem = format == .chatML ? Self.defaultSystems.first { source.contains($0) } : nil
+        writesBOS = source.contains(subsequence: Array("bos_token".utf8))
+        defaultSystem =
+            format == .chatML ? Self.defaultSystems.first { source.contains(subsequence: Array($0.utf8)) } : nil
     }
 
     /// Default system texts of SmolLM2 and Qwen 2.5, which their templates hold word for word.

@@ -68,6 +68,21 @@ struct PreTokenizer: Sendable {
         Family(names: ["tekken"], rules: [TekkenRule()], ignoresMerges: true, addsBOS: true),
         Family(names: ["gpt-4o", "llama4"], rules: [TekkenRule(digits: 3, contractions: true)]),
         Family(
+            names: ["deepseek-v3", "hunyuan-dense"],
+            rules: [
+                // Chinese ideographs, Hiragana and Katakana.
+                ClassRule(classes: .number, maximum: 3), RangeRule(ranges: [0x4E00...0x9FA5, 0x3040...0x30FF]),
+                DeepSeek3Rule(),
+            ]),
+        Family(
+            names: ["deepseek-coder"],
+            rules: [
+                ClassRule(classes: .newline, maximum: 1), SpacedClassRule(classes: .letter),
+                SpacedClassRule(classes: .punctuation),
+                RangeRule(ranges: [0x4E00...0x9FA5, 0x0800...0x4E00, 0xAC00...0xD7FF]),
+                ClassRule(classes: .number, maximum: 1),
+            ]),
+        Family(
             names: ["falcon"],
             rules: [ClassRule(classes: .punctuation, others: symbols("$+<=>^~|`")), GPT2Rule(), ThreeDigitRule()]),
         Family(

@@ -82,7 +82,7 @@ extension TokenizerError {
             "special token \(id) of the model is \(bytes) bytes long, more than \(SpecialTokenMatcher.maximumLength)")
     }
 
-    /// A byte-level vocabulary has no merges although it has pieces to merge.
+    /// A token is of a type that does not exist.
     static func unknownType(_ id: Int, _ type: Int32) -> TokenizerError {
         invalid("009", "token \(id) of the model has the type \(type), and 1 to 6 are possible")
     }
