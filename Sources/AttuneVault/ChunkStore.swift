@@ -1,0 +1,114 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+
+/// Sealed chunk files: each is written once, named by the digest of its own bytes, and never changed.
+struct ChunkStore: Sendable {
+    let folder: StoreFolder
+
+    /// Seals `bytes` under a fresh key and makes the chunk files durable, one chunk in memory at a time.
+    ///
+    /// Nothing refers to the files yet: a crash from here on leaves orphans, which `collectOrphans` removes.
+    ///
+    /// - Throws: `VaultError` E-VAULT-006 (disk full) or E-VAULT-007; no file is left behind.
+    func store(_ bytes: [UInt8]) throws -> StoredBlob {
+        let key = SecretBytes(random: 32)
+        let id = Self.randomID()
+        let sealer = try ChunkSealer(blobKey: key, blobID: id, length: bytes.count)
+        var written: [Digest256] = []
+        do {
+            try DurableFile.makeFolder(folder.staging)
+            if try DurableFile.makeFolder(folder.chunks) { try DurableFile.syncFolder(folder.path) }
+            var touched: Set<String> = []
+            var madeFolder = false
+            for index in 0..<sealer.chunkCount {
+                let sealed = bytes.withUnsafeBytes {
+                    sealer.seal(UnsafeRawBufferPointer(rebasing: $0[sealer.range(of: index)]), index: index)
+                }
+                let path = folder.chunk(sealed.id)
+                let parent = String(path.prefix(path.count - 65))
+                if try DurableFile.makeFolder(parent) { madeFolder = true }
+                written.append(sealed.id)
+                try sealed.bytes.withUnsafeBytes {
+                    try DurableFile.write($0, to: path, staging: "\(folder.staging)/\(sealed.id)")
+                }
+                touched.insert(parent)
+            }
+            for parent in touched { try DurableFile.syncFolder(parent) }
+            if madeFolder { try DurableFile.syncFolder(folder.chunks) }
+        } catch {
+            remove(written)
+            throw error
+        }
+        return StoredBlob(
+            id: id, key: key.withUnsafeBytes { Array($0) }, size: bytes.count, digest: BLAKE2b.hash(bytes),
+            chunks: written)
+    }
+
+    /// The bytes of a blob, every chunk and the whole checked.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005 if anything is missing or changed.
+    func load(_ blob: StoredBlob, chunkRead: () -> Void = {}) throws -> [UInt8] {
+        let key = SecretBytes(copying: blob.key)
+        guard key.count == 32, blob.id.count == 16,
+            ChunkSealer.chunkCount(length: blob.size) == blob.chunks.count
+        else { throw VaultError.damaged("a run of bytes has another length than its chunks") }
+        let sealer = try ChunkSealer(blobKey: key, blobID: blob.id, length: blob.size)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(blob.size)
+        for (index, id) in blob.chunks.enumerated() {
+            let path = folder.chunk(id)
+            guard let sealed = try DurableFile.read(path, limit: SealedChunk.byteCount) else {
+                throw VaultError.damaged("the chunk file \(id.short) is missing")
+            }
+            guard BLAKE2b.hash(sealed) == id else {
+                throw VaultError.damaged("the chunk file \(id.short) was changed")
+            }
+            do {
+                bytes += try sealed.withUnsafeBytes { try sealer.open($0, index: index) }
+            } catch {
+                throw VaultError.damaged("the chunk file \(id.short) does not belong here", cause: error)
+            }
+            chunkRead()
+        }
+        guard BLAKE2b.hash(bytes) == blob.digest else {
+            throw VaultError.damaged("a run of bytes is not the one that was stored")
+        }
+        return bytes
+    }
+
+    /// Removes chunk files that nothing refers to any more; what cannot be removed now is an orphan for later.
+    func remove(_ ids: [Digest256]) {
+        for id in ids { unlink(folder.chunk(id)) }
+    }
+
+    /// Removes every chunk file that is not in `needed`, and every fragment in the staging folder.
+    ///
+    /// Files with other names are not ours and stay. Only for the holder of the lock: another writer's fresh chunks
+    /// look like orphans too.
+    func collectOrphans(needed: Set<Digest256>) {
+        for name in Self.entries(folder.staging) where Digest256(hex: name) != nil {
+            unlink("\(folder.staging)/\(name)")
+        }
+        for (id, path) in files() where !needed.contains(id) { unlink(path) }
+    }
+
+    /// All chunk files that are there.
+    func files() -> [(id: Digest256, path: String)] {
+        Self.entries(folder.chunks).filter { $0.utf8.count == 2 }.flatMap { prefix in
+            Self.entries("\(folder.chunks)/\(prefix)").compactMap { name in
+                guard let id = Digest256(hex: name), id.description == name, name.hasPrefix(prefix) else { return nil }
+                return (id, "\(folder.chunks)/\(prefix)/\(name)")
+            }
+        }
+    }
+
+    static func randomID() -> [UInt8] { SecretBytes(random: 16).withUnsafeBytes { Array($0) } }
+
+    private static func entries(_ path: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    }
+}

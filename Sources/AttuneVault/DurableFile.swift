@@ -1,0 +1,81 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// File writes that either happen whole and survive a power cut, or leave nothing behind.
+enum DurableFile {
+    /// Puts `bytes` at `path` by way of `staging`: write, sync, rename. The caller syncs the folder.
+    ///
+    /// - Throws: `VaultError` E-VAULT-006 if the disk is full, else E-VAULT-007; the staged file is removed.
+    static func write(_ bytes: UnsafeRawBufferPointer, to path: String, staging: String) throws {
+        let descriptor = open(staging, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw VaultError.system("cannot write \(staging)", errno: errno) }
+        do {
+            defer { close(descriptor) }
+            try writeAll(bytes, to: descriptor, path: path)
+            guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(path)", errno: errno) }
+        } catch {
+            unlink(staging)
+            throw error
+        }
+        guard rename(staging, path) == 0 else {
+            let code = errno
+            unlink(staging)
+            throw VaultError.system("cannot write \(path)", errno: code)
+        }
+    }
+
+    /// Makes renames and removals inside the folder at `path` durable.
+    static func syncFolder(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw VaultError.system("cannot open \(path)", errno: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(path)", errno: errno) }
+    }
+
+    /// Makes the folder with mode 0700 if it is not there; true if it was made now.
+    @discardableResult
+    static func makeFolder(_ path: String) throws -> Bool {
+        if mkdir(path, 0o700) == 0 { return true }
+        guard errno == EEXIST else { throw VaultError.system("cannot make \(path)", errno: errno) }
+        return false
+    }
+
+    /// Reads a whole regular file that has at most `limit` bytes; nil if it is not there.
+    static func read(_ path: String, limit: Int) throws -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw VaultError.system("cannot read \(path)", errno: errno)
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
+            throw VaultError.damaged("\(path) is no file of the expected size")
+        }
+        let size = Int(status.st_size)
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            while count < size {
+                let step = Foundation.read(descriptor, buffer.baseAddress! + count, size - count)
+                if step < 0, errno == EINTR { continue }
+                if step < 0 { failure = errno }
+                guard step > 0 else { return }
+                count += step
+            }
+        }
+        guard failure == 0 else { throw VaultError.system("cannot read \(path)", errno: failure) }
+        return bytes
+    }
+
+    private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
+        var offset = 0
+        while offset < bytes.count {
+            let step = Foundation.write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
+            if step < 0, errno == EINTR { continue }
+            guard step > 0 else { throw VaultError.system("cannot write \(path)", errno: step == 0 ? ENOSPC : errno) }
+            offset += step
+        }
+    }
+}

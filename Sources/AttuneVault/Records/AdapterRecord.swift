@@ -1,0 +1,22 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+/// A name and what it stands for.
+package struct AdapterRecord: Sendable, Equatable {
+    /// 16 random bytes that stay the same through renames, as 32 hexadecimal digits.
+    package let id: String
+    package let name: String
+    /// BLAKE2b-256 of the base model's file.
+    package let base: Digest256
+    /// The version the name points at; nil only if all its versions were undone.
+    package let head: VersionRecord?
+    /// Count of versions that are not in the trash.
+    package let versions: Int
+    /// Bytes of all those versions.
+    package let size: Int
+    package let created: Date
+    package let isTrashed: Bool
+}

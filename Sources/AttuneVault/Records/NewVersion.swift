@@ -1,0 +1,30 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+
+/// A version that is about to be stored.
+package struct NewVersion: Sendable {
+    /// JSON that says how to read the bytes.
+    package var manifest: String
+    /// The tensors.
+    package var bytes: [UInt8]
+    package var parents: [Digest256]
+    package var run: String?
+    /// Validation loss before training, nats per token.
+    package var lossBefore: Double?
+    /// Validation loss after training, nats per token.
+    package var lossAfter: Double?
+
+    package init(
+        manifest: String, bytes: [UInt8], parents: [Digest256] = [], run: String? = nil, lossBefore: Double? = nil,
+        lossAfter: Double? = nil
+    ) {
+        self.manifest = manifest
+        self.bytes = bytes
+        self.parents = parents
+        self.run = run
+        self.lossBefore = lossBefore
+        self.lossAfter = lossAfter
+    }
+}

@@ -1,0 +1,47 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+/// One training run.
+package struct RunRecord: Sendable, Equatable {
+    /// Where a run stands.
+    package enum State: String, Sendable, Codable, CaseIterable {
+        /// A process works on it, or died doing so.
+        case running
+        /// Ended early with a checkpoint to resume from.
+        case interrupted
+        /// Did all its steps.
+        case finished
+        /// Ended by an error, which `detail` tells.
+        case failed
+        /// Ended early and kept as it was.
+        case accepted
+    }
+
+    /// Four or more hexadecimal digits.
+    package let id: String
+    /// Name of the adapter it trains, as it was at the start.
+    package let adapter: String
+    package let state: State
+    /// JSON of the training configuration.
+    package let configuration: String
+    /// BLAKE2b-256 of the base model's file.
+    package let base: Digest256
+    /// Digest of the training data.
+    package let data: Digest256
+    /// Steps done.
+    package let step: Int
+    /// Steps planned.
+    package let steps: Int
+    package let started: Date
+    package let updated: Date
+    /// Why it failed, or another remark.
+    package let detail: String?
+    /// The version it made.
+    package let version: Digest256?
+    /// Step of the checkpoint it can be resumed from; nil if there is none.
+    package let checkpointStep: Int?
+    package let isTrashed: Bool
+}

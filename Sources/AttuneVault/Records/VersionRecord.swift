@@ -1,0 +1,39 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+/// One immutable version of an adapter.
+package struct VersionRecord: Sendable, Equatable {
+    /// BLAKE2b-256 over the manifest's length (8 bytes, highest first), the manifest and the tensor bytes.
+    package let id: Digest256
+    /// The adapter's name now.
+    package let adapter: String
+    /// 1 for the first; a number is never used twice.
+    package let number: Int
+    /// Versions it was made from; empty for one trained from the base alone.
+    package let parents: [Digest256]
+    /// JSON that says how to read the bytes.
+    package let manifest: String
+    /// Bytes of the tensors, before padding and sealing.
+    package let size: Int
+    package let created: Date
+    /// The run that made it.
+    package let run: String?
+    /// Validation loss before training, nats per token.
+    package let lossBefore: Double?
+    /// Validation loss after training, nats per token.
+    package let lossAfter: Double?
+    /// Sorted; the label `live` of the head is not among them.
+    package let labels: [String]
+    /// True if the adapter's name points at it.
+    package let isHead: Bool
+
+    let row: Int64
+    let adapterID: [UInt8]
+    let blob: [UInt8]
+
+    /// Such as `notes@3`.
+    package var reference: VersionReference { VersionReference(adapter: adapter, selector: .number(number)) }
+}

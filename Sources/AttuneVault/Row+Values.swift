@@ -1,0 +1,69 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+/// Columns as values. GRDB's own subscripts trap on a value of another kind; these throw.
+extension Row {
+    /// - Throws: `VaultError` E-VAULT-005 if the column holds another kind of value.
+    func value<Value: DatabaseValueConvertible>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
+        guard let value = try optional(column, as: type) else { throw VaultError.damaged("an empty \(column)") }
+        return value
+    }
+
+    /// Nil for NULL.
+    func optional<Value: DatabaseValueConvertible>(
+        _ column: String, as type: Value.Type = Value.self
+    ) throws -> Value? {
+        guard hasColumn(column) else { throw VaultError.damaged("no column \(column)") }
+        let stored: DatabaseValue = self[column]
+        guard !stored.isNull else { return nil }
+        guard let value = Value.fromDatabaseValue(stored) else { throw VaultError.damaged("an unreadable \(column)") }
+        return value
+    }
+
+    func bytes(_ column: String) throws -> [UInt8] { [UInt8](try value(column, as: Data.self)) }
+
+    func digest(_ column: String) throws -> Digest256 {
+        guard let digest = Digest256(try bytes(column)) else { throw VaultError.damaged("an unreadable \(column)") }
+        return digest
+    }
+
+    func optionalDigest(_ column: String) throws -> Digest256? {
+        guard let data = try optional(column, as: Data.self) else { return nil }
+        guard let digest = Digest256(data) else { throw VaultError.damaged("an unreadable \(column)") }
+        return digest
+    }
+
+    func date(_ column: String) throws -> Date { Timestamp.date(try value(column)) }
+
+    /// A value that is kept as JSON text.
+    func json<Value: Decodable>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
+        let text = try value(column, as: String.self)
+        do {
+            return try JSONDecoder().decode(type, from: Data(text.utf8))
+        } catch {
+            throw VaultError.damaged("an unreadable \(column)", cause: error)
+        }
+    }
+
+    /// A value that is kept as the text of its raw value.
+    func choice<Value: RawRepresentable<String>>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
+        guard let value = Value(rawValue: try value(column)) else { throw VaultError.damaged("an unknown \(column)") }
+        return value
+    }
+}
+
+extension Digest256 {
+    /// The 32 bytes as the database takes them.
+    var data: Data { Data(bytes) }
+}
+
+/// The JSON text of `value`, keys sorted.
+func storedJSON(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}

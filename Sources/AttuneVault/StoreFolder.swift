@@ -1,0 +1,65 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+/// Where each thing of one store lies; the folder itself is mode 0700.
+struct StoreFolder: Sendable {
+    /// Absolute, symbolic links resolved: SQLite names its files by the resolved path.
+    let path: String
+
+    var keyFile: String { path + "/vault.key" }
+    /// The key file before a change, kept until the changed one was opened.
+    var oldKeyFile: String { path + "/vault.key.old" }
+    var database: String { path + "/attune.db" }
+    var databaseLog: String { path + "/attune.db-wal" }
+    /// Sealed chunks, in sub-folders named by the first two digits of their ids.
+    var chunks: String { path + "/chunks" }
+    var lock: String { path + "/lock" }
+    /// Files being written; whatever is left here is a fragment.
+    var staging: String { path + "/tmp" }
+
+    init(resolved path: String) { self.path = path }
+
+    /// Finds an existing folder.
+    ///
+    /// - Throws: `VaultError` E-VAULT-001 if there is none.
+    init(existing path: String) throws {
+        guard let resolved = realpath(path, nil) else { throw VaultError.noStore(path) }
+        defer { free(resolved) }
+        self.path = String(cString: resolved)
+    }
+
+    func chunk(_ id: Digest256) -> String {
+        let name = id.description
+        return "\(chunks)/\(name.prefix(2))/\(name)"
+    }
+
+    /// True if a key file is there.
+    var holdsStore: Bool { access(keyFile, F_OK) == 0 || access(oldKeyFile, F_OK) == 0 }
+
+    /// Refuses file systems on which locks of several machines do not meet.
+    ///
+    /// - Throws: `VaultError` E-VAULT-009.
+    func requireLocalDisk() throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw VaultError.system("cannot examine \(path)", errno: errno) }
+        let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+        if Self.isNetwork(device: status.st_dev, mounts: mounts) { throw VaultError.networkFolder(path) }
+    }
+
+    /// Looks a device up in the text of `/proc/self/mountinfo`; what is not listed counts as local.
+    static func isNetwork(device: dev_t, mounts: String) -> Bool {
+        let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
+        let minor = device & 0xFF | (device >> 12) & ~0xFF
+        // id, parent, MAJOR:MINOR, ... - TYPE source options
+        return mounts.split(separator: "\n").contains { line in
+            let fields = line.split(separator: " ")
+            guard fields.count > 2, fields[2] == "\(major):\(minor)", let dash = fields.firstIndex(of: "-"),
+                dash + 1 < fields.count
+            else { return false }
+            return ["nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs"].contains(fields[dash + 1])
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Synchronization
+
+/// The right to change a store, held by one process at a time through `flock` on the file `lock`.
+///
+/// Only writers take it. Readers need none: the database gives each transaction of theirs one consistent state, and
+/// chunk files never change. So a long training run can be watched, and its adapters used, from another terminal.
+///
+/// The file holds the number and the name of the process for the message a second writer gets; the kernel drops the
+/// lock with the process, so a file left by a crash locks nothing.
+final class StoreLock: Sendable {
+    private let folder: StoreFolder
+    private let command: String
+    private let descriptor = Mutex<Int32?>(nil)
+
+    /// - Parameter command: name of the program and sub-command; never arguments, which can be private.
+    init(folder: StoreFolder, command: String) {
+        self.folder = folder
+        self.command = command
+    }
+
+    deinit { release() }
+
+    var isHeld: Bool { descriptor.withLock { $0 != nil } }
+
+    /// Takes the lock, waiting up to `patience`; does nothing if this object holds it.
+    ///
+    /// - Throws: `VaultError` E-VAULT-002 (exit 11) naming the holder.
+    func acquire(patience: Duration = .seconds(2)) throws {
+        try descriptor.withLock { held in
+            guard held == nil else { return }
+            let file = open(folder.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard file >= 0 else { throw VaultError.system("cannot open \(folder.lock)", errno: errno) }
+            let deadline = ContinuousClock.now + patience
+            while flock(file, LOCK_EX | LOCK_NB) != 0 {
+                let code = errno
+                guard code == EWOULDBLOCK || code == EINTR else {
+                    close(file)
+                    throw VaultError.system("cannot lock \(folder.lock)", errno: code)
+                }
+                guard ContinuousClock.now < deadline else {
+                    let holder = Self.holder(of: file)
+                    close(file)
+                    throw VaultError.locked(folder.path, by: holder)
+                }
+                usleep(20_000)
+            }
+            let note = Array("\(getpid()) \(command)\n".utf8)
+            // The note only serves a message: a disk too full for it must not keep anyone from freeing space.
+            if ftruncate(file, 0) == 0 { _ = pwrite(file, note, note.count, 0) }
+            held = file
+        }
+    }
+
+    /// Gives the lock back; does nothing if it is not held.
+    func release() {
+        descriptor.withLock { held in
+            guard let file = held else { return }
+            _ = ftruncate(file, 0)
+            close(file)
+            held = nil
+        }
+    }
+
+    /// Such as `process 4711 (attune train)`.
+    private static func holder(of file: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 200)
+        let count = pread(file, &buffer, buffer.count, 0)
+        let note = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+        let words = note.split(whereSeparator: \.isWhitespace)
+        guard let first = words.first, let process = Int(first) else { return "another process" }
+        return "process \(process) (\(words.dropFirst().joined(separator: " ")))"
+    }
+}

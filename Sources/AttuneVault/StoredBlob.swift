@@ -1,0 +1,65 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+/// A run of bytes that lies in sealed chunk files, and the key to them.
+struct StoredBlob: Equatable {
+    /// 16 random bytes.
+    let id: [UInt8]
+    /// 32 random bytes of its own, so that equal contents cannot be told from different ones.
+    let key: [UInt8]
+    /// Bytes before padding and sealing.
+    let size: Int
+    /// BLAKE2b-256 of those bytes.
+    let digest: Digest256
+    /// Chunk ids in order.
+    let chunks: [Digest256]
+
+    func insert(_ database: Database) throws {
+        try database.execute(
+            sql: "INSERT INTO blobs (id, key, size, digest) VALUES (?, ?, ?, ?)",
+            arguments: [Data(id), Data(key), size, digest.data])
+        for (position, chunk) in chunks.enumerated() {
+            try database.execute(
+                sql: "INSERT INTO chunks (blob, position, id) VALUES (?, ?, ?)",
+                arguments: [Data(id), position, chunk.data])
+        }
+    }
+
+    static func fetch(_ database: Database, id: [UInt8]) throws -> StoredBlob {
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM blobs WHERE id = ?", arguments: [Data(id)])
+        else { throw VaultError.damaged("a run of bytes is not listed") }
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [Data(id)])
+        return StoredBlob(
+            id: id, key: try row.bytes("key"), size: try row.value("size"), digest: try row.digest("digest"),
+            chunks: try rows.map { try $0.digest("id") })
+    }
+
+    /// Forgets the blob unless a version or a run still needs it; the ids of chunk files that nothing needs any more.
+    static func release(_ database: Database, id: [UInt8]) throws -> [Digest256] {
+        let needed =
+            try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM versions WHERE blob = :id)
+                        OR EXISTS (SELECT 1 FROM runs WHERE checkpoint = :id)
+                    """, arguments: ["id": Data(id)]) ?? true
+        guard !needed else { return [] }
+        let rows = try Row.fetchAll(database, sql: "SELECT id FROM chunks WHERE blob = ?", arguments: [Data(id)])
+        try database.execute(sql: "DELETE FROM blobs WHERE id = ?", arguments: [Data(id)])
+        return try rows.map { try $0.digest("id") }.filter { chunk in
+            try
+                !(Bool.fetchOne(
+                    database, sql: "SELECT EXISTS (SELECT 1 FROM chunks WHERE id = ?)", arguments: [chunk.data]) ?? true)
+        }
+    }
+
+    /// Ids of all chunk files that the store needs.
+    static func allChunks(_ database: Database) throws -> Set<Digest256> {
+        Set(try Row.fetchAll(database, sql: "SELECT DISTINCT id FROM chunks").map { try $0.digest("id") })
+    }
+}

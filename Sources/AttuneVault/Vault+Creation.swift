@@ -1,0 +1,70 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+extension Vault {
+    /// Makes a new store and opens it for writing.
+    ///
+    /// It is put together in a folder beside `path` and renamed, so it appears whole or not at all.
+    ///
+    /// - Parameters:
+    ///   - path: nothing, or an empty folder; folders above it are made.
+    ///   - recovery: the words that open the store when the passphrase is lost.
+    ///   - cost: of one guess of the passphrase; 0.6 s and 256 MiB by default.
+    /// - Throws: `VaultError` E-VAULT-008 (something is there already, exit 6), E-VAULT-006 (disk full),
+    ///   E-VAULT-009 (network disk); `CryptoError` E-KEY-006 (not enough memory for `cost`).
+    package static func create(
+        at path: String, passphrase: borrowing SecretBytes, recovery: borrowing RecoveryWords,
+        cost: PassphraseCost = .moderate, command: String = "attune", now: @escaping Clock = { Date() }
+    ) throws -> Vault {
+        guard !exists(at: path) else { throw VaultError.occupied(path, reason: "there is a store already") }
+        let target = URL(filePath: path).standardizedFileURL
+        let parent = target.deletingLastPathComponent()
+        do {
+            try FileManager.default.createDirectory(
+                at: parent, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw VaultError.failed("cannot make the folder \(parent.path)", cause: error)
+        }
+        try StoreFolder(existing: parent.path).requireLocalDisk()
+        let key = SecretBytes(random: 32)
+        let staging = "\(target.path).new-\(Hex.encode(ChunkStore.randomID()))"
+        do {
+            try assemble(staging, key: key, passphrase: passphrase, recovery: recovery, cost: cost, now: now)
+            // Replaces an empty folder and refuses any other.
+            guard Foundation.rename(staging, target.path) == 0 else {
+                let code = errno
+                guard code == ENOTEMPTY || code == EEXIST || code == ENOTDIR else {
+                    throw VaultError.system("cannot make \(path)", errno: code)
+                }
+                throw VaultError.occupied(path, reason: "the folder holds other files")
+            }
+        } catch {
+            try? FileManager.default.removeItem(atPath: staging)
+            throw error
+        }
+        try DurableFile.syncFolder(parent.path)
+        return try open(at: target.path, vaultKey: key, mode: .writing, command: command, now: now)
+    }
+
+    private static func assemble(
+        _ path: String, key: borrowing SecretBytes, passphrase: borrowing SecretBytes,
+        recovery: borrowing RecoveryWords, cost: PassphraseCost, now: @escaping Clock
+    ) throws {
+        let file = try VaultFile.create(vaultKey: key, passphrase: passphrase, cost: cost)
+            .addingRecovery(recovery, vaultKey: key)
+        try DurableFile.makeFolder(path)
+        let folder = try StoreFolder(existing: path)
+        try DurableFile.makeFolder(folder.chunks)
+        try DurableFile.makeFolder(folder.staging)
+        try SealedDatabase.create(path: folder.database, vaultKey: key)
+        let lock = StoreLock(folder: folder, command: "attune init")
+        try lock.acquire()
+        try open(folder, vaultKey: key.copy(), lock: lock, mode: .writing, now: now).close()
+        try StoreKeyFile.write(file, in: folder)
+    }
+}

@@ -1,0 +1,52 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+
+extension Vault {
+    /// Sets a new passphrase. Only `vault.key` changes: whoever had the key of the store still has it.
+    ///
+    /// - Parameter cost: of one guess; 0.6 s and 256 MiB by default, spent twice here.
+    /// - Throws: `VaultError` E-VAULT-006 (disk full; the old passphrase still holds), `CryptoError` E-KEY-006.
+    package func changePassphrase(to passphrase: borrowing SecretBytes, cost: PassphraseCost = .moderate) throws {
+        try requireWriting()
+        let file = try keyFile().replacingPassphrase(new: passphrase, vaultKey: key, cost: cost)
+        try StoreKeyFile.replace(folder, with: file) { written in
+            guard try written.unlock(passphrase: passphrase).isEqual(to: self.key) else {
+                throw VaultError.failed("the new key file does not open")
+            }
+        }
+    }
+
+    /// Sets new recovery words; the ones before stop working.
+    ///
+    /// - Throws: as `changePassphrase`.
+    package func replaceRecoveryWords(_ words: borrowing RecoveryWords) throws {
+        try requireWriting()
+        let file = try keyFile().addingRecovery(words, vaultKey: key)
+        try StoreKeyFile.replace(folder, with: file) { written in
+            guard try written.unlock(recovery: words).isEqual(to: self.key) else {
+                throw VaultError.failed("the new key file does not open")
+            }
+        }
+    }
+
+    /// Opens a store whose passphrase was lost and sets a new one.
+    ///
+    /// - Throws: as `open(at:recovery:)` and `changePassphrase`.
+    package static func recover(
+        at path: String, words: borrowing RecoveryWords, newPassphrase: borrowing SecretBytes,
+        cost: PassphraseCost = .moderate, command: String = "attune", now: @escaping Clock = { Date() }
+    ) throws -> Vault {
+        let vault = try open(at: path, recovery: words, mode: .writing, command: command, now: now)
+        try vault.changePassphrase(to: newPassphrase, cost: cost)
+        return vault
+    }
+
+    private func keyFile() throws -> VaultFile {
+        guard let file = try StoreKeyFile.read(folder.keyFile) else { throw VaultError.noStore(folder.path) }
+        return file
+    }
+}

@@ -1,0 +1,85 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+extension Vault {
+    /// Erases for good what has been in the trash for longer than `age` seconds; the names of what went.
+    ///
+    /// Nothing calls this by itself. Age is counted by the clock, so one that runs ahead erases early: an interactive
+    /// caller shows the list first. Zero empties the trash.
+    @discardableResult
+    package func purgeTrash(olderThan age: TimeInterval = Vault.trashAge) throws -> [String] {
+        let limit = Timestamp.milliseconds(now().addingTimeInterval(-age))
+        let (names, unused) = try write { database in
+            var unused: [Digest256] = []
+            let old = try Self.trashEntries(database).filter { Timestamp.milliseconds($0.trashed) <= limit }
+            for entry in old { unused += try erase(database, entry) }
+            if !old.isEmpty {
+                try log(
+                    database, .purge, "erase \(old.count) removed things for good", subject: "trash", reversal: nil)
+            }
+            return (old.map(\.name), unused)
+        }
+        chunks.remove(unused)
+        return names
+    }
+
+    /// Erases one entry; the ids of chunk files that nothing needs any more.
+    private func erase(_ database: Database, _ entry: TrashEntry) throws -> [Digest256] {
+        var blobs: [[UInt8]] = []
+        switch entry.kind {
+        case .adapter:
+            let id = try Self.data(hex: entry.subject)
+            blobs = try Row.fetchAll(database, sql: "SELECT blob FROM versions WHERE adapter = ?", arguments: [id])
+                .map { try $0.bytes("blob") }
+            try setHead(database, id, to: nil)
+            try database.execute(
+                sql: """
+                    DELETE FROM trash WHERE kind = 'version'
+                    AND subject IN (SELECT CAST(seq AS TEXT) FROM versions WHERE adapter = ?)
+                    """, arguments: [id])
+            try database.execute(sql: "DELETE FROM versions WHERE adapter = ?", arguments: [id])
+            try database.execute(sql: "DELETE FROM adapters WHERE id = ?", arguments: [id])
+            try database.execute(
+                sql: "UPDATE operations SET reversal = NULL WHERE subject = ?", arguments: [entry.subject])
+        case .version:
+            // An earlier entry of the same purge may have taken the whole adapter.
+            guard let row = Int64(entry.subject), let version = try Self.version(database, row: row) else { return [] }
+            blobs = [version.blob]
+            try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [row])
+            try forgetReversals(database, of: version)
+        case .run:
+            blobs = try Row.fetchAll(
+                database, sql: "SELECT checkpoint FROM runs WHERE id = ? AND checkpoint IS NOT NULL",
+                arguments: [entry.subject]
+            ).map { try $0.bytes("checkpoint") }
+            try database.execute(sql: "DELETE FROM runs WHERE id = ?", arguments: [entry.subject])
+            try forgetReversals(database, subject: "run \(entry.subject)")
+        case .chat:
+            try database.execute(sql: "DELETE FROM chats WHERE seq = ?", arguments: [Int64(entry.subject)])
+            try forgetReversals(database, subject: "chat \(entry.subject)")
+        }
+        try database.execute(
+            sql: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [entry.kind.rawValue, entry.subject])
+        return try blobs.flatMap { try StoredBlob.release(database, id: $0) }
+    }
+
+    private func forgetReversals(_ database: Database, subject: String) throws {
+        try database.execute(sql: "UPDATE operations SET reversal = NULL WHERE subject = ?", arguments: [subject])
+    }
+
+    /// Operations that would bring back or point at a version that is gone can no longer be undone.
+    private func forgetReversals(_ database: Database, of version: VersionRecord) throws {
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT seq, reversal FROM operations WHERE subject = ? AND reversal IS NOT NULL",
+            arguments: [Hex.encode(version.adapterID)])
+        for row in rows where try row.json("reversal", as: Reversal.self).mentions(version: version.row) {
+            try database.execute(
+                sql: "UPDATE operations SET reversal = NULL WHERE seq = ?",
+                arguments: [try row.value("seq", as: Int64.self)])
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+extension Vault {
+    /// Starts the record of a run in state `running`, under an id of four or more random hexadecimal digits.
+    ///
+    /// - Parameters:
+    ///   - configuration: JSON.
+    ///   - base: BLAKE2b-256 of the base model's file.
+    ///   - data: digest of the training data.
+    ///   - steps: steps planned.
+    ///   - documents: what it is trained on, in order; all of them in the store.
+    @discardableResult
+    package func createRun(
+        adapter: String, configuration: String, base: Digest256, data: Digest256, steps: Int,
+        documents: [Digest256] = []
+    ) throws -> RunRecord {
+        let adapter = try AdapterName.checked(adapter)
+        let time = Timestamp.milliseconds(now())
+        return try write { database in
+            let id = try freeRunID(database)
+            try database.execute(
+                sql: """
+                    INSERT INTO runs (id, adapter, state, configuration, base, data, steps, started, updated)
+                    VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [id, adapter, configuration, base.data, data.data, max(steps, 0), time, time])
+            for (position, document) in documents.enumerated() {
+                guard
+                    try Bool.fetchOne(
+                        database, sql: "SELECT EXISTS (SELECT 1 FROM documents WHERE digest = ?)",
+                        arguments: [document.data]) ?? false
+                else { throw VaultError.noDocument(document) }
+                try database.execute(
+                    sql: "INSERT INTO run_documents (run, position, document) VALUES (?, ?, ?)",
+                    arguments: [id, position, document.data])
+            }
+            return try Self.run(database, id)
+        }
+    }
+
+    /// The run with this id, the trash left out.
+    ///
+    /// - Throws: `VaultError` E-VAULT-030 (exit 5).
+    package func run(_ id: String) throws -> RunRecord { try read { try Self.run($0, id) } }
+
+    /// All runs in the order they were started, the trash left out.
+    package func runs() throws -> [RunRecord] {
+        try read { try Row.fetchAll($0, sql: "SELECT * FROM runs WHERE trashed = 0 ORDER BY seq").map(Self.run) }
+    }
+
+    /// What a run was trained on, in order.
+    package func documents(ofRun id: String) throws -> [DocumentRecord] {
+        try read { database in
+            _ = try Self.run(database, id)
+            return try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT d.digest, d.name, d.bytes, d.added FROM run_documents r
+                    JOIN documents d ON d.digest = r.document WHERE r.run = ? ORDER BY r.position
+                    """, arguments: [id]
+            ).map(Self.document)
+        }
+    }
+
+    /// Changes what is given of a run's record and leaves the rest.
+    ///
+    /// - Throws: `VaultError` E-VAULT-030.
+    @discardableResult
+    package func updateRun(
+        _ id: String, state: RunRecord.State? = nil, step: Int? = nil, steps: Int? = nil, detail: String? = nil,
+        version: Digest256? = nil
+    ) throws -> RunRecord {
+        try write { database in
+            _ = try Self.run(database, id)
+            try database.execute(
+                sql: """
+                    UPDATE runs SET state = COALESCE(?, state), step = COALESCE(?, step), steps = COALESCE(?, steps),
+                        detail = COALESCE(?, detail), version = COALESCE(?, version), updated = ?
+                    WHERE id = ?
+                    """,
+                arguments: [
+                    state?.rawValue, step.map { max($0, 0) }, steps.map { max($0, 0) }, detail, version?.data,
+                    Timestamp.milliseconds(now()), id,
+                ])
+            return try Self.run(database, id)
+        }
+    }
+
+    /// Marks as interrupted every run whose process died; only for a process that is not training itself.
+    ///
+    /// A run is trained under the lock of writers from start to end, so whoever holds it may say so.
+    ///
+    /// - Returns: the ids of those runs.
+    @discardableResult
+    package func interruptAbandonedRuns() throws -> [String] {
+        try write { database in
+            let ids = try String.fetchAll(database, sql: "SELECT id FROM runs WHERE state = 'running' ORDER BY seq")
+            try database.execute(sql: "UPDATE runs SET state = 'interrupted' WHERE state = 'running'")
+            return ids
+        }
+    }
+
+    private func freeRunID(_ database: Database) throws -> String {
+        for attempt in 0..<64 {
+            // Four digits read well; more only once those are getting scarce.
+            let id = String(Hex.encode(ChunkStore.randomID()).prefix(4 + attempt / 8))
+            let taken =
+                try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM runs WHERE id = ?)", arguments: [id])
+                ?? true
+            if !taken { return id }
+        }
+        throw VaultError.failed("no free id for a run was found")
+    }
+}
+
+extension Vault {
+    static func run(_ database: Database, _ id: String) throws -> RunRecord {
+        guard
+            let row = try Row.fetchOne(
+                database, sql: "SELECT * FROM runs WHERE id = ? AND trashed = 0", arguments: [id.lowercased()])
+        else { throw VaultError.noRun(id) }
+        return try run(row)
+    }
+
+    static func run(_ row: Row) throws -> RunRecord {
+        RunRecord(
+            id: try row.value("id"), adapter: try row.value("adapter"), state: try row.choice("state"),
+            configuration: try row.value("configuration"), base: try row.digest("base"), data: try row.digest("data"),
+            step: try row.value("step"), steps: try row.value("steps"), started: try row.date("started"),
+            updated: try row.date("updated"), detail: try row.optional("detail"),
+            version: try row.optionalDigest("version"), checkpointStep: try row.optional("checkpoint_step"),
+            isTrashed: try row.value("trashed"))
+    }
+}

@@ -1,0 +1,63 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+extension Vault {
+    /// Sizes and counts; reads no content.
+    package func statistics() throws -> VaultStatistics {
+        var result = try read { database in
+            func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
+            return VaultStatistics(
+                adapters: try count("SELECT COUNT(*) FROM adapters WHERE trashed = 0"),
+                versions: try count(
+                    """
+                    SELECT COUNT(*) FROM versions v JOIN adapters a ON a.id = v.adapter
+                    WHERE v.trashed = 0 AND a.trashed = 0
+                    """),
+                documents: try count("SELECT COUNT(*) FROM documents"),
+                documentBytes: try count("SELECT COALESCE(SUM(bytes), 0) FROM documents"),
+                runs: try count("SELECT COUNT(*) FROM runs WHERE trashed = 0"),
+                chats: try count("SELECT COUNT(*) FROM chats WHERE trashed = 0"),
+                messages: try count("SELECT COUNT(*) FROM messages"),
+                trashed: try count("SELECT COUNT(*) FROM trash"),
+                chunks: try count("SELECT COUNT(DISTINCT id) FROM chunks"))
+        }
+        result.chunkBytes = result.chunks * SealedChunk.byteCount
+        result.databaseBytes = Self.size(folder.database)
+        result.logBytes = Self.size(folder.databaseLog)
+        var space = statvfs()
+        if statvfs(folder.path, &space) == 0 {
+            let (bytes, overflow) = Int(space.f_bavail).multipliedReportingOverflow(by: Int(space.f_frsize))
+            result.freeBytes = overflow ? Int.max : bytes
+        }
+        return result
+    }
+
+    /// Gives unused space back: rewrites the database if a quarter of it is unused, and empties its log.
+    package func compact() throws {
+        try requireWriting()
+        let (unused, pages) = try read { database in
+            (
+                try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0,
+                try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+            )
+        }
+        chunks.collectOrphans(needed: try read { try StoredBlob.allChunks($0) })
+        try outsideTransaction { database in
+            if unused * 4 > pages { try database.execute(sql: "VACUUM") }
+            // A reader elsewhere may need the log a little longer; the next compaction gets it.
+            do { try database.checkpoint(.truncate) } catch let error as DatabaseError
+                where error.resultCode == .SQLITE_BUSY
+            {}
+        }
+    }
+
+    private static func size(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+}

@@ -1,0 +1,108 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+extension Vault {
+    /// The newest `limit` operations, the latest first.
+    package func operations(limit: Int = 50) throws -> [OperationRecord] {
+        try read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT * FROM operations ORDER BY seq DESC LIMIT ?", arguments: [max(limit, 0)]
+            ).map(Self.operation)
+        }
+    }
+
+    /// Reverts the last operation that was not undone yet and that can be; calling again goes further back.
+    ///
+    /// Nothing is erased: a version that is taken away lies in the trash.
+    ///
+    /// - Returns: the operation that was undone.
+    /// - Throws: `VaultError` E-VAULT-034 (nothing left), E-VAULT-035 (something stands in the way; nothing changed).
+    @discardableResult
+    package func undo() throws -> OperationRecord {
+        try write { database in
+            guard
+                let row = try Row.fetchOne(
+                    database,
+                    sql: "SELECT * FROM operations WHERE undone = 0 AND reversal IS NOT NULL ORDER BY seq DESC LIMIT 1")
+            else { throw VaultError.nothingToUndo }
+            let operation = try Self.operation(row)
+            let reversal = try row.json("reversal", as: Reversal.self)
+            do {
+                try apply(database, reversal)
+            } catch let error as VaultError {
+                throw VaultError.cannotUndo(operation.description, cause: error)
+            }
+            try database.execute(
+                sql: "UPDATE operations SET undone = 1 WHERE seq = ?", arguments: [operation.sequence])
+            return OperationRecord(
+                sequence: operation.sequence, time: operation.time, kind: operation.kind,
+                description: operation.description, isUndone: true, canBeUndone: false)
+        }
+    }
+
+    /// Notes an operation in the transaction that does it.
+    func log(
+        _ database: Database, _ kind: OperationRecord.Kind, _ description: String, subject: String,
+        reversal: Reversal?
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO operations (time, kind, description, subject, reversal) VALUES (?, ?, ?, ?, ?)",
+            arguments: [
+                Timestamp.milliseconds(now()), kind.rawValue, description, subject, try reversal.map(storedJSON),
+            ])
+    }
+
+    private static func operation(_ row: Row) throws -> OperationRecord {
+        let isUndone = try row.value("undone", as: Bool.self)
+        return OperationRecord(
+            sequence: try row.value("seq"), time: try row.date("time"), kind: try row.choice("kind"),
+            description: try row.value("description"), isUndone: isUndone,
+            canBeUndone: try !isUndone && row.optional("reversal", as: String.self) != nil)
+    }
+
+    private func apply(_ database: Database, _ reversal: Reversal) throws {
+        switch reversal {
+        case .rename(let adapter, let name): try setName(database, try Self.data(hex: adapter), to: name)
+        case .moveHead(let adapter, let row): try setHead(database, try Self.data(hex: adapter), to: row)
+        case .label(let adapter, let name, let row):
+            try setLabel(database, try Self.data(hex: adapter), name, to: row)
+        case .trash(let kind, let subject):
+            try setTrashed(database, kind, subject, true, name: try title(database, kind, subject))
+        case .restore(let kind, let subject): try untrash(database, kind, subject)
+        case .trashRenamed(let adapter, let name):
+            try setTrashed(database, .adapter, adapter, true, name: name)
+            try database.execute(
+                sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, try Self.data(hex: adapter)])
+        case .removeVersion(let adapter, let version, let head):
+            guard let head else {
+                let name = try title(database, .adapter, adapter)
+                return try setTrashed(database, .adapter, adapter, true, name: name)
+            }
+            try setHead(database, try Self.data(hex: adapter), to: head)
+            let name = try title(database, .version, "\(version)")
+            try setTrashed(database, .version, "\(version)", true, name: name)
+        }
+    }
+
+    /// The name under which the trash lists a thing.
+    private func title(_ database: Database, _ kind: TrashEntry.Kind, _ subject: String) throws -> String {
+        let name: String?
+        switch kind {
+        case .adapter:
+            name = try String.fetchOne(
+                database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [try Self.data(hex: subject)])
+        case .version:
+            name = try Int64(subject).flatMap { try Self.version(database, row: $0) }.map { "\($0.reference)" }
+        case .run: name = subject
+        case .chat:
+            name = try String.fetchOne(
+                database, sql: "SELECT title FROM chats WHERE seq = ?", arguments: [Int64(subject)])
+        }
+        guard let name else { throw VaultError.notInTrash(subject) }
+        return name
+    }
+}

@@ -1,0 +1,92 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+extension Vault {
+    /// Reads everything that is stored and reports what is not as it was: every page of the database that holds
+    /// anything, and every chunk of every version and checkpoint (its id, its seal, and the digest of the whole).
+    ///
+    /// Damage does not end the check. The trash is checked too.
+    ///
+    /// - Parameter progress: told the count of blobs checked and of all blobs.
+    package func verify(progress: (Int, Int) -> Void = { _, _ in }) throws -> VerificationReport {
+        var report = VerificationReport()
+        checkDatabase(&report)
+        let versions: [VersionRecord]
+        let runs: [(String, [UInt8])]
+        do {
+            versions = try read { try Self.versions($0, "TRUE", []) }
+            runs = try read { database in
+                try Row.fetchAll(database, sql: "SELECT id, checkpoint FROM runs WHERE checkpoint IS NOT NULL").map {
+                    (try $0.value("id"), try $0.bytes("checkpoint"))
+                }
+            }
+        } catch let error as VaultError where error.exitStatus == .invalidData {
+            report.add(error, subject: "database")
+            return report
+        }
+        let total = versions.count + runs.count
+        var chunksRead = 0
+        for version in versions {
+            report.check("\(version.reference)") {
+                let blob = try self.read { try StoredBlob.fetch($0, id: version.blob) }
+                let bytes = try self.chunks.load(blob) { chunksRead += 1 }
+                guard Self.versionID(manifest: version.manifest, bytes: bytes) == version.id else {
+                    throw VaultError.damaged("the content is not what its id says")
+                }
+            }
+            report.versions += 1
+            progress(report.versions, total)
+        }
+        for (id, checkpoint) in runs {
+            report.check("checkpoint of run \(id)") {
+                let blob = try self.read { try StoredBlob.fetch($0, id: checkpoint) }
+                _ = try self.chunks.load(blob) { chunksRead += 1 }
+            }
+            report.checkpoints += 1
+            progress(versions.count + report.checkpoints, total)
+        }
+        report.chunks = chunksRead
+        return report
+    }
+
+    /// Runs SQLite's own check on a connection that has no page in memory yet.
+    private func checkDatabase(_ report: inout VerificationReport) {
+        report.check("database") {
+            do {
+                let fresh = try self.freshConnection()
+                defer { try? fresh.close() }
+                let lines = try fresh.read { try String.fetchAll($0, sql: "PRAGMA quick_check(20)") }
+                if lines != ["ok"] { throw VaultError.damaged(lines.joined(separator: "; ")) }
+                let broken = try fresh.read { try Row.fetchAll($0, sql: "PRAGMA foreign_key_check").count }
+                if broken > 0 { throw VaultError.damaged("\(broken) records refer to others that are missing") }
+            } catch let error as DatabaseError {
+                throw VaultError.database(error)
+            }
+        }
+    }
+
+    private func freshConnection() throws -> DatabaseQueue {
+        try DatabaseQueue(path: folder.database, configuration: StoreDatabase.configuration(readonly: true))
+    }
+}
+
+extension VerificationReport {
+    fileprivate mutating func add(_ error: VaultError, subject: String) {
+        problems.append(Problem(code: error.code, subject: subject, message: error.message))
+    }
+
+    /// Runs one check and notes its failure.
+    fileprivate mutating func check(_ subject: String, _ body: () throws -> Void) {
+        do {
+            try body()
+        } catch let error as VaultError {
+            add(error, subject: subject)
+        } catch {
+            add(VaultError.failed("\(error)"), subject: subject)
+        }
+    }
+}

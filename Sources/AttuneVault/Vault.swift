@@ -1,0 +1,102 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+/// The encrypted store of one person on one device: adapters, documents, runs, chats and the log of operations.
+///
+/// One folder, mode 0700: `vault.key` wraps the key, `attune.db` is a SQLite database whose every page is sealed,
+/// `chunks/` holds the bytes of versions and checkpoints. Every method is synchronous, and each is one transaction:
+/// it happens whole or not at all, also when the process is killed. Any thread may call.
+///
+/// All methods throw `VaultError`; those that change something throw E-VAULT-010 on a store opened for reading and
+/// E-VAULT-006 (exit 7) when the disk is full.
+package final class Vault: Sendable {
+    /// What a command is going to do with the store.
+    package enum Mode: Sendable {
+        /// Any number of processes at a time, also while another one writes.
+        case reading
+        /// One process at a time.
+        case writing
+    }
+
+    /// Tells the time for records; its jumps do no harm.
+    package typealias Clock = @Sendable () -> Date
+
+    package let mode: Mode
+    let folder: StoreFolder
+    let database: any DatabaseWriter
+    let lock: StoreLock
+    let chunks: ChunkStore
+    let key: SecretBytes
+    let now: Clock
+    /// Keeps the database's key known below; nil where the database is not sealed.
+    private let seal: SealedDatabase?
+
+    /// Wraps a database that is open and up to date, on whatever file system layer.
+    init(
+        folder: StoreFolder, database: any DatabaseWriter, lock: StoreLock, mode: Mode, key: consuming SecretBytes,
+        now: @escaping Clock, seal: SealedDatabase?
+    ) {
+        self.folder = folder
+        self.database = database
+        self.lock = lock
+        self.mode = mode
+        self.key = key
+        self.now = now
+        self.seal = seal
+        chunks = ChunkStore(folder: folder)
+    }
+
+    deinit {
+        try? database.close()
+    }
+
+    /// The store's folder.
+    package var path: String { folder.path }
+
+    /// Ends all connections and gives the lock back; any later call throws.
+    package func close() throws {
+        try translating { try database.close() }
+        lock.release()
+    }
+
+    /// Gives the writers' lock back while this process only waits, so that another one can write.
+    ///
+    /// The next change takes it again, waiting up to 2 s.
+    package func yieldLock() { lock.release() }
+
+    /// Runs `body` on one consistent state.
+    func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try translating { try database.read(body) }
+    }
+
+    /// Runs `body` in one transaction, which an error rolls back.
+    func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try requireWriting()
+        return try translating { try database.write(body) }
+    }
+
+    /// - Throws: `VaultError` E-VAULT-010, or E-VAULT-002 if another process took the lock meanwhile.
+    func requireWriting() throws {
+        guard mode == .writing else { throw VaultError.readingOnly }
+        try lock.acquire()
+    }
+
+    /// Runs `body` on the writing connection, outside of any transaction.
+    func outsideTransaction<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try requireWriting()
+        return try translating { try database.writeWithoutTransaction(body) }
+    }
+
+    private func translating<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as DatabaseError {
+            throw VaultError.database(error)
+        }
+    }
+}

@@ -1,0 +1,146 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+
+extension VaultError {
+    // The store as a whole.
+
+    static func noStore(_ path: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-001", message: "there is no store at \(path)", remedy: "Run: attune init",
+            exitStatus: .noStore)
+    }
+
+    static func locked(_ path: String, by holder: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-002", message: "the store at \(path) is in use by \(holder)",
+            remedy: "Wait until it has finished, or end it, then try again.", exitStatus: .storeLocked)
+    }
+
+    static func wrongKey(_ cause: any Error) -> VaultError {
+        VaultError(
+            code: "E-VAULT-003", message: "the key does not open this store",
+            remedy: "Try the passphrase again, or run: attune key recover", exitStatus: .wrongKey, cause: cause)
+    }
+
+    static func otherFormat(found: String, known: Int) -> VaultError {
+        VaultError(
+            code: "E-VAULT-004",
+            message: "the store has format \(found), and this program reads format \(known)",
+            remedy: "Use the version of Attune that wrote it, or a newer one.", exitStatus: .failure)
+    }
+
+    static func damaged(_ what: String, cause: (any Error)? = nil) -> VaultError {
+        VaultError(
+            code: "E-VAULT-005", message: "the store is damaged: \(what)",
+            remedy: "Run: attune doctor", exitStatus: .invalidData, cause: cause)
+    }
+
+    static func full(_ what: String, cause: (any Error)? = nil) -> VaultError {
+        VaultError(
+            code: "E-VAULT-006", message: "the disk has no room left: \(what); nothing was stored",
+            remedy: "Free some space, or run: attune trash --purge", exitStatus: .doesNotFit, cause: cause)
+    }
+
+    static func failed(_ what: String, cause: (any Error)? = nil) -> VaultError {
+        VaultError(
+            code: "E-VAULT-007", message: what, remedy: "Run: attune doctor", exitStatus: .failure, cause: cause)
+    }
+
+    static func occupied(_ path: String, reason: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-008", message: "no store was made at \(path): \(reason)",
+            remedy: "Choose another folder with --store.", exitStatus: .conflict)
+    }
+
+    static func networkFolder(_ path: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-009", message: "\(path) is on a network file system, where locks do not hold",
+            remedy: "Choose a folder on a local disk with --store.", exitStatus: .usage)
+    }
+
+    static let readingOnly = VaultError(
+        code: "E-VAULT-010", message: "the store was opened for reading only", remedy: nil, exitStatus: .failure)
+
+    // Names and versions.
+
+    static func noAdapter(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-020", message: "there is no adapter named \(name)",
+            remedy: "Run: attune adapters list", exitStatus: .notFound)
+    }
+
+    static func nameTaken(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-021", message: "there is already an adapter named \(name)",
+            remedy: "Choose another name.", exitStatus: .conflict)
+    }
+
+    static func invalidName(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-022", message: "\u{201C}\(name)\u{201D} cannot be a name",
+            remedy: "Use up to 64 letters, digits, and . _ - with a letter or digit first; base and live are taken.",
+            exitStatus: .usage)
+    }
+
+    static func noVersion(_ reference: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-023", message: "there is no version \(reference)",
+            remedy: "Run: attune adapters versions \(reference.prefix { $0 != "@" && $0 != ":" })",
+            exitStatus: .notFound)
+    }
+
+    static func invalidReference(_ text: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-024", message: "\u{201C}\(text)\u{201D} names no version",
+            remedy: "Write NAME, NAME@3, NAME@-1 or NAME:LABEL.", exitStatus: .usage)
+    }
+
+    static func otherBase(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-025", message: "\(name) belongs to another base model",
+            remedy: "Use its own base, or give the new adapter another name.", exitStatus: .conflict)
+    }
+
+    static func versionIsHead(_ reference: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-026", message: "\(reference) is the version in use",
+            remedy: "Run: attune adapters rollback, then remove it.", exitStatus: .conflict)
+    }
+
+    // Runs, chats, trash, undo.
+
+    static func noRun(_ id: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-030", message: "there is no run \(id)", remedy: "Run: attune runs list",
+            exitStatus: .notFound)
+    }
+
+    static func noChat(_ id: Int64) -> VaultError {
+        VaultError(code: "E-VAULT-031", message: "there is no chat \(id)", remedy: nil, exitStatus: .notFound)
+    }
+
+    static func noDocument(_ digest: Digest256) -> VaultError {
+        VaultError(
+            code: "E-VAULT-032", message: "there is no document \(digest.short)", remedy: nil, exitStatus: .notFound)
+    }
+
+    static func notInTrash(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-033", message: "there is nothing named \(name) in the trash",
+            remedy: "Run: attune trash", exitStatus: .notFound)
+    }
+
+    static let nothingToUndo = VaultError(
+        code: "E-VAULT-034", message: "there is nothing to undo", remedy: nil, exitStatus: .notFound)
+
+    static func cannotUndo(_ description: String, cause: any Error) -> VaultError {
+        VaultError(
+            code: "E-VAULT-035", message: "cannot undo: \(description)",
+            remedy: "Mend what stands in the way, then undo again.", exitStatus: .conflict, cause: cause)
+    }
+
+    static let activeRun = VaultError(
+        code: "E-VAULT-036", message: "the run is still running", remedy: "End it first.", exitStatus: .conflict)
+}
