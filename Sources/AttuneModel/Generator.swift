@@ -1,0 +1,98 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTensor
+import AttuneTokenizer
+
+/// Writes text token by token: evaluate, sample, decode, until something ends it.
+///
+/// One generator serves one thread at a time; its decoder keeps the conversation's keys and values between calls.
+package final class Generator {
+    package let decoder: Decoder
+    package let tokenizer: Tokenizer
+
+    package init(decoder: Decoder, tokenizer: Tokenizer) {
+        self.decoder = decoder
+        self.tokenizer = tokenizer
+    }
+
+    /// Continues `prompt`, giving text to `onText` as soon as it is certain.
+    ///
+    /// - Parameters:
+    ///   - seed: with the same prompt, options and adapters, gives the same text.
+    ///   - maxTokens: the most tokens to write; the context may end earlier.
+    ///   - stops: strings that end the text before themselves.
+    ///   - isCancelled: asked before every token and every chunk of the prompt.
+    /// - Throws: `ModelError`: `E-DECODE-001` to `E-DECODE-003` for a prompt that does not fit, holds a foreign token or
+    ///   is empty, `E-SAMPLE-001` when the scores are not numbers.
+    package func generate(
+        prompt: [Int32], sampling: SamplingOptions, seed: UInt64, maxTokens: Int, stops: [String] = [],
+        isCancelled: () -> Bool = { false }, onText: (String) -> Void = { _ in }
+    ) throws -> Generation {
+        var generation = Generation()
+        generation.promptTokens = prompt.count
+        generation.reusedTokens = decoder.reusable(of: prompt)
+        let clock = ContinuousClock()
+        let start = clock.now
+        var logits: Matrix<Float>
+        do {
+            logits = try decoder.prefill(prompt: prompt, isCancelled: isCancelled)
+        } catch is CancellationError {
+            generation.stopReason = .cancelled
+            generation.prefillSeconds = (clock.now - start).seconds
+            return generation
+        }
+        let prefilled = clock.now
+        generation.prefillSeconds = (prefilled - start).seconds
+
+        var sampler = Sampler(sampling, seed: seed, breakers: breakers(sampling))
+        var text = StreamingDecoder(tokenizer, stops: stops)
+        var history = prompt
+        func give(_ part: String) {
+            guard !part.isEmpty else { return }
+            generation.text += part
+            onText(part)
+        }
+        while true {
+            guard !isCancelled() else {
+                generation.stopReason = .cancelled
+                break
+            }
+            guard generation.tokens.count < maxTokens else { break }
+            let token = try sampler.sample(logits, history: history)
+            if tokenizer.endOfGeneration.contains(token) {
+                generation.stopReason = .endOfTurn
+                break
+            }
+            generation.tokens.append(token)
+            history.append(token)
+            give(text.append(token))
+            if text.stopped {
+                generation.stopReason = .stopString
+                break
+            }
+            guard generation.tokens.count < maxTokens, decoder.tokens.count < decoder.contextLength else { break }
+            logits = try decoder.evaluate([token])
+        }
+        give(text.finish())
+        generation.decodeSeconds = (clock.now - prefilled).seconds
+        return generation
+    }
+
+    /// Tokens that contain one of the strings that end a run for DRY.
+    private func breakers(_ options: SamplingOptions) -> Set<Int32> {
+        guard options.dryMultiplier > 0 else { return [] }
+        let strings = options.drySequenceBreakers.filter { !$0.isEmpty }
+        return Set(
+            (0..<Int32(clamping: tokenizer.vocabularySize)).filter { id in
+                let text = tokenizer.text(of: id)
+                return strings.contains { text.contains($0) }
+            })
+    }
+}
+
+extension Duration {
+    fileprivate var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}

@@ -1,0 +1,50 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+
+@testable import AttuneModel
+
+/// Everything one block of a tiny float64 model needs to run alone, for comparing its backward pass with differences.
+struct BlockHarness {
+    let model: BaseModel
+    let layout: LoRALayout
+    let parameters: LoRAParameters<Double>
+    let gradients: LoRAParameters<Double>
+    let kept: BlockActivations<Matrix<Double>>
+    let step: BlockStep<Double>
+    let block: TransformerBlock<Double>
+    let count: Int
+
+    init(
+        lengths: [Int] = [4, 3], modules: [TargetModule] = TargetModule.allCases, dropout: Float = 0.25,
+        biases: Bool = false, headDimension: Int? = nil
+    ) throws {
+        model = try ModelFixtures.tiny(biases: biases, headDimension: headDimension)
+        layout = ModelFixtures.layout(model, modules: modules, layers: [0])
+        parameters = ModelFixtures.parameters(layout)
+        gradients = LoRAParameters(layout: layout)
+        let batch = ModelFixtures.batch(lengths, vocabulary: model.shape.vocabulary)
+        count = batch.count
+        var plan = BufferPlan()
+        let layout = layout
+        let places = BlockActivations<BufferPlan.Slot>(
+            shape: model.shape, tokens: count,
+            rank: { layout[LoRASite(layer: 0, module: $0)]?.rank ?? 0 }, in: &plan)
+        let scratch = BlockScratch<BufferPlan.Slot>(shape: model.shape, layout: layout, tokens: count, in: &plan)
+        let storage = Storage<Double>(count: plan.count)
+        kept = places.map { $0.matrix(in: storage) }
+        step = BlockStep(
+            positions: batch.positions, segments: batch.segments, parameters: parameters, gradients: gradients,
+            dropout: dropout > 0 ? (dropout, RandomStream(seed: 3)) : nil,
+            scratch: scratch.map { $0.matrix(in: storage) },
+            table: RotaryTable(configuration: model.configuration, positions: count))
+        block = TransformerBlock(model: model, layer: 0, layout: layout, precision: .float32)
+    }
+
+    /// Σ c∘f(x): the scalar whose gradient at f's output is c.
+    static func dot(_ c: Matrix<Double>, _ y: Matrix<Double>) -> Double {
+        zip(c.buffer, y.buffer).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+}
