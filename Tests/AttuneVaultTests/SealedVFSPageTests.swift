@@ -46,7 +46,8 @@ import Testing
         nonce = try #require(Hex.decode(vectors.nonce))
         var page = [UInt8](repeating: 0, count: 32)
         var sum = [UInt8](repeating: 0, count: 16)
-        sealed_page_keys(try #require(Hex.decode(vectors.rootKey)), id, &page, &sum)
+        let rootKey = try #require(Hex.decode(vectors.rootKey))
+        sealed_page_keys(rootKey, id, &page, &sum)
         pageKey = page
         sumKey = sum
     }

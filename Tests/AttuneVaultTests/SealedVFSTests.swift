@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTestSupport
 import CSealedVFS
 import Foundation
 import GRDB
@@ -29,10 +30,11 @@ import Testing
     }
 
     @Test func aNewDatabaseIsEmptyWholeAndInWriteAheadMode() throws {
-        let pool = try database.pool()
-        #expect(try integrity(pool) == "ok")
-        #expect(try pool.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") } == "wal")
-        #expect(try pool.read { try Int.fetchOne($0, sql: "PRAGMA page_count") } == 1)
+        // A pool would have made a table of its own on first use.
+        let queue = try DatabaseQueue(path: database.path, configuration: SealedDatabase.configuration())
+        #expect(try integrity(queue) == "ok")
+        #expect(try queue.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") } == "wal")
+        #expect(try queue.read { try Int.fetchOne($0, sql: "PRAGMA page_count") } == 1)
     }
 
     @Test func aNewDatabaseBelongsToItsUserAloneAndIsNeverOverwritten() throws {
