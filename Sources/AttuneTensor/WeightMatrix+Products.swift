@@ -70,3 +70,10 @@ package func multiply<E: Scalar>(
         E.kind, a.pointer, transposed ? 1 : 0, b.pointer, transposedB ? 1 : 0, c.pointer, Int64(m), Int64(n), Int64(k),
         Double(alpha), Double(beta))
 }
+
+/// C = alpha·A·op(B) + beta·C: as above, for a first factor as it lies.
+package func multiply<E: Scalar>(
+    _ a: Matrix<E>, _ b: Matrix<E>, transposed: Bool, into c: Matrix<E>, alpha: E = 1, beta: E = 0
+) {
+    multiply(a, transposed: false, b, transposed: transposed, into: c, alpha: alpha, beta: beta)
+}

@@ -10,12 +10,30 @@
 #include "internal.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int32_t best = ATTUNE_LEVEL_OPENBLAS, chosen;
+static int32_t best, chosen;
+static attune_operations tables[5];
 static _Thread_local int32_t forced = -1;
 static _Atomic(attune_sgemm_function) sgemm;
 
 static void choose(void) {
     static const char *const names[] = {"portable", "openblas", "avx2", "avx512", "avx512bf16"};
+    for (int level = 0; level < 5; level++) tables[level] = attune_portable_f32;
+    best = ATTUNE_LEVEL_OPENBLAS;
+    tables[ATTUNE_LEVEL_OPENBLAS].multiply = attune_openblas_multiply;
+    tables[ATTUNE_LEVEL_OPENBLAS].multiply_transposed = attune_openblas_multiply_transposed;
+    tables[ATTUNE_LEVEL_OPENBLAS].dense = attune_openblas_dense;
+#if defined(__x86_64__)
+    tables[ATTUNE_LEVEL_AVX2] = attune_avx2;
+    tables[ATTUNE_LEVEL_AVX512] = tables[ATTUNE_LEVEL_AVX512BF16] = attune_avx512;
+    tables[ATTUNE_LEVEL_AVX512BF16].multiply = attune_bf16_multiply;
+    tables[ATTUNE_LEVEL_AVX512BF16].multiply_transposed = attune_bf16_multiply_transposed;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+        best = ATTUNE_LEVEL_AVX2;
+    if (best == ATTUNE_LEVEL_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        best = ATTUNE_LEVEL_AVX512;
+    if (best == ATTUNE_LEVEL_AVX512 && __builtin_cpu_supports("avx512bf16")) best = ATTUNE_LEVEL_AVX512BF16;
+#endif
     chosen = best;
     const char *wanted = getenv("ATTUNE_KERNELS");
     for (int32_t level = 0; wanted && level < 5; level++)
@@ -58,7 +76,10 @@ attune_sgemm_function attune_sgemm(void) { return atomic_load(&sgemm); }
 
 static const attune_operations *operations(int32_t kind) {
     if (kind == 8) return &attune_portable_f64;
-    return &attune_portable_f32;
+    int32_t level = attune_level();
+    // Nobody has handed over an sgemm: the level below needs none.
+    if (level == ATTUNE_LEVEL_OPENBLAS && !attune_sgemm()) level = ATTUNE_LEVEL_PORTABLE;
+    return &tables[level];
 }
 
 void attune_multiply(

@@ -189,9 +189,15 @@ typedef struct {
 static void FN(cross_entropy_chunk)(void *context, int64_t chunk) {
 #pragma clang fp reassociate(on) contract(fast)
     const FN(entropy) *p = context;
-    enum { BLOCK = 512 };
+    enum { BLOCK = 512, LANES = 16 };
     REAL *z = p->z + chunk * p->columns, largest = z[0], target = z[p->targets[chunk]];
-    for (int64_t i = 1; i < p->columns; i++) largest = z[i] > largest ? z[i] : largest;
+    int64_t whole = p->columns / LANES * LANES;
+    REAL part_largest[LANES];  // several at once, because a single chain of comparisons is slow
+    for (int j = 0; j < LANES; j++) part_largest[j] = z[0];
+    for (int64_t i = 0; i < whole; i += LANES)
+        for (int j = 0; j < LANES; j++) part_largest[j] = z[i + j] > part_largest[j] ? z[i + j] : part_largest[j];
+    for (int j = 0; j < LANES; j++) largest = part_largest[j] > largest ? part_largest[j] : largest;
+    for (int64_t i = whole; i < p->columns; i++) largest = z[i] > largest ? z[i] : largest;
     double sum = 0;
     for (int64_t first = 0; first < p->columns; first += BLOCK) {
         int64_t last = attune_min(first + BLOCK, p->columns);

@@ -66,8 +66,24 @@ typedef struct {
 
 extern const attune_operations attune_portable_f32, attune_portable_f64;
 
+void attune_openblas_multiply(
+    const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
+void attune_openblas_multiply_transposed(
+    const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
+void attune_openblas_dense(
+    const void *a, int transposed_a, const void *b, int transposed_b, void *c, int64_t m, int64_t n, int64_t k,
+    double alpha, double beta);
+
+#if defined(__x86_64__)
+extern const attune_operations attune_avx2, attune_avx512;
+void attune_bf16_multiply(
+    const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
+void attune_bf16_multiply_transposed(
+    const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
+#endif
+
 /// At least `bytes` bytes, aligned to 64, that belong to the calling thread until its next call with the same slot.
-/// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2.
+/// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2 and 3.
 void *attune_scratch(int slot, size_t bytes);
 
 /// count elements of a row of blocks, from its first block; count is a multiple of the block size.

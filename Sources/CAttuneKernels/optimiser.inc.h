@@ -21,6 +21,16 @@ static void FN(cached_attention_chunk)(void *context, int64_t chunk) {
 static void FN(cached_attention)(
     const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
     int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o) {
+#ifdef WIDTH
+    if (rows >= 16) {
+        int64_t bounds[2] = {0, rows};
+        FN(run_forward)((FN(attending)){
+            .q = q, .k = keys, .v = values, .o = o, .heads = heads, .key_value_heads = key_value_heads,
+            .hd = head_dimension, .row_step = head_dimension, .head_step = capacity * head_dimension, .past = first,
+            .segments = 1, .bounds = bounds, .scale = scale});
+        return;
+    }
+#endif
     FN(cached) p = {q, keys, values, o, heads, key_value_heads, head_dimension, capacity, first, scale};
     attune_parallel(rows * heads, FN(cached_attention_chunk), &p);
 }

@@ -15,7 +15,7 @@
 
 #include "internal.h"
 
-enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 3 };
+enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 4 };
 #define OPEN 0x80000000u
 
 int32_t attune_default_threads(void);

@@ -1,0 +1,68 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+// All the operations of one vector level. Included inside its target, with FN, WIDTH, TILE_ROWS and TABLE defined.
+
+#define REAL float
+#define EXP FN(exponential)
+#define LOG logf
+#define SQRT sqrtf
+
+#include "vector.inc.h"
+#include "gemm.inc.h"
+#include "gemv.inc.h"
+#include "attention_blocked.inc.h"
+#include "elementwise.inc.h"
+#include "optimiser.inc.h"
+
+static void FN(multiply)(
+    const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating) {
+    // Few rows: rounding would cost more than it saves, and float32 is the better number.
+    if (tokens <= FN(GEMV_TOKENS)) FN(gemv_multiply)(x, tokens, w, y, accumulating);
+    else FN(gemm_multiply)(x, tokens, w, y, bfloat16, accumulating);
+}
+
+static void FN(multiply_transposed)(
+    const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating) {
+    FN(gemm_multiply_transposed)(dy, tokens, w, dx, bfloat16, accumulating);
+}
+
+typedef struct {
+    const attune_weight *w;
+    const int32_t *ids;
+    float *out;
+} FN(gathering);
+
+static void FN(gather_chunk)(void *context, int64_t chunk) {
+    const FN(gathering) *p = context;
+    FN(expand_row)(
+        p->w->type, (const uint8_t *)p->w->bytes + p->ids[chunk] * p->w->row_bytes, p->w->columns,
+        p->out + chunk * p->w->columns);
+}
+
+static void FN(gather)(const attune_weight *w, const int32_t *ids, int64_t count, void *out) {
+    FN(gathering) p = {w, ids, out};
+    attune_parallel(count, FN(gather_chunk), &p);
+}
+
+const attune_operations TABLE = {
+    .multiply = FN(multiply),
+    .multiply_transposed = FN(multiply_transposed),
+    .dense = FN(gemm_dense),
+    .gather = FN(gather),
+    .rms_norm = FN(rms_norm),
+    .rms_norm_backward = FN(rms_norm_backward),
+    .rotate = FN(rotate),
+    .attention = FN(attention),
+    .attention_backward = FN(attention_backward),
+    .cached_attention = FN(cached_attention),
+    .swiglu = FN(swiglu),
+    .swiglu_backward = FN(swiglu_backward),
+    .cross_entropy = FN(cross_entropy),
+    .add = FN(add),
+    .scale = FN(scale),
+    .dropout = FN(dropout),
+    .sum_of_squares = FN(sum_of_squares),
+    .is_finite = FN(is_finite),
+    .adamw = FN(adamw),
+};
