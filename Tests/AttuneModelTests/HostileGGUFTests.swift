@@ -60,7 +60,9 @@ import Testing
             for value in [0, 0xFF, kept ^ 1] {
                 bytes[index] = value
                 let error = Self.error(bytes)
-                #expect(error == nil || (error as? any AttuneError)?.remedy != nil, "byte \(index) = \(value): \(String(describing: error))")
+                #expect(
+                    error == nil || (error as? any AttuneError)?.remedy != nil,
+                    "byte \(index) = \(value): \(String(describing: error))")
             }
             bytes[index] = kept
         }
@@ -76,7 +78,9 @@ import Testing
                 var bytes = whole
                 for offset in 0..<8 { bytes[start + offset] = UInt8(truncatingIfNeeded: number >> UInt64(8 * offset)) }
                 let error = Self.error(bytes)
-                #expect(error == nil || (error as? any AttuneError)?.remedy != nil, "\(number) at \(start): \(String(describing: error))")
+                #expect(
+                    error == nil || (error as? any AttuneError)?.remedy != nil,
+                    "\(number) at \(start): \(String(describing: error))")
             }
         }
     }
