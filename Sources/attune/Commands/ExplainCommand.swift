@@ -1,0 +1,79 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+
+/// `attune explain TOPIC`
+struct ExplainCommand: AttuneCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Explain a topic: exit-codes, environment, formats, privacy.")
+
+    enum Topic: String, ExpressibleByArgument, CaseIterable {
+        case exitCodes = "exit-codes"
+        case environment, formats, privacy
+    }
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "The topic.") var topic: Topic
+
+    func execute() throws { global.console.print(topic.text) }
+}
+
+extension ExplainCommand.Topic {
+    var text: String {
+        switch self {
+        case .exitCodes: ExitStatus.allCases.map { "\($0.rawValue)\t\($0.meaning)" }.joined(separator: "\n")
+        case .environment:
+            """
+            ATTUNE_STORE         folder of the store, as --store
+            ATTUNE_BASES         folder of the base models
+            ATTUNE_KEY_FILE      file with the passphrase, as --key-file
+            ATTUNE_KEY_COMMAND   command that prints the passphrase, as --key-command
+            ATTUNE_KERNELS       portable, openblas, avx2, avx512 or avx512bf16: forces a level
+            NO_COLOR             no colours
+            XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME   where things are kept, see attune paths
+            """
+        case .formats:
+            """
+            .md, .txt   one file is one document; every token is trained
+            .jsonl      one example a line, each of one of these shapes:
+              {"text": "..."}                                       every token is trained
+              {"prompt": "...", "completion": "..."}                the completion is trained
+              {"messages": [{"role": "user", "content": "..."}, …]} the assistant's turns are trained
+              {"conversations": [{"from": "human", "value": "..."}, …]}
+            Look before you train: attune data check PATH, attune data preview PATH
+            """
+        case .privacy:
+            """
+            The store is one encrypted SQLite file and sealed chunks beside it. Without the passphrase or the 24
+            recovery words nobody can read documents, adapters, names, chats or runs; file sizes and times of change
+            are visible. Bases are public files and are not encrypted. Nothing is sent anywhere.
+            An adapter can repeat what it learned: whoever can ask it can draw private sentences out of it.
+            """
+        }
+    }
+}
+
+extension ExitStatus {
+    /// One line of `attune explain exit-codes`.
+    var meaning: String {
+        switch self {
+        case .success: "done"
+        case .failure: "failed"
+        case .partial: "finished in part"
+        case .keyRequired: "a passphrase is required and nobody can be asked"
+        case .notFound: "not found"
+        case .conflict: "conflict with something that is there"
+        case .doesNotFit: "does not fit into memory or on the disk"
+        case .invalidData: "data invalid"
+        case .noStore: "there is no store"
+        case .storeLocked: "the store is in use"
+        case .wrongKey: "wrong key"
+        case .usage: "wrong use of a command"
+        case .network: "the network failed, try later"
+        case .interrupted: "interrupted; everything is saved"
+        case .terminated: "terminated; everything is saved"
+        }
+    }
+}

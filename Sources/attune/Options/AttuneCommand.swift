@@ -1,0 +1,36 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneKit
+import Foundation
+
+/// A command that reports errors as Attune does: code, reason, remedy on stderr, and the documented exit code.
+protocol AttuneCommand: ParsableCommand {
+    var global: GlobalOptions { get }
+    func execute() throws
+}
+
+extension AttuneCommand {
+    func run() throws {
+        do {
+            try execute()
+        } catch let error as any AttuneError {
+            global.console.report(error)
+            throw ExitCode(error.exitStatus.rawValue)
+        } catch let error as ExitCode {
+            throw error
+        } catch let error as CleanExit {
+            throw error
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            global.console.report(
+                KitError(
+                    code: "E-GENERAL-001", message: String(describing: error),
+                    remedy: "Look at the state of the store: attune doctor", exitStatus: .failure))
+            throw ExitCode(ExitStatus.failure.rawValue)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import Foundation
+
+/// The options every command has.
+struct GlobalOptions: ParsableArguments {
+    @Option(help: "The store's folder (ATTUNE_STORE).")
+    var store: String?
+
+    @Option(help: "A file whose content is the passphrase (ATTUNE_KEY_FILE).")
+    var keyFile: String?
+
+    @Option(help: "An open descriptor to read the passphrase from.")
+    var keyFd: Int32?
+
+    @Option(help: "A command that prints the passphrase (ATTUNE_KEY_COMMAND).")
+    var keyCommand: String?
+
+    @Flag(help: "Print the result as one JSON object.")
+    var json = false
+
+    @Flag(name: [.short, .long], help: "Print errors only.")
+    var quiet = false
+
+    @Flag(name: [.short, .long], help: "Ask nothing; take what is proposed.")
+    var yes = false
+
+    @Flag(help: "Never prompt; fail where an answer is needed.")
+    var noInput = false
+
+    @Flag(help: "No colours (also NO_COLOR).")
+    var noColor = false
+
+    var paths: Paths { Paths(store: store) }
+
+    /// Whether a person can be asked.
+    var canAsk: Bool { !yes && !noInput && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+
+    var keySource: KeySource {
+        KeySource(
+            file: keyFile, descriptor: keyFd, command: keyCommand,
+            canAsk: !noInput && isatty(STDIN_FILENO) == 1, keys: paths.keys)
+    }
+
+    var console: Console { Console(json: json, quiet: quiet, colorAllowed: !noColor) }
+}

@@ -1,0 +1,52 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// How numbers are written for people.
+enum Format {
+    /// 1536 → `1.5 KiB`.
+    static func bytes(_ count: some BinaryInteger) -> String {
+        var value = Double(count)
+        for unit in ["B", "KiB", "MiB", "GiB"] {
+            if value < 1024 || unit == "GiB" {
+                return unit == "B" ? "\(Int(value)) B" : String(format: value < 10 ? "%.1f %@" : "%.0f %@", value, unit)
+            }
+            value /= 1024
+        }
+        return "\(count) B"
+    }
+
+    /// 93.4 → `1m33s`; a duration, never a time of day.
+    static func duration(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds >= 0 else { return "?" }
+        let whole = Int(seconds.rounded())
+        if whole < 60 { return "\(whole)s" }
+        if whole < 3600 { return String(format: "%dm%02ds", whole / 60, whole % 60) }
+        return String(format: "%dh%02dm", whole / 3600, whole % 3600 / 60)
+    }
+
+    /// 1234567 → `1,234,567`.
+    static func count(_ value: Int) -> String {
+        var digits = String(abs(value))
+        var groups: [String] = []
+        while digits.count > 3 {
+            groups.insert(String(digits.suffix(3)), at: 0)
+            digits.removeLast(3)
+        }
+        return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+    }
+
+    static func loss(_ value: Double) -> String { String(format: "%.4f", value) }
+
+    /// How long ago a moment was; a clock that went back gives `just now`.
+    static func ago(_ date: Date, now: Date = Date()) -> String {
+        let seconds = now.timeIntervalSince(date)
+        switch seconds {
+        case ..<60: return "just now"
+        case ..<3600: return "\(Int(seconds / 60))m ago"
+        case ..<86_400: return "\(Int(seconds / 3600))h ago"
+        default: return "\(Int(seconds / 86_400))d ago"
+        }
+    }
+}

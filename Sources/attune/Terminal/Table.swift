@@ -1,0 +1,29 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A plain table: a header, rows, columns padded to the widest cell.
+struct Table {
+    private let header: [String]
+    private var rows: [[String]] = []
+
+    init(_ header: String...) { self.header = header }
+
+    mutating func add(_ cells: String...) { rows.append(cells) }
+
+    /// The lines, without trailing spaces.
+    func render() -> String {
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { Self.width($0[column]) }.max() ?? 0 }
+        return all.map { row in
+            let line = row.indices.map { column in
+                row[column] + String(repeating: " ", count: widths[column] - Self.width(row[column]))
+            }
+            let text = line.joined(separator: "  ")
+            return String(text.reversed().drop(while: { $0 == " " }).reversed())
+        }.joined(separator: "\n")
+    }
+
+    private static func width(_ text: String) -> Int { text.unicodeScalars.count }
+}
