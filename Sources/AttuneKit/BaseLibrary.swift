@@ -71,7 +71,7 @@ package struct BaseLibrary: Sendable {
         let absolute = URL(filePath: path).standardizedFileURL.path
         let model = try BaseModel(path: absolute)
         let sources = model.file.paths
-        let id = try BLAKE2b.hash(files: sources)
+        let id = try BaseDigest.hash(files: sources)
         if let existing = try list().first(where: { $0.id == id }) {
             guard name == nil || name == existing.name else { throw KitError.baseKnownAs(existing) }
             return existing
@@ -108,7 +108,7 @@ package struct BaseLibrary: Sendable {
     ///
     /// - Throws: `KitError` `E-BASE-004` when they are no longer the ones that were added.
     package func verify(_ record: BaseRecord) throws {
-        guard try BLAKE2b.hash(files: record.files) == record.id else { throw KitError.baseChanged(record) }
+        guard try BaseDigest.hash(files: record.files) == record.id else { throw KitError.baseChanged(record) }
     }
 
     /// Takes a base away: its copy goes to a trash folder beside the others, a linked file stays where it is.
@@ -149,6 +149,9 @@ package struct BaseLibrary: Sendable {
         let trimmed = String(mapped).trimmingCharacters(in: CharacterSet(charactersIn: ".-_"))
         return trimmed.isEmpty ? "base" : String(trimmed.prefix(64))
     }
+
+    /// A name for an adapter from the path it is imported from: `out/my notes.attune` becomes `my-notes`.
+    package static func adapterName(from path: String) throws -> String { try validated(name(from: path)) }
 
     static func validated(_ name: String) throws -> String {
         let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }

@@ -37,7 +37,7 @@ package struct KeySource: Sendable {
         let made = madeFile(for: vaultID)
         if FileManager.default.fileExists(atPath: made.path) { return try Passphrase.fromFile(made.path) }
         guard canAsk else { throw KitError.keyRequired }
-        return try Passphrase.read(prompt: "Passphrase: ", confirm: false)
+        return try Passphrase.read(prompt: "Passphrase: ")
     }
 
     /// The passphrase for a new store; nil where none is given and nobody is asked, so that random words are to be kept.
@@ -45,13 +45,13 @@ package struct KeySource: Sendable {
     /// A named key file that does not exist is made, with random words in it.
     package func newPassphrase(ask: Bool) throws -> SecretBytes? {
         if descriptor == nil, let file, !FileManager.default.fileExists(atPath: file) {
-            let words = Passphrase.suggestion()
+            let words = Self.randomWords()
             try Self.keep(words, at: URL(filePath: file))
             return words
         }
         if let given = try given() { return given }
         guard ask && canAsk else { return nil }
-        return try Passphrase.read(prompt: "New passphrase: ", confirm: true)
+        return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
     }
 
     /// Keeps random words for a store in its own key file and returns the file's path.
@@ -59,6 +59,12 @@ package struct KeySource: Sendable {
         let url = madeFile(for: vaultID)
         try Self.keep(words, at: url)
         return url.path
+    }
+
+    /// Six random words, for a store whose passphrase nobody types.
+    package static func randomWords() -> SecretBytes {
+        var bytes = Array(Passphrase.suggestion().utf8)
+        return SecretBytes(consuming: &bytes)
     }
 
     private func given() throws -> SecretBytes? {

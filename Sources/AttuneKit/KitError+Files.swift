@@ -18,7 +18,7 @@ extension KitError {
             remedy: "Import a folder of PEFT, or a file that attune adapters export made", exitStatus: .invalidData)
     }
 
-    static func nothingThere(_ path: String) -> KitError {
+    package static func nothingThere(_ path: String) -> KitError {
         KitError(
             code: "E-FILE-012", message: "there is nothing at \(path)", remedy: "Check the path",
             exitStatus: .notFound)

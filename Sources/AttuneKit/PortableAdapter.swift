@@ -31,7 +31,7 @@ package struct PortableAdapter {
         writer.bigEndian(UInt32(json.count))
         writer.append(json)
         writer.append(adapter.encoded())
-        let sealed = try AttuneFile.seal(writer.bytes, passphrase: passphrase)
+        let sealed = try writer.bytes.withUnsafeBytes { try AttuneFile.seal($0, passphrase: passphrase) }
         try NewFile.write(sealed, to: path)
     }
 

@@ -19,7 +19,7 @@ struct AnswerSource {
             let record = try bases.chosen(base)
             return AnswerSource(model: try bases.open(record), adapters: [], baseName: record.name, adapter: nil)
         }
-        let workspace = try Workspace.open(global.paths, key: global.keySource, mode: .reading)
+        let workspace = try global.open(.reading)
         let loaded = try workspace.load(name)
         let record = try bases.find(loaded.adapter.base)
         if let base { try loaded.check(against: try bases.find(base)) }

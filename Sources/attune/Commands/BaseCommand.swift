@@ -20,11 +20,12 @@ struct BaseCommand: ParsableCommand {
         func execute() throws {
             let bases = try BaseLibrary(folder: global.paths.bases).list()
             if global.json { return try global.console.print(BaseListing(bases: bases.map(BaseSummary.init))) }
-            var table = Table("NAME", "QUANT", "SIZE", "PARAMS", "CONTEXT", "ID")
+            var table = Table(["NAME", "QUANT", "SIZE", "PARAMS", "CONTEXT", "ID"])
             for base in bases {
-                table.add(
+                table.add([
                     base.name, base.quantization, Format.bytes(base.bytes), Format.count(base.parameters),
-                    String(base.contextLength), base.id.short)
+                    String(base.contextLength), base.id.short,
+                ])
             }
             global.console.print(table.render())
             if bases.isEmpty { global.console.note("none yet: attune base pull smollm2") }

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import AttuneKit
+import AttuneVault
 import Foundation
 
 /// The options every command has.
@@ -39,10 +40,21 @@ struct GlobalOptions: ParsableArguments {
     /// Whether a person can be asked.
     var canAsk: Bool { !yes && !noInput && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
+    /// Whether a passphrase can be typed; `--yes` does not forbid that.
+    var canPrompt: Bool { !noInput && isatty(STDIN_FILENO) == 1 }
+
+    /// Opens the store.
+    func open(_ mode: Vault.Mode) throws -> Workspace { try Workspace.open(paths, key: keySource, mode: mode) }
+
+    /// Says what a command did; with `--json` as an object.
+    func done(_ text: String) throws {
+        if json { try console.print(["done": text]) } else { console.print(text) }
+    }
+
     var keySource: KeySource {
         KeySource(
             file: keyFile, descriptor: keyFd, command: keyCommand,
-            canAsk: !noInput && isatty(STDIN_FILENO) == 1, keys: paths.keys)
+            canAsk: canPrompt, keys: paths.keys)
     }
 
     var console: Console { Console(json: json, quiet: quiet, colorAllowed: !noColor) }

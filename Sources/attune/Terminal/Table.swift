@@ -8,9 +8,10 @@ struct Table {
     private let header: [String]
     private var rows: [[String]] = []
 
-    init(_ header: String...) { self.header = header }
+    init(_ header: [String]) { self.header = header }
 
-    mutating func add(_ cells: String...) { rows.append(cells) }
+    /// Adds a row of as many cells as the header has.
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     /// The lines, without trailing spaces.
     func render() -> String {

@@ -1,0 +1,72 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import AttuneVault
+import Foundation
+
+/// An open store together with the bases of this machine: what every use case works on.
+package final class Workspace: Sendable {
+    package let paths: Paths
+    package let vault: Vault
+    package let bases: BaseLibrary
+
+    package init(paths: Paths, vault: Vault) {
+        self.paths = paths
+        self.vault = vault
+        bases = BaseLibrary(folder: paths.bases)
+    }
+
+    /// Opens the store with the passphrase that `key` finds.
+    ///
+    /// - Throws: `VaultError` where there is no store or it is in use, `CryptoError` for a wrong passphrase.
+    package static func open(_ paths: Paths, key: KeySource, mode: Vault.Mode) throws -> Workspace {
+        let path = paths.store.path
+        let passphrase = try key.passphrase(vaultID: try Vault.identifier(at: path))
+        return Workspace(paths: paths, vault: try Vault.open(at: path, passphrase: passphrase, mode: mode))
+    }
+
+    /// Opens a version of an adapter, as `notes`, `notes@3`, `notes@-1` or `notes:label`.
+    package func load(_ reference: String) throws -> LoadedAdapter { try load(try vault.version(reference)) }
+
+    /// Opens a version of an adapter.
+    package func load(_ record: VersionRecord) throws -> LoadedAdapter {
+        let manifest = try Self.manifest(of: record)
+        let adapter = try vault.versionBytes(record.id).withUnsafeBytes {
+            try Adapter(encoded: $0, manifest: manifest)
+        }
+        return LoadedAdapter(record: record, manifest: manifest, adapter: adapter)
+    }
+
+    /// What a version says about itself, without its tensors.
+    package static func manifest(of record: VersionRecord) throws -> AdapterManifest {
+        do {
+            return try JSONDecoder().decode(AdapterManifest.self, from: Data(record.manifest.utf8))
+        } catch {
+            throw KitError.unreadableManifest(record.reference.description, cause: error)
+        }
+    }
+
+    /// Keeps an adapter as a new version of `name`.
+    ///
+    /// - Throws: `KitError` `E-ADAPT-021` where the name belongs to an adapter of another base.
+    @discardableResult
+    package func keep(
+        _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [Digest256] = [], run: String? = nil
+    ) throws -> VersionRecord {
+        if let present = try? vault.adapter(named: name), present.base != adapter.base.id {
+            let other = try present.head.map { try Self.manifest(of: $0).base }
+            throw KitError.nameOfOtherBase(name, has: other, given: adapter.base)
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let json = String(decoding: try encoder.encode(manifest), as: UTF8.self)
+        return try vault.addVersion(
+            to: name, base: adapter.base.id,
+            NewVersion(
+                manifest: json, bytes: adapter.encoded(), parents: parents, run: run,
+                lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter))
+    }
+}

@@ -1,0 +1,89 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import AttuneVault
+
+extension AdaptersCommand {
+    struct Label: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "Put a label on a version, or take it off.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The version, such as notes@3.") var reference: String
+        @Argument(help: "The label.") var label: String
+        @Flag(help: "Take the label off.") var remove = false
+
+        func execute() throws {
+            let vault = try global.open(.writing).vault
+            if remove {
+                try vault.removeLabel(label, of: try VersionReference(reference).adapter)
+            } else {
+                try vault.label(try VersionReference(reference), as: label)
+            }
+            try global.done("\(remove ? "took off" : "set") label \(label) of \(reference)")
+        }
+    }
+
+    struct Rename: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "Rename an adapter.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "Its name now.") var name: String
+        @Argument(help: "Its new name.") var newName: String
+
+        func execute() throws {
+            try global.open(.writing).vault.rename(name, to: newName)
+            try global.done("\(name) is now \(newName)")
+        }
+    }
+
+    struct Copy: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "Copy a version under a new name.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The version, such as notes@3.") var reference: String
+        @Argument(help: "The name of the copy.") var newName: String
+
+        func execute() throws {
+            let made = try global.open(.writing).vault.copy(try VersionReference(reference), to: newName)
+            try global.done("copied \(reference) to \(made.reference)")
+        }
+    }
+
+    struct Rollback: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Point a name at an earlier version; the later ones stay.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "notes for the one before, or notes@2.") var reference: String
+
+        func execute() throws {
+            let parsed = try VersionReference(reference)
+            let selector = parsed.selector == .head ? .back(1) : parsed.selector
+            let now = try global.open(.writing).vault.rollback(parsed.adapter, to: selector)
+            try global.done("\(parsed.adapter) is now \(now.reference)")
+        }
+    }
+
+    struct Remove: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Move an adapter or one version to the trash, for 30 days.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "notes, or notes@3 for one version.") var reference: String
+
+        func execute() throws {
+            let parsed = try VersionReference(reference)
+            if global.canAsk, !global.console.confirm("Move \(reference) to the trash?", standard: false) { return }
+            try global.open(.writing).vault.moveToTrash(parsed)
+            try global.done("\(reference) is in the trash: attune adapters restore \(reference), or attune undo")
+        }
+    }
+
+    struct Restore: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "Take an adapter or a version out of the trash.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "notes, or notes@3.") var reference: String
+
+        func execute() throws {
+            try global.open(.writing).vault.restore(try VersionReference(reference))
+            try global.done("\(reference) is back")
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCrypto
+import AttuneKit
+import AttuneVault
+import Foundation
+
+extension AdaptersCommand {
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case peft, attune
+    }
+
+    struct Export: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write an adapter as a PEFT folder, or as one encrypted .attune file.",
+            discussion: "A PEFT folder is not encrypted. The passphrase of a .attune file is its own.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The version, such as notes@3.") var reference: String
+        @Argument(help: "The folder or file to make.") var output: String
+        @Option(help: "peft or attune; attune where the name ends so.") var format: AdaptersCommand.Format?
+        @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
+
+        func execute() throws {
+            let workspace = try global.open(.reading)
+            let loaded = try workspace.load(reference)
+            switch format ?? (output.hasSuffix(".attune") ? .attune : .peft) {
+            case .peft: try workspace.exportPEFT(loaded, to: output)
+            case .attune:
+                let passphrase = try TransferPassphrase.read(file: passphraseFile, new: true, global: global)
+                try workspace.exportSealed(loaded, to: output, passphrase: passphrase)
+            }
+            try global.done("\(loaded.label) exported to \(output)")
+        }
+    }
+
+    struct Import: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take in a PEFT folder or a .attune file as a new version.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The folder or file.") var path: String
+        @Option(help: "The adapter's name; the file's name when absent.") var name: String?
+        @Option(help: "The base of a PEFT folder.") var base: String?
+        @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
+
+        func execute() throws {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+                throw KitError.nothingThere(path)
+            }
+            let workspace = try global.open(.writing)
+            let chosen = try name ?? BaseLibrary.adapterName(from: path)
+            let record: VersionRecord
+            if isFolder.boolValue {
+                record = try workspace.importPEFT(path, as: chosen, base: try workspace.bases.chosen(base))
+            } else {
+                let passphrase = try TransferPassphrase.read(file: passphraseFile, new: false, global: global)
+                record = try workspace.importSealed(
+                    path, as: chosen, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)
+            }
+            try global.done("imported as \(record.reference)")
+        }
+    }
+
+    struct Verify: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Read every byte of every version and check it.")
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let report = try global.open(.reading).vault.verify()
+            try VerificationOutput(report).show(on: global.console)
+        }
+    }
+}

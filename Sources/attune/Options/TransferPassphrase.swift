@@ -1,0 +1,18 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCrypto
+import AttuneKit
+
+/// The passphrase of an exported file, which is not the store's.
+enum TransferPassphrase {
+    static func read(file: String?, new: Bool, global: GlobalOptions) throws -> SecretBytes {
+        if let file { return try Passphrase.fromFile(file) }
+        guard global.canPrompt else {
+            throw ValidationError("the file needs a passphrase of its own: --passphrase-file FILE")
+        }
+        return try Passphrase.read(
+            prompt: new ? "Passphrase for the file: " : "Passphrase of the file: ", confirm: new ? "Once more: " : nil)
+    }
+}
