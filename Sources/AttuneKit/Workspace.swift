@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneCrypto
+import AttuneTraining
 import AttuneVault
 import Foundation
 
@@ -24,7 +25,7 @@ package final class Workspace: Sendable {
     /// - Throws: `VaultError` where there is no store or it is in use, `CryptoError` for a wrong passphrase.
     package static func open(_ paths: Paths, key: KeySource, mode: Vault.Mode) throws -> Workspace {
         let path = paths.store.path
-        let passphrase = try key.passphrase(vaultID: try Vault.identifier(at: path))
+        let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: path).vaultID)
         return Workspace(paths: paths, vault: try Vault.open(at: path, passphrase: passphrase, mode: mode))
     }
 
@@ -56,10 +57,7 @@ package final class Workspace: Sendable {
     package func keep(
         _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [Digest256] = [], run: String? = nil
     ) throws -> VersionRecord {
-        if let present = try? vault.adapter(named: name), present.base != adapter.base.id {
-            let other = try present.head.map { try Self.manifest(of: $0).base }
-            throw KitError.nameOfOtherBase(name, has: other, given: adapter.base)
-        }
+        try checkName(name, fits: adapter.base)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let json = String(decoding: try encoder.encode(manifest), as: UTF8.self)
@@ -68,5 +66,41 @@ package final class Workspace: Sendable {
             NewVersion(
                 manifest: json, bytes: adapter.encoded(), parents: parents, run: run,
                 lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter))
+    }
+
+    /// Passes where `name` is free or belongs to an adapter of this base.
+    ///
+    /// - Throws: `KitError` `E-ADAPT-021`.
+    func checkName(_ name: String, fits base: BaseIdentity) throws {
+        guard let present = try vault.adapters().first(where: { $0.name == name }), present.base != base.id else {
+            return
+        }
+        throw KitError.nameOfOtherBase(
+            name, has: try present.head.map { try Self.manifest(of: $0).base }, given: base)
+    }
+
+    /// Keeps what an interrupted run had reached as a version.
+    ///
+    /// - Throws: `KitError` `E-RUN-001`, `E-RUN-002`.
+    package func accept(run id: String) throws -> VersionRecord {
+        try vault.interruptAbandonedRuns()
+        let run = try vault.run(id)
+        guard run.state == .interrupted || run.state == .failed else { throw KitError.notResumable(run) }
+        guard let saved = try vault.loadCheckpoint(ofRun: id) else { throw KitError.noCheckpoint(id) }
+        let checkpoint = try saved.bytes.withUnsafeBytes { try Checkpoint(encoded: $0) }
+        let adapter = checkpoint.adapter
+        let documents = try vault.documents(ofRun: id).count
+        let summary = TrainingSummary(
+            documents: documents, examples: documents, tokens: 0, steps: checkpoint.state.bestStep,
+            epochs: checkpoint.configuration.epochs * Double(checkpoint.state.step) / Double(checkpoint.state.total),
+            seed: checkpoint.configuration.seed, lossBefore: checkpoint.state.baseLoss,
+            lossAfter: checkpoint.state.bestLoss, dataDigest: checkpoint.dataDigest, runID: id,
+            created: Date().timeIntervalSince1970)
+        let settings = try RunSettings(decoding: run.configuration)
+        let version = try keep(
+            adapter, manifest: AdapterManifest(adapter, training: summary), as: run.adapter,
+            parents: settings.start.map { [$0] } ?? [], run: id)
+        try vault.updateRun(id, state: .accepted, version: version.id)
+        return version
     }
 }

@@ -18,11 +18,11 @@ struct TrainOptions: ParsableArguments {
     @Option(help: "Comma-separated: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj or all.")
     var modules: String?
     @Option(help: "all, last:K, 0-9 or 3,5,7.") var layers: String?
-    @Option(name: .customLong("lr"), help: "Peak learning rate.") var learningRate: Float?
+    @Option(name: .customLong("lr"), help: "Peak learning rate.") var learningRate: Double?
     @Option(help: "constant, linear or cosine.") var schedule: String?
     @Option(help: "Share of the steps that warm up.") var warmup: Double?
-    @Option(help: "Largest norm of the gradient; 0 is off.") var clip: Float?
-    @Option(help: "Weight decay of AdamW.") var weightDecay: Float?
+    @Option(help: "Largest norm of the gradient; 0 is off.") var clip: Double?
+    @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
     @Option(name: .customLong("max-len"), help: "Tokens of one row.") var maxLength: Int?
     @Option(help: "Rows of one micro-batch.") var batch: Int?
     @Option(help: "Micro-batches of one step.") var accumulate: Int?

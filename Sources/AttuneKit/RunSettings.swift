@@ -1,0 +1,36 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneTraining
+import Foundation
+
+/// What the vault remembers of a run, so that it can be resumed without the files and flags it was started with.
+package struct RunSettings: Codable, Sendable {
+    package let training: TrainingConfiguration
+    package let baseName: String
+    /// The version it went on from.
+    package let start: Digest256?
+    /// Paths as they were given, for people.
+    package let paths: [String]
+
+    func encoded() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    package init(
+        training: TrainingConfiguration, baseName: String, start: Digest256?, paths: [String]
+    ) {
+        self.training = training
+        self.baseName = baseName
+        self.start = start
+        self.paths = paths
+    }
+
+    /// Reads what `encoded` wrote.
+    package init(decoding text: String) throws {
+        self = try JSONDecoder().decode(Self.self, from: Data(text.utf8))
+    }
+}

@@ -1,0 +1,81 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCrypto
+import AttuneKit
+import AttuneTensor
+import AttuneTraining
+import AttuneVault
+import Foundation
+
+/// `attune init`
+struct InitCommand: AttuneCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make an encrypted store and get a base model.",
+        discussion: """
+            Without a terminal, or with --yes, the passphrase comes from --key-file or ATTUNE_KEY_FILE (made with random \
+            words if the file does not exist); without one, random words are kept in a key file of this user.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @Option(help: "smollm2, the name of a base that is here, or a GGUF file.") var base: String = KnownBase.all[0].name
+    @Option(help: "Write the recovery words to this new file.") var recoveryFile: String?
+
+    func execute() throws {
+        let console = global.console
+        let store = global.paths.store.path
+        guard !Vault.exists(at: store) else { throw KitError.storeExists(store) }
+        let memory = MemoryLimits.current()
+        console.note("Nothing leaves this machine.")
+        console.note("  CPU \(Kernels.threads) cores, \(Kernels.level)    RAM \(Format.bytes(memory.available)) free")
+
+        let library = BaseLibrary(folder: global.paths.bases)
+        let record = try library.obtain(base, cache: global.paths.cache) { console.note($0) }
+        console.note("Base \(record.name): \(record.quantization), \(Format.bytes(record.bytes))")
+
+        let words = RecoveryWords.random()
+        let key = global.keySource
+        var kept: String?
+        let vaultID: [UInt8]
+        if let given = try key.newPassphrase(ask: global.canAsk) {
+            vaultID = try create(at: store, passphrase: given, words: words)
+        } else {
+            let made = KeySource.randomWords()
+            vaultID = try create(at: store, passphrase: made, words: words)
+            kept = try key.keep(made, vaultID: vaultID)
+        }
+        if let kept { console.note("Passphrase: random words, kept in \(kept)") }
+
+        if let recoveryFile {
+            try NewFile.write(Array((words.words.joined(separator: " ") + "\n").utf8), to: recoveryFile)
+            console.note("Recovery words: in \(recoveryFile); move it to a safe place")
+        } else if global.canAsk {
+            try RecoveryDialogue(console: console, asks: true).show(words)
+        } else {
+            console.note("Recovery words: not shown here; make some with attune key show --new-recovery")
+        }
+        if global.json {
+            return try console.print(
+                Made(store: store, base: record.name, baseId: record.id.description, keyFile: kept))
+        }
+        console.print("Store ready: \(store)")
+        console.print("Next:  attune train ./notes")
+    }
+
+    private func create(
+        at store: String, passphrase: borrowing SecretBytes, words: borrowing RecoveryWords
+    ) throws -> [UInt8] {
+        let vault = try Vault.create(at: store, passphrase: passphrase, recovery: words)
+        try vault.close()
+        return try Vault.identifier(at: store)
+    }
+
+    private struct Made: Encodable {
+        let schema = 1
+        let store: String
+        let base: String
+        let baseId: String
+        let keyFile: String?
+    }
+}

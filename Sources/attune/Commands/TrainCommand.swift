@@ -1,0 +1,39 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import AttuneTensor
+import AttuneTraining
+import Foundation
+
+/// `attune train`
+struct TrainCommand: AttuneCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Train an adapter on your writing.",
+        discussion: """
+            PATH is a folder of .md and .txt files, or .jsonl files. The plan is shown first. Ctrl-C saves everything; \
+            attune runs resume goes on with the same bytes.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var options: TrainOptions
+    @Argument(help: "Files and folders.") var paths: [String]
+    @Option(help: "The adapter's name; that of the folder when absent.") var name: String?
+    @Flag(help: "Say why each setting is what it is.") var explain = false
+    @Flag(help: "Show the plan and stop.") var plan = false
+    @Flag(help: "Print every event as a line of JSON.") var jsonl = false
+
+    func execute() throws {
+        if let threads = options.threads { Kernels.configure(threads: threads) }
+        let workspace = try global.open(.writing)
+        let request = try options.request(
+            paths: paths, name: try name ?? BaseLibrary.adapterName(from: paths.first ?? ""))
+        let output = TrainingOutput(console: global.console, jsonl: jsonl, json: global.json)
+        let session = try TrainingSession.prepare(request, in: workspace) { output.show($0) }
+        try TrainingRun(
+            session: session, output: output, global: global, explain: explain, planOnly: plan,
+            timeLimit: try options.seconds()
+        ).execute()
+    }
+}

@@ -1,0 +1,43 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneKit
+import AttuneTraining
+import AttuneVault
+
+/// Shows the plan of a session, asks, trains and tells how it ended: what `train` and `runs resume` share.
+struct TrainingRun {
+    let session: TrainingSession
+    let output: TrainingOutput
+    let global: GlobalOptions
+    var explain = false
+    var planOnly = false
+    var timeLimit: Double?
+
+    func execute() throws {
+        let time = try session.measure()
+        try output.show(session, time: time, explain: explain)
+        if planOnly { return }
+        if global.canAsk, !global.console.confirm("Start?", standard: true) { return }
+
+        let stop = StopFlag()
+        let console = global.console
+        let interruption = Interruption { _ in
+            stop.request()
+            console.note("\nfinishing this step; once more leaves at once")
+        }
+        let result = try session.run(stop: stop, timeLimit: timeLimit) {
+            output.started(run: $0)
+        } onEvent: {
+            output.show($0)
+        }
+        try output.show(result, plan: session.memory)
+        switch result.outcome.summary.reason {
+        case .interrupted: throw ExitCode(interruption.exitCode == 0 ? 130 : interruption.exitCode)
+        case .diverged: throw ExitCode(ExitStatus.failure.rawValue)
+        case .finished, .earlyStop, .timeLimit: return
+        }
+    }
+}

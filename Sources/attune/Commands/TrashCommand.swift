@@ -1,0 +1,59 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneVault
+import Foundation
+
+/// `attune trash`
+struct TrashCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trash", abstract: "What was removed in the last 30 days.",
+        subcommands: [List.self, Empty.self], defaultSubcommand: List.self)
+
+    struct List: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "List the trash.")
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let entries = try global.open(.reading).vault.trash()
+            if global.json { return try global.console.print(Listing(entries: entries.map(Entry.init))) }
+            var table = Table(["KIND", "NAME", "REMOVED"])
+            for entry in entries { table.add([entry.kind.rawValue, entry.name, Format.ago(entry.trashed)]) }
+            global.console.print(table.render())
+        }
+    }
+
+    struct Empty: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Erase for good what has been in the trash for 30 days, or everything in it.")
+        @OptionGroup var global: GlobalOptions
+        @Flag(help: "Everything, not only what is old.") var all = false
+
+        func execute() throws {
+            if all && !global.yes {
+                guard global.canAsk else { throw ValidationError("--all erases for good; add --yes") }
+                guard global.console.confirm("Erase everything in the trash for good?", standard: false) else { return }
+            }
+            let erased = try global.open(.writing).vault.purge(all: all)
+            try global.done("erased \(erased)")
+        }
+    }
+
+    private struct Entry: Encodable {
+        let kind: String
+        let name: String
+        let removed: Date
+
+        init(_ entry: TrashEntry) {
+            kind = entry.kind.rawValue
+            name = entry.name
+            removed = entry.trashed
+        }
+    }
+
+    private struct Listing: Encodable {
+        let schema = 1
+        let entries: [Entry]
+    }
+}
