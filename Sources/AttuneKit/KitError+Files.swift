@@ -40,4 +40,10 @@ extension KitError {
             code: "E-STORE-001", message: "there is a store at \(path) already",
             remedy: "Use it: attune status. For another one: attune init --store DIR", exitStatus: .conflict)
     }
+
+    package static func noStoreYet(_ path: String) -> KitError {
+        KitError(
+            code: "E-STORE-002", message: "there is no store at \(path)", remedy: "Make one: attune init",
+            exitStatus: .noStore)
+    }
 }

@@ -78,3 +78,8 @@ extension TrainingSession {
             dataDigest: material.digest.description, runID: id, created: Date().timeIntervalSince1970)
     }
 }
+
+extension TrainingSession {
+    /// Measures three training passes without changing anything, and how long the run will take from that.
+    package func measure() throws -> TimeEstimate { trainer.measure(passes: 3) }
+}

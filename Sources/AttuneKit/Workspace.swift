@@ -103,4 +103,13 @@ package final class Workspace: Sendable {
         try vault.updateRun(id, state: .accepted, version: version.id)
         return version
     }
+
+    /// The name of the only adapter.
+    ///
+    /// - Throws: `KitError` `E-ADAPT-024` where there is none or several.
+    package func onlyAdapter() throws -> String {
+        let names = try vault.adapters().map(\.name)
+        guard let only = names.first, names.count == 1 else { throw KitError.severalAdapters(names) }
+        return only
+    }
 }

@@ -110,6 +110,7 @@ struct AutoChooser {
             "learning rate", configuration.learningRate, wishes.learningRate != nil,
             "a model of \(model.parameterCount / 1_000_000) million parameters")
         configuration.schedule = wishes.schedule ?? .cosine
+        configuration.warmupRatio = wishes.warmupRatio ?? configuration.warmupRatio
         configuration.clip = wishes.clip ?? configuration.clip
         configuration.weightDecay = wishes.weightDecay ?? configuration.weightDecay
     }

@@ -19,6 +19,7 @@ package struct AutoSettings: Sendable {
         package var epochs: Double?
         package var learningRate: Double?
         package var schedule: LearningRateSchedule.Shape?
+        package var warmupRatio: Double?
         package var maxLength: Int?
         package var batch: Int?
         package var accumulation: Int?

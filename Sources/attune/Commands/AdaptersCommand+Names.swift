@@ -71,7 +71,12 @@ extension AdaptersCommand {
         func execute() throws {
             let parsed = try VersionReference(reference)
             if global.canAsk, !global.console.confirm("Move \(reference) to the trash?", standard: false) { return }
-            try global.open(.writing).vault.moveToTrash(parsed)
+            let vault = try global.open(.writing).vault
+            if parsed.selector == .head {
+                try vault.trashAdapter(parsed.adapter)
+            } else {
+                try vault.trashVersion(parsed)
+            }
             try global.done("\(reference) is in the trash: attune adapters restore \(reference), or attune undo")
         }
     }
@@ -82,7 +87,7 @@ extension AdaptersCommand {
         @Argument(help: "notes, or notes@3.") var reference: String
 
         func execute() throws {
-            try global.open(.writing).vault.restore(try VersionReference(reference))
+            try global.open(.writing).vault.restore(reference)
             try global.done("\(reference) is back")
         }
     }

@@ -68,7 +68,7 @@ struct InitCommand: AttuneCommand {
     ) throws -> [UInt8] {
         let vault = try Vault.create(at: store, passphrase: passphrase, recovery: words)
         try vault.close()
-        return try Vault.identifier(at: store)
+        return try Vault.keyFile(at: store).vaultID
     }
 
     private struct Made: Encodable {

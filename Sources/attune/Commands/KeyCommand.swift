@@ -26,7 +26,7 @@ struct KeyCommand: ParsableCommand {
                 let words = RecoveryWords.random()
                 let workspace = try global.open(.writing)
                 try RecoveryDialogue(console: console, asks: global.canAsk).show(words)
-                try workspace.vault.replaceRecovery(words)
+                try workspace.vault.replaceRecoveryWords(words)
                 return try global.done("new recovery words are set; the earlier ones no longer work")
             }
             let file = try Vault.keyFile(at: global.paths.store.path)
@@ -79,7 +79,7 @@ struct KeyCommand: ParsableCommand {
             let text = secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
             let words = try RecoveryWords(words: text)
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
-            try Vault.recover(at: global.paths.store.path, words: words, newPassphrase: new)
+            try Vault.recover(at: global.paths.store.path, words: words, newPassphrase: new).close()
             try global.done("the store opens with the new passphrase")
         }
     }

@@ -1,0 +1,43 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import AttuneModel
+import AttuneTokenizer
+import AttuneVault
+import Foundation
+
+/// `attune chat`
+struct ChatCommand: AttuneCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chat", abstract: "Talk with an adapter; what is said is kept encrypted in the store.",
+        discussion: "Inside: /adapter /scale /compare /undo /help, and Ctrl-D to leave.")
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var sampling: SamplingFlags
+    @Argument(help: "The adapter; the only one when absent.") var name: String?
+    @Option(help: "System message.") var system: String?
+    @Option(help: "Strength of the adapter.") var scale: Float = 1
+    @Flag(name: .customShort("c"), help: "Go on with the last conversation.") var last = false
+    @Flag(help: "Keep nothing of this conversation.") var noSave = false
+
+    func execute() throws {
+        let workspace = try global.open(noSave ? .reading : .writing)
+        let chosen = try name ?? workspace.onlyAdapter()
+        let loaded = try workspace.load(chosen)
+        let base = try workspace.bases.find(loaded.adapter.base)
+        let model = try workspace.bases.open(base)
+        let record = noSave ? nil : try ChatLog(vault: workspace.vault, continuing: last)
+        var history = try record?.messages() ?? []
+        if history.isEmpty, let system {
+            history = [ChatMessage(role: .system, content: system)]
+            try record?.append(history[0], version: nil)
+        }
+        workspace.vault.yieldLock()
+        let session = ChatSession(
+            workspace: workspace, model: model, loaded: loaded, scale: scale, history: history, log: record,
+            sampling: sampling, console: global.console, base: base)
+        try session.run()
+    }
+}
