@@ -5,6 +5,7 @@ import AttuneAdapter
 import AttuneCore
 import AttuneCrypto
 import AttuneModel
+import AttuneTensor
 import Foundation
 
 /// The base models of this machine: public files that all adapters share, one folder each.

@@ -40,12 +40,6 @@ package struct Doctor {
                 free < 1024 ? .warn : .ok,
                 "memory: \(free) MiB free\(memory.isLimitedByGroup ? ", limited by a control group" : "")",
                 remedy: free < 1024 ? "Close something, or train with --memory-limit and a shorter --max-len" : nil))
-        var lock = rlimit()
-        if getrlimit(__rlimit_resource_t(RLIMIT_MEMLOCK.rawValue), &lock) == 0, lock.rlim_cur < 1 << 20 {
-            findings.append(
-                Finding(.warn, "only \(lock.rlim_cur) bytes of memory may be locked; keys can reach the swap",
-                    remedy: "Raise the limit: ulimit -l 8192"))
-        }
         return findings
     }
 

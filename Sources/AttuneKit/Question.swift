@@ -1,7 +1,9 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
 import AttuneModel
+import AttuneTensor
 import AttuneTokenizer
 
 /// One question to a base or an adapter, without a history.

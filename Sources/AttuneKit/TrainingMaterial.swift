@@ -4,6 +4,7 @@
 import AttuneCore
 import AttuneCrypto
 import AttuneModel
+import AttuneTokenizer
 import AttuneTraining
 
 /// Rows of data made into what a trainer takes: split by document, encoded, packed.

@@ -1,9 +1,12 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
 import AttuneModel
 import AttuneTensor
+import AttuneTokenizer
 import AttuneTraining
+import AttuneVault
 
 /// Mean next-token loss of an adapter and of its base on the same blocks.
 package struct Comparison: Sendable {

@@ -45,6 +45,16 @@ extension Vault {
         return vault
     }
 
+    /// The key file of a store, which says by which ways it opens; needs no key.
+    ///
+    /// - Throws: `VaultError` E-VAULT-001 (no store, exit 10), E-VAULT-004 (other format).
+    package static func keyFile(at path: String) throws -> VaultFile {
+        guard exists(at: path), let file = try StoreKeyFile.read(try StoreFolder(existing: path).keyFile) else {
+            throw VaultError.noStore(path)
+        }
+        return file
+    }
+
     private func keyFile() throws -> VaultFile {
         guard let file = try StoreKeyFile.read(folder.keyFile) else { throw VaultError.noStore(folder.path) }
         return file

@@ -8,7 +8,7 @@ import AttuneVault
 import Foundation
 
 extension AdaptersCommand {
-    enum Format: String, ExpressibleByArgument, CaseIterable {
+    enum ExportFormat: String, ExpressibleByArgument, CaseIterable {
         case peft, attune
     }
 
@@ -19,7 +19,7 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
         @Argument(help: "The version, such as notes@3.") var reference: String
         @Argument(help: "The folder or file to make.") var output: String
-        @Option(help: "peft or attune; attune where the name ends so.") var format: AdaptersCommand.Format?
+        @Option(help: "peft or attune; attune where the name ends so.") var format: ExportFormat?
         @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
 
         func execute() throws {

@@ -1,8 +1,10 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
 import AttuneKit
 import AttuneModel
+import AttuneVault
 
 /// Who answers: a base, with or without an adapter.
 struct AnswerSource {

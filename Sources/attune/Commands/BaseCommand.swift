@@ -3,8 +3,11 @@
 
 import ArgumentParser
 import AttuneAdapter
+import AttuneCore
 import AttuneKit
+import AttuneModel
 import AttuneTokenizer
+import Foundation
 
 /// `attune base`
 struct BaseCommand: ParsableCommand {

@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
+import AttuneCore
 import AttuneKit
 import Foundation
 

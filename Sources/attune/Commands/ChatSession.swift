@@ -4,6 +4,7 @@
 import AttuneKit
 import AttuneModel
 import AttuneTokenizer
+import AttuneVault
 import Foundation
 
 /// The line mode of `attune chat`: reads a line, answers it, obeys what begins with a slash.

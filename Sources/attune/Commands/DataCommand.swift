@@ -4,6 +4,7 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
+import AttuneModel
 import AttuneTraining
 import Foundation
 

@@ -5,6 +5,7 @@ import ArgumentParser
 import AttuneCore
 import AttuneKit
 import AttuneVault
+import Foundation
 
 /// `attune doctor`
 struct DoctorCommand: AttuneCommand {

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneAdapter
 import AttuneKit
 import AttuneTensor
 import AttuneTraining
+import AttuneVault
 import Foundation
 
 /// `attune eval`

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneKit
+import Foundation
 
 /// `attune paths`
 struct PathsCommand: AttuneCommand {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneAdapter
+import AttuneCore
 import AttuneKit
 import AttuneTraining
 import AttuneVault

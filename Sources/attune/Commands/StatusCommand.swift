@@ -4,6 +4,7 @@
 import ArgumentParser
 import AttuneKit
 import AttuneVault
+import Foundation
 
 /// `attune status`
 struct StatusCommand: AttuneCommand {

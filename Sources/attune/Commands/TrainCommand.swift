@@ -5,6 +5,7 @@ import ArgumentParser
 import AttuneKit
 import AttuneTensor
 import AttuneTraining
+import AttuneVault
 import Foundation
 
 /// `attune train`

@@ -1,8 +1,12 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
+import AttuneCore
 import AttuneKit
+import AttuneTensor
 import AttuneTraining
+import AttuneVault
 import Foundation
 
 /// Shows a run: the plan, live progress on a terminal, a plain line each ten seconds elsewhere, or JSON lines.

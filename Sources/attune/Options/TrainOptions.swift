@@ -44,5 +44,5 @@ struct TrainOptions: ParsableArguments {
     }
 }
 
-extension Packing: @retroactive ExpressibleByArgument {}
-extension Precision: @retroactive ExpressibleByArgument {}
+extension Packing: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}

@@ -6,7 +6,7 @@ import Foundation
 import Synchronization
 
 /// Turns Ctrl-C and SIGTERM into a question that long work asks itself; a second signal ends the process at once.
-final class Interruption: Sendable {
+final class Interruption: @unchecked Sendable {  // `sources` is immutable, `received` atomic
     private let received = Atomic<Int32>(0)
     private let sources: [any DispatchSourceSignal]
 
