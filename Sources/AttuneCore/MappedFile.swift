@@ -16,7 +16,7 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init
     }
 
     package let path: String
-    /// The whole file; valid while this object lives.
+    /// The whole file; valid while this object lives, which the caller sees to. See `withBytes`.
     package let bytes: UnsafeRawBufferPointer
     private let descriptor: Int32
 
@@ -42,6 +42,11 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init
         self.path = path
         self.descriptor = descriptor
         bytes = UnsafeRawBufferPointer(start: address, count: Int(status.st_size))
+    }
+
+    /// Calls `body` with the whole file, which stays mapped until it returns.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(bytes) }
     }
 
     deinit {

@@ -8,7 +8,7 @@ import AttuneCrypto
 enum BaseDigest {
     static func hash(files: [String]) throws -> Digest256 {
         var state = BLAKE2b.Incremental()
-        for path in files { state.update(try MappedFile(path: path).bytes) }
+        for path in files { try MappedFile(path: path).withBytes { state.update($0) } }
         return state.finish()
     }
 }

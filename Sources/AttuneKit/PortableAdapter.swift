@@ -39,8 +39,7 @@ package struct PortableAdapter {
     ///
     /// - Throws: `CryptoError` for a wrong passphrase or a changed file, `KitError` `E-FILE-011` for other content.
     package static func open(_ path: String, passphrase: borrowing SecretBytes) throws -> PortableAdapter {
-        let file = try MappedFile(path: path)
-        let plain = try AttuneFile.open(file.bytes, passphrase: passphrase)
+        let plain = try MappedFile(path: path).withBytes { try AttuneFile.open($0, passphrase: passphrase) }
         return try plain.withUnsafeBytes { bytes in
             var reader = ByteReader(bytes)
             do {
