@@ -22,7 +22,8 @@ extension Passphrase {
         return try read(prompt: prompt, confirm: confirm, terminal: terminal)
     }
 
-    static func read(prompt: String, confirm: String?, terminal: Int32) throws -> SecretBytes {
+    /// Asks at an open terminal, which stays open.
+    package static func read(prompt: String, confirm: String?, terminal: Int32) throws -> SecretBytes {
         var before = termios()
         guard tcgetattr(terminal, &before) == 0 else { throw CryptoError.noTerminal }
         var quiet = before
