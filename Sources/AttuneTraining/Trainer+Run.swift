@@ -169,5 +169,7 @@ extension Trainer {
 
 extension LoRAParameters<Float> {
     /// Whether B is zero everywhere, so that the adapter is the base alone.
-    fileprivate var changeNothing: Bool { layout.entries.allSatisfy { b($0).buffer.allSatisfy { $0 == 0 } } }
+    fileprivate var changeNothing: Bool {
+        isFinite(values) && layout.entries.allSatisfy { b($0).buffer.allSatisfy { $0 == 0 } }
+    }
 }

@@ -1,0 +1,73 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneModel
+import AttuneTensor
+import AttuneTraining
+import Testing
+
+@Suite struct AutoSettingsTests {
+    private func data(_ targets: Int, usual: Int = 200) -> AutoSettings.DataSize {
+        AutoSettings.DataSize(examples: 100, tokens: targets, targets: targets, longest: 2 * usual, usual: usual)
+    }
+
+    private func choose(
+        _ data: AutoSettings.DataSize, _ wishes: AutoSettings.Wishes = .init(), available: Int = 1 << 40
+    ) throws -> AutoSettings {
+        try AutoSettings.choose(
+            model: try TinyRun().model, data: data, wishes: wishes, limits: MemoryLimits(available: available),
+            threads: 1)
+    }
+
+    @Test func moreDataMeansMoreRankAndFewerEpochs() throws {
+        let sizes = try [5_000, 100_000, 5_000_000].map { try choose(data($0)).configuration }
+        #expect(sizes.map(\.lora.rank) == [8, 16, 32])
+        #expect(sizes.map(\.epochs) == [5, 3, 1])
+        #expect(sizes.allSatisfy { $0.lora.scale == 2 })
+    }
+
+    @Test func wishesAreKeptAndSaidToBe() throws {
+        var wishes = AutoSettings.Wishes()
+        wishes.rank = 5
+        wishes.learningRate = 0.125
+        wishes.epochs = 0.5
+        wishes.checkpointing = true
+        let settings = try choose(data(100_000), wishes)
+        #expect(settings.configuration.lora.rank == 5 && settings.configuration.learningRate == 0.125)
+        #expect(settings.configuration.epochs == 0.5 && settings.configuration.checkpointing)
+        for name in ["rank", "learning rate", "epochs"] {
+            #expect(settings.reasons.first { $0.setting == name }?.reason == "as you asked")
+        }
+    }
+
+    @Test func everyChoiceHasAReason() throws {
+        let reasons = try choose(data(100_000)).reasons
+        for name in [
+            "rank", "epochs", "batch", "maximum length", "learning rate", "precision", "recompute activations",
+        ] {
+            #expect(reasons.contains { $0.setting == name && !$0.reason.isEmpty }, "\(name)")
+        }
+    }
+
+    @Test func lengthsNeverExceedTheContext() throws {
+        #expect(try choose(data(100_000, usual: 5000)).configuration.maxLength == 256)
+    }
+
+    @Test func smallDataGetsEnoughSteps() throws {
+        let configuration = try choose(data(10_000)).configuration
+        #expect(configuration.batch == 1)
+    }
+
+    @Test func tightMemoryShrinksWhatNobodyAskedFor() throws {
+        let roomy = try choose(data(3_000_000))
+        #expect(!roomy.configuration.checkpointing)
+        let tight = try choose(data(3_000_000), available: roomy.memory.total)
+        #expect(tight.configuration.checkpointing)
+        let tighter = try choose(data(3_000_000), available: tight.memory.total - 1)
+        #expect(tighter.configuration.blocksPerStep >= tight.configuration.blocksPerStep)
+        #expect(tighter.configuration.batch < tight.configuration.batch)
+        #expect(tighter.memory.fits)
+        #expect(throws: TrainingError.self) { try choose(data(3_000_000), available: 1000) }
+    }
+}

@@ -1,0 +1,61 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+import Testing
+
+@testable import AttuneTraining
+
+@Suite struct CheckpointTests {
+    private func sample() throws -> [UInt8] {
+        let stop = StopFlag()
+        let outcome = try TinyRun().trainer().run(stop: stop, onEvent: { if case .step = $0 { stop.request() } })
+        return try #require(outcome.checkpoint).encoded()
+    }
+
+    private func read(_ bytes: [UInt8]) throws -> Checkpoint {
+        try bytes.withUnsafeBytes { try Checkpoint(encoded: $0) }
+    }
+
+    @Test func checkpointsReadBackToTheSameBytes() throws {
+        let bytes = try sample()
+        let checkpoint = try read(bytes)
+        #expect(try checkpoint.encoded() == bytes)
+        #expect(checkpoint.state.step == 1 && checkpoint.state.updates == 1)
+        #expect(checkpoint.adapter.configuration == checkpoint.configuration.lora)
+    }
+
+    @Test func truncatedOrLongerCheckpointsAreRefused() throws {
+        let bytes = try sample()
+        for count in [0, 4, 8, 11, 16, 40, 500, bytes.count / 2, bytes.count - 1] {
+            #expect(throws: TrainingError.self) { try read(Array(bytes[..<count])) }
+        }
+        #expect(throws: TrainingError.self) { try read(bytes + [0]) }
+    }
+
+    @Test func hugeCountsAreRefusedWithoutAllocation() throws {
+        var bytes = try sample()
+        bytes.replaceSubrange(12..<16, with: [0xFF, 0xFF, 0xFF, 0xFF])
+        #expect(throws: TrainingError.self) { try read(bytes) }
+    }
+
+    @Test func numbersThatAreNotFiniteAreRefused() throws {
+        var bytes = try sample()
+        bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0x80, 0x7F])
+        #expect(throws: TrainingError.self) { try read(bytes) }
+    }
+
+    @Test func damagedHeadersNeverTrap() throws {
+        let bytes = try sample()
+        let stream = RandomStream(seed: 4)
+        for round in 0..<600 {
+            var copy = bytes
+            for hit in 0..<2 {
+                let bits = stream.bits(at: UInt64(2 * round + hit))
+                copy[Int(bits % 2500)] = UInt8(truncatingIfNeeded: bits >> 40)
+            }
+            if let checkpoint = try? read(copy) { _ = try? TinyRun().trainer(checkpoint: checkpoint) }
+        }
+    }
+}

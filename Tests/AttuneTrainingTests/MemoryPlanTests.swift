@@ -1,0 +1,134 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneModel
+import AttuneTensor
+import AttuneTestSupport
+import Testing
+
+@testable import AttuneTraining
+
+@Suite struct MemoryPlanTests {
+    private func limits(_ bytes: Int) -> MemoryLimits { MemoryLimits(available: bytes) }
+
+    @Test func partsAreWhatIsAllocated() throws {
+        let tiny = try TinyRun()
+        let plan = MemoryPlan(
+            model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(1 << 30), threads: 2)
+        let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
+        #expect(plan.adapter == 20 * layout.count)
+        #expect(
+            plan.activations
+                == TrainingPass<Float>.bytes(model: tiny.model, layout: layout, maxTokens: 48, checkpointing: true))
+        // C = 48 positions of V = 96 logits and D = 32 inputs, and T × D gradients.
+        #expect(plan.head == (48 * (96 + 32) + 48 * 32) * 4)
+        #expect(plan.parts.reduce(0) { $0 + $1.bytes } == plan.total)
+        #expect(plan.weights == tiny.model.file.totalBytes)
+    }
+
+    @Test func keepingActivationsCostsMore() throws {
+        var tiny = try TinyRun(layers: 4)
+        func total() -> Int {
+            MemoryPlan(model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(0), threads: 1)
+                .total
+        }
+        let small = total()
+        tiny.configuration.checkpointing = false
+        #expect(total() > small)
+    }
+
+    @Test func chunksFollowTheVocabulary() {
+        #expect(MemoryPlan.chunk(vocabulary: 49_152) == 512)
+        #expect(MemoryPlan.chunk(vocabulary: 151_936) == 160)
+        #expect(MemoryPlan.chunk(vocabulary: 100_000_000) == 16)
+        #expect(MemoryPlan.chunk(vocabulary: 0) == 512)
+    }
+
+    @Test func theCheapestChangeComesFirst() throws {
+        var tiny = try TinyRun(layers: 4)
+        tiny.configuration.batch = 64
+        tiny.configuration.maxLength = 512
+        tiny.configuration.lora.rank = 16
+        tiny.configuration.checkpointing = false
+        func fitting(_ bytes: Int) throws -> MemoryPlan.Fitting {
+            try MemoryPlan.fitting(
+                model: tiny.model, configuration: tiny.configuration, longest: 512, limits: limits(bytes), threads: 1)
+        }
+        let free = try fitting(1 << 40)
+        #expect(free.changes.isEmpty && free.configuration == tiny.configuration)
+        let once = try fitting(free.plan.total - 1)
+        #expect(once.changes.count == 1 && once.configuration.checkpointing)
+        let twice = try fitting(once.plan.total - 1)
+        #expect(twice.changes.count == 2 && twice.configuration.batch == 32)
+        #expect(twice.configuration.blocksPerStep == 64)
+        #expect(twice.plan.fits)
+        #expect(throws: TrainingError.self) { try fitting(1 << 20) }
+    }
+
+    @Test func estimatesSpanTheMeasuredPasses() {
+        let estimate = TimeEstimate(
+            measured: [(100, 1), (100, 2), (0, 9)], trainingTokens: 1000, evaluatedTokens: 300)
+        #expect(abs(estimate.low - 11) < 1e-9 && abs(estimate.high - 22) < 1e-9)
+    }
+
+    @Test func sizesAreWrittenForPeople() {
+        #expect(Bytes.text(512) == "512 bytes")
+        #expect(Bytes.text(1 << 20) == "1.0 MiB")
+        #expect(Bytes.text(1_395_864_371) == "1.3 GiB")
+        #expect(Bytes.text(300 << 20) == "300 MiB")
+    }
+}
+
+@Suite struct MemoryLimitsTests {
+    private func files(_ files: [String: String]) throws -> TemporaryDirectory {
+        let folder = try TemporaryDirectory()
+        try folder.write("MemTotal: 9 kB\nMemAvailable:    1000 kB\n", to: "proc/meminfo")
+        try folder.write("Name: x\nVmRSS:\t  12 kB\n", to: "proc/self/status")
+        for (name, text) in files { try folder.write(text, to: name) }
+        return folder
+    }
+
+    @Test func withoutGroupsTheMachineDecides() throws {
+        let folder = try files([:])
+        let limits = withExtendedLifetime(folder) { MemoryLimits.current(root: folder.path) }
+        #expect(limits.available == 1_024_000 && limits.resident == 12_288 && !limits.isLimitedByGroup)
+    }
+
+    @Test func theTightestGroupOfVersion2Decides() throws {
+        let folder = try files([
+            "proc/self/cgroup": "0::/user/app\n",
+            "sys/fs/cgroup/user/app/memory.max": "max\n", "sys/fs/cgroup/user/app/memory.current": "1\n",
+            "sys/fs/cgroup/user/memory.max": "500000\n", "sys/fs/cgroup/user/memory.current": "300000\n",
+            "sys/fs/cgroup/user/memory.stat": "anon 200000\ninactive_file 50000\n",
+        ])
+        let limits = withExtendedLifetime(folder) { MemoryLimits.current(root: folder.path) }
+        #expect(limits.available == 250_000 && limits.isLimitedByGroup)
+    }
+
+    @Test func groupsOfVersion1Count() throws {
+        let folder = try files([
+            "proc/self/cgroup": "5:cpu,memory:/box\n3:pids:/\n",
+            "sys/fs/cgroup/memory/box/memory.limit_in_bytes": "400000\n",
+            "sys/fs/cgroup/memory/box/memory.usage_in_bytes": "100000\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+            "sys/fs/cgroup/memory/memory.usage_in_bytes": "100000\n",
+        ])
+        let limits = withExtendedLifetime(folder) { MemoryLimits.current(root: folder.path) }
+        #expect(limits.available == 300_000)
+    }
+
+    @Test func oddFilesAreNoLimit() throws {
+        let folder = try files([
+            "proc/self/cgroup": "nonsense\n0::/../../etc\n:::\n", "sys/fs/cgroup/memory.max": "-5\n",
+            "sys/fs/cgroup/memory.current": "x",
+        ])
+        let limits = withExtendedLifetime(folder) { MemoryLimits.current(root: folder.path) }
+        #expect(limits.available == 1_024_000)
+    }
+
+    @Test func thisProcessHasMemory() {
+        let limits = MemoryLimits.current()
+        #expect(limits.available > 1 << 20 && limits.resident > 1 << 20)
+    }
+}

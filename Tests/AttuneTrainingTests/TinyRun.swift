@@ -1,0 +1,61 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneModel
+import AttuneTensor
+import AttuneTestSupport
+import AttuneTraining
+
+/// A model of a few thousand parameters with data that it can learn, for tests of the trainer.
+struct TinyRun {
+    let model: BaseModel
+    let base: BaseIdentity
+    var configuration: TrainingConfiguration
+    var training: [Block]
+    var validation: [Block]
+
+    init(type: BlockType = .q8_0, layers: Int = 2) throws {
+        let folder = try TemporaryDirectory()
+        let path = try SyntheticGGUF(
+            layers: layers, width: 32, feedForward: 64, heads: 2, keyValueHeads: 1, vocabulary: 96, type: type
+        ).write(to: folder)
+        model = try withExtendedLifetime(folder) { try BaseModel(path: path) }
+        base = BaseIdentity(id: Digest256([UInt8](repeating: 3, count: 32))!, name: "tiny", shape: model.shape)
+        configuration = TrainingConfiguration(
+            lora: LoRAConfiguration(rank: 2, alpha: 4, layers: Array(0..<layers)))
+        configuration.precision = .float32
+        configuration.learningRate = 0.02
+        configuration.epochs = 2
+        configuration.batch = 2
+        configuration.maxLength = 24
+        configuration.patience = 0
+        configuration.evaluateEvery = 3
+        training = (0..<11).map { Self.block(start: $0, length: 9 + $0 % 5) }
+        validation = (0..<3).map { Self.block(start: 3 * $0 + 1, length: 12) }
+    }
+
+    /// Token t is followed by t + 3: a rule that a few steps of training pick up.
+    static func block(start: Int, length: Int) -> Block {
+        let tokens = (0..<length).map { Int32((start * 7 + $0 * 3) % 96) }
+        let cut = length / 2
+        return Block(
+            tokens: tokens, segments: [0..<cut, cut..<length],
+            trained: (0..<length).map { $0 % 4 != 3 })
+    }
+
+    func trainer(checkpoint: Checkpoint? = nil, start: Adapter? = nil, digest: String = "d") throws -> Trainer {
+        try Trainer(
+            model: model, base: base, configuration: configuration, training: training, validation: validation,
+            dataDigest: digest, start: start, checkpoint: checkpoint)
+    }
+
+    func run(_ onEvent: (TrainingEvent) -> Void = { _ in }) throws -> TrainingOutcome {
+        try trainer().run(onEvent: onEvent)
+    }
+}
+
+extension Adapter {
+    var numbers: [Float] { parameters.values.values }
+}

@@ -1,0 +1,84 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneModel
+import AttuneTensor
+import AttuneTestSupport
+import AttuneTraining
+import Foundation
+import Testing
+
+/// The trainer against PEFT with torch's AdamW, on the real base.
+@Suite struct TrainingParityTests {
+    private struct Gradients: Decodable {
+        struct Gradient: Decodable { let shape: [Int] }
+        let ids: [Int32]
+        let rank: Int
+        let alpha: Float
+        let base_loss: Double
+        let gradients: [String: Gradient]
+    }
+
+    private struct Curve: Decodable { let loss: [Double] }
+
+    private func decode<Value: Decodable>(_ name: String, as type: Value.Type) throws -> Value {
+        try JSONDecoder().decode(type, from: Data(contentsOf: TestBase.vectors.appending(path: name)))
+    }
+
+    /// A of the vectors: element i of parameter j is 0.02·sin(i·0.1234567·7 + j); B is zero.
+    private func start(_ base: BaseIdentity, _ vectors: Gradients) throws -> Adapter {
+        let configuration = LoRAConfiguration(
+            rank: vectors.rank, alpha: vectors.alpha, layers: Array(0..<base.shape.layers))
+        let parameters = LoRAParameters<Float>(
+            layout: LoRALayout(shape: base.shape, configuration: configuration))
+        // Parameters are counted in PEFT's order: sites as the model lists them, A before B.
+        for (site, entry) in parameters.layout.entries.enumerated() {
+            let a = parameters.a(entry).buffer
+            for index in a.indices { a[index] = Float(0.02 * sin(Double(index) * 0.1234567 * 7 + Double(2 * site))) }
+        }
+        return Adapter(base: base, configuration: configuration, parameters: parameters)
+    }
+
+    @Test func twentyStepsFollowThePeersCurve() throws {
+        try follow(.float32)
+    }
+
+    @Test func twentyStepsInBfloat16FollowThePeersCurve() throws {
+        try follow(.bfloat16)
+    }
+
+    private func follow(_ precision: Precision) throws {
+        let vectors = try decode("lora_gradients.json", as: Gradients.self)
+        let curve = try decode("lora_training.json", as: Curve.self).loss
+        let model = try BaseModel(path: TestBase.path)
+        let base = BaseIdentity(
+            id: Digest256([UInt8](repeating: 1, count: 32))!, name: "smollm2", shape: model.shape)
+        let start = try start(base, vectors)
+        var configuration = TrainingConfiguration(lora: start.configuration)
+        configuration.precision = precision
+        configuration.learningRate = 1e-3
+        configuration.schedule = .constant
+        configuration.warmupRatio = 0
+        configuration.clip = 0
+        configuration.epochs = 20
+        configuration.batch = 1
+        configuration.maxLength = vectors.ids.count
+        configuration.packing = .documents
+        let block = Block(
+            tokens: vectors.ids, segments: [0..<vectors.ids.count],
+            trained: [Bool](repeating: true, count: vectors.ids.count))
+        let trainer = try Trainer(
+            model: model, base: base, configuration: configuration, training: [block], validation: [],
+            dataDigest: "", start: start)
+        var losses: [Double] = []
+        _ = try trainer.run(onEvent: { if case .step(let report) = $0 { losses.append(report.loss) } })
+        #expect(losses.count == 20)
+        let tolerance = precision == .float32 ? 0.005 : 0.06
+        for (step, (loss, expected)) in zip(losses, curve).enumerated() {
+            #expect(abs(loss - expected) < tolerance * max(0.2, expected), "step \(step): \(loss) and \(expected)")
+        }
+        #expect(abs(losses[0] - vectors.base_loss) < (precision == .float32 ? 1e-3 : 0.02))
+    }
+}
