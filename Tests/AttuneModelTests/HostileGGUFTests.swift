@@ -283,6 +283,17 @@ import Testing
         #expect(code([1, 1, 1, 1, 1, 1, 1, .nan]) == "E-MODEL-006")
     }
 
+    /// Inputs that the fuzzer starts from, and those that once did harm.
+    @Test func everyKeptFuzzInputIsAnErrorOrAModel() throws {
+        let folder = TestBase.tests.deletingLastPathComponent().appending(path: "tools/fuzz/corpus/gguf")
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        #expect(!files.isEmpty)
+        for file in files {
+            let error = Self.error(Array(try Data(contentsOf: file)))
+            #expect(error == nil || (error as? any AttuneError)?.remedy != nil, "\(file.lastPathComponent)")
+        }
+    }
+
     @Test func aFileThatIsNotThereIsNotFound() {
         let error = #expect(throws: MappedFile.Failure.self) { try GGUFFile(path: "/nowhere/model.gguf") }
         #expect(error?.exitStatus == .notFound)
