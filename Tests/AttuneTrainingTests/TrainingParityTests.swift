@@ -75,9 +75,10 @@ import Testing
         var losses: [Double] = []
         _ = try trainer.run(onEvent: { if case .step(let report) = $0 { losses.append(report.loss) } })
         #expect(losses.count == 20)
-        let tolerance = precision == .float32 ? 0.005 : 0.06
+        // Rounding to 16 bits is noise of a few hundredths once the passage is nearly known by heart.
+        let (relative, absolute) = precision == .float32 ? (0.005, 0.001) : (0.03, 0.03)
         for (step, (loss, expected)) in zip(losses, curve).enumerated() {
-            #expect(abs(loss - expected) < tolerance * max(0.2, expected), "step \(step): \(loss) and \(expected)")
+            #expect(abs(loss - expected) < absolute + relative * expected, "step \(step): \(loss) and \(expected)")
         }
         #expect(abs(losses[0] - vectors.base_loss) < (precision == .float32 ? 1e-3 : 0.02))
     }
