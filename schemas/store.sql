@@ -39,7 +39,7 @@ CREATE TABLE documents (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
     name TEXT NOT NULL,
-    text TEXT NOT NULL,
+    text BLOB NOT NULL,
     bytes INTEGER NOT NULL CHECK (bytes >= 0),
     added INTEGER NOT NULL,
     local INTEGER NOT NULL DEFAULT 1 CHECK (local = 1)
@@ -58,7 +58,7 @@ CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     chat INTEGER NOT NULL REFERENCES chats (seq) ON DELETE CASCADE,
     role TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
-    content TEXT NOT NULL,
+    content BLOB NOT NULL,
     version BLOB CHECK (length(version) = 32),
     created INTEGER NOT NULL
 ) STRICT;

@@ -69,6 +69,22 @@ enum DurableFile {
         return bytes
     }
 
+    /// True if a file of 64 KiB cannot be written at `path`, or if file sizes are limited; leaves nothing there.
+    static func isDiskFull(probing path: String) -> Bool {
+        var limit = rlimit()
+        if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max {
+            return true
+        }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return VaultError.isFull(errno) }
+        defer {
+            close(descriptor)
+            unlink(path)
+        }
+        let code = posix_fallocate(descriptor, 0, 1 << 16)
+        return VaultError.isFull(code)
+    }
+
     private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
         var offset = 0
         while offset < bytes.count {

@@ -37,6 +37,14 @@ extension Row {
         return digest
     }
 
+    /// UTF-8 bytes as text, zero bytes included.
+    func text(_ column: String) throws -> String {
+        guard let text = String(validating: try value(column, as: Data.self), as: UTF8.self) else {
+            throw VaultError.damaged("an unreadable \(column)")
+        }
+        return text
+    }
+
     func date(_ column: String) throws -> Date { Timestamp.date(try value(column)) }
 
     /// A value that is kept as JSON text.

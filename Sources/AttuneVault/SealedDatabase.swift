@@ -56,6 +56,6 @@ final class SealedDatabase: Sendable {
 
     private static func check(_ code: Int32, _ what: String) throws {
         guard code != 0 else { return }
-        throw code == 13 /* SQLITE_FULL */ ? VaultError.full(what) : VaultError.failed("\(what) (SQLite code \(code))")
+        throw VaultError.database(DatabaseError(resultCode: ResultCode(rawValue: code), message: what))
     }
 }

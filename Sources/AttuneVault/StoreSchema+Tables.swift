@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Layout 1. Times are milliseconds since 1970 and are for display only: every order comes from `seq`.
+///
+/// Texts that people or models wrote are UTF-8 in BLOB columns: a TEXT value would end at its first zero byte.
 extension StoreSchema {
     /// Sealed runs of bytes kept as files beside the database.
     static let blobs = [
@@ -76,7 +78,7 @@ extension StoreSchema {
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
             name TEXT NOT NULL,
-            text TEXT NOT NULL,
+            text BLOB NOT NULL,
             bytes INTEGER NOT NULL CHECK (bytes >= 0),
             added INTEGER NOT NULL,
             local INTEGER NOT NULL DEFAULT 1 CHECK (local = 1)
@@ -146,7 +148,7 @@ extension StoreSchema {
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             chat INTEGER NOT NULL REFERENCES chats (seq) ON DELETE CASCADE,
             role TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
-            content TEXT NOT NULL,
+            content BLOB NOT NULL,
             version BLOB CHECK (length(version) = 32),
             created INTEGER NOT NULL
         ) STRICT

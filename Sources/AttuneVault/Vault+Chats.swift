@@ -37,7 +37,7 @@ extension Vault {
             guard try !Self.chat(database, id).isTrashed else { throw VaultError.noChat(id) }
             try database.execute(
                 sql: "INSERT INTO messages (chat, role, content, version, created) VALUES (?, ?, ?, ?, ?)",
-                arguments: [id, role.rawValue, content, version?.data, time])
+                arguments: [id, role.rawValue, Data(content.utf8), version?.data, time])
             return MessageRecord(role: role, content: content, version: version, created: Timestamp.date(time))
         }
     }
@@ -66,7 +66,7 @@ extension Vault {
                 database, sql: "SELECT * FROM messages WHERE chat = ? ORDER BY seq", arguments: [id]
             ).map { row in
                 MessageRecord(
-                    role: try row.choice("role"), content: try row.value("content"),
+                    role: try row.choice("role"), content: try row.text("content"),
                     version: try row.optionalDigest("version"), created: try row.date("created"))
             }
         }

@@ -29,7 +29,7 @@ extension Vault {
                         INSERT INTO documents (digest, name, text, bytes, added) VALUES (?, ?, ?, ?, ?)
                         ON CONFLICT (digest) DO NOTHING
                         """,
-                    arguments: [digest.data, document.name, document.text, bytes.count, time])
+                    arguments: [digest.data, document.name, Data(bytes), bytes.count, time])
                 return try Self.document(database, digest)
             }
         }
@@ -52,7 +52,7 @@ extension Vault {
                 let row = try Row.fetchOne(
                     database, sql: "SELECT text FROM documents WHERE digest = ?", arguments: [digest.data])
             else { throw VaultError.noDocument(digest) }
-            return try row.value("text")
+            return try row.text("text")
         }
     }
 

@@ -96,7 +96,9 @@ package final class Vault: Sendable {
         do {
             return try body()
         } catch let error as DatabaseError {
-            throw VaultError.database(error)
+            throw VaultError.database(error) {
+                self.mode == .writing && DurableFile.isDiskFull(probing: self.folder.staging + "/probe")
+            }
         }
     }
 }

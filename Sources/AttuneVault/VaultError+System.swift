@@ -13,7 +13,9 @@ extension VaultError {
     }
 
     /// What a database error means to a person.
-    static func database(_ error: DatabaseError, systemError: Int32 = 0) -> VaultError {
+    ///
+    /// - Parameter isDiskFull: asked after a failed write, for which SQLite does not always tell the reason.
+    static func database(_ error: DatabaseError, isDiskFull: () -> Bool = { false }) -> VaultError {
         switch error.resultCode {
         case .SQLITE_FULL: return full("the database cannot grow", cause: error)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: return damaged("the database cannot be read", cause: error)
@@ -21,20 +23,18 @@ extension VaultError {
             return VaultError(
                 code: "E-VAULT-002", message: "the database is in use by another process",
                 remedy: "Wait until it has finished, then try again.", exitStatus: .storeLocked, cause: error)
-        case .SQLITE_IOERR:
-            if error.extendedResultCode == .SQLITE_IOERR_DATA || error.extendedResultCode.rawValue == 8202 {
+        case .SQLITE_IOERR, .SQLITE_CANTOPEN:
+            if error.extendedResultCode.rawValue == dataRefused {
                 return damaged("a page of the database was changed", cause: error)
             }
-            let writing: [ResultCode] = [
-                .SQLITE_IOERR_WRITE, .SQLITE_IOERR_FSYNC, .SQLITE_IOERR_TRUNCATE, .SQLITE_IOERR_SHMSIZE,
-            ]
-            if writing.contains(error.extendedResultCode), isFull(systemError) {
-                return full("the database cannot grow", cause: error)
-            }
+            if isDiskFull() { return full("the database cannot grow", cause: error) }
             return failed("the database cannot be read or written", cause: error)
         default: return failed("the database refused a statement", cause: error)
         }
     }
 
-    private static func isFull(_ code: Int32) -> Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
+    /// SQLITE_IOERR_DATA, which the sealing layer answers for a page that does not open.
+    private static let dataRefused: Int32 = 8202
+
+    static func isFull(_ code: Int32) -> Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 }

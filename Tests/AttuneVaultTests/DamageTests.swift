@@ -1,0 +1,149 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+import Testing
+
+@testable import AttuneVault
+
+struct DamageTests {
+    private static func filled() throws -> TestStore {
+        let store = try TestStore()
+        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
+        try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(2))
+        let run = try store.vault.createRun(
+            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
+        try store.vault.saveCheckpoint(TestStore.bytes(5000), step: 1, ofRun: run.id)
+        for index in 0..<200 {
+            try store.vault.putDocument(name: "\(index)", text: String(repeating: "text \(index) ", count: 80))
+        }
+        return store
+    }
+
+    @Test func aWholeStoreHasNoProblems() throws {
+        let store = try Self.filled()
+        var calls: [Int] = []
+        let report = try store.vault.verify { done, total in
+            #expect(total == 3)
+            calls.append(done)
+        }
+        #expect(report.isWhole && report.versions == 2 && report.checkpoints == 1 && report.chunks == 4)
+        #expect(calls == [1, 2, 3])
+    }
+
+    @Test func aChangedBitInAnyChunkIsFound() throws {
+        let store = try Self.filled()
+        var generator = SystemRandomNumberGenerator()
+        for file in TestStore.chunkFiles(store.path) {
+            for byte in [0, 23, 24, 5000, (1 << 20) - 1, Int.random(in: 0..<1 << 20, using: &generator)] {
+                try TestStore.flip(file, byte: byte, bit: byte % 8)
+                #expect(try store.vault.verify().problems.map(\.code) == ["E-VAULT-005"], "\(file) \(byte)")
+                try TestStore.flip(file, byte: byte, bit: byte % 8)
+            }
+        }
+        #expect(try store.vault.verify().isWhole)
+    }
+
+    @Test func chunksThatAreGoneCutOrSwappedAreFound() throws {
+        let store = try Self.filled()
+        let version = try store.vault.version("notes")
+        let files = TestStore.chunkFiles(store.path).map { URL(filePath: $0) }
+        let contents = try files.map { try Data(contentsOf: $0) }
+        try FileManager.default.removeItem(at: files[0])
+        #expect(try store.vault.verify().problems.count == 1)
+        try contents[0].prefix(1000).write(to: files[0])
+        #expect(try store.vault.verify().problems.count == 1)
+        try (contents[0] + [0]).write(to: files[0])
+        #expect(try store.vault.verify().problems.count == 1)
+        // Each file holds what another one should hold.
+        for (index, file) in files.enumerated() { try contents[(index + 1) % files.count].write(to: file) }
+        #expect(try store.vault.verify().problems.map(\.subject).sorted().count == 3)
+        let error = failure { try store.vault.versionBytes(version.id) }
+        #expect(error?.failureCode == "E-VAULT-005")
+        #expect("\(error!)".contains("attune doctor"))
+    }
+
+    /// The database keeps its own list of chunks: mixing up the list is found by the seals.
+    @Test func aListOfChunksInAnotherOrderIsFound() throws {
+        let store = try Self.filled()
+        try store.vault.write { database in
+            try database.execute(
+                sql: """
+                    UPDATE chunks SET id = (SELECT c.id FROM chunks c
+                        WHERE c.blob = chunks.blob AND c.position = 1 - chunks.position)
+                    WHERE blob IN (SELECT blob FROM chunks WHERE position = 1)
+                    """)
+        }
+        #expect(try store.vault.verify().problems.map(\.subject) == ["notes@1"])
+    }
+
+    @Test func aChangedBitInAnyPageIsFound() throws {
+        let store = try Self.filled()
+        try store.vault.compact()
+        try store.vault.close()
+        let path = store.path + "/attune.db"
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+        let pages = size / 4096
+        #expect(pages > 50)
+        for page in 0..<pages {
+            let byte = page * 4096 + (page * 97 + 5) % 4096
+            try TestStore.flip(path, byte: byte, bit: page % 8)
+            var found = false
+            do {
+                let vault = try TestStore.open(store.path, .reading)
+                found = try !vault.verify().isWhole
+                try vault.close()
+            } catch {
+                found = true
+                #expect(error.failureCode == "E-VAULT-005")
+                #expect("\(error)".contains("attune doctor"))
+            }
+            #expect(found, "page \(page + 1)")
+            try TestStore.flip(path, byte: byte, bit: page % 8)
+        }
+        let vault = try TestStore.open(store.path)
+        #expect(try vault.verify().isWhole)
+    }
+
+    @Test func aDatabaseThatIsGoneIsNotMadeAnew() throws {
+        let store = try Self.filled()
+        try store.vault.close()
+        try FileManager.default.removeItem(atPath: store.path + "/attune.db")
+        #expect(failure { try TestStore.open(store.path) }?.failureCode == "E-VAULT-005")
+        #expect(!FileManager.default.fileExists(atPath: store.path + "/attune.db"))
+        #expect(TestStore.chunkFiles(store.path).count == 4)
+    }
+
+    @Test func orphansAreCollectedByTheNextWriterAndOthersFilesAreNot() throws {
+        let store = try Self.filled()
+        let used = TestStore.chunkFiles(store.path)
+        _ = try store.vault.chunks.store(TestStore.bytes(2_000_000))
+        #expect(TestStore.chunkFiles(store.path).count == used.count + 2)
+        let fragment = store.path + "/tmp/" + String(repeating: "ab", count: 32)
+        let mine = store.path + "/chunks/ab/letter.txt"
+        try FileManager.default.createDirectory(
+            atPath: store.path + "/chunks/ab", withIntermediateDirectories: true)
+        try Data("mine".utf8).write(to: URL(filePath: mine))
+        try Data("part".utf8).write(to: URL(filePath: fragment))
+        try store.vault.close()
+        try TestStore.open(store.path, .reading).close()
+        #expect(TestStore.chunkFiles(store.path).count == used.count + 3)
+        let vault = try TestStore.open(store.path)
+        #expect(TestStore.chunkFiles(store.path) == (used + [mine]).sorted())
+        #expect(!FileManager.default.fileExists(atPath: fragment))
+        #expect(try vault.verify().isWhole)
+    }
+
+    @Test func aFailedTransactionLeavesNoChunks() throws {
+        let store = try Self.filled()
+        let used = TestStore.chunkFiles(store.path)
+        let error = failure { try store.vault.saveCheckpoint(TestStore.bytes(10), step: 1, ofRun: "none") }
+        #expect(error?.failureCode == "E-VAULT-030")
+        let blob = try store.vault.chunks.store([1, 2, 3])
+        #expect(failure { try store.vault.keeping(blob) { _ in throw VaultError.nothingToUndo } } != nil)
+        #expect(TestStore.chunkFiles(store.path) == used)
+    }
+}

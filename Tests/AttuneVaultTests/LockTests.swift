@@ -1,0 +1,73 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import Testing
+
+@testable import AttuneVault
+
+struct LockTests {
+    @Test func aSecondWriterIsToldWhoHoldsTheStore() throws {
+        let store = try TestStore()
+        let clock = ContinuousClock()
+        var error: (any Error)?
+        let waited = clock.measure { error = failure { try TestStore.open(store.path) } }
+        #expect(error?.failureCode == "E-VAULT-002" && error?.failureStatus == .storeLocked)
+        #expect("\(error!)".contains("process \(ProcessInfo.processInfo.processIdentifier) (attune)"))
+        #expect(waited >= .seconds(2))
+        try store.vault.close()
+        #expect(failure { try TestStore.open(store.path) } == nil)
+    }
+
+    @Test func readersShareTheStoreWithAWriter() throws {
+        let store = try TestStore()
+        try store.vault.addVersion(to: "a", base: TestStore.base, TestStore.version(1))
+        let one = try TestStore.open(store.path, .reading)
+        let two = try TestStore.open(store.path, .reading)
+        #expect(try one.adapters().count == 1 && two.adapters().count == 1)
+        try store.vault.addVersion(to: "b", base: TestStore.base, TestStore.version(2))
+        #expect(try one.adapters().count == 2)
+        try one.close()
+        #expect(try two.versionBytes(two.version("b").id) == TestStore.version(2).bytes)
+        try store.vault.close()
+        #expect(try two.adapters().count == 2)
+    }
+
+    @Test func aWriterThatOnlyWaitsLetsOthersWrite() throws {
+        let store = try TestStore()
+        store.vault.yieldLock()
+        let other = try TestStore.open(store.path)
+        try other.putDocument(name: "a", text: "alpha")
+        #expect(failure { try store.vault.putDocument(name: "b", text: "beta") }?.failureStatus == .storeLocked)
+        other.yieldLock()
+        try store.vault.putDocument(name: "b", text: "beta")
+        #expect(try store.vault.documents().map(\.name) == ["a", "b"])
+    }
+
+    @Test func aFileLeftByADeadProcessLocksNothing() throws {
+        let store = try TestStore()
+        try store.vault.close()
+        try Data("999999 attune train\n".utf8).write(to: URL(filePath: store.path + "/lock"))
+        #expect(failure { try TestStore.open(store.path) } == nil)
+    }
+
+    @Test func manyThreadsMayCall() async throws {
+        let store = try TestStore()
+        let vault = store.vault
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<8 {
+                group.addTask {
+                    try vault.putDocument(name: "\(index)", text: "text \(index)")
+                    try vault.addVersion(
+                        to: "a\(index % 2)", base: TestStore.base, TestStore.version(UInt8(index), count: 100))
+                    _ = try vault.adapters()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try vault.documents().count == 8)
+        #expect(try vault.versions(of: "a0").map(\.number) == [1, 2, 3, 4])
+        #expect(try vault.verify().isWhole)
+    }
+}

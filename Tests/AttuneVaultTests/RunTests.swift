@@ -1,0 +1,99 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import Testing
+
+@testable import AttuneVault
+
+struct RunTests {
+    private static func run(_ vault: Vault) throws -> RunRecord {
+        try vault.createRun(
+            adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.otherBase, steps: 390
+        )
+    }
+
+    @Test func aRunIsKeptFromStartToEnd() throws {
+        let store = try TestStore()
+        let vault = store.vault
+        let document = try vault.putDocument(name: "a.txt", text: "alpha")
+        let run = try vault.createRun(
+            adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.otherBase,
+            steps: 390, documents: [document.digest, document.digest])
+        #expect(run.id.count == 4 && run.state == .running && run.step == 0 && run.steps == 390)
+        #expect(try vault.documents(ofRun: run.id) == [document, document])
+        try vault.updateRun(run.id, step: 214)
+        try vault.updateRun(run.id, state: .failed, detail: "loss is not a number")
+        let version = try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
+        let last = try vault.updateRun(run.id, state: .finished, step: 390, version: version.id)
+        #expect(last.state == .finished && last.step == 390 && last.version == version.id)
+        #expect(last.detail == "loss is not a number" && last.configuration == #"{"rank":8}"#)
+        #expect(try vault.run(run.id.uppercased()) == last)
+        #expect(failure { try vault.run("zzzz") }?.failureStatus == .notFound)
+        let unknown = failure {
+            try vault.createRun(
+                adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 1,
+                documents: [TestStore.base])
+        }
+        #expect(unknown?.failureCode == "E-VAULT-032")
+        #expect(try vault.runs().count == 1)
+    }
+
+    @Test func theCurveFollowsTheStepsAndAStepDoneAgainReplacesItself() throws {
+        let store = try TestStore()
+        let id = try Self.run(store.vault).id
+        let train = (1...5).map { RunPoint(kind: .train, step: $0, loss: 3 / Double($0), rate: 1e-4, tokens: $0 * 100) }
+        try store.vault.appendPoints(train, toRun: id)
+        try store.vault.appendPoints([RunPoint(kind: .validation, step: 4, loss: 2)], toRun: id)
+        try store.vault.appendPoints([RunPoint(kind: .train, step: 5, loss: 0.5)], toRun: id)
+        #expect(try store.vault.points(ofRun: id, kind: .train).map(\.step) == [1, 2, 3, 4, 5])
+        #expect(try store.vault.points(ofRun: id, kind: .train).last?.loss == 0.5)
+        #expect(try store.vault.points(ofRun: id, after: 3).map(\.kind) == [.train, .validation, .train])
+        #expect(try store.vault.points(ofRun: id, kind: .train).first == train.first)
+    }
+
+    @Test func aLossThatIsNotANumberIsKeptAsNone() throws {
+        let store = try TestStore()
+        let id = try Self.run(store.vault).id
+        try store.vault.appendPoints([RunPoint(kind: .train, step: 1, loss: .nan)], toRun: id)
+        try store.vault.appendPoints([RunPoint(kind: .train, step: 2, loss: .infinity)], toRun: id)
+        #expect(try store.vault.points(ofRun: id).map(\.loss) == [nil, .infinity])
+    }
+
+    @Test func aCheckpointReplacesTheOneBefore() throws {
+        let store = try TestStore()
+        let vault = store.vault
+        let id = try Self.run(vault).id
+        #expect(try vault.loadCheckpoint(ofRun: id) == nil)
+        let big = TestStore.bytes(3_000_000)
+        try vault.saveCheckpoint(big, step: 100, ofRun: id)
+        #expect(TestStore.chunkFiles(store.path).count == 3)
+        let small = TestStore.bytes(10)
+        try vault.saveCheckpoint(small, step: 200, ofRun: id)
+        #expect(TestStore.chunkFiles(store.path).count == 1)
+        let loaded = try vault.loadCheckpoint(ofRun: id)
+        #expect(loaded?.step == 200 && loaded?.bytes == small)
+        #expect(try vault.run(id).checkpointStep == 200)
+        #expect(try vault.verify().checkpoints == 1)
+        try vault.dropCheckpoint(ofRun: id)
+        #expect(try vault.loadCheckpoint(ofRun: id) == nil)
+        #expect(TestStore.chunkFiles(store.path).isEmpty)
+    }
+
+    @Test func runsOfDeadProcessesAreInterrupted() throws {
+        let store = try TestStore()
+        let vault = store.vault
+        let dead = try Self.run(vault)
+        let done = try Self.run(vault)
+        try vault.updateRun(done.id, state: .finished)
+        #expect(try vault.interruptAbandonedRuns() == [dead.id])
+        #expect(try vault.run(dead.id).state == .interrupted && vault.run(done.id).state == .finished)
+    }
+
+    @Test func idsOfRunsAreUnique() throws {
+        let store = try TestStore()
+        let ids = try (0..<300).map { _ in try Self.run(store.vault).id }
+        #expect(Set(ids).count == 300)
+    }
+}
