@@ -11,12 +11,17 @@ import Testing
 
 struct DamageTests {
     private static func filled() throws -> TestStore {
-        let store = try TestStore()
+        let store = try filledWithDocuments()
         try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
         try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(2))
         let run = try store.vault.createRun(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
         try store.vault.saveCheckpoint(TestStore.bytes(5000), step: 1, ofRun: run.id)
+        return store
+    }
+
+    private static func filledWithDocuments() throws -> TestStore {
+        let store = try TestStore()
         for index in 0..<200 {
             try store.vault.putDocument(name: "\(index)", text: String(repeating: "text \(index) ", count: 80))
         }
@@ -38,7 +43,7 @@ struct DamageTests {
         let store = try Self.filled()
         var generator = SystemRandomNumberGenerator()
         for file in TestStore.chunkFiles(store.path) {
-            for byte in [0, 23, 24, 5000, (1 << 20) - 1, Int.random(in: 0..<1 << 20, using: &generator)] {
+            for byte in [0, (1 << 20) - 1, Int.random(in: 0..<1 << 20, using: &generator)] {
                 try TestStore.flip(file, byte: byte, bit: byte % 8)
                 #expect(try store.vault.verify().problems.map(\.code) == ["E-VAULT-005"], "\(file) \(byte)")
                 try TestStore.flip(file, byte: byte, bit: byte % 8)
@@ -81,7 +86,7 @@ struct DamageTests {
     }
 
     @Test func aChangedBitInAnyPageIsFound() throws {
-        let store = try Self.filled()
+        let store = try Self.filledWithDocuments()
         try store.vault.compact()
         try store.vault.close()
         let path = store.path + "/attune.db"
