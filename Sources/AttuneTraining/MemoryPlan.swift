@@ -42,16 +42,34 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         let shape = model.shape
         let tokens = configuration.batch * max(1, min(longest, configuration.maxLength))
         let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
-        let widest = max(shape.feedForward, shape.width, shape.heads * shape.headDimension)
         weights = model.file.totalBytes
         adapter = 20 * layout.count
         activations = TrainingPass<Float>.bytes(
             model: model, layout: layout, maxTokens: tokens, checkpointing: configuration.checkpointing)
         head = ChunkedCrossEntropy<Float>.bytes(
             vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)
-        panels = threads * 64 * max(widest, 4096) * 4 + 2 * max(tokens * widest, chunk * model.head.rows)
+        panels = Self.panels(
+            shape: shape, logits: chunk * model.head.rows, tokens: tokens, precision: configuration.precision,
+            threads: threads)
         overhead = 80 << 20
         available = limits.available
+    }
+
+    /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,
+    /// whichever is larger, with a quarter to grow; unpacked panels of weights; rows of each thread.
+    private static func panels(
+        shape: BaseShape, logits: Int, tokens: Int, precision: Precision, threads: Int
+    ) -> Int {
+        let widest = max(shape.feedForward, shape.width, shape.heads * shape.headDimension)
+        let copied = max(tokens * widest, logits)
+        let rounded: Int =
+            switch precision {
+            case .float32: 0
+            // The kernels for bfloat16 hold two bytes for a number, all others round in place of float32.
+            case .bfloat16: copied * (Kernels.level == "avx512bf16" ? 2 : 4)
+            }
+        let attention = 4 * tokens * shape.headDimension * (3 * shape.keyValueHeads + 2 * shape.heads)
+        return max(rounded, attention) * 5 / 4 + (8 << 20) + threads * 64 * max(widest, 4096) * 4
     }
 
     /// C for a vocabulary: as many positions as make logits of 96 MiB, between 16 and 512.

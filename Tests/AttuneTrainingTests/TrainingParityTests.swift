@@ -17,8 +17,13 @@ import Testing
         let ids: [Int32]
         let rank: Int
         let alpha: Float
-        let base_loss: Double
+        let baseLoss: Double
         let gradients: [String: Gradient]
+
+        private enum CodingKeys: String, CodingKey {
+            case ids, rank, alpha, gradients
+            case baseLoss = "base_loss"
+        }
     }
 
     private struct Curve: Decodable { let loss: [Double] }
@@ -80,6 +85,6 @@ import Testing
         for (step, (loss, expected)) in zip(losses, curve).enumerated() {
             #expect(abs(loss - expected) < absolute + relative * expected, "step \(step): \(loss) and \(expected)")
         }
-        #expect(abs(losses[0] - vectors.base_loss) < (precision == .float32 ? 1e-3 : 0.02))
+        #expect(abs(losses[0] - vectors.baseLoss) < (precision == .float32 ? 1e-3 : 0.02))
     }
 }
