@@ -66,7 +66,7 @@ package final class Vault: Sendable {
 
     /// Gives the writers' lock back while this process only waits, so that another one can write.
     ///
-    /// The next change takes it again, waiting up to 2 s.
+    /// The next change takes it again, waiting up to 2 s. Not for while another thread changes something.
     package func yieldLock() { lock.release() }
 
     /// Runs `body` on one consistent state.
