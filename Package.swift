@@ -128,6 +128,13 @@ let package = Package(
                 "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "attuneTests",
+            dependencies: [
+                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

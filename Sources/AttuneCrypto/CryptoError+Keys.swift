@@ -7,7 +7,7 @@ import Glibc
 extension CryptoError {
     static let wrongPassphrase = CryptoError(
         code: "E-KEY-001", message: "the passphrase does not open this vault",
-        remedy: "Try again, or use the recovery words.", exitStatus: .wrongKey)
+        remedy: "Try again, or use the recovery words: attune key recover", exitStatus: .wrongKey)
 
     static let wrongRecoveryWords = CryptoError(
         code: "E-KEY-002", message: "the recovery words do not open this vault",

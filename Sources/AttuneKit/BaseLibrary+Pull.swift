@@ -17,8 +17,7 @@ extension BaseLibrary {
         if FileManager.default.fileExists(atPath: cached), try SHA256.hash(file: cached).description == known.sha256 {
             return try add(path: cached, name: name)
         }
-        let stage = folder.appending(path: ".pulling-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: stage, withIntermediateDirectories: true)
+        let stage = try makeStage("pulling")
         defer { try? FileManager.default.removeItem(at: stage) }
         report("Fetching \(known.summary)")
         try Self.python(

@@ -81,8 +81,7 @@ package struct BaseLibrary: Sendable {
         let target = folder.appending(path: chosen)
         guard !FileManager.default.fileExists(atPath: target.path) else { throw KitError.baseNameTaken(chosen) }
 
-        let stage = folder.appending(path: ".adding-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: stage, withIntermediateDirectories: true)
+        let stage = try makeStage("adding")
         defer { try? FileManager.default.removeItem(at: stage) }
         var files = sources
         if !link {
@@ -100,8 +99,12 @@ package struct BaseLibrary: Sendable {
             name: chosen, id: id, bytes: sources.reduce(0) { $0 + Self.size(of: $1) }, files: files, linked: link,
             added: Date(), shape: model.shape, quantization: Self.quantization(of: model),
             parameters: model.parameterCount, contextLength: model.configuration.contextLength)
-        try JSON.encoder.encode(record).write(to: stage.appending(path: "base.json"))
-        try FileManager.default.moveItem(at: stage, to: target)
+        do {
+            try JSON.encoder.encode(record).write(to: stage.appending(path: "base.json"))
+            try FileManager.default.moveItem(at: stage, to: target)
+        } catch {
+            throw KitError.cannotCopy(absolute, to: folder.path, cause: error)
+        }
         return record
     }
 

@@ -78,12 +78,6 @@ extension KitError {
             exitStatus: .doesNotFit, cause: cause)
     }
 
-    static func baseInUse(_ name: String, adapters: [String]) -> KitError {
-        KitError(
-            code: "E-BASE-011", message: "\(name) is used by \(adapters.joined(separator: ", "))",
-            remedy: "Remove those adapters first, or: attune base rm \(name) --force", exitStatus: .conflict)
-    }
-
     static func severalBases(_ names: [String]) -> KitError {
         KitError(
             code: "E-BASE-012", message: "there are several bases: \(names.joined(separator: ", "))",

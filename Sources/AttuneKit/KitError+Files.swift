@@ -9,7 +9,7 @@ extension KitError {
         KitError(
             code: "E-FILE-010", message: "\(path) cannot be written: \(String(cString: strerror(reason)))",
             remedy: reason == EEXIST ? "Choose another name; nothing is replaced" : "Check the folder and the space",
-            exitStatus: reason == EEXIST ? .conflict : reason == ENOSPC ? .doesNotFit : .failure)
+            exitStatus: reason == EEXIST ? .conflict : [ENOSPC, EDQUOT, EFBIG].contains(reason) ? .doesNotFit : .failure)
     }
 
     static func notAnAdapter(_ path: String) -> KitError {

@@ -49,7 +49,8 @@ package struct Question: Sendable {
         onText: (String) -> Void = { _ in }
     ) throws -> Generation {
         let prompt = tokens(for: model)
-        let context = min(prompt.count + maxTokens + 1, model.configuration.contextLength)
+        let longest = model.configuration.contextLength
+        let context = min(prompt.count + min(maxTokens, longest) + 1, longest)
         let decoder = Decoder(model: model, adapters: adapters, contextLength: context)
         return try Generator(decoder: decoder, tokenizer: model.tokenizer).generate(
             prompt: prompt, sampling: sampling, seed: seed, maxTokens: maxTokens, stops: stops,

@@ -25,6 +25,19 @@ struct AutoChooser {
         reasons.append(.init(setting: setting, value: "\(value)", reason: isWish ? "as you asked" : reason))
     }
 
+    /// Refuses what was asked for and cannot be, before anything is computed from it.
+    ///
+    /// - Throws: `TrainingError` E-TRAIN-001.
+    func checkWishes() throws(TrainingError) {
+        var asked = configuration
+        asked.lora.rank = wishes.rank ?? asked.lora.rank
+        asked.epochs = wishes.epochs ?? asked.epochs
+        asked.maxLength = wishes.maxLength ?? asked.maxLength
+        asked.batch = wishes.batch ?? 1
+        asked.accumulation = wishes.accumulation ?? 1
+        try asked.validate()
+    }
+
     mutating func chooseAdapter() {
         let rank =
             switch (wishes.preset, data.targets) {

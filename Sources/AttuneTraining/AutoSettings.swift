@@ -89,6 +89,7 @@ package struct AutoSettings: Sendable {
         threads: Int = Kernels.threads
     ) throws(TrainingError) -> AutoSettings {
         var chooser = AutoChooser(model: model, data: data, wishes: wishes)
+        try chooser.checkWishes()
         chooser.chooseAdapter()
         chooser.chooseLength()
         chooser.chooseDuration()

@@ -22,7 +22,7 @@ extension TrainingError {
     static func checkpoint(_ reason: String, cause: (any Error)? = nil) -> Self {
         Self(
             code: "E-TRAIN-003", message: "the saved state of the run cannot be read: \(reason)",
-            remedy: "Start the run again: attune runs repeat ID", exitStatus: .invalidData, cause: cause)
+            remedy: "Start the run again: attune train PATH", exitStatus: .invalidData, cause: cause)
     }
 
     /// E-TRAIN-004: a saved run that is continued with something else than it began with.

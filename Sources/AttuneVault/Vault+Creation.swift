@@ -32,7 +32,8 @@ extension Vault {
         }
         try StoreFolder(existing: parent.path).requireLocalDisk()
         let key = SecretBytes(random: 32)
-        let staging = "\(target.path).new-\(Hex.encode(ChunkStore.randomID()))"
+        removeAbandoned(beside: target)
+        let staging = "\(target.path).new-\(getpid())-\(Hex.encode(ChunkStore.randomID()))"
         do {
             try assemble(staging, key: key, passphrase: passphrase, recovery: recovery, cost: cost, now: now)
             // Replaces an empty folder and refuses any other.
@@ -49,6 +50,19 @@ extension Vault {
         }
         try DurableFile.syncFolder(parent.path)
         return try open(at: target.path, vaultKey: key, mode: .writing, command: command, now: now)
+    }
+
+    /// Removes what a process that was killed had put together beside `target`: `store.new-4711-…`.
+    private static func removeAbandoned(beside target: URL) {
+        let parent = target.deletingLastPathComponent()
+        let prefix = target.lastPathComponent + ".new-"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+        for name in names where name.hasPrefix(prefix) {
+            guard let process = name.dropFirst(prefix.count).split(separator: "-").first.flatMap({ pid_t($0) }),
+                process != getpid(), kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            try? FileManager.default.removeItem(at: parent.appending(path: name))
+        }
     }
 
     private static func assemble(

@@ -40,7 +40,7 @@ extension VaultError {
     static func full(_ what: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(
             code: "E-VAULT-006", message: "the disk has no room left: \(what); nothing was stored",
-            remedy: "Free some space, or run: attune trash --purge", exitStatus: .doesNotFit, cause: cause)
+            remedy: "Free some space, or run: attune trash empty --all", exitStatus: .doesNotFit, cause: cause)
     }
 
     static func failed(_ what: String, cause: (any Error)? = nil) -> VaultError {

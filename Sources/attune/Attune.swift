@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import AttuneCrypto
+import Foundation
 
 /// The command `attune`.
 ///
@@ -26,6 +27,8 @@ struct Attune: ParsableCommand {
 
     static func main() {
         ProcessHardening.apply()
+        // A write beyond the limit of file sizes is to fail like one on a full disk, not to end the process.
+        signal(SIGXFSZ, SIG_IGN)
         main(nil)
     }
 }

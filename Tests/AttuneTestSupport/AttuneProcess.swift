@@ -6,83 +6,107 @@ import Foundation
 /// Runs the real `attune` binary with a home of its own.
 package struct AttuneProcess: Sendable {
     package struct Result: Sendable {
-        package let status: Int32
+        package let arguments: [String]
+        package let end: ChildProcess.End
         package let output: String
         package let errors: String
+
+        /// The exit code as a shell shows it: 128 and the signal's number where a signal ended the process.
+        package var status: Int32 {
+            switch end {
+            case .exit(let code): code
+            case .signal(let number): 128 + number
+            }
+        }
+
+        /// Whether the process ended by itself and without a trap.
+        package var isOrderly: Bool {
+            guard case .exit = end else { return false }
+            return !["Fatal error", "crashed", "Backtrace", "stack dump"].contains { errors.contains($0) }
+        }
 
         /// Standard output as one JSON object; the last line where there are several.
         package func json() throws -> [String: Any] {
             let line = output.split(separator: "\n").last ?? ""
-            let value = try JSONSerialization.jsonObject(with: Data(line.utf8))
-            guard let object = value as? [String: Any] else { throw NotAnObject(output: output, errors: errors) }
+            guard
+                let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            else { throw NotAnObject(result: self) }
             return object
+        }
+
+        /// Every line of standard output as a JSON object.
+        package func jsonLines() throws -> [[String: Any]] {
+            try output.split(separator: "\n").map { line in
+                guard
+                    let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                else { throw NotAnObject(result: self) }
+                return object
+            }
         }
     }
 
     private struct NotAnObject: Error, CustomStringConvertible {
-        let output: String
-        let errors: String
-        var description: String { "no JSON object in \(output) (\(errors))" }
+        let result: Result
+        var description: String {
+            "no JSON object from attune \(result.arguments.joined(separator: " ")): \(result.output) (\(result.errors))"
+        }
     }
 
+    /// What the process sees as its home: the store, the bases and the key file lie below it, and its `tmp`.
     package let home: TemporaryDirectory
+    /// What the process prints goes here, so that a search of `home` finds only what Attune itself wrote.
+    private let printed: TemporaryDirectory
     package var environment: [String: String]
 
-    /// The store, the bases and the key file lie below `home`; the key file holds a passphrase.
+    /// The passphrase in the key file.
+    package static let passphrase = "correct horse battery staple"
+
     package init() throws {
         home = try TemporaryDirectory()
-        try home.write("correct horse battery staple\n", to: "key")
-        try FileManager.default.setAttributes(
-            [.posixPermissions: 0o600], ofItemAtPath: home.url.appending(path: "key").path)
+        printed = try TemporaryDirectory()
+        let key = try home.write(Self.passphrase + "\n", to: "key")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
         environment = [
             "HOME": home.path, "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
-            "ATTUNE_STORE": home.url.appending(path: "store").path, "ATTUNE_BASES": home.url.appending(path: "bases").path,
-            "ATTUNE_KEY_FILE": home.url.appending(path: "key").path, "TMPDIR": home.url.appending(path: "tmp").path,
+            "ATTUNE_STORE": home.path + "/store", "ATTUNE_BASES": home.path + "/bases", "ATTUNE_KEY_FILE": key,
+            "TMPDIR": home.path + "/tmp", "LC_ALL": "C.UTF-8",
         ]
-        try FileManager.default.createDirectory(
-            at: home.url.appending(path: "tmp"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: home.path + "/tmp", withIntermediateDirectories: true)
     }
 
-    /// The binary that was built beside the tests.
-    package static var binary: URL {
+    package var store: String { environment["ATTUNE_STORE"] ?? home.path + "/store" }
+    package var bases: String { environment["ATTUNE_BASES"] ?? home.path + "/bases" }
+
+    /// The binary that was built beside the tests; `ATTUNE_BINARY` overrides it.
+    ///
+    /// - Throws: where there is none.
+    package static var binary: String {
         get throws {
-            if let path = ProcessInfo.processInfo.environment["ATTUNE_BINARY"] { return URL(filePath: path) }
-            var folder = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-            let own = Bundle.allBundles.map(\.bundleURL) + [TestBase.tests]
-            for start in [folder] + own {
-                folder = start
-                for _ in 0..<6 {
-                    let candidate = folder.appending(path: "attune")
-                    if FileManager.default.isExecutableFile(atPath: candidate.path), !candidate.hasDirectoryPath {
-                        return candidate
-                    }
-                    folder = folder.deletingLastPathComponent()
+            if let path = ProcessInfo.processInfo.environment["ATTUNE_BINARY"] { return path }
+            let own = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+            let package = TestBase.tests.deletingLastPathComponent()
+            let candidates = [own.path + "/attune", package.path + "/.build/debug/attune"]
+            for path in candidates {
+                var isFolder: ObjCBool = false
+                guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+                    continue
                 }
+                return path
             }
-            return TestBase.tests.deletingLastPathComponent().appending(path: ".build/debug/attune")
+            throw NoBinary(candidates: candidates)
         }
     }
 
-    /// Starts the binary; the caller waits or kills.
-    package func start(_ arguments: [String], input: String? = nil, output: URL, errors: URL) throws -> Process {
-        let process = Process()
-        process.executableURL = try Self.binary
-        process.arguments = arguments
-        process.environment = environment
-        process.currentDirectoryURL = home.url
-        _ = FileManager.default.createFile(atPath: output.path, contents: nil)
-        _ = FileManager.default.createFile(atPath: errors.path, contents: nil)
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = try FileHandle(forWritingTo: errors)
-        if let input {
-            let file = home.url.appending(path: "tmp/input-\(UUID().uuidString)")
-            try Data(input.utf8).write(to: file)
-            process.standardInput = try FileHandle(forReadingFrom: file)
-        } else {
-            process.standardInput = FileHandle.nullDevice
-        }
-        try process.run()
-        return process
+    private struct NoBinary: Error, CustomStringConvertible {
+        let candidates: [String]
+        var description: String { "no attune at \(candidates.joined(separator: " or ")): run swift build" }
+    }
+
+    /// Starts the binary; its output is read line by line.
+    package func start(_ arguments: [String], input: String? = nil) throws -> ChildProcess {
+        try ChildProcess(
+            try Self.binary, arguments, environment: environment, folder: home.path,
+            input: try input.map(inputFile), output: nil, errors: printed.path + "/err-\(UUID().uuidString)")
     }
 
     /// Runs the binary to its end.
@@ -91,18 +115,32 @@ package struct AttuneProcess: Sendable {
         try run(arguments, input: input)
     }
 
+    @discardableResult
     package func run(_ arguments: [String], input: String? = nil) throws -> Result {
-        let output = home.url.appending(path: "tmp/out-\(UUID().uuidString)")
-        let errors = home.url.appending(path: "tmp/err-\(UUID().uuidString)")
-        defer {
-            try? FileManager.default.removeItem(at: output)
-            try? FileManager.default.removeItem(at: errors)
-        }
-        let process = try start(arguments, input: input, output: output, errors: errors)
-        process.waitUntilExit()
+        try execute(try Self.binary, arguments, input: input)
+    }
+
+    /// Runs a script with `attune` as `"$ATTUNE"`, in the same surroundings.
+    package func shell(_ script: String, input: String? = nil) throws -> Result {
+        var copy = self
+        copy.environment["ATTUNE"] = try Self.binary
+        return try copy.execute("bash", ["-c", script], input: input)
+    }
+
+    private func execute(_ program: String, _ arguments: [String], input: String?) throws -> Result {
+        let name = UUID().uuidString
+        let (output, errors) = ("\(printed.path)/out-\(name)", "\(printed.path)/err-\(name)")
+        let process = try ChildProcess(
+            program, arguments, environment: environment, folder: home.path, input: try input.map(inputFile),
+            output: output, errors: errors)
+        let end = try process.wait()
         return Result(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
-            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+            arguments: arguments, end: end,
+            output: String(decoding: try Data(contentsOf: URL(filePath: output)), as: UTF8.self),
+            errors: String(decoding: try Data(contentsOf: URL(filePath: errors)), as: UTF8.self))
+    }
+
+    private func inputFile(_ text: String) throws -> String {
+        try printed.write(text, to: "in-\(UUID().uuidString)")
     }
 }

@@ -30,6 +30,8 @@ final class Interruption: @unchecked Sendable {  // `sources` is immutable, `rec
 
     deinit {
         for source in sources { source.cancel() }
+        // From here on a signal ends the process again, as before.
+        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
     }
 
     /// Whether a signal has come.

@@ -1,0 +1,113 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTensor
+import AttuneTestSupport
+import AttuneVault
+import Foundation
+import Testing
+
+/// The documented exit codes, each with an error that names its code and what mends it.
+@Suite struct ExitCodeTests {
+    @Test func aMissingStoreIs10() throws {
+        let attune = try AttuneProcess()
+        for command in [["status"], ["adapters", "list"], ["train", "."], ["undo"], ["doctor"], ["key", "show"]] {
+            let result = try attune.run(command)
+            #expect(result.status == 10, "\(command): \(result.errors)")
+            #expect((result.errors + result.output).contains("attune init"), "\(command): \(result.errors)")
+        }
+    }
+
+    @Test func aStoreInUseIs11AndReadersStillRead() throws {
+        let store = try TinyStore()
+        let rows = try store.writeRows(200)
+        let writer = try store.attune.start(TinyStore.training(rows, name: "notes", epochs: "400"))
+        while let line = writer.readLine(), !line.contains(#""event":"step""#) {}
+        let refused = try store.expect("adapters", "rename", "notes", "other", exits: 11)
+        #expect(refused.errors.contains("process \(writer.id)"))
+        try store.expect("status", exits: 0)
+        try store.expect("runs", "list", exits: 0)
+        writer.send(SIGKILL)
+        _ = try writer.wait()
+        try store.expect("adapters", "rename", "notes", "other", exits: 5)
+    }
+
+    @Test func aWrongPassphraseIs12AndSaysHowToRecover() throws {
+        let store = try TinyStore()
+        let wrong = try store.outside.write("not the passphrase\n", to: "wrong")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: wrong)
+        let before = try Data(contentsOf: URL(filePath: store.attune.store + "/vault.key"))
+        let result = try store.expect("status", "--key-file", wrong, exits: 12)
+        #expect(result.errors.contains("attune key recover"))
+        try store.expect("train", try store.writeRows(4), "--key-file", wrong, exits: 12)
+        #expect(try Data(contentsOf: URL(filePath: store.attune.store + "/vault.key")) == before)
+        try store.expect("status", exits: 0)
+    }
+
+    @Test func aKeyThatNobodyGivesIs4() throws {
+        var attune = try TinyStore().attune
+        attune.environment["ATTUNE_KEY_FILE"] = nil
+        let result = try attune.run("status")
+        #expect(result.status == 4)
+        #expect(result.errors.contains("--key-file"))
+    }
+
+    @Test func whatIsNotThereIs5() throws {
+        let store = try TinyStore()
+        for command in [
+            ["adapters", "show", "nobody"], ["adapters", "show", "nobody@3"], ["ask", "nobody", "hello"],
+            ["runs", "show", "ffff"], ["runs", "resume", "ffff"], ["base", "show", "nobody"],
+            ["adapters", "restore", "nobody"], ["adapters", "import", "/nowhere"], ["train", "/nowhere", "--yes"],
+            ["base", "pull", "nothing-of-that-name"], ["undo"], ["adapters", "rm", "nobody", "--yes"],
+            ["data", "check", "/nowhere"], ["chat"],
+        ] { try store.expect(command, exits: 5) }
+    }
+
+    @Test func aConflictIs6() throws {
+        let store = try TinyStore()
+        let run = try #require(try store.train(try store.writeRows(12), name: "notes")["run"] as? String)
+        try store.expect("adapters", "copy", "notes", "taken", exits: 0)
+        try store.expect("adapters", "rename", "notes", "taken", exits: 6)
+        try store.expect("adapters", "copy", "notes", "taken", exits: 6)
+        try store.expect("init", "--base", "tiny", "--yes", exits: 6)
+        try store.expect("runs", "resume", run, exits: 6)
+        try store.expect("runs", "accept", run, exits: 6)
+        let other = try SyntheticGGUF(layers: 1, width: 32, type: .f32, seed: 9).write(to: store.outside, name: "o.gguf")
+        try store.expect("base", "add", other, "--name", "tiny", exits: 6)
+        try store.expect("base", "add", store.outside.path + "/tiny.gguf", "--name", "second", exits: 6)
+    }
+
+    @Test func whatDoesNotFitIs7AndNothingIsStored() throws {
+        let store = try TinyStore()
+        let rows = try store.writeRows(12)
+        let result = try store.expect(
+            TinyStore.training(rows, name: "notes", extra: ["--memory-limit", "1M"]), exits: 7)
+        #expect(result.errors.contains("E-TRAIN-005"))
+        #expect(try store.versions().isEmpty)
+        let vault = try store.vault()
+        #expect(try vault.runs().isEmpty)
+    }
+
+    @Test func wrongUseIs64() throws {
+        let store = try TinyStore()
+        let rows = try store.writeRows(4)
+        for command in [
+            ["frobnicate"], ["train"], ["adapters", "show"], ["status", "--no-such-flag"],
+            ["train", rows, "--rank", "many"], ["train", rows, "--rank", "0", "--yes"],
+            ["train", rows, "--epochs", "nan", "--yes"], ["train", rows, "--lr", "-1", "--yes"],
+            ["train", rows, "--valid", "120%", "--yes"], ["train", rows, "--layers", "9-3", "--yes"],
+            ["train", rows, "--layers", "0-7", "--yes"], ["train", rows, "--modules", "q_projj", "--yes"],
+            ["train", rows, "--name", "a b", "--yes"], ["train", rows, "--name", "../x", "--yes"],
+            ["adapters", "show", "a@b"], ["ask", "--base", "x", "--temp", "-1"], ["ask", "--base", "x", "--max", "0"],
+            ["ask", "--base", "x", "--top-p", "7"], ["eval", "x", "--data", rows, "--max-len", "1"],
+        ] { try store.expect(command, exits: 64) }
+        #expect(try store.vault().runs().isEmpty)
+    }
+
+    @Test func theTableOfExitCodesIsShown() throws {
+        let result = try AttuneProcess().run("explain", "exit-codes")
+        for code in [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 64, 75, 130, 143] {
+            #expect(result.output.contains("\(code)\t"))
+        }
+    }
+}
