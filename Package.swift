@@ -79,6 +79,15 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Side: benchmarks against peers.
+        .executableTarget(
+            name: "attune-bench",
+            dependencies: [
+                "AttuneVault", "AttuneCore", "CSealedVFS", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
         // Tests.
         .target(
             name: "AttuneTestSupport", dependencies: ["AttuneTensor", "AttuneCore"], path: "Tests/AttuneTestSupport",

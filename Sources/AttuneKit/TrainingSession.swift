@@ -77,8 +77,7 @@ package final class TrainingSession {
             wishes.modules = start.adapter.configuration.modules
             wishes.layers = start.adapter.configuration.layers
         }
-        let fraction = wishes.validationFraction ?? 0.1
-        wishes.validationFraction = fraction
+        let fraction = wishes.validationFraction ?? TrainingConfiguration.standardValidation
         let material = TrainingMaterial(rows: dataset.rows, validation: fraction, model: model)
         let limits = MemoryLimits.current().limited(to: request.memoryLimit)
         let chosen = try AutoSettings.choose(

@@ -89,7 +89,7 @@ struct AutoChooser {
         note(
             "epochs", configuration.epochs, wishes.epochs != nil,
             "\(data.targets) tokens; the best validation loss decides which step is kept")
-        configuration.validationFraction = wishes.validationFraction ?? (data.examples < 40 ? 0.1 : 0.05)
+        configuration.validationFraction = wishes.validationFraction ?? configuration.validationFraction
         configuration.evaluateEvery = wishes.evaluateEvery ?? 0
         configuration.patience = wishes.patience ?? 3
         note(

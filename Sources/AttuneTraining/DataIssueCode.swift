@@ -33,7 +33,7 @@ package enum DataIssueCode: String, Codable, Sendable, CaseIterable {
     case mixedPrompt = "E-DATA-035"
     case unreadableFolder = "E-DATA-036"
 
-    /// What the code means, for `attune help CODE`.
+    /// What the code means, one line.
     package var summary: String {
         switch self {
         case .unreadableFile: "The file cannot be opened or read."

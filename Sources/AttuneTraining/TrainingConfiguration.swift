@@ -28,7 +28,7 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     package var epsilon: Double = 1e-8
     package var seed: UInt64 = 42
     /// Share of the documents that are held out.
-    package var validationFraction: Double = 0.05
+    package var validationFraction: Double = Self.standardValidation
     /// Steps between two validations; 0 means ten in a run.
     package var evaluateEvery: Int = 0
     /// Validations without a better loss before the run ends early; 0 never ends it.
@@ -37,6 +37,9 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     /// Keep only the input of each layer and compute the rest again.
     package var checkpointing: Bool = true
     package var packing: Packing = .documents
+
+    /// Every tenth document is held out where nobody says otherwise.
+    package static let standardValidation = 0.1
 
     /// Defaults for the other settings are those of the properties.
     package init(lora: LoRAConfiguration) { self.lora = lora }

@@ -5,7 +5,7 @@ import AttuneCore
 import GRDB
 
 /// How every connection to the database is set up, whatever file system layer lies below it.
-enum StoreDatabase {
+package enum StoreDatabase {
     /// What every connection gets before its first statement.
     static func configuration(readonly: Bool) -> Configuration {
         var configuration = Configuration()
@@ -25,7 +25,7 @@ enum StoreDatabase {
     }
 
     /// Opens the database at `path`.
-    static func pool(path: String, readonly: Bool) throws -> DatabasePool {
+    package static func pool(path: String, readonly: Bool) throws -> DatabasePool {
         let pool = try DatabasePool(path: path, configuration: configuration(readonly: readonly))
         if !readonly {
             // The pool has lowered this on its writer, and a version that was reported as stored must survive.

@@ -1,0 +1,11 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// Benchmarks of Attune beside its peers; each prints one JSON object as its last line.
+@main
+struct AttuneBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attune-bench", abstract: "Measure Attune beside its peers.", subcommands: [VaultBenchmark.self])
+}
