@@ -32,17 +32,32 @@ package struct BaseLibrary: Sendable {
         throw KitError.noBase(text, known: all.map(\.name))
     }
 
-    /// The base that is named, or the default one: `smollm2` where it is here, else the only one.
+    /// The base that is named, or the default one: that of the last `init`, else `smollm2`, else the only one.
     ///
     /// - Throws: `KitError` `E-BASE-001` when there is none, `E-BASE-012` when several could be meant.
     package func chosen(_ name: String?) throws -> BaseRecord {
         if let name { return try find(name) }
         let all = try list()
-        if let standard = all.first(where: { $0.name == KnownBase.all[0].name }) { return standard }
+        for standard in [preferred, KnownBase.all[0].name] {
+            if let found = all.first(where: { $0.name == standard }) { return found }
+        }
         guard let only = all.first else { throw KitError.noBase("on this machine", known: []) }
         guard all.count == 1 else { throw KitError.severalBases(all.map(\.name)) }
         return only
     }
+
+    /// Makes a base the one that is meant where none is named.
+    package func prefer(_ record: BaseRecord) throws {
+        do {
+            try Data(record.name.utf8).write(to: preference, options: .atomic)
+        } catch {
+            throw KitError.cannotCopy("the choice of the base", to: folder.path, cause: error)
+        }
+    }
+
+    private var preference: URL { folder.appending(path: ".default") }
+
+    private var preferred: String? { (try? Data(contentsOf: preference)).map { String(decoding: $0, as: UTF8.self) } }
 
     /// The base with exactly this identity, whatever its name is here.
     ///
@@ -77,7 +92,7 @@ package struct BaseLibrary: Sendable {
             guard name == nil || name == existing.name else { throw KitError.baseKnownAs(existing) }
             return existing
         }
-        let chosen = try Self.validated(name ?? Self.name(from: absolute))
+        let chosen = try Self.validated(name ?? Self.knownName(of: sources) ?? Self.name(from: absolute))
         let target = folder.appending(path: chosen)
         guard !FileManager.default.fileExists(atPath: target.path) else { throw KitError.baseNameTaken(chosen) }
 
@@ -144,6 +159,15 @@ package struct BaseLibrary: Sendable {
         let types = model.layers.first.map { [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down] } ?? []
         let counts = Dictionary(grouping: types, by: \.type.name).mapValues(\.count)
         return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "unknown"
+    }
+
+    /// The name under which a file can be pulled, where its content is one that can.
+    private static func knownName(of files: [String]) throws -> String? {
+        guard files.count == 1 else { return nil }
+        let bytes = size(of: files[0])
+        return try KnownBase.all.first {
+            try $0.bytes == bytes && SHA256.hash(file: files[0]).description == $0.sha256
+        }?.name
     }
 
     /// `My Model.Q4_1.gguf` becomes `my-model.q4_1`.

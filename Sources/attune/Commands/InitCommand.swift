@@ -33,6 +33,7 @@ struct InitCommand: AttuneCommand {
 
         let library = BaseLibrary(folder: global.paths.bases)
         let record = try library.obtain(base, cache: global.paths.cache) { console.note($0) }
+        try library.prefer(record)
         console.note("Base \(record.name): \(record.quantization), \(Format.bytes(record.bytes))")
 
         let words = RecoveryWords.random()
