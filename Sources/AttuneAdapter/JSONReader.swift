@@ -26,10 +26,12 @@ package struct JSONReader {
         return value
     }
 
+    /// Reads one value from a text; throws as for bytes.
     package static func read(_ text: String) throws(AdapterError) -> JSONValue {
         try read(Array(text.utf8))
     }
 
+    /// Reads one value from an array; throws as for mapped bytes.
     package static func read(_ bytes: [UInt8]) throws(AdapterError) -> JSONValue {
         let result = bytes.withUnsafeBytes { buffer -> Result<JSONValue, AdapterError> in
             do throws(AdapterError) { return .success(try read(buffer)) } catch { return .failure(error) }

@@ -13,6 +13,7 @@ package enum JSONValue: Hashable, Sendable {
     case array([JSONValue])
     case object([JSONMember])
 
+    /// A whole number as JSON writes it.
     package static func number(_ value: Int) -> JSONValue { .number(String(value)) }
 
     /// The shortest text that reads back as `value`; whole numbers without a fraction.

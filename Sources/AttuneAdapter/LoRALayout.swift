@@ -5,6 +5,7 @@
 ///
 /// Order: sites ascending (layer, then module in the order of `TargetModule`), A before B, each row-major.
 package struct LoRALayout: Hashable, Sendable {
+    /// Where the factors of one adapted matrix lie, and their sizes.
     package struct Entry: Hashable, Sendable {
         package let site: LoRASite
         /// R of this site; sites may differ (PEFT's `rank_pattern`).

@@ -37,6 +37,7 @@ package struct Digest256: Hashable, Sendable, Comparable, CustomStringConvertibl
         self = value
     }
 
+    /// Writes the digest as its hexadecimal digits.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)

@@ -3,6 +3,7 @@
 
 /// Hexadecimal text, lower case when written, either case when read.
 package enum Hex {
+    /// Two lower-case hexadecimal digits for each byte.
     package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         var text: [UInt8] = []
         for byte in bytes {

@@ -21,11 +21,13 @@ extension BLAKE2b {
             state.deallocate()
         }
 
+        /// Hashes the next bytes.
         package mutating func update(_ bytes: UnsafeRawBufferPointer) {
             _ = crypto_generichash_update(
                 OpaquePointer(state), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
         }
 
+        /// Hashes the next bytes.
         package mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
         /// The digest of all bytes so far; nothing may be added afterwards.

@@ -6,12 +6,14 @@ import CSodium
 
 /// SHA-256 (FIPS 180-4), for digests that other programs publish.
 package enum SHA256 {
+    /// The digest of `bytes`.
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> Digest256 {
         var out = [UInt8](repeating: 0, count: 32)
         _ = crypto_hash_sha256(&out, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
         return digest(out)
     }
 
+    /// The digest of `bytes`.
     package static func hash(_ bytes: [UInt8]) -> Digest256 { bytes.withUnsafeBytes { hash($0) } }
 
     /// Hashes a file of any size, reading it once from start to end.

@@ -63,7 +63,8 @@ extension BaseLibrary {
         let text = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw failure(String(decoding: text.suffix(300), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+            throw failure(
+                String(decoding: text.suffix(300), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
         }
     }
 }

@@ -9,8 +9,10 @@ import Foundation
 
 /// Looks at the machine, the bases and the store, and says what is wrong and what mends it.
 package struct Doctor {
+    /// How bad a finding is.
     package enum Grade: String, Encodable, Sendable { case ok, info, warn, fail }
 
+    /// One thing that was looked at, and what mends it.
     package struct Finding: Encodable, Sendable {
         package let grade: Grade
         package let text: String
@@ -68,7 +70,8 @@ package struct Doctor {
         var status = stat()
         if stat(workspace.vault.path, &status) == 0, status.st_mode & 0o077 != 0 {
             findings.append(
-                Finding(.fail, "other users may enter \(workspace.vault.path)",
+                Finding(
+                    .fail, "other users may enter \(workspace.vault.path)",
                     remedy: "Close it: chmod 700 \(workspace.vault.path)"))
         }
         do {
@@ -79,12 +82,14 @@ package struct Doctor {
             }
             for problem in report.problems {
                 findings.append(
-                    Finding(.fail, "\(problem.subject): \(problem.code) \(problem.message)",
+                    Finding(
+                        .fail, "\(problem.subject): \(problem.code) \(problem.message)",
                         remedy: "Restore it from a backup, or remove it: attune adapters rm"))
             }
             for run in try workspace.vault.runs() where run.state == .interrupted {
                 findings.append(
-                    Finding(.info, "run \(run.id) of \(run.adapter) stopped at step \(run.step) of \(run.steps)",
+                    Finding(
+                        .info, "run \(run.id) of \(run.adapter) stopped at step \(run.step) of \(run.steps)",
                         remedy: "Go on: attune runs resume \(run.id)"))
             }
         } catch {
@@ -93,6 +98,7 @@ package struct Doctor {
         return findings
     }
 
+    /// A failure as a finding.
     package static func finding(_ error: any Error) -> Finding {
         guard let error = error as? any AttuneError else { return Finding(.fail, String(describing: error)) }
         return Finding(.fail, "\(error.code) \(error.message)", remedy: error.remedy)

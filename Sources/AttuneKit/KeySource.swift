@@ -31,7 +31,7 @@ package struct KeySource: Sendable {
 
     /// The passphrase of an existing store.
     ///
-    /// - Throws: `KitError` `E-KEY-010` when no source is given and nobody can be asked.
+    /// - Throws: `KitError` `E-KEY-030` when no source is given and nobody can be asked.
     package func passphrase(vaultID: [UInt8]) throws -> SecretBytes {
         if let given = try given() { return given }
         let made = madeFile(for: vaultID)

@@ -7,7 +7,7 @@ import AttuneCore
 extension KitError {
     static func otherBase(_ adapter: String, trainedOn: BaseIdentity, given: BaseRecord) -> KitError {
         KitError(
-            code: "E-ADAPT-020",
+            code: "E-ADAPTER-020",
             message: "\(adapter) was trained on \(trainedOn.name) (\(trainedOn.id.short)), not on \(given.name) "
                 + "(\(given.id.short))",
             remedy: "Use it with its own base: leave --base out", exitStatus: .conflict)
@@ -15,7 +15,7 @@ extension KitError {
 
     static func nameOfOtherBase(_ name: String, has: BaseIdentity?, given: BaseIdentity) -> KitError {
         KitError(
-            code: "E-ADAPT-021",
+            code: "E-ADAPTER-021",
             message: "\(name) is an adapter of \(has.map { "\($0.name) (\($0.id.short))" } ?? "another base"), "
                 + "and this one is of \(given.name) (\(given.id.short))",
             remedy: "Choose another name: --name NAME", exitStatus: .conflict)
@@ -23,19 +23,19 @@ extension KitError {
 
     static func unreadableManifest(_ adapter: String, cause: any Error) -> KitError {
         KitError(
-            code: "E-ADAPT-022", message: "the manifest of \(adapter) cannot be read",
+            code: "E-ADAPTER-022", message: "the manifest of \(adapter) cannot be read",
             remedy: "Look at the store: attune doctor", exitStatus: .invalidData, cause: cause)
     }
 
     static func notComparable(_ first: String, _ second: String) -> KitError {
         KitError(
-            code: "E-ADAPT-023", message: "\(first) and \(second) are adapters of different bases",
+            code: "E-ADAPTER-023", message: "\(first) and \(second) are adapters of different bases",
             remedy: "Compare two adapters of one base", exitStatus: .conflict)
     }
 
     static func severalAdapters(_ names: [String]) -> KitError {
         KitError(
-            code: "E-ADAPT-024",
+            code: "E-ADAPTER-024",
             message: names.isEmpty ? "there is no adapter yet" : "there are several: \(names.joined(separator: ", "))",
             remedy: names.isEmpty ? "Make one: attune train FOLDER" : "Say which, such as attune chat \(names[0])",
             exitStatus: names.isEmpty ? .notFound : .usage)

@@ -9,7 +9,8 @@ extension KitError {
         KitError(
             code: "E-BASE-001", message: "there is no base \(name)",
             remedy: known.isEmpty
-                ? "Get one: attune base pull smollm2" : "Known here: \(known.joined(separator: ", ")). See attune base list",
+                ? "Get one: attune base pull smollm2"
+                : "Known here: \(known.joined(separator: ", ")). See attune base list",
             exitStatus: .notFound)
     }
 

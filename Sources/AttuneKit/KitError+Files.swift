@@ -9,7 +9,8 @@ extension KitError {
         KitError(
             code: "E-FILE-010", message: "\(path) cannot be written: \(String(cString: strerror(reason)))",
             remedy: reason == EEXIST ? "Choose another name; nothing is replaced" : "Check the folder and the space",
-            exitStatus: reason == EEXIST ? .conflict : [ENOSPC, EDQUOT, EFBIG].contains(reason) ? .doesNotFit : .failure)
+            exitStatus: reason == EEXIST
+                ? .conflict : [ENOSPC, EDQUOT, EFBIG].contains(reason) ? .doesNotFit : .failure)
     }
 
     static func notAnAdapter(_ path: String) -> KitError {
@@ -18,6 +19,7 @@ extension KitError {
             remedy: "Import a folder of PEFT, or a file that attune adapters export made", exitStatus: .invalidData)
     }
 
+    /// `E-FILE-012`: a path that was given does not exist.
     package static func nothingThere(_ path: String) -> KitError {
         KitError(
             code: "E-FILE-012", message: "there is nothing at \(path)", remedy: "Check the path",
@@ -25,22 +27,24 @@ extension KitError {
     }
 
     static let keyRequired = KitError(
-        code: "E-KEY-010", message: "the store needs its passphrase, and nobody can be asked here",
+        code: "E-KEY-030", message: "the store needs its passphrase, and nobody can be asked here",
         remedy: "Give it with --key-file, --key-fd, --key-command, ATTUNE_KEY_FILE or ATTUNE_KEY_COMMAND",
         exitStatus: .keyRequired)
 
     static func cannotWriteKey(_ path: String) -> KitError {
         KitError(
-            code: "E-KEY-011", message: "the key file \(path) cannot be written",
+            code: "E-KEY-031", message: "the key file \(path) cannot be written",
             remedy: "Choose another place: --key-file FILE", exitStatus: .failure)
     }
 
+    /// `E-STORE-001`: a store would be made where one is.
     package static func storeExists(_ path: String) -> KitError {
         KitError(
             code: "E-STORE-001", message: "there is a store at \(path) already",
             remedy: "Use it: attune status. For another one: attune init --store DIR", exitStatus: .conflict)
     }
 
+    /// `E-STORE-002`: no store was made at this path.
     package static func noStoreYet(_ path: String) -> KitError {
         KitError(
             code: "E-STORE-002", message: "there is no store at \(path)", remedy: "Make one: attune init",

@@ -19,5 +19,6 @@ package struct KnownBase: Sendable {
             sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")
     ]
 
+    /// The known base with this name, nil if there is none.
     package static func named(_ name: String) -> KnownBase? { all.first { $0.name == name } }
 }

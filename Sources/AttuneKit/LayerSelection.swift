@@ -28,7 +28,9 @@ package enum LayerSelection: Sendable, Equatable {
                 guard let only = ends[0], only >= 0 else { return nil }
                 layers.insert(only)
             case 2:
-                guard let first = ends[0], let last = ends[1], first >= 0, first <= last, last < 4096 else { return nil }
+                guard let first = ends[0], let last = ends[1], first >= 0, first <= last, last < 4096 else {
+                    return nil
+                }
                 layers.formUnion(first...last)
             default: return nil
             }

@@ -15,7 +15,7 @@ package struct LoadedAdapter: Sendable {
 
     /// Passes only for the base that the adapter was trained on.
     ///
-    /// - Throws: `KitError` `E-ADAPT-020` naming both bases.
+    /// - Throws: `KitError` `E-ADAPTER-020` naming both bases.
     package func check(against base: BaseRecord) throws {
         guard base.id == adapter.base.id else { throw KitError.otherBase(label, trainedOn: adapter.base, given: base) }
     }
@@ -24,7 +24,7 @@ package struct LoadedAdapter: Sendable {
 extension AdapterDifference {
     /// How two versions differ.
     ///
-    /// - Throws: `KitError` `E-ADAPT-023` for adapters of different bases.
+    /// - Throws: `KitError` `E-ADAPTER-023` for adapters of different bases.
     package init(between old: LoadedAdapter, and new: LoadedAdapter) throws {
         guard old.adapter.base.id == new.adapter.base.id,
             let difference = AdapterDifference(from: old.adapter, to: new.adapter)

@@ -27,6 +27,7 @@ package struct TrainingMaterial: Sendable {
         digest = state.finish()
     }
 
+    /// The blocks of both parts.
     package func packed(
         _ configuration: TrainingConfiguration, model: BaseModel
     ) -> (training: PackedBlocks, validation: PackedBlocks) {

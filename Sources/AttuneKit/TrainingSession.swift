@@ -63,7 +63,8 @@ package final class TrainingSession {
         onData(dataset)
         try dataset.requireUsable()
         let start = try request.from.map { try workspace.load($0) }
-        let base = try request.base.map { try workspace.bases.find($0) }
+        let base =
+            try request.base.map { try workspace.bases.find($0) }
             ?? start.map { try workspace.bases.find($0.adapter.base) } ?? workspace.bases.chosen(nil)
         try start?.check(against: base)
         try workspace.checkName(request.name, fits: base.identity)

@@ -52,7 +52,7 @@ package final class Workspace: Sendable {
 
     /// Keeps an adapter as a new version of `name`.
     ///
-    /// - Throws: `KitError` `E-ADAPT-021` where the name belongs to an adapter of another base.
+    /// - Throws: `KitError` `E-ADAPTER-021` where the name belongs to an adapter of another base.
     @discardableResult
     package func keep(
         _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [Digest256] = [], run: String? = nil
@@ -70,7 +70,7 @@ package final class Workspace: Sendable {
 
     /// Passes where `name` is free or belongs to an adapter of this base.
     ///
-    /// - Throws: `KitError` `E-ADAPT-021`.
+    /// - Throws: `KitError` `E-ADAPTER-021`.
     func checkName(_ name: String, fits base: BaseIdentity) throws {
         guard let present = try vault.adapters().first(where: { $0.name == name }), present.base != base.id else {
             return
@@ -106,7 +106,7 @@ package final class Workspace: Sendable {
 
     /// The name of the only adapter.
     ///
-    /// - Throws: `KitError` `E-ADAPT-024` where there is none or several.
+    /// - Throws: `KitError` `E-ADAPTER-024` where there is none or several.
     package func onlyAdapter() throws -> String {
         let names = try vault.adapters().map(\.name)
         guard let only = names.first, names.count == 1 else { throw KitError.severalAdapters(names) }

@@ -15,19 +15,26 @@ extension GGUFFile {
         return result
     }
 
+    /// The unsigned number under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func uint32(_ key: String) throws -> UInt32? { try value(key, "u32", \.uint32) }
+    /// The number under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func float32(_ key: String) throws -> Float? { try value(key, "f32", \.float32) }
+    /// The truth value under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func bool(_ key: String) throws -> Bool? { try value(key, "bool", \.bool) }
+    /// The text under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func string(_ key: String) throws -> String? { try value(key, "string", \.string) }
 
+    /// The list of texts under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func strings(_ key: String) throws -> [String]? {
         try value(key, "array of strings") { $0.array?.string }
     }
 
+    /// The list of numbers under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func float32s(_ key: String) throws -> [Float]? {
         try value(key, "array of f32") { $0.array?.float32 }
     }
 
+    /// The list of whole numbers under `key`, nil if absent; throws E-MODEL-003 for a value of another type.
     package func int32s(_ key: String) throws -> [Int32]? {
         try value(key, "array of i32") { $0.array?.int32 }
     }

@@ -3,6 +3,7 @@
 
 /// What a generator wrote, why it stopped and how long it took.
 package struct Generation: Sendable {
+    /// Why an answer ended.
     package enum StopReason: String, Codable, Sendable {
         /// The model ended its turn itself.
         case endOfTurn

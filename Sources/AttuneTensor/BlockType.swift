@@ -1,7 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-/// The storage types of weights, with their ggml ids; layouts as in the GGUF format (see `schemas/`).
+/// The storage types of weights, with ggml's ids and names; the layout of each is in `dequant.c`.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 package enum BlockType: UInt32, Sendable, CaseIterable {
     case f32 = 0
     case f16 = 1

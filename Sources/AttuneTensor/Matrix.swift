@@ -67,6 +67,7 @@ package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
     /// The numbers, row after row, as an array of their own.
     package var values: [Element] { Array(buffer) }
 
+    /// Takes over the elements of a matrix of the same shape.
     package func copy(from other: Matrix) {
         precondition(other.rows == rows && other.columns == columns, "copy between different shapes")
         pointer.update(from: other.pointer, count: count)

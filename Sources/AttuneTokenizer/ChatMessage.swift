@@ -3,6 +3,7 @@
 
 /// One message of a conversation.
 package struct ChatMessage: Codable, Hashable, Sendable {
+    /// Who speaks.
     package enum Role: String, Codable, Sendable, CaseIterable {
         case system, user, assistant, tool
     }

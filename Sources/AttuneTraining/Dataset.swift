@@ -18,6 +18,7 @@ package struct Dataset: Sendable {
 
     /// A file or folder that holds no training data, and why it was passed over.
     package struct Ignored: Codable, Hashable, Sendable {
+        /// Why a file was not read.
         package enum Reason: String, Codable, CodingKeyRepresentable, Hashable, Sendable, CaseIterable {
             /// Not one of `Dataset.extensions`.
             case otherType

@@ -15,6 +15,7 @@ package struct ExampleEncoder: Sendable {
         self.template = template
     }
 
+    /// Encodes a row and keeps where it came from.
     package func encode(_ row: Dataset.Row) -> Example { encode(row.row, source: row.source) }
 
     /// Encodes one row.

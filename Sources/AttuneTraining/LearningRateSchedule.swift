@@ -8,6 +8,7 @@ import Foundation
 /// With n steps, s from 0, warm-up share w: rate(s) = peak · min(1, (s+1)/max(1, w·n)) · shape(s/n), where shape(x) is
 /// ½(1 + cos πx), 1 − x or 1.
 package struct LearningRateSchedule: Codable, Hashable, Sendable {
+    /// How the rate falls after the warm-up.
     package enum Shape: String, Codable, Sendable, CaseIterable {
         case cosine, linear, constant
     }

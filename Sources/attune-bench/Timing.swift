@@ -33,20 +33,23 @@ struct Timing {
         // A new connection has an empty page cache: every page is read, and opened, again.
         let reader = try StoreDatabase.pool(path: path, readonly: false)
         scan = try measure {
-            let total = try reader.read { try Int.fetchOne($0, sql: "SELECT SUM(LENGTH(body) + (body > x'00')) FROM notes") }
+            let total = try reader.read {
+                try Int.fetchOne($0, sql: "SELECT SUM(LENGTH(body) + (body > x'00')) FROM notes")
+            }
             precondition(total == rows * (body.count + 1) || total == rows * body.count)
         }
         var state: UInt64 = 1
-        point = try measure {
-            for _ in 0..<reads {
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                let id = Int(state >> 33) % rows + 1
-                let found = try reader.read {
-                    try Row.fetchOne($0, sql: "SELECT body FROM notes WHERE id = ?", arguments: [id])
+        point =
+            try measure {
+                for _ in 0..<reads {
+                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                    let id = Int(state >> 33) % rows + 1
+                    let found = try reader.read {
+                        try Row.fetchOne($0, sql: "SELECT body FROM notes WHERE id = ?", arguments: [id])
+                    }
+                    precondition(found != nil)
                 }
-                precondition(found != nil)
-            }
-        } / Double(reads)
+            } / Double(reads)
         try reader.close()
     }
 }

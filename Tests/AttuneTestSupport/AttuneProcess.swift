@@ -5,6 +5,7 @@ import Foundation
 
 /// Runs the real `attune` binary with a home of its own.
 package struct AttuneProcess: Sendable {
+    /// How a command ended and what it wrote.
     package struct Result: Sendable {
         package let arguments: [String]
         package let end: ChildProcess.End
@@ -115,6 +116,7 @@ package struct AttuneProcess: Sendable {
         try run(arguments, input: input)
     }
 
+    /// Runs the binary to its end.
     @discardableResult
     package func run(_ arguments: [String], input: String? = nil) throws -> Result {
         try execute(try Self.binary, arguments, input: input)

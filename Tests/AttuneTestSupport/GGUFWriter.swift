@@ -5,6 +5,7 @@ import AttuneCore
 
 /// Builds the bytes of a GGUF file; every field can be made wrong on purpose.
 package struct GGUFWriter: Sendable {
+    /// A value of the metadata.
     package enum Value: Sendable {
         case uint8(UInt8)
         case uint16(UInt16)
@@ -22,6 +23,7 @@ package struct GGUFWriter: Sendable {
         case raw(type: UInt32, bytes: [UInt8])
     }
 
+    /// A tensor and its encoded bytes.
     package struct Tensor: Sendable {
         package var name: String
         /// The contiguous size first.

@@ -74,6 +74,7 @@ package struct SyntheticGGUF: Sendable {
         return writer
     }
 
+    /// The bytes of the file.
     package func encoded() -> [UInt8] { writer().encoded() }
 
     /// Writes the file into `folder` and returns its path.

@@ -27,5 +27,6 @@ package final class TemporaryDirectory: Sendable {
     }
 
     @discardableResult
+    /// Writes a text file; its path.
     package func write(_ text: String, to name: String) throws -> String { try write(text.utf8, to: name) }
 }

@@ -20,7 +20,9 @@ import Testing
         let store = try Self.store()
         let result = try store.expect(
             Self.chat, exits: 0,
-            input: "/help\n/scale 0.5\n/scale much\n/compare\nboat?\n/compare\n/adapter off\n/adapter nobody\n/undo\n/nothing\n/quit\nnot read\n")
+            input:
+                "/help\n/scale 0.5\n/scale much\n/compare\nboat?\n/compare\n/adapter off\n/adapter nobody\n/undo\n/nothing\n/quit\nnot read\n"
+        )
         for word in ["/adapter NAME", "/scale X", "/compare", "/undo", "base: "] {
             #expect(result.output.contains(word), "\(result.output)")
         }

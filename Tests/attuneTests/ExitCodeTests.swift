@@ -72,7 +72,8 @@ import Testing
         try store.expect("init", "--base", "tiny", "--yes", exits: 6)
         try store.expect("runs", "resume", run, exits: 6)
         try store.expect("runs", "accept", run, exits: 6)
-        let other = try SyntheticGGUF(layers: 1, width: 32, type: .f32, seed: 9).write(to: store.outside, name: "o.gguf")
+        let other = try SyntheticGGUF(layers: 1, width: 32, type: .f32, seed: 9).write(
+            to: store.outside, name: "o.gguf")
         try store.expect("base", "add", other, "--name", "tiny", exits: 6)
         try store.expect("base", "add", store.outside.path + "/tiny.gguf", "--name", "second", exits: 6)
     }

@@ -58,7 +58,8 @@ import Testing
             case 2: try strike("label", ["adapters", "label", Self.name, "Zanzibar-label"])
             case 3: try strike("copy", ["adapters", "copy", Self.name, "\(Self.name)-\(round)"])
             case 4:
-                try strike("chat", ["chat", Self.name, "--max", "4", "--temp", "0"], input: "\(Self.prompt) \(round)\n")
+                try strike(
+                    "chat", ["chat", Self.name, "--max", "4", "--temp", "0"], input: "\(Self.prompt) \(round)\n")
             case 5:
                 let stopped = try store.vault().runs().last { $0.state != .finished && $0.state != .accepted }
                 guard let stopped else { fallthrough }

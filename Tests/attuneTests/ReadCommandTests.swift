@@ -36,7 +36,9 @@ import Testing
         #expect(runs.map { $0["id"] as? String } == [first, second])
         #expect(runs.allSatisfy { $0["state"] as? String == "finished" })
         let difference = try store.expect("runs", "compare", first, second, "--json", exits: 0).json()
-        let settings = try #require(difference["differences"] as? [[String: Any]]).compactMap { $0["setting"] as? String }
+        let settings = try #require(difference["differences"] as? [[String: Any]]).compactMap {
+            $0["setting"] as? String
+        }
         #expect(settings == ["training.seed"])
     }
 

@@ -6,6 +6,7 @@ import Foundation
 
 /// One message of a conversation.
 package struct MessageRecord: Sendable, Equatable {
+    /// Who speaks.
     package enum Role: String, Sendable, Codable, CaseIterable {
         case system
         case user

@@ -5,6 +5,7 @@ import Foundation
 
 /// One entry of the operation log.
 package struct OperationRecord: Sendable, Equatable {
+    /// What an operation did.
     package enum Kind: String, Sendable, Codable, CaseIterable {
         case addVersion = "add-version"
         case rename

@@ -3,6 +3,7 @@
 
 /// What one step or one validation of a run measured.
 package struct RunPoint: Sendable, Equatable {
+    /// Which part of the data a point was measured on.
     package enum Kind: String, Sendable, Codable, CaseIterable {
         case train
         case validation

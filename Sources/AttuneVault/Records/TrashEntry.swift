@@ -5,6 +5,7 @@ import Foundation
 
 /// Something that was removed and can still be brought back.
 package struct TrashEntry: Sendable, Equatable {
+    /// What kind of thing lies in the trash.
     package enum Kind: String, Sendable, Codable, CaseIterable {
         case adapter
         case version

@@ -50,18 +50,28 @@ struct AdaptersCommand: ParsableCommand {
             let workspace = try global.open(.reading)
             let record = try workspace.vault.version(reference)
             let summary = try AdapterSummary(record, bases: try workspace.bases.list())
-            if global.json { return try global.console.print(Shown(adapter: summary, training: try Workspace.manifest(of: record).training)) }
+            if global.json {
+                return try global.console.print(
+                    Shown(adapter: summary, training: try Workspace.manifest(of: record).training))
+            }
             let training = try Workspace.manifest(of: record).training
             var rows = [
                 ("adapter", "\(record.reference)\(record.isHead ? " (live)" : "")"), ("id", record.id.description),
-                ("base", "\(summary.base) (\(summary.baseId.prefix(12)))\(summary.basePresent ? "" : ", missing here")"),
+                (
+                    "base",
+                    "\(summary.base) (\(summary.baseId.prefix(12)))\(summary.basePresent ? "" : ", missing here")"
+                ),
                 ("rank", "\(summary.rank), alpha \(summary.alpha)"),
                 ("changes", "\(summary.modules.joined(separator: ", ")) in \(summary.layers) layers"),
                 ("size", Format.bytes(summary.bytes)), ("val-ppl", summary.perplexityText),
             ]
             if let training {
                 rows.append(("trained on", "\(training.documents) documents, \(Format.count(training.tokens)) tokens"))
-                rows.append(("steps", "\(training.steps), \(String(format: "%.2f", training.epochs)) epochs, seed \(training.seed)"))
+                rows.append(
+                    (
+                        "steps",
+                        "\(training.steps), \(String(format: "%.2f", training.epochs)) epochs, seed \(training.seed)"
+                    ))
             }
             if let run = record.run { rows.append(("run", run)) }
             if !record.labels.isEmpty { rows.append(("labels", record.labels.joined(separator: ", "))) }

@@ -39,7 +39,8 @@ struct AskCommand: AttuneCommand {
             if !global.json { console.print($0, terminator: "") }
         }
         if global.json {
-            let top = topLogits > 0
+            let top =
+                topLogits > 0
                 ? try question.topLogits(topLogits, model: source.model, adapters: source.adapters) : []
             try console.print(
                 AnswerReport(
@@ -57,7 +58,9 @@ struct AskCommand: AttuneCommand {
         guard words.count <= (takesName ? 2 : 1) else {
             throw ValidationError("too many words; put the text in quotes")
         }
-        if takesName && words.isEmpty { throw ValidationError("which adapter? attune ask NAME TEXT, or attune ask --base TEXT") }
+        if takesName && words.isEmpty {
+            throw ValidationError("which adapter? attune ask NAME TEXT, or attune ask --base TEXT")
+        }
         let text = takesName ? words.dropFirst().first : words.first
         if let text, text != "-" { return (takesName ? words[0] : nil, text) }
         let input = FileHandle.standardInput.readData(ofLength: 4 << 20)

@@ -29,7 +29,9 @@ struct DataCommand: ParsableCommand {
                 if dataset.issueCount > dataset.issues.count {
                     global.console.print("… and \(dataset.issueCount - dataset.issues.count) more")
                 }
-                for file in dataset.ignored { global.console.note("not read: \(Printable.path(file.file)) (\(file.reason.rawValue))") }
+                for file in dataset.ignored {
+                    global.console.note("not read: \(Printable.path(file.file)) (\(file.reason.rawValue))")
+                }
                 if dataset.blankLines > 0 { global.console.note("blank lines: \(dataset.blankLines)") }
                 for (key, count) in dataset.unusedKeys.sorted(by: { $0.key < $1.key }) {
                     global.console.note("key \(Printable.quoted(key)) is not used (\(count) rows)")
@@ -56,7 +58,8 @@ struct DataCommand: ParsableCommand {
             if global.json { return try global.console.print(PreviewReport(previews)) }
             let console = global.console
             for preview in previews {
-                console.print(console.bold("\(preview.source)  \(preview.trainedCount) of \(preview.tokenCount) tokens trained"))
+                console.print(
+                    console.bold("\(preview.source)  \(preview.trainedCount) of \(preview.tokenCount) tokens trained"))
                 for run in preview.runs {
                     let text = Printable.escaped(run.text).replacing("\\n", with: "\n")
                     console.print(run.isTrained ? console.green("[\(text)]") : console.dim(text))
@@ -80,12 +83,17 @@ struct DataCommand: ParsableCommand {
             let (dataset, examples, _) = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)
             let numbers = DataStatistics(rows: dataset.rows, examples: examples, maxLength: maxLength)
             if global.json { return try global.console.print(StatsReport(statistics: numbers)) }
-            let shapes = numbers.shapes.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
+            let shapes = numbers.shapes.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                "\($0.value) \($0.key.rawValue)"
+            }
             for (label, value) in [
                 ("files", Format.count(numbers.documents)),
                 ("rows", "\(Format.count(numbers.examples)) (\(shapes.joined(separator: ", ")))"),
                 ("tokens", "\(Format.count(numbers.tokens)), \(Format.count(numbers.trainedTokens)) trained"),
-                ("lengths", "\(numbers.shortest) to \(numbers.longest), median \(numbers.median), 95 % up to \(numbers.percentile95)"),
+                (
+                    "lengths",
+                    "\(numbers.shortest) to \(numbers.longest), median \(numbers.median), 95 % up to \(numbers.percentile95)"
+                ),
                 ("over \(maxLength)", "\(numbers.exceeding), which are split, none is cut off"),
                 ("repeats", "\(numbers.duplicates)"), ("nothing to train", "\(numbers.untrained)"),
             ] {

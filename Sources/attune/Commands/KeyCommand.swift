@@ -30,11 +30,17 @@ struct KeyCommand: ParsableCommand {
                 return try global.done("new recovery words are set; the earlier ones no longer work")
             }
             let file = try Vault.keyFile(at: global.paths.store.path)
-            let kinds = file.slots.map { $0.kind == .passphrase ? "passphrase" : $0.kind == .recovery ? "recovery words" : "system" }
-            if global.json { return try console.print(["vault": hex(file.vaultID), "opens_with": kinds.joined(separator: ", ")]) }
+            let kinds = file.slots.map {
+                $0.kind == .passphrase ? "passphrase" : $0.kind == .recovery ? "recovery words" : "system"
+            }
+            if global.json {
+                return try console.print(["vault": hex(file.vaultID), "opens_with": kinds.joined(separator: ", ")])
+            }
             console.print("vault       \(hex(file.vaultID))")
             for slot in file.slots where slot.cost != nil {
-                console.print("passphrase  Argon2id, \(slot.cost?.opslimit ?? 0) passes over \(Format.bytes(slot.cost?.memlimit ?? 0))")
+                console.print(
+                    "passphrase  Argon2id, \(slot.cost?.opslimit ?? 0) passes over \(Format.bytes(slot.cost?.memlimit ?? 0))"
+                )
             }
             console.print("opens with  \(kinds.joined(separator: ", "))")
         }

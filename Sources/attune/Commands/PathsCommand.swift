@@ -21,7 +21,9 @@ struct PathsCommand: AttuneCommand {
         if global.json {
             try global.console.print(Dictionary(uniqueKeysWithValues: rows))
         } else {
-            for (name, path) in rows { global.console.print(name.padding(toLength: 8, withPad: " ", startingAt: 0) + path) }
+            for (name, path) in rows {
+                global.console.print(name.padding(toLength: 8, withPad: " ", startingAt: 0) + path)
+            }
         }
     }
 }

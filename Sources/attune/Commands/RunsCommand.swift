@@ -43,7 +43,9 @@ struct RunsCommand: ParsableCommand {
             let settings = try RunSettings(decoding: run.configuration)
             if global.json {
                 return try global.console.print(
-                    RunDetail(run: try RunSummary(run, vault: vault), settings: settings, points: points.map(RunDetail.Point.init)))
+                    RunDetail(
+                        run: try RunSummary(run, vault: vault), settings: settings,
+                        points: points.map(RunDetail.Point.init)))
             }
             let console = global.console
             console.print("run \(run.id)  \(run.adapter)  \(run.state.rawValue)  step \(run.step)/\(run.steps)")

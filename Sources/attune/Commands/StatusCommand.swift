@@ -33,8 +33,11 @@ struct StatusCommand: AttuneCommand {
             ("documents", "\(numbers.documents), \(Format.bytes(numbers.documentBytes))"),
             ("runs", "\(numbers.runs)"), ("chats", "\(numbers.chats), \(numbers.messages) messages"),
             ("trash", "\(numbers.trashed)"),
-            ("on disk", Format.bytes(numbers.databaseBytes + numbers.logBytes + numbers.chunkBytes)
-                + ", \(Format.bytes(numbers.freeBytes)) free"),
+            (
+                "on disk",
+                Format.bytes(numbers.databaseBytes + numbers.logBytes + numbers.chunkBytes)
+                    + ", \(Format.bytes(numbers.freeBytes)) free"
+            ),
         ] {
             global.console.print(label.padding(toLength: 11, withPad: " ", startingAt: 0) + value)
         }

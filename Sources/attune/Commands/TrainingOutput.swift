@@ -56,7 +56,8 @@ final class TrainingOutput {
                 + "learn from in \(outline.trainingBlocks) rows; held out for validation: "
                 + "\(material.validationExamples.count) documents")
         if session.packed.training.splitExamples > 0 {
-            console.note("      \(session.packed.training.splitExamples) longer than \(settings.maxLength) tokens, split")
+            console.note(
+                "      \(session.packed.training.splitExamples) longer than \(settings.maxLength) tokens, split")
         }
         if session.packed.training.droppedTokens > 0 {
             console.note("      \(session.packed.training.droppedTokens) tokens of the last incomplete row left out")
@@ -120,7 +121,8 @@ final class TrainingOutput {
         switch summary.reason {
         case .interrupted:
             console.note("saved run \(result.runID) at step \(summary.steps) (weights, optimiser, place in the data)")
-            console.note("Go on: attune runs resume \(result.runID)      Keep as it is: attune runs accept \(result.runID)")
+            console.note(
+                "Go on: attune runs resume \(result.runID)      Keep as it is: attune runs accept \(result.runID)")
             return
         case .diverged: console.note(result.outcome.failure?.description ?? "the loss was not finite")
         case .earlyStop: console.note("no better validation loss for a while: stopped early")
@@ -130,7 +132,8 @@ final class TrainingOutput {
         if let base = summary.baseLoss, let kept = summary.keptLoss {
             console.print(
                 "Validation loss \(Format.loss(base)) → \(Format.loss(kept)) nats per token "
-                    + "(perplexity \(String(format: "%.2f → %.2f", exp(base), exp(kept)))), kept step \(summary.keptStep)")
+                    + "(perplexity \(String(format: "%.2f → %.2f", exp(base), exp(kept)))), kept step \(summary.keptStep)"
+            )
         }
         let difference = Double(result.peakMemory) / Double(max(1, plan.total)) - 1
         console.print(
@@ -147,7 +150,8 @@ final class TrainingOutput {
         let numbers =
             "loss \(String(format: "%.3f", report.smoothed))"
             + (validation.map { "  val \(String(format: "%.3f", $0.loss)) @\($0.step)" } ?? "")
-            + String(format: "  lr %.1e  %.0f tok/s  mem %.0f MiB", report.rate, report.tokensPerSecond, report.memoryMiB)
+            + String(
+                format: "  lr %.1e  %.0f tok/s  mem %.0f MiB", report.rate, report.tokensPerSecond, report.memoryMiB)
         let times = "elapsed \(Format.duration(report.elapsed))  left \(Format.duration(report.remaining))"
         if isTerminal {
             let filled = Int(share * 24)

@@ -32,7 +32,8 @@ struct VerificationOutput: Encodable {
             try console.print(self)
         } else {
             for problem in problems { console.print("FAIL  \(problem.subject)  \(problem.code) \(problem.message)") }
-            console.print("\(versions) versions, \(checkpoints) checkpoints, \(chunks) chunks read; \(problems.count) problems")
+            console.print(
+                "\(versions) versions, \(checkpoints) checkpoints, \(chunks) chunks read; \(problems.count) problems")
         }
         if !problems.isEmpty { throw ExitCode(ExitStatus.invalidData.rawValue) }
     }

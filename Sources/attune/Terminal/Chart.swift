@@ -48,7 +48,8 @@ struct Chart {
             return label + " ┤" + String(text)
         }
         let axis = "         └" + String(repeating: "─", count: width)
-        let feet = String(format: "          %-8.0f", left).padding(toLength: 10 + width - 6, withPad: " ", startingAt: 0)
+        let feet = String(format: "          %-8.0f", left).padding(
+            toLength: 10 + width - 6, withPad: " ", startingAt: 0)
         let legend = series.map(\.name).joined(separator: ", ")
         return (lines + [axis, feet + String(format: "%6.0f", right), "          \(legend)"]).joined(separator: "\n")
     }

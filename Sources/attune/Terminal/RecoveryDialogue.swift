@@ -16,7 +16,8 @@ struct RecoveryDialogue {
         for row in 0..<6 {
             let cells = (0..<4).map { column in
                 let index = row * 4 + column
-                return String(format: "%2d. ", index + 1) + list[index].padding(toLength: 10, withPad: " ", startingAt: 0)
+                return String(format: "%2d. ", index + 1)
+                    + list[index].padding(toLength: 10, withPad: " ", startingAt: 0)
             }
             console.note("  " + cells.joined())
         }
