@@ -24,8 +24,10 @@ struct AttentionLayer<Element: Scalar>: Sendable {
         let configuration = model.configuration
         func site(_ module: TargetModule) -> LoRALinear<Element> {
             LoRALinear(
-                Linear(weights, module, precision: precision), site: LoRASite(layer: layer, module: module),
-                layout: layout)
+                Linear(
+                    weights, module, precision: TransformerBlock<Element>.forwardPrecision(layer, precision),
+                    gradientPrecision: precision),
+                site: LoRASite(layer: layer, module: module), layout: layout)
         }
         norm = Matrix(converting: weights.attentionNorm)
         normEpsilon = Element(configuration.normEpsilon)

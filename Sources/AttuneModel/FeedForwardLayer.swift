@@ -19,8 +19,10 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
         let weights = model.layers[layer]
         func site(_ module: TargetModule) -> LoRALinear<Element> {
             LoRALinear(
-                Linear(weights, module, precision: precision), site: LoRASite(layer: layer, module: module),
-                layout: layout)
+                Linear(
+                    weights, module, precision: TransformerBlock<Element>.forwardPrecision(layer, precision),
+                    gradientPrecision: precision),
+                site: LoRASite(layer: layer, module: module), layout: layout)
         }
         norm = Matrix(converting: weights.feedForwardNorm)
         normEpsilon = Element(model.configuration.normEpsilon)
