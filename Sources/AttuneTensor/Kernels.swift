@@ -3,6 +3,7 @@
 
 import CAttuneKernels
 import COpenBLAS
+import Foundation
 
 /// Which kernels run, and on how many threads.
 package enum Kernels {
@@ -55,8 +56,28 @@ package enum Kernels {
 
     /// Done once, before the first product: gives the kernels OpenBLAS; the value is the report on it.
     static let prepared: String = {
+        func core() -> String { openblas_get_corename().map { String(cString: $0) } ?? "unknown" }
+        let environment = ProcessInfo.processInfo.environment
+        let found = core()
+        var report = found
+        let needed: [String] = ["avx512f", "avx512bw", "avx512dq", "avx512vl"]
+        let wide = needed.allSatisfy { attune_cpu_supports($0) != 0 }
+        if environment["ATTUNE_OPENBLAS"] != "keep",
+            let better = betterCore(than: found, inherited: environment["OPENBLAS_CORETYPE"], hasAVX512: wide),
+            attune_openblas_choose_core(better) != 0
+        {
+            report = "\(core()) instead of \(found), which OPENBLAS_CORETYPE asked for; ATTUNE_OPENBLAS=keep keeps it"
+        }
         openblas_set_num_threads(1)
         attune_set_sgemm(attune_openblas_sgemm)
-        return openblas_get_corename().map { String(cString: $0) } ?? "unknown"
+        return report
     }()
+
+    /// The core that OpenBLAS should run for when an inherited variable holds it to one from before AVX-512, which
+    /// halves its speed; nil where its own choice stands.
+    package static func betterCore(than core: String, inherited: String?, hasAVX512: Bool) -> String? {
+        let before = ["Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott", "Core2", "Excavator", "Steamroller"]
+        guard hasAVX512, inherited?.isEmpty == false else { return nil }
+        return before.contains { core.caseInsensitiveCompare($0) == .orderedSame } ? "SkylakeX" : nil
+    }
 }

@@ -70,21 +70,50 @@ static void FN(pack_heads_chunk)(void *context, int64_t chunk) {
     if (p->values_n) FN(pack_natural)(p->v + start, p->row_step, rows, p->hd, p->values_n + natural);
 }
 
-/// out[rows, padded(keys)] = alpha·X·Kᵀ for rows of X `step` apart and a transposed pack.
+/// out[rows, padded(keys)] = alpha·X·Kᵀ for rows of X `step` apart and a transposed pack; row i sees the keys up to
+/// past + i, and what lies beyond them in the tile is not meant to be read.
 static void FN(scores)(
-    const float *x, int64_t step, int64_t rows, const float *packed, int64_t keys, int64_t hd, float alpha, float *out) {
-    int64_t ld = FN(padded)(keys);
-    for (int64_t j = 0; j < keys; j += WIDTH)
+    const float *x, int64_t step, int64_t rows, const float *packed, int64_t past, int64_t hd, float alpha,
+    float *out) {
+    int64_t keys = past + rows, ld = FN(padded)(keys);
+    for (int64_t j = 0; j < keys; j += WIDTH) {
+        int64_t first = attune_max(0, j - past) / TILE_ROWS * TILE_ROWS;
         FN(panel_product)(
-            (FN(operand)){x, step, 1}, rows, packed + j * hd, WIDTH, hd, out + j, ld, WIDTH, alpha, 0, 0);
+            (FN(operand)){x + first * step, step, 1}, rows - first, packed + j * hd, WIDTH, hd, out + first * ld + j,
+            ld, WIDTH, alpha, 0, 0);
+    }
 }
 
-/// out[rows, hd] = A[rows, k]·X + beta·out for a natural pack of X.
-static void FN(mix)(
-    FN(operand) a, int64_t rows, const float *packed, int64_t k, int64_t hd, float *out, int64_t step, float beta) {
-    for (int64_t d = 0; d < hd; d += WIDTH)
-        FN(panel_product)(
-            a, rows, packed + d * k, hd - d <= 16 ? 16 : WIDTH, k, out + d, step, attune_min(WIDTH, hd - d), 1, beta, 0);
+/// out[rows, hd] = A[rows, ld]·X for a natural pack of `stored` rows of X; row i of A ends with column past + i.
+static void FN(mix_seen)(
+    const float *a, int64_t ld, int64_t rows, const float *packed, int64_t stored, int64_t past, int64_t hd,
+    float *out, int64_t step) {
+    for (int64_t d = 0; d < hd; d += WIDTH) {
+        for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+            int64_t count = attune_min(TILE_ROWS, rows - i);
+            FN(panel_product)(
+                (FN(operand)){a + i * ld, ld, 1}, count, packed + d * stored, hd - d <= 16 ? 16 : WIDTH,
+                past + i + count, out + i * step + d, step, attune_min(WIDTH, hd - d), 1, 0, 0);
+        }
+    }
+}
+
+/// out[past + rows, hd] += Aᵀ·X for A [rows, ld] and a natural pack of X [rows, hd]; only rows i ≥ j − past of A have
+/// something in column j.
+static void FN(mix_transposed)(
+    const float *a, int64_t ld, int64_t rows, const float *packed, int64_t past, int64_t hd, float *out) {
+    int64_t whole = past / TILE_ROWS * TILE_ROWS;
+    for (int64_t d = 0; d < hd; d += WIDTH) {
+        int64_t width = hd - d <= 16 ? 16 : WIDTH, columns = attune_min(WIDTH, hd - d);
+        const float *x = packed + d * rows;
+        FN(panel_product)((FN(operand)){a, 1, ld}, whole, x, width, rows, out + d, hd, columns, 1, 1, 0);
+        for (int64_t j = whole; j < past + rows; j += TILE_ROWS) {
+            int64_t first = attune_max(0, j - past), count = attune_min(TILE_ROWS, past + rows - j);
+            FN(panel_product)(
+                (FN(operand)){a + first * ld + j, 1, ld}, count, x + first * width, width, rows - first,
+                out + j * hd + d, hd, columns, 1, 1, 0);
+        }
+    }
 }
 
 /// The largest of count numbers.
@@ -120,7 +149,8 @@ static void FN(forward_chunk)(void *context, int64_t chunk) {
     int64_t kv = h / (p->heads / p->key_value_heads), step = p->heads * p->hd, keys = p->past + block + rows;
     int64_t at = (first + block) * step + h * p->hd, ld = FN(padded)(keys), stored = FN(keys_of)(p, segment);
     float *s = attune_scratch(0, (size_t)(rows * ld) * sizeof(float)), inverse[FN(QUERY_ROWS)];
-    FN(scores)(p->q + at, step, rows, p->keys_t + FN(transposed_at)(p, segment, kv), keys, p->hd, p->scale, s);
+    FN(scores)(
+        p->q + at, step, rows, p->keys_t + FN(transposed_at)(p, segment, kv), p->past + block, p->hd, p->scale, s);
     for (int64_t i = 0; i < rows; i++) {
         int64_t seen = p->past + block + i + 1;
         float *row = s + i * ld, top = FN(largest)(row, seen), sum = FN(exponentials)(row, seen, top);
@@ -128,12 +158,8 @@ static void FN(forward_chunk)(void *context, int64_t chunk) {
         inverse[i] = 1 / sum;
         if (p->l) p->l[(first + block + i) * p->heads + h] = top + logf(sum);
     }
-    // A natural pack is [stored keys][width]: a block that sees fewer of them still steps by whole panels.
-    const float *values = p->values_n + FN(natural_at)(p, segment, kv);
-    for (int64_t d = 0; d < p->hd; d += WIDTH)
-        FN(panel_product)(
-            (FN(operand)){s, ld, 1}, rows, values + d * stored, p->hd - d <= 16 ? 16 : WIDTH, keys, p->o + at + d,
-            step, attune_min(WIDTH, p->hd - d), 1, 0, 0);
+    FN(mix_seen)(
+        s, ld, rows, p->values_n + FN(natural_at)(p, segment, kv), stored, p->past + block, p->hd, p->o + at, step);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t d = 0; d < p->hd; d++) p->o[at + i * step + d] *= inverse[i];
 }
@@ -168,8 +194,8 @@ static void FN(backward_block)(
     int64_t rows = attune_min(FN(QUERY_ROWS), p->bounds[2 * segment + 1] - first - block), keys = block + rows;
     int64_t at = (first + block) * step + h * p->hd, ld = FN(padded)(keys), stored = FN(keys_of)(p, segment);
     int64_t transposed = FN(transposed_at)(p, segment, kv);
-    FN(scores)(p->q + at, step, rows, p->keys_t + transposed, keys, p->hd, p->scale, s);
-    FN(scores)(p->d_o + at, step, rows, p->values_t + transposed, keys, p->hd, 1, ds);
+    FN(scores)(p->q + at, step, rows, p->keys_t + transposed, block, p->hd, p->scale, s);
+    FN(scores)(p->d_o + at, step, rows, p->values_t + transposed, block, p->hd, 1, ds);
     for (int64_t i = 0; i < rows; i++) {
         int64_t seen = block + i + 1;
         float *restrict weight = s + i * ld, *restrict d = ds + i * ld;
@@ -181,16 +207,13 @@ static void FN(backward_block)(
         }
         for (int64_t j = seen; j < ld; j++) weight[j] = d[j] = 0;
     }
-    const float *keys_n = p->keys_n + FN(natural_at)(p, segment, kv);
-    for (int64_t d = 0; d < p->hd; d += WIDTH)
-        FN(panel_product)(
-            (FN(operand)){ds, ld, 1}, rows, keys_n + d * stored, p->hd - d <= 16 ? 16 : WIDTH, keys, p->dq + at + d,
-            step, attune_min(WIDTH, p->hd - d), 1, 0, 0);
+    FN(mix_seen)(
+        ds, ld, rows, p->keys_n + FN(natural_at)(p, segment, kv), stored, block, p->hd, p->dq + at, step);
     int64_t to = (h * p->tokens + first) * p->hd;
     FN(pack_natural)(p->d_o + at, step, rows, p->hd, packed);
-    FN(mix)((FN(operand)){s, 1, ld}, keys, packed, rows, p->hd, p->dv_heads + to, p->hd, 1);
+    FN(mix_transposed)(s, ld, rows, packed, block, p->hd, p->dv_heads + to);
     FN(pack_natural)(p->q + at, step, rows, p->hd, packed);
-    FN(mix)((FN(operand)){ds, 1, ld}, keys, packed, rows, p->hd, p->dk_heads + to, p->hd, 1);
+    FN(mix_transposed)(ds, ld, rows, packed, block, p->hd, p->dk_heads + to);
 }
 
 // A chunk is one query head of one segment: it alone adds to that head's dk and dv.

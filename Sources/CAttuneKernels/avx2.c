@@ -8,6 +8,8 @@
 #include "internal.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #define FN(name) name##_avx2

@@ -165,43 +165,6 @@ static void mxfp4(const uint8_t *b, float *x) {
     }
 }
 
-int64_t attune_block_elements(int32_t type) {
-    switch (type) {
-        case BLOCK_F32:
-        case BLOCK_F16:
-        case BLOCK_BF16: return 1;
-        case BLOCK_Q2_K:
-        case BLOCK_Q3_K:
-        case BLOCK_Q4_K:
-        case BLOCK_Q5_K:
-        case BLOCK_Q6_K:
-        case BLOCK_IQ4_XS: return 256;
-        default: return 32;
-    }
-}
-
-int64_t attune_block_bytes(int32_t type) {
-    switch (type) {
-        case BLOCK_F32: return 4;
-        case BLOCK_F16:
-        case BLOCK_BF16: return 2;
-        case BLOCK_Q4_0:
-        case BLOCK_IQ4_NL: return 18;
-        case BLOCK_Q4_1: return 20;
-        case BLOCK_Q5_0: return 22;
-        case BLOCK_Q5_1: return 24;
-        case BLOCK_Q8_0: return 34;
-        case BLOCK_Q2_K: return 84;
-        case BLOCK_Q3_K: return 110;
-        case BLOCK_Q4_K: return 144;
-        case BLOCK_Q5_K: return 176;
-        case BLOCK_Q6_K: return 210;
-        case BLOCK_IQ4_XS: return 136;
-        case BLOCK_MXFP4: return 17;
-        default: return 0;
-    }
-}
-
 #define EACH(function, elements, size) \
     for (int64_t i = 0; i < count / (elements); i++) function(b + i * (size), out + i * (elements)); \
     break

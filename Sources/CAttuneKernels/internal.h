@@ -88,9 +88,6 @@ void *attune_scratch(int slot, size_t bytes);
 
 /// count elements of a row of blocks, from its first block; count is a multiple of the block size.
 void attune_dequantize_blocks(int32_t type, const void *blocks, int64_t count, float *out);
-/// Elements and bytes of a block.
-int64_t attune_block_elements(int32_t type);
-int64_t attune_block_bytes(int32_t type);
 
 /// The single-threaded sgemm that was handed over, or a null pointer.
 attune_sgemm_function attune_sgemm(void);
@@ -132,4 +129,43 @@ static inline float attune_round_bfloat16(float x) {
     uint32_t bits = attune_bits_of_float(x);
     if ((bits & 0x7FFFFFFF) > 0x7F800000) return attune_float_of_bits((bits & 0xFFFF0000u) | 0x00400000);  // stays NaN
     return attune_float_of_bits((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000u);
+}
+
+/// Elements of a block; inline, so that loops over blocks of a known type step by a constant.
+static inline int64_t attune_block_elements(int32_t type) {
+    switch (type) {
+        case BLOCK_F32:
+        case BLOCK_F16:
+        case BLOCK_BF16: return 1;
+        case BLOCK_Q2_K:
+        case BLOCK_Q3_K:
+        case BLOCK_Q4_K:
+        case BLOCK_Q5_K:
+        case BLOCK_Q6_K:
+        case BLOCK_IQ4_XS: return 256;
+        default: return 32;
+    }
+}
+
+/// Bytes of a block, 0 for an unknown type.
+static inline int64_t attune_block_bytes(int32_t type) {
+    switch (type) {
+        case BLOCK_F32: return 4;
+        case BLOCK_F16:
+        case BLOCK_BF16: return 2;
+        case BLOCK_Q4_0:
+        case BLOCK_IQ4_NL: return 18;
+        case BLOCK_Q4_1: return 20;
+        case BLOCK_Q5_0: return 22;
+        case BLOCK_Q5_1: return 24;
+        case BLOCK_Q8_0: return 34;
+        case BLOCK_Q2_K: return 84;
+        case BLOCK_Q3_K: return 110;
+        case BLOCK_Q4_K: return 144;
+        case BLOCK_Q5_K: return 176;
+        case BLOCK_Q6_K: return 210;
+        case BLOCK_IQ4_XS: return 136;
+        case BLOCK_MXFP4: return 17;
+        default: return 0;
+    }
 }

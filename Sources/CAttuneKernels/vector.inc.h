@@ -28,7 +28,11 @@ INLINE float FN(sum)(const vec *v) {
 INLINE float FN(half)(const uint8_t *p) {
     uint16_t bits;
     __builtin_memcpy(&bits, p, 2);
+#if defined(__x86_64__)
+    return _cvtsh_ss(bits);
+#else
     return attune_float_of_half(bits);
+#endif
 }
 
 /// Types whose blocks of 32 are expanded in registers.

@@ -3,10 +3,27 @@
 #pragma once
 #include <cblas.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
-// Exported by the library without a header: they re-run its choice of kernels (engine reference, section 8).
-void gotoblas_dynamic_quit(void);
-void gotoblas_dynamic_init(void);
+// Exported by the library without a header, and only where it carries kernels for several CPUs.
+void gotoblas_dynamic_quit(void) __attribute__((weak));
+void gotoblas_dynamic_init(void) __attribute__((weak));
+
+// Makes the library choose its kernels again as if OPENBLAS_CORETYPE were `core`; 0 if this build cannot.
+// To be called before the first product, while no other thread uses the library. The environment is put back.
+static inline int32_t attune_openblas_choose_core(const char *core) {
+    if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init) return 0;
+    const char *inherited = getenv("OPENBLAS_CORETYPE");
+    char *kept = inherited ? strdup(inherited) : NULL;
+    setenv("OPENBLAS_CORETYPE", core, 1);
+    gotoblas_dynamic_quit();
+    gotoblas_dynamic_init();
+    if (kept) setenv("OPENBLAS_CORETYPE", kept, 1);
+    else unsetenv("OPENBLAS_CORETYPE");
+    free(kept);
+    return 1;
+}
 
 // Row-major sgemm with plain integers, so that its address can be handed to code that does not know cblas.h.
 static inline void attune_openblas_sgemm(

@@ -99,4 +99,15 @@ import Testing
         #expect(report["openblas"]?.isEmpty == false)
         #expect(Kernels.threads >= 1)
     }
+
+    @Test func anInheritedCoreFromBeforeAVX512IsReplaced() {
+        #expect(Kernels.betterCore(than: "Haswell", inherited: "Haswell", hasAVX512: true) == "SkylakeX")
+        #expect(Kernels.betterCore(than: "zen", inherited: "Zen", hasAVX512: true) == "SkylakeX")
+        #expect(Kernels.betterCore(than: "Haswell", inherited: "Haswell", hasAVX512: false) == nil)
+        #expect(Kernels.betterCore(than: "Haswell", inherited: nil, hasAVX512: true) == nil)
+        #expect(Kernels.betterCore(than: "Cooperlake", inherited: "Haswell", hasAVX512: true) == nil)
+        if ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] == "Haswell", Kernels.bestLevel >= .avx512 {
+            #expect(Kernels.report["openblas"]?.hasPrefix("SkylakeX instead of Haswell") == true)
+        }
+    }
 }
