@@ -36,7 +36,7 @@ import Testing
             // A flipped bit of a name or of a weight may leave a usable model.
             if result.status == 0, name.hasPrefix("flipped") { continue }
             #expect(result.status == 8, "\(name): \(result.errors)")
-            #expect(result.errors.contains(/E-(GGUF|MODEL)-\d{3}/), "\(name): \(result.errors)")
+            #expect(result.errors.contains(/E-(GGUF|MODEL|FILE)-\d{3}/), "\(name): \(result.errors)")
         }
         let left = try FileManager.default.contentsOfDirectory(atPath: store.attune.bases)
         #expect(left.allSatisfy { $0 == "tiny" || $0.hasPrefix("flipped") }, "\(left)")

@@ -99,7 +99,7 @@ import Testing
         let result = try store.attune.shell(
             """
             unshare -m bash -c '
-            mkdir -p "$HOME/small" && mount -t tmpfs -o size=1m tmpfs "$HOME/small" && cp -r "$ATTUNE_STORE" "$HOME/small/s" || exit 99
+            mkdir -p "$HOME/small" && mount -t tmpfs -o size=4m tmpfs "$HOME/small" && cp -r "$ATTUNE_STORE" "$HOME/small/s" || exit 99
             export ATTUNE_STORE=$HOME/small/s
             "$ATTUNE" adapters list --json || exit 98
             dd if=/dev/zero of="$HOME/small/filler" bs=1k status=none

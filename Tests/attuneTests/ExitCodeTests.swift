@@ -20,8 +20,8 @@ import Testing
 
     @Test func aStoreInUseIs11AndReadersStillRead() throws {
         let store = try TinyStore()
-        let rows = try store.writeRows(200)
-        let writer = try store.attune.start(TinyStore.training(rows, name: "notes", epochs: "400"))
+        let rows = try store.writeRows(40)
+        let writer = try store.attune.start(TinyStore.training(rows, name: "notes", epochs: "2000"))
         while let line = writer.readLine(), !line.contains(#""event":"step""#) {}
         let refused = try store.expect("adapters", "rename", "notes", "other", exits: 11)
         #expect(refused.errors.contains("process \(writer.id)"))

@@ -70,8 +70,8 @@ import Testing
 
     @Test func aSecondSignalLeavesAtOnceAndTheLastCheckpointIsWhole() throws {
         let store = try TinyStore()
-        let rows = try store.writeRows(200)
-        let process = try store.attune.start(TinyStore.training(rows, name: "notes", epochs: "400"))
+        let rows = try store.writeRows(40)
+        let process = try store.attune.start(TinyStore.training(rows, name: "notes", epochs: "2000"))
         while let line = process.readLine() {
             if line.contains(#""event":"step""#), line.contains(#""step":12,"#) { break }
         }

@@ -99,7 +99,8 @@ import Testing
         ]
         #expect(names.subtracting(usual).isEmpty, "round \(round)")
         // A writer that opened the store took away what the killed one had not listed yet.
-        #expect(PlaintextSearch.files(store.attune.store + "/chunks").count == report.chunks, "round \(round)")
+        // Copies of a version share its chunks.
+        #expect(PlaintextSearch.files(store.attune.store + "/chunks").count <= report.chunks, "round \(round)")
     }
 
     @Test func aKilledPassphraseChangeLeavesAStoreThatOpens() throws {

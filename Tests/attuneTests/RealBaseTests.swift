@@ -11,7 +11,7 @@ import Testing
         let attune = try AttuneProcess()
         let base = try TestBase.path
         let outside = try TemporaryDirectory()
-        let text = String(repeating: "Up betimes and to my office, where I was all the morning. ", count: 30)
+        let text = String(repeating: "Up betimes and to my office, where I was all the morning. ", count: 12)
         for index in 0..<4 { try outside.write("# Day \(index)\n\n\(text)", to: "diary/day\(index).md") }
         let diary = outside.path + "/diary"
 
@@ -25,7 +25,7 @@ import Testing
         _ = try succeed("init", "--base", base, "--yes")
         let events = try succeed(
             "train", diary, "--name", "N", "--epochs", "1", "--rank", "16", "--alpha", "32", "--lr", "2e-4",
-            "--max-len", "128", "--batch", "4", "--packing", "wrapped", "--seed", "1", "--valid", "10%", "--yes",
+            "--max-len", "64", "--batch", "2", "--packing", "wrapped", "--seed", "1", "--valid", "10%", "--yes",
             "--jsonl"
         ).jsonLines()
         let end = try #require(events.last)

@@ -53,7 +53,7 @@ import Testing
         try terminal.type("boat?", "Enter")
         _ = try terminal.wait(for: "prompt tokens reused")
         try terminal.type("/scale 0", "Enter")
-        _ = try terminal.wait(for: "×0,")
+        _ = try terminal.wait(for: "notes@1 ×0")
         try terminal.type("C-d")
         _ = try terminal.wait(for: "[ended 0]")
         #expect(try store.vault().chats().first?.messages == 2)
@@ -66,7 +66,8 @@ import Testing
         let terminal = try Terminal(store, "chat notes --max 6 --temp 0")
         _ = try terminal.wait(for: "/help for what can be typed")
         try terminal.type("boat?", "Enter")
-        _ = try terminal.wait(for: "prompt tokens reused")
+        // Until the next prompt is there, Ctrl-C ends the answer only.
+        _ = try terminal.wait(for: "prompt tokens reused\n>")
         try terminal.type("C-c")
         _ = try terminal.wait(for: "[ended 130]")
     }
