@@ -155,7 +155,14 @@ struct AutoChooser {
                 : "keeping them is faster and takes \(Bytes.text(kept.total)) of \(Bytes.text(limits.available)) free")
         while !plan(limits: limits, threads: threads).fits, try shrink(limits: limits, threads: threads) {}
         let final = plan(limits: limits, threads: threads)
-        guard final.fits else { throw .doesNotFit(needed: final.total, available: limits.available) }
+        guard final.fits else {
+            let fitting = try MemoryPlan.fitting(
+                model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
+                threads: threads)
+            throw .doesNotFit(
+                needed: final.total, available: limits.available,
+                flags: fitting.configuration.memoryFlags(changedFrom: configuration))
+        }
     }
 
     /// Makes one thing smaller that nobody asked for; false where there is none left.

@@ -58,3 +58,16 @@ extension MemoryPlan {
         return Fitting(configuration: settings, plan: current, changes: changes)
     }
 }
+
+extension TrainingConfiguration {
+    /// The flags of `attune train` for what differs from `other` among the settings that decide the memory.
+    func memoryFlags(changedFrom other: TrainingConfiguration) -> String {
+        var flags: [String] = []
+        if checkpointing != other.checkpointing { flags.append("--checkpointing \(checkpointing ? "on" : "off")") }
+        if batch != other.batch { flags.append("--batch \(batch)") }
+        if accumulation != other.accumulation { flags.append("--accumulate \(accumulation)") }
+        if maxLength != other.maxLength { flags.append("--max-len \(maxLength)") }
+        if lora.rank != other.lora.rank { flags.append("--rank \(lora.rank) --alpha \(lora.alpha)") }
+        return flags.joined(separator: " ")
+    }
+}

@@ -32,12 +32,16 @@ extension TrainingError {
             remedy: "Restore it, or start a new run: attune train PATH", exitStatus: .conflict)
     }
 
-    /// E-TRAIN-005: more memory than there is, and no setting that mends it.
-    static func doesNotFit(needed: Int, available: Int) -> Self {
+    /// E-TRAIN-005: more memory than there is.
+    ///
+    /// - Parameter flags: the cheapest change that makes it fit; empty where nothing does.
+    static func doesNotFit(needed: Int, available: Int, flags: String = "") -> Self {
         Self(
             code: "E-TRAIN-005",
             message: "training needs \(Bytes.text(needed)), and \(Bytes.text(available)) are free",
-            remedy: "Close other programs, or use a smaller base with --base.", exitStatus: .doesNotFit)
+            remedy: flags.isEmpty
+                ? "Close other programs, or use a smaller base with --base." : "It fits with \(flags)",
+            exitStatus: .doesNotFit)
     }
 
     /// E-TRAIN-006: the numbers ran away; `rate` is the highest learning rate of the run.

@@ -107,7 +107,11 @@ extension Vault {
             }
             return vault
         } catch let error as DatabaseError {
-            throw VaultError.database(error)
+            throw VaultError.database(error) {
+                // SQLite makes room for the index of its log before it uses it; only a lack of room makes that fail.
+                error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
+                    || mode == .writing && DurableFile.isDiskFull(probing: folder.staging + "/probe")
+            }
         }
     }
 

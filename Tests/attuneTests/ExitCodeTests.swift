@@ -89,6 +89,21 @@ import Testing
         #expect(try vault.runs().isEmpty)
     }
 
+    @Test func theCheapestChangeThatFitsIsNamedAndFits() throws {
+        let store = try TinyStore()
+        let rows = try store.writeRows(60)
+        func command(_ extra: [String]) -> [String] {
+            ["train", rows, "--plan", "--rank", "8", "--max-len", "512", "--memory-limit", "100M", "--yes"] + extra
+        }
+        let refused = try store.expect(
+            command(["--batch", "256", "--accumulate", "1", "--checkpointing", "off"]), exits: 7)
+        let line = try #require(refused.errors.split(separator: "\n").first { $0.contains("It fits with ") })
+        let flags = line.split(separator: " ").drop { !$0.hasPrefix("--") }.map(String.init)
+        #expect(flags.contains("--checkpointing"), "\(line)")
+        let asked = flags.contains("--batch") ? flags : flags + ["--batch", "256"]
+        try store.expect(command(asked), exits: 0)
+    }
+
     @Test func wrongUseIs64() throws {
         let store = try TinyStore()
         let rows = try store.writeRows(4)
@@ -103,6 +118,32 @@ import Testing
             ["ask", "--base", "x", "--top-p", "7"], ["eval", "x", "--data", rows, "--max-len", "1"],
         ] { try store.expect(command, exits: 64) }
         #expect(try store.vault().runs().isEmpty)
+    }
+
+    @Test func numbersWithoutBoundsDoNoHarm() throws {
+        let store = try TinyStore()
+        let rows = try store.writeRows(4)
+        let huge = "9223372036854775807"
+        for (command, codes) in [
+            (["ask", "--base", "boat?", "--max", huge, "--temp", "0"], [0]),
+            (["ask", "--base", "boat?", "--top-k", "-5"], [64]), (["ask", "--base", "boat?", "--min-p", "nan"], [64]),
+            (["ask", "--base", "b", "--max", "2", "--repeat-last", huge, "--repeat-penalty", "2"], [0]),
+            (["ask", "--base", "b", "--max", "2", "--top-logits", huge, "--json"], [0]),
+            (["ask", "--base", "b", "--max", "2", "--seed", "18446744073709551615"], [0]),
+            (["data", "preview", rows, "-n", huge, "--limit", "-1"], [0, 64]),
+            (["data", "stats", rows, "--max-len", "0"], [0, 64]),
+            (["train", rows, "--max-len", "0", "--yes"], [64]), (["train", rows, "--batch", huge, "--yes"], [64]),
+            (["train", rows, "--accumulate", huge, "--batch", huge, "--yes"], [64]),
+            (["train", rows, "--rank", huge, "--yes"], [64]), (["train", rows, "--epochs", "1e300", "--yes"], [64]),
+            (["train", rows, "--evaluate-every", huge, "--patience", huge, "--plan", "--yes"], [0]),
+            (["train", rows, "--threads", "-3", "--plan", "--yes"], [0, 64]),
+            (["train", rows, "--layers", "0-4095", "--yes"], [64]),
+            (["train", rows, "--alpha", "1e39", "--yes"], [64]),
+            (["train", rows, "--valid", "99%", "--plan", "--yes"], [0, 8]),
+        ] as [([String], [Int32])] {
+            let result = try store.attune.run(command)
+            #expect(result.isOrderly && codes.contains(result.status), "\(command): \(result.end) \(result.errors)")
+        }
     }
 
     @Test func theTableOfExitCodesIsShown() throws {

@@ -18,7 +18,8 @@ import Testing
         init(_ store: TinyStore, _ arguments: String) throws {
             self.store = store
             try store.outside.write(
-                "export TERM=screen\n\"$ATTUNE\" \(arguments)\necho \"[ended $?]\"\nsleep 60\n", to: "session.sh")
+                "trap : INT\nexport TERM=screen\n\"$ATTUNE\" \(arguments)\necho \"[ended $?]\"\nsleep 60\n",
+                to: "session.sh")
             let made = try store.attune.shell(
                 "tmux -L \(socket) -f /dev/null new-session -d -x 100 -y 30 'bash \(store.outside.path)/session.sh'")
             try #require(made.status == 0, "\(made.errors)")

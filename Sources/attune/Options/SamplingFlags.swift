@@ -36,5 +36,8 @@ struct SamplingFlags: ParsableArguments {
         if let temperature, !temperature.isFinite || temperature < 0 {
             throw ValidationError("--temp must be 0 or more")
         }
+        for (flag, value) in [("--top-p", topP), ("--min-p", minP)] {
+            if let value, !(0...1).contains(value) { throw ValidationError("\(flag) must be 0 to 1") }
+        }
     }
 }
