@@ -7,7 +7,7 @@ extension ModelError {
     static func contextExceeded(needed: Int, limit: Int) -> ModelError {
         ModelError(
             code: "E-DECODE-001", message: "\(needed) tokens do not fit into a context of \(limit)",
-            remedy: "Shorten the prompt, start a new conversation, or raise the context with --context.")
+            remedy: "Shorten the prompt, start a new conversation, or raise it: attune chat --context N")
     }
 
     static func tokenOutsideVocabulary(_ id: Int32, vocabulary: Int) -> ModelError {

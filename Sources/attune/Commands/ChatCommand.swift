@@ -20,8 +20,13 @@ struct ChatCommand: AttuneCommand {
     @Argument(help: "The adapter; the only one when absent.") var name: String?
     @Option(help: "System message.") var system: String?
     @Option(help: "Strength of the adapter.") var scale: Float = 1
+    @Option(help: "Tokens the conversation may have; the oldest turns leave first.") var context = 4096
     @Flag(name: .customShort("c"), help: "Go on with the last conversation.") var last = false
     @Flag(help: "Keep nothing of this conversation.") var noSave = false
+
+    func validate() throws {
+        guard context >= 16 else { throw ValidationError("--context must be at least 16") }
+    }
 
     func execute() throws {
         let workspace = try global.open(noSave ? .reading : .writing)
@@ -38,7 +43,7 @@ struct ChatCommand: AttuneCommand {
         workspace.vault.yieldLock()
         let session = ChatSession(
             workspace: workspace, model: model, loaded: loaded, scale: scale, history: history, log: record,
-            sampling: sampling, console: global.console, base: base)
+            sampling: sampling, console: global.console, base: base, contextLength: context)
         try session.run()
     }
 }

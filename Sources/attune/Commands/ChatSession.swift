@@ -22,7 +22,8 @@ final class ChatSession {
 
     init(
         workspace: Workspace, model: BaseModel, loaded: LoadedAdapter, scale: Float, history: [ChatMessage],
-        log: ChatLog?, sampling: SamplingFlags, console: Console, base: BaseRecord
+        log: ChatLog?, sampling: SamplingFlags, console: Console, base: BaseRecord,
+        contextLength: Int
     ) {
         self.workspace = workspace
         self.model = model
@@ -33,7 +34,8 @@ final class ChatSession {
         self.sampling = sampling
         self.console = console
         conversation = Conversation(
-            model: model, adapters: [AppliedAdapter(loaded.adapter, scale: scale)], messages: history)
+            model: model, adapters: [AppliedAdapter(loaded.adapter, scale: scale)], messages: history,
+            contextLength: contextLength)
     }
 
     func run() throws {
