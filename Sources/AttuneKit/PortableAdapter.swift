@@ -25,37 +25,45 @@ package struct PortableAdapter {
     ///
     /// - Throws: `KitError` `E-FILE-010` when something is at `path` or it cannot be written.
     package func seal(to path: String, passphrase: borrowing SecretBytes) throws {
-        var writer = ByteWriter()
-        writer.append(Self.magic)
-        let json = try JSONEncoder().encode(manifest)
-        writer.bigEndian(UInt32(json.count))
-        writer.append(json)
-        writer.append(adapter.encoded())
-        let sealed = try writer.bytes.withUnsafeBytes { try AttuneFile.seal($0, passphrase: passphrase) }
+        let sealed = try encoded().withUnsafeBytes { try AttuneFile.seal($0, passphrase: passphrase) }
         try NewFile.write(sealed, to: path)
     }
 
     /// Opens a file that `seal` wrote.
     ///
-    /// - Throws: `CryptoError` for a wrong passphrase or a changed file, `KitError` `E-FILE-011` for other content.
+    /// - Throws: `CryptoError` for a wrong passphrase or a changed file, `KitError` `E-FILE-011` for other content,
+    ///   `AdapterError` for tensors that do not match their manifest.
     package static func open(_ path: String, passphrase: borrowing SecretBytes) throws -> PortableAdapter {
         let plain = try MappedFile(path: path).withBytes { try AttuneFile.open($0, passphrase: passphrase) }
-        return try plain.withUnsafeBytes { bytes in
-            var reader = ByteReader(bytes)
-            do {
-                guard try reader.string(UInt64(magic.utf8.count)) == magic else { throw KitError.notAnAdapter(path) }
-                let length: UInt32 = try reader.bigEndian()
-                guard length <= largestManifest else { throw KitError.notAnAdapter(path) }
-                let manifest = try JSONDecoder().decode(
-                    AdapterManifest.self, from: Data(try reader.run(UInt64(length))))
-                let tensors = try reader.run(UInt64(reader.remaining))
-                return PortableAdapter(
-                    adapter: try Adapter(encoded: tensors, manifest: manifest), manifest: manifest)
-            } catch is ByteReader.Failure {
-                throw KitError.notAnAdapter(path)
-            } catch is DecodingError {
+        return try plain.withUnsafeBytes { try PortableAdapter(encoded: $0, from: path) }
+    }
+
+    /// The plaintext of the file.
+    func encoded() throws -> [UInt8] {
+        var writer = ByteWriter()
+        writer.append(Self.magic)
+        let json = try JSON.stored(manifest)
+        writer.bigEndian(UInt32(json.utf8.count))
+        writer.append(json)
+        writer.append(adapter.encoded())
+        return writer.bytes
+    }
+
+    /// Reads the plaintext of the file at `path`.
+    init(encoded bytes: UnsafeRawBufferPointer, from path: String) throws {
+        var reader = ByteReader(bytes)
+        do {
+            guard try reader.array(Self.magic.utf8.count) == Array(Self.magic.utf8) else {
                 throw KitError.notAnAdapter(path)
             }
+            let length: UInt32 = try reader.bigEndian()
+            guard length <= Self.largestManifest else { throw KitError.notAnAdapter(path) }
+            manifest = try JSONDecoder().decode(AdapterManifest.self, from: Data(try reader.run(UInt64(length))))
+            adapter = try Adapter(encoded: try reader.run(UInt64(reader.remaining)), manifest: manifest)
+        } catch is ByteReader.Failure {
+            throw KitError.notAnAdapter(path)
+        } catch is DecodingError {
+            throw KitError.notAnAdapter(path)
         }
     }
 }

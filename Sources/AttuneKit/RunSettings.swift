@@ -14,11 +14,7 @@ package struct RunSettings: Codable, Sendable {
     /// Paths as they were given, for people.
     package let paths: [String]
 
-    func encoded() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    func encoded() throws -> String { try JSON.stored(self) }
 
     package init(
         training: TrainingConfiguration, baseName: String, start: Digest256?, paths: [String]

@@ -39,11 +39,7 @@ package struct StoredRow: Codable, Sendable {
     }
 
     /// The text of the document.
-    package func encoded() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    package func encoded() throws -> String { try JSON.stored(self) }
 
     package init(decoding text: String) throws { self = try JSONDecoder().decode(Self.self, from: Data(text.utf8)) }
 }

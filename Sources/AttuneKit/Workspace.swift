@@ -58,13 +58,10 @@ package final class Workspace: Sendable {
         _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [Digest256] = [], run: String? = nil
     ) throws -> VersionRecord {
         try checkName(name, fits: adapter.base)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        let json = String(decoding: try encoder.encode(manifest), as: UTF8.self)
         return try vault.addVersion(
             to: name, base: adapter.base.id,
             NewVersion(
-                manifest: json, bytes: adapter.encoded(), parents: parents, run: run,
+                manifest: try JSON.stored(manifest), bytes: adapter.encoded(), parents: parents, run: run,
                 lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter))
     }
 

@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneCrypto
+import AttuneTestSupport
 import Testing
 
 @Suite struct AttuneFileTests {

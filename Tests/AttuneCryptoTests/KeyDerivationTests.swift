@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneCrypto
+import AttuneTestSupport
 import Foundation
 import Testing
 

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTestSupport
 import Testing
 
 @testable import AttuneTokenizer
@@ -59,7 +60,7 @@ import Testing
     }
 
     @Test func piecesAlwaysMakeTheWholeText() throws {
-        var random = TestRandom(seed: 3)
+        var random = SyntheticRandom(seed: 3)
         for name in PreTokenizer.names {
             for _ in 0..<20 {
                 let text = random.text(length: 60)

@@ -1,13 +1,14 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTestSupport
 import AttuneTokenizer
 import Testing
 
 @Suite struct RoundTripTests {
     @Test func decodingGivesBackEveryText() throws {
         let tokenizer = try SmolLM2.tokenizer
-        var random = TestRandom(seed: 1)
+        var random = SyntheticRandom(seed: 1)
         for _ in 0..<300 {
             let text = random.text(length: 40)
             let ids = tokenizer.encode(text)
@@ -18,7 +19,7 @@ import Testing
 
     @Test func streamingGivesTheSameTextAsDecodingTheWhole() throws {
         let tokenizer = try SmolLM2.tokenizer
-        var random = TestRandom(seed: 2)
+        var random = SyntheticRandom(seed: 2)
         for _ in 0..<100 {
             let ids = tokenizer.encode(random.text(length: 30))
             #expect(stream(ids, tokenizer) == tokenizer.decode(ids))
@@ -27,7 +28,7 @@ import Testing
 
     @Test func streamingEqualsDecodingForAnyTokensAtAll() throws {
         let tokenizer = try SmolLM2.tokenizer
-        var random = TestRandom(seed: 4)
+        var random = SyntheticRandom(seed: 4)
         for _ in 0..<100 {
             // The single bytes lie at the beginning of the vocabulary, so this makes much broken UTF-8.
             let ids = (0..<40).map { _ in Int32.random(in: -2..<600, using: &random) }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTestSupport
 import Testing
 
 @testable import AttuneTokenizer
@@ -64,7 +65,7 @@ import Testing
 
     @Test func randomTextsComeBack() throws {
         let tokenizer = try tokenizer()
-        var random = TestRandom(seed: 9)
+        var random = SyntheticRandom(seed: 9)
         for _ in 0..<50 {
             let text = random.text(length: 30)
             #expect(tokenizer.decode(tokenizer.encode(text)).utf8.elementsEqual(text.utf8))

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneTestSupport
 import Testing
 
 @testable import AttuneTokenizer
@@ -104,7 +105,7 @@ import Testing
         definition.types += [1, 1, 1, 1, 1]
         definition.merges = ["a b", "b a", "a ab", "ab ab", "b b"]
         let tokenizer = try Tokenizer(definition)
-        var random = TestRandom(seed: 5)
+        var random = SyntheticRandom(seed: 5)
         for _ in 0..<100 {
             let word = String(
                 (0..<Int.random(in: 49..<90, using: &random)).map { _ in Bool.random(using: &random) ? "a" : "b" })
@@ -113,7 +114,7 @@ import Testing
     }
 
     @Test func randomDefinitionsAreRefusedOrWork() {
-        var random = TestRandom(seed: 6)
+        var random = SyntheticRandom(seed: 6)
         var usable = 0
         for _ in 0..<300 {
             let definition = randomDefinition(&random)
@@ -131,7 +132,7 @@ import Testing
         #expect(usable > 20)
     }
 
-    private func randomDefinition(_ random: inout TestRandom) -> TokenizerDefinition {
+    private func randomDefinition(_ random: inout SyntheticRandom) -> TokenizerDefinition {
         let model = ["gpt2", "llama"].randomElement(using: &random) ?? "gpt2"
         let count = Int.random(in: 0..<40, using: &random)
         let tokens = (0..<count).map { _ in random.text(length: Int.random(in: 0..<4, using: &random)) }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneModel
+import AttuneTestSupport
 import AttuneTraining
 import Testing
 
@@ -27,7 +28,7 @@ import Testing
     }
 
     @Test func countedPositionsAreThoseBeforeTrainedTokensOnRandomBlocks() {
-        var generator = PackerTests.Generator(state: 7)
+        var generator = SyntheticRandom(seed: 7)
         let examples = (0..<80).map { index in
             let count = Int.random(in: 1...30, using: &generator)
             return Example(

@@ -3,11 +3,17 @@
 
 import AttuneAdapter
 import AttuneTensor
+import AttuneTestSupport
 import Testing
 
 @testable import AttuneTraining
 
 @Suite struct CheckpointTests {
+    struct Vectors: Decodable {
+        let header: String
+        let bytes: HexBytes
+    }
+
     private func sample() throws -> [UInt8] {
         let stop = StopFlag()
         let outcome = try TinyRun().trainer().run(stop: stop, onEvent: { if case .step = $0 { stop.request() } })
@@ -24,6 +30,21 @@ import Testing
         #expect(try checkpoint.encoded() == bytes)
         #expect(checkpoint.state.step == 1 && checkpoint.state.updates == 1)
         #expect(checkpoint.adapter.configuration == checkpoint.configuration.lora)
+    }
+
+    @Test func aCheckpointMadeElsewhereIsReadAndWrittenAgainToTheSameBytes() throws {
+        let vectors: Vectors = try SchemaVectors.load("checkpoint")
+        let checkpoint = try read(vectors.bytes.bytes)
+        #expect(checkpoint.configuration == TrainingConfiguration(lora: checkpoint.manifest.configuration))
+        #expect(checkpoint.state.step == 3 && checkpoint.state.bestLoss == 3.5)
+        #expect(checkpoint.parameters.values.values == (0..<18).map { Float($0) / 8 })
+        #expect(checkpoint.m.values.values == (0..<18).map { Float($0) / 16 })
+        #expect(checkpoint.v.values.values == (0..<18).map { Float($0) / 32 })
+        #expect(checkpoint.best.values.values == (0..<18).map { -Float($0) / 8 })
+        let bytes = try checkpoint.encoded()
+        let head = 16 + vectors.header.utf8.count
+        #expect(String(decoding: bytes[16..<head], as: UTF8.self) == vectors.header)
+        #expect(bytes == vectors.bytes.bytes)
     }
 
     @Test func truncatedOrLongerCheckpointsAreRefused() throws {

@@ -279,7 +279,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64](0..<4)) func damagedLinesNeverTrap(seed: UInt64) throws {
-        var generator = PackerTests.Generator(state: seed)
+        var generator = SyntheticRandom(seed: seed)
         let good = Array(
             #"{"messages": [{"role": "user", "content": "u\u00e9\ud83d\ude00"}, {"role": "assistant", "content": "a"}], "n": -1.5e3}"#
                 .utf8)

@@ -1,28 +1,17 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTestSupport
 import AttuneTraining
 import Testing
 
 @Suite struct PackerTests {
-    /// Repeatable numbers for random lengths (SplitMix64).
-    struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     private func example(_ tokens: [Int32], trained: [Bool]? = nil) -> Example {
         Example(
             tokens: tokens, trained: trained ?? tokens.map { _ in true }, source: DataSource(root: "a", path: "a"))
     }
 
-    private func randomExamples(_ generator: inout Generator, count: Int, longest: Int) -> [Example] {
+    private func randomExamples(_ generator: inout SyntheticRandom, count: Int, longest: Int) -> [Example] {
         (0..<count).map { _ in
             let tokens = (0..<Int.random(in: 0...longest, using: &generator)).map { _ in
                 Int32.random(in: 1...5000, using: &generator)
@@ -32,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64](0..<12)) func documentPackingLosesNothingAndFillsNoBlockTooFar(seed: UInt64) {
-        var generator = Generator(state: seed)
+        var generator = SyntheticRandom(seed: seed)
         let maxLength = Int.random(in: 2...200, using: &generator)
         let examples = randomExamples(&generator, count: 150, longest: maxLength * 3)
         let packed = Packer(packing: .documents, maxLength: maxLength, endOfDocument: 0).packed(examples)
@@ -55,7 +44,7 @@ import Testing
     }
 
     @Test func everySegmentIsAPieceOfOneExample() {
-        var generator = Generator(state: 99)
+        var generator = SyntheticRandom(seed: 99)
         // Each example has one token id of its own, so that a segment with two ids would show a leak.
         let examples = (1...200).map { id in
             example(Array(repeating: Int32(id), count: Int.random(in: 1...90, using: &generator)))
@@ -103,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: Packing.allCases) func packingTwiceGivesTheSameBlocks(packing: Packing) {
-        var generator = Generator(state: 5)
+        var generator = SyntheticRandom(seed: 5)
         let examples = randomExamples(&generator, count: 300, longest: 100)
         let packer = Packer(packing: packing, maxLength: 64, endOfDocument: 0)
         let (first, second) = (packer.pack(examples), packer.pack(examples))

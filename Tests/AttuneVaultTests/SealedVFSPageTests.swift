@@ -40,8 +40,7 @@ import Testing
 
     init() throws {
         try #require(sealed_vfs_register() == 0)
-        let file = TestBase.tests.deletingLastPathComponent().appending(path: "schemas/vectors/sealed-page.json")
-        vectors = try JSONDecoder().decode(Vectors.self, from: Data(contentsOf: file))
+        vectors = try SchemaVectors.load("sealed-page")
         id = try #require(Hex.decode(vectors.databaseID))
         nonce = try #require(Hex.decode(vectors.nonce))
         var page = [UInt8](repeating: 0, count: 32)

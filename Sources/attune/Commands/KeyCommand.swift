@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCore
 import AttuneCrypto
 import AttuneKit
 import AttuneVault
@@ -34,9 +35,11 @@ struct KeyCommand: ParsableCommand {
                 $0.kind == .passphrase ? "passphrase" : $0.kind == .recovery ? "recovery words" : "system"
             }
             if global.json {
-                return try console.print(["vault": hex(file.vaultID), "opens_with": kinds.joined(separator: ", ")])
+                return try console.print([
+                    "vault": Hex.encode(file.vaultID), "opens_with": kinds.joined(separator: ", "),
+                ])
             }
-            console.print("vault       \(hex(file.vaultID))")
+            console.print("vault       \(Hex.encode(file.vaultID))")
             for slot in file.slots where slot.cost != nil {
                 console.print(
                     "passphrase  Argon2id, \(slot.cost?.opslimit ?? 0) passes over \(Format.bytes(slot.cost?.memlimit ?? 0))"
@@ -44,8 +47,6 @@ struct KeyCommand: ParsableCommand {
             }
             console.print("opens with  \(kinds.joined(separator: ", "))")
         }
-
-        private func hex(_ bytes: [UInt8]) -> String { bytes.map { String(format: "%02x", $0) }.joined() }
     }
 
     struct PassphraseChange: AttuneCommand {

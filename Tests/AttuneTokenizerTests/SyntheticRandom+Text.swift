@@ -1,21 +1,9 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-/// A repeatable source of random texts.
-struct TestRandom: RandomNumberGenerator {
-    private var state: UInt64
+import AttuneTestSupport
 
-    init(seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SyntheticRandom {
     /// A text of many scripts, white space and signs, with runs of one character.
     mutating func text(length: Int) -> String {
         var scalars = String.UnicodeScalarView()
