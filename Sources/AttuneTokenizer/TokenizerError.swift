@@ -23,9 +23,9 @@ package struct TokenizerError: AttuneError {
 }
 
 extension TokenizerError {
-    private static func invalid(_ number: String, _ message: String) -> TokenizerError {
+    private static func invalid(_ code: String, _ message: String) -> TokenizerError {
         TokenizerError(
-            code: "E-TOKEN-\(number)", message: message,
+            code: code, message: message,
             remedy: "Get the base again with `attune base pull`, or add another one with `attune base add FILE`.",
             exitStatus: .invalidData)
     }
@@ -51,40 +51,41 @@ extension TokenizerError {
 
     /// The vocabulary is empty or larger than an id can count.
     static func vocabularySize(_ count: Int) -> TokenizerError {
-        invalid("003", "the model's vocabulary has \(count) tokens, and 1 to \(Int(Int32.max)) are possible")
+        invalid("E-TOKEN-003", "the model's vocabulary has \(count) tokens, and 1 to \(Int(Int32.max)) are possible")
     }
 
     /// A list that goes with the tokens has another length.
     static func lengthMismatch(_ list: String, _ count: Int, tokens: Int) -> TokenizerError {
-        invalid("004", "the model lists \(count) token \(list) for \(tokens) tokens")
+        invalid("E-TOKEN-004", "the model lists \(count) token \(list) for \(tokens) tokens")
     }
 
     /// A special id lies outside the vocabulary.
     static func idOutOfRange(_ name: String, _ id: Int32, tokens: Int) -> TokenizerError {
-        invalid("005", "the model's \(name) token is \(id), and the vocabulary has only \(tokens) tokens")
+        invalid("E-TOKEN-005", "the model's \(name) token is \(id), and the vocabulary has only \(tokens) tokens")
     }
 
     /// A merge is not two pieces with a space between them.
     static func malformedMerge(_ index: Int, _ merge: String) -> TokenizerError {
         invalid(
-            "006", "merge \(index) of the model's tokenizer, \"\(shortened(merge))\", is not two pieces and a space")
+            "E-TOKEN-006",
+            "merge \(index) of the model's tokenizer, \"\(shortened(merge))\", is not two pieces and a space")
     }
 
     /// A SentencePiece vocabulary without usable scores cannot decide what to merge.
     static func unusableScores(_ reason: String) -> TokenizerError {
-        invalid("007", "the model's token scores cannot be used: \(reason)")
+        invalid("E-TOKEN-007", "the model's token scores cannot be used: \(reason)")
     }
 
     /// A special token is too long to be searched for in every text.
     static func specialTooLong(_ id: Int, bytes: Int) -> TokenizerError {
         invalid(
-            "008",
+            "E-TOKEN-008",
             "special token \(id) of the model is \(bytes) bytes long, more than \(SpecialTokenMatcher.maximumLength)")
     }
 
     /// A token is of a type that does not exist.
     static func unknownType(_ id: Int, _ type: Int32) -> TokenizerError {
-        invalid("009", "token \(id) of the model has the type \(type), and 1 to 6 are possible")
+        invalid("E-TOKEN-009", "token \(id) of the model has the type \(type), and 1 to 6 are possible")
     }
 
     private static func shortened(_ text: String) -> String {
