@@ -80,8 +80,9 @@ import Testing
         var losses: [Double] = []
         _ = try trainer.run(onEvent: { if case .step(let report) = $0 { losses.append(report.loss) } })
         #expect(losses.count == 20)
-        // Rounding to 16 bits is noise of a few hundredths once the passage is nearly known by heart.
-        let (relative, absolute) = precision == .float32 ? (0.005, 0.001) : (0.03, 0.03)
+        // PEFT's own run of this in bfloat16 leaves its float32 curve by up to 0.11, and by 0.05 where the passage is
+        // nearly known by heart: rounding to 16 bits is noise of that size. Ours has to stay closer.
+        let (relative, absolute) = precision == .float32 ? (0.005, 0.001) : (0.02, 0.045)
         for (step, (loss, expected)) in zip(losses, curve).enumerated() {
             #expect(abs(loss - expected) < absolute + relative * expected, "step \(step): \(loss) and \(expected)")
         }
