@@ -46,8 +46,22 @@ package struct AdapterManifest: Codable, Hashable, Sendable {
             throw .unsupported(
                 "format \(formatVersion), method \(method.prefix(40))", remedy: "Install a newer version of Attune.")
         }
-        return try LoRALayout.checked(
+        let layout = try LoRALayout.checked(
             shape: base.shape, sites: tensors.map { ($0.site, $0.rank, $0.scale) })
+        try checkConfiguration()
+        return layout
+    }
+
+    /// A later training goes on from the configuration, so its numbers have to be as sane as those of the tensors.
+    private func checkConfiguration() throws(AdapterError) {
+        guard (1...1 << 16).contains(configuration.rank) else { throw .manifest("rank \(configuration.rank)") }
+        guard configuration.alpha.isFinite, (0..<1).contains(configuration.dropout) else {
+            throw .manifest("alpha \(configuration.alpha) and dropout \(configuration.dropout)")
+        }
+        let layers = configuration.layers
+        guard layers.allSatisfy({ $0 >= 0 && $0 < base.shape.layers }), Set(layers).count == layers.count,
+            Set(configuration.modules).count == configuration.modules.count
+        else { throw .manifest("its configuration names layers or modules that are not there, or names one twice") }
     }
 }
 

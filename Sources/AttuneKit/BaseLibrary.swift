@@ -61,11 +61,13 @@ package struct BaseLibrary: Sendable {
 
     /// The base with exactly this identity, whatever its name is here.
     ///
-    /// - Throws: `KitError` `E-BASE-002` naming the base that is missing.
+    /// - Throws: `KitError` `E-BASE-002` naming the base that is missing, `E-BASE-013` where the identity tells of other
+    ///   shapes than this base has.
     package func find(_ identity: BaseIdentity) throws -> BaseRecord {
         guard let found = try list().first(where: { $0.id == identity.id }) else {
             throw KitError.baseMissing(identity)
         }
+        guard found.shape == identity.shape else { throw KitError.otherShape(than: found) }
         return found
     }
 
@@ -73,7 +75,9 @@ package struct BaseLibrary: Sendable {
     package func open(_ record: BaseRecord) throws -> BaseModel {
         let bytes = record.files.reduce(UInt64(0)) { $0 + Self.size(of: $1) }
         guard bytes == record.bytes else { throw KitError.baseChanged(record) }
-        return try BaseModel(path: record.path)
+        let model = try BaseModel(path: record.path)
+        guard model.shape == record.shape else { throw KitError.baseChanged(record) }
+        return model
     }
 
     /// Checks the file, copies it into the library and returns its record; a base that is already there is returned.
@@ -143,7 +147,10 @@ package struct BaseLibrary: Sendable {
         let file = folder.appending(path: name).appending(path: "base.json")
         guard let data = try? Data(contentsOf: file) else { return nil }
         do {
-            return try JSON.decoder.decode(BaseRecord.self, from: data)
+            let record = try JSON.decoder.decode(BaseRecord.self, from: data)
+            // Its name becomes a path where it is removed.
+            guard record.name == name else { throw KitError.badName(record.name) }
+            return record
         } catch {
             throw KitError.baseRecordDamaged(file.path, cause: error)
         }

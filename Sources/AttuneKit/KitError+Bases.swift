@@ -79,6 +79,22 @@ extension KitError {
             exitStatus: .doesNotFit, cause: cause)
     }
 
+    /// An adapter file can claim a base that is here and lie about its shape.
+    static func otherShape(than base: BaseRecord) -> KitError {
+        KitError(
+            code: "E-BASE-013",
+            message: "the adapter names base \(base.name) (\(base.id.short)) but was made for other matrices",
+            remedy: "Do not trust the file that it came from", exitStatus: .invalidData)
+    }
+
+    static func contextDoesNotFit(_ context: Int, needs bytes: Double, available: Int) -> KitError {
+        KitError(
+            code: "E-MEMORY-001",
+            message: "a context of \(context) tokens needs \(Int(min(bytes / 1_048_576, 1e15).rounded(.up))) MiB, and "
+                + "\(available >> 20) MiB are free",
+            remedy: "Shorten the prompt, or ask for a shorter answer with --max", exitStatus: .doesNotFit)
+    }
+
     static func severalBases(_ names: [String]) -> KitError {
         KitError(
             code: "E-BASE-012", message: "there are several bases: \(names.joined(separator: ", "))",

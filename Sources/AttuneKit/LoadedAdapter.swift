@@ -18,6 +18,7 @@ package struct LoadedAdapter: Sendable {
     /// - Throws: `KitError` `E-ADAPTER-020` naming both bases.
     package func check(against base: BaseRecord) throws {
         guard base.id == adapter.base.id else { throw KitError.otherBase(label, trainedOn: adapter.base, given: base) }
+        guard base.shape == adapter.base.shape else { throw KitError.otherShape(than: base) }
     }
 }
 

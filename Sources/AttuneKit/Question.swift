@@ -5,6 +5,7 @@ import AttuneAdapter
 import AttuneModel
 import AttuneTensor
 import AttuneTokenizer
+import AttuneTraining
 
 /// One question to a base or an adapter, without a history.
 package struct Question: Sendable {
@@ -51,10 +52,26 @@ package struct Question: Sendable {
         let prompt = tokens(for: model)
         let longest = model.configuration.contextLength
         let context = min(prompt.count + min(maxTokens, longest) + 1, longest)
+        try Self.requireMemory(tokens: min(prompt.count, context), context: context, model: model)
         let decoder = Decoder(model: model, adapters: adapters, contextLength: context)
         return try Generator(decoder: decoder, tokenizer: model.tokenizer).generate(
             prompt: prompt, sampling: sampling, seed: seed, maxTokens: maxTokens, stops: stops,
             isCancelled: isCancelled, onText: onText)
+    }
+
+    /// Passes where the prompt's keys and values fit, 2·L·K·hd float32 a token, and the table of rotations, at most
+    /// hd float32 a position: a file may claim a context that no machine has room for.
+    ///
+    /// - Throws: `KitError` `E-MEMORY-001`.
+    static func requireMemory(
+        tokens: Int, context: Int, model: BaseModel, limits: MemoryLimits = .current()
+    ) throws {
+        let shape = model.shape
+        let perToken = Double(2 * shape.layers * shape.keyValueHeads * shape.headDimension) * 4
+        let needed = perToken * Double(tokens) + Double(shape.headDimension) * 4 * Double(context)
+        guard needed <= Double(limits.available) else {
+            throw KitError.contextDoesNotFit(context, needs: needed, available: limits.available)
+        }
     }
 
     /// The largest logits after the prompt, for comparing implementations.

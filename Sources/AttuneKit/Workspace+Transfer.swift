@@ -31,6 +31,9 @@ extension Workspace {
         _ path: String, as name: String, base: BaseRecord?, passphrase: borrowing SecretBytes
     ) throws -> VersionRecord {
         let opened = try PortableAdapter.open(path, passphrase: passphrase)
+        if try bases.list().contains(where: { $0.id == opened.adapter.base.id }) {
+            _ = try bases.find(opened.adapter.base)
+        }
         if let base, base.id != opened.adapter.base.id {
             throw KitError.otherBase(path, trainedOn: opened.adapter.base, given: base)
         }
