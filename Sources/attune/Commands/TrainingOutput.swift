@@ -169,7 +169,7 @@ final class TrainingOutput {
     /// Takes the two live lines away.
     private func clear() {
         guard drawn else { return }
-        console.note("\r\u{1B}[2K\u{1B}[1A\r\u{1B}[2K", terminator: "")
+        console.clearProgress()
         drawn = false
     }
 

@@ -6,6 +6,8 @@ import AttuneKit
 import Foundation
 
 /// Results to stdout, everything else to stderr.
+///
+/// What goes to a terminal is made harmless first; a file or a pipe gets every byte.
 struct Console {
     let json: Bool
     let quiet: Bool
@@ -21,16 +23,25 @@ struct Console {
     }
 
     /// A line of the result.
-    func print(_ text: String, terminator: String = "\n") { Self.write(text + terminator, to: STDOUT_FILENO) }
+    func print(_ text: String, terminator: String = "\n") { Self.show(text + terminator, on: STDOUT_FILENO) }
 
     /// The result as one line of JSON.
     func print(_ value: some Encodable) throws {
-        print(String(decoding: try JSON.encoder.encode(value), as: UTF8.self))
+        let line = String(decoding: try JSON.encoder.encode(value), as: UTF8.self)
+        Self.show(line + "\n", on: STDOUT_FILENO, json: true)
     }
 
     /// A remark beside the result; silent with `--quiet`.
     func note(_ text: String, terminator: String = "\n") {
-        if !quiet { Self.write(text + terminator, to: STDERR_FILENO) }
+        if !quiet { Self.show(text + terminator, on: STDERR_FILENO) }
+    }
+
+    /// What a person has to see, also with `--quiet`: a question, or words that are shown only once.
+    func ask(_ text: String, terminator: String = "\n") { Self.show(text + terminator, on: STDERR_FILENO) }
+
+    /// Takes the last two lines of progress away.
+    func clearProgress() {
+        if !quiet { Self.write("\r\u{1B}[2K\u{1B}[1A\r\u{1B}[2K", to: STDERR_FILENO) }
     }
 
     /// An error; with `--json` as one line of JSON.
@@ -40,11 +51,10 @@ struct Console {
                 error: error.code, message: error.message, remedy: error.remedy,
                 exitCode: error.exitStatus.rawValue)
             if let data = try? JSON.encoder.encode(line) {
-                Self.write(String(decoding: data, as: UTF8.self) + "\n", to: STDERR_FILENO)
-                return
+                return Self.show(String(decoding: data, as: UTF8.self) + "\n", on: STDERR_FILENO, json: true)
             }
         }
-        Self.write("\(error)\n", to: STDERR_FILENO)
+        Self.show("\(error)\n", on: STDERR_FILENO)
     }
 
     func bold(_ text: String) -> String { color ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
@@ -54,7 +64,7 @@ struct Console {
     /// Asks for y or n on the terminal; an empty answer means `standard`.
     func confirm(_ question: String, standard: Bool) -> Bool {
         while true {
-            Self.write("\(question) \(standard ? "[Y/n]" : "[y/N]") ", to: STDERR_FILENO)
+            ask("\(question) \(standard ? "[Y/n]" : "[y/N]") ", terminator: "")
             guard let answer = readLine()?.trimmingCharacters(in: .whitespaces).lowercased() else { return false }
             switch answer {
             case "": return standard
@@ -63,6 +73,10 @@ struct Console {
             default: continue
             }
         }
+    }
+
+    private static func show(_ text: String, on descriptor: Int32, json: Bool = false) {
+        write(isatty(descriptor) == 1 ? TerminalText.harmless(text, json: json) : text, to: descriptor)
     }
 
     /// Writes all of the text, past partial writes; a closed pipe ends the process quietly.

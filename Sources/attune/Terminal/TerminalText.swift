@@ -1,0 +1,46 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+/// Text made harmless for a terminal: answers of a model, names and paths may hold what a terminal would obey.
+enum TerminalText {
+    /// The styles that this program writes itself; whoever else writes them does no harm.
+    private static let styles = ["\u{1B}[0m", "\u{1B}[1m", "\u{1B}[2m", "\u{1B}[32m"]
+
+    /// The text with control characters and changes of the writing direction written out as `\u{1b}`.
+    ///
+    /// Line feeds, tabs and the styles stay; carriage returns, which would let a line write over itself, go.
+    ///
+    /// - Parameter json: writes them out as JSON does, `\u001b`.
+    static func harmless(_ text: String, json: Bool = false) -> String {
+        guard text.unicodeScalars.contains(where: isObeyed) else { return text }
+        var result = ""
+        var rest = text.unicodeScalars[...]
+        while let scalar = rest.first {
+            if scalar == "\u{1B}", let style = styles.first(where: { rest.starts(with: $0.unicodeScalars) }) {
+                result += style
+                rest.removeFirst(style.unicodeScalars.count)
+                continue
+            }
+            rest.removeFirst()
+            if scalar == "\r" { continue }
+            guard isObeyed(scalar) else {
+                result.unicodeScalars.append(scalar)
+                continue
+            }
+            let digits = String(scalar.value, radix: 16)
+            result +=
+                json ? "\\u" + String(repeating: "0", count: 4 - digits.count) + digits : "\\u{" + digits + "}"
+        }
+        return result
+    }
+
+    private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09, 0x0A: false
+        case ..<0x20, 0x7F...0x9F: true
+        // Embeddings, overrides and isolates can show a text in another order than it has.
+        case 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+}
