@@ -8,14 +8,17 @@
 enum RecoveryWordList {
     static let words: [String] = text.split(separator: " ").map(String.init)
 
-    private static let indices: [String: Int] = Dictionary(
-        uniqueKeysWithValues: words.enumerated().map { ($1, $0) })
+    /// Whether a byte of UTF-8 belongs to a word of the list, in either case.
+    static func isLetter(_ byte: UInt8) -> Bool { (97...122).contains(byte | 0x20) }
 
-    static func index(of word: String) -> Int? { indices[word] }
+    /// The index of a word that is given by its letters in either case.
+    static func index(of word: some Sequence<UInt8>) -> Int? {
+        words.firstIndex { $0.utf8.elementsEqual(word.lazy.map { $0 | 0x20 }) }
+    }
 
     /// The word with the smallest edit distance to `text`, the first of several.
-    static func nearest(to text: String) -> String {
-        let typed = Array(text.utf8.prefix(32))
+    static func nearest(to word: some Sequence<UInt8>) -> String {
+        let typed = word.prefix(32).map { $0 | 0x20 }
         return words.min { distance(typed, Array($0.utf8)) < distance(typed, Array($1.utf8)) } ?? words[0]
     }
 

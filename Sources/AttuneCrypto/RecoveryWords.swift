@@ -19,29 +19,40 @@ package struct RecoveryWords: ~Copyable, Sendable {
         self.entropy = entropy
     }
 
-    /// Reads 24 words in either case with any white space between them.
+    /// Reads 24 words in either case with anything but letters between them.
     ///
     /// - Throws: `CryptoError` E-KEY-010 (count), E-KEY-011 (a word is not in the list; names the nearest),
     ///   E-KEY-012 (checksum).
-    package init(words text: String) throws {
-        let words = text.split(whereSeparator: { !$0.isLetter }).map { $0.lowercased() }
-        guard words.count == 24 else { throw CryptoError.recoveryWordCount(words.count) }
+    package init(words text: borrowing SecretBytes) throws {
         var entropy = SecretBytes(count: 33)
-        for (position, word) in words.enumerated() {
-            guard let index = RecoveryWordList.index(of: word) else {
-                throw CryptoError.unknownRecoveryWord(
-                    position: position + 1, nearest: RecoveryWordList.nearest(to: word))
-            }
-            entropy.withUnsafeMutableBytes { bytes in
-                for bit in 0..<11 where index >> (10 - bit) & 1 == 1 {
-                    let place = position * 11 + bit
-                    bytes[place / 8] |= 0x80 >> UInt8(place % 8)
+        try text.withUnsafeBytes { bytes in
+            // The words stay where they are: copies of them would not be wiped.
+            let words = bytes.split(whereSeparator: { !RecoveryWordList.isLetter($0) })
+            guard words.count == 24 else { throw CryptoError.recoveryWordCount(words.count) }
+            for (position, word) in words.enumerated() {
+                guard let index = RecoveryWordList.index(of: word) else {
+                    throw CryptoError.unknownRecoveryWord(
+                        position: position + 1, nearest: RecoveryWordList.nearest(to: word))
+                }
+                entropy.withUnsafeMutableBytes { bytes in
+                    for bit in 0..<11 where index >> (10 - bit) & 1 == 1 {
+                        let place = position * 11 + bit
+                        bytes[place / 8] |= 0x80 >> UInt8(place % 8)
+                    }
                 }
             }
         }
         let expected = entropy.withUnsafeBytes { Self.checksum(UnsafeRawBufferPointer(rebasing: $0[..<32])) }
         guard entropy.withUnsafeBytes({ $0[32] }) == expected else { throw CryptoError.recoveryChecksum }
         self.entropy = entropy.prefix(32)
+    }
+
+    /// Reads 24 words from a string, which stays in memory as long as its owner keeps it.
+    ///
+    /// - Throws: as `init(words:)` for bytes.
+    package init(words text: String) throws {
+        var bytes = Array(text.utf8)
+        try self.init(words: SecretBytes(consuming: &bytes))
     }
 
     /// The 24 words in their order; each call makes new strings, which are not wiped.
