@@ -29,6 +29,12 @@ package struct KeySource: Sendable {
         self.environment = environment
     }
 
+    /// The named key file, where other users of the machine may read it.
+    package var exposedFile: String? {
+        guard descriptor == nil, let file, Passphrase.isExposed(path: file) else { return nil }
+        return file
+    }
+
     /// The passphrase of an existing store.
     ///
     /// - Throws: `KitError` `E-KEY-030` when no source is given and nobody can be asked.
@@ -54,11 +60,32 @@ package struct KeySource: Sendable {
         return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
     }
 
-    /// Keeps random words for a store in its own key file and returns the file's path.
-    package func keep(_ words: borrowing SecretBytes, vaultID: [UInt8]) throws -> String {
-        let url = madeFile(for: vaultID)
+    /// Keeps random words for a store that is about to be made; the path of their file, for `adopt`.
+    package func keepPending(_ words: borrowing SecretBytes) throws -> String {
+        let url = keys.appending(path: "new-\(getpid())-\(UUID().uuidString).key")
         try Self.keep(words, at: url)
         return url.path
+    }
+
+    /// Makes a file of `keepPending` the key file of a store and returns its path.
+    package func adopt(_ pending: String, vaultID: [UInt8]) throws -> String {
+        let made = madeFile(for: vaultID).path
+        guard rename(pending, made) == 0 else { throw KitError.cannotWriteKey(made) }
+        NewFile.syncFolder(of: made)
+        return made
+    }
+
+    /// Puts the key file that was made for a store aside, unless it holds the passphrase that now opens the store.
+    ///
+    /// Nobody would be asked for the new passphrase while the file is there.
+    /// - Returns: where the file is now; nil where there was none to put aside.
+    package func retireMade(vaultID: [UInt8], unless passphrase: borrowing SecretBytes) throws -> String? {
+        let made = madeFile(for: vaultID).path
+        guard FileManager.default.fileExists(atPath: made) else { return nil }
+        if let held = try? Passphrase.fromFile(made), held.isEqual(to: passphrase) { return nil }
+        guard rename(made, made + ".old") == 0 else { throw KitError.cannotWriteKey(made) }
+        NewFile.syncFolder(of: made)
+        return made + ".old"
     }
 
     /// Six random words, for a store whose passphrase nobody types.
@@ -82,13 +109,13 @@ package struct KeySource: Sendable {
 
     /// Writes words to a new file that only its owner can read.
     private static func keep(_ words: borrowing SecretBytes, at url: URL) throws {
-        try FileManager.default.createDirectory(
-            at: url.deletingLastPathComponent(), withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
-        let descriptor = open(url.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw KitError.cannotWriteKey(url.path) }
-        defer { close(descriptor) }
-        let written = words.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard written == words.count, fsync(descriptor) == 0 else { throw KitError.cannotWriteKey(url.path) }
+        do {
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+            try words.withUnsafeBytes { try NewFile.write($0, to: url.path) }
+        } catch {
+            throw KitError.cannotWriteKey(url.path, cause: error)
+        }
     }
 }

@@ -31,10 +31,18 @@ extension KitError {
         remedy: "Give it with --key-file, --key-fd, --key-command, ATTUNE_KEY_FILE or ATTUNE_KEY_COMMAND",
         exitStatus: .keyRequired)
 
-    static func cannotWriteKey(_ path: String) -> KitError {
+    /// `E-KEY-032`: a passphrase other than the one that opens the store is needed, and nobody can be asked.
+    package static func passphraseRequired(_ what: String, option: String) -> KitError {
+        KitError(
+            code: "E-KEY-032", message: "\(what) is needed, and nobody can be asked here",
+            remedy: "Give it with \(option) FILE", exitStatus: .keyRequired)
+    }
+
+    /// `E-KEY-031`: the key file cannot be written.
+    static func cannotWriteKey(_ path: String, cause: (any Error)? = nil) -> KitError {
         KitError(
             code: "E-KEY-031", message: "the key file \(path) cannot be written",
-            remedy: "Choose another place: --key-file FILE", exitStatus: .failure)
+            remedy: "Choose another place: --key-file FILE", exitStatus: .failure, cause: cause)
     }
 
     /// `E-STORE-001`: a store would be made where one is.

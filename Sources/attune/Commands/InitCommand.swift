@@ -37,20 +37,20 @@ struct InitCommand: AttuneCommand {
         console.note("Base \(record.name): \(record.quantization), \(Format.bytes(record.bytes))")
 
         let words = RecoveryWords.random()
-        let key = global.keySource
-        var kept: String?
-        let vaultID: [UInt8]
-        if let given = try key.newPassphrase(ask: global.canAsk) {
-            vaultID = try create(at: store, passphrase: given, words: words)
-        } else {
-            let made = KeySource.randomWords()
-            vaultID = try create(at: store, passphrase: made, words: words)
-            kept = try key.keep(made, vaultID: vaultID)
+        if let recoveryFile {
+            try NewFile.write(Array((words.words.joined(separator: " ") + "\n").utf8), to: recoveryFile)
+        }
+        let kept: String?
+        do {
+            kept = try create(at: store, words: words)
+        } catch {
+            // Words of a store that does not exist would only mislead.
+            if let recoveryFile, !Vault.exists(at: store) { unlink(recoveryFile) }
+            throw error
         }
         if let kept { console.note("Passphrase: random words, kept in \(kept)") }
 
         if let recoveryFile {
-            try NewFile.write(Array((words.words.joined(separator: " ") + "\n").utf8), to: recoveryFile)
             console.note("Recovery words: in \(recoveryFile); move it to a safe place")
         } else if global.canAsk {
             try RecoveryDialogue(console: console, asks: true).show(words)
@@ -63,6 +63,24 @@ struct InitCommand: AttuneCommand {
         }
         console.print("Store ready: \(store)")
         console.print("Next:  attune train ./notes")
+    }
+
+    /// Makes the store; the path of the key file where random words are its passphrase.
+    private func create(at store: String, words: borrowing RecoveryWords) throws -> String? {
+        let key = global.keySource
+        if let given = try key.newPassphrase(ask: global.canAsk) {
+            _ = try create(at: store, passphrase: given, words: words)
+            return nil
+        }
+        // The words are on the disk before there is anything that only they open.
+        let made = KeySource.randomWords()
+        let pending = try key.keepPending(made)
+        do {
+            return try key.adopt(pending, vaultID: try create(at: store, passphrase: made, words: words))
+        } catch {
+            if !Vault.exists(at: store) { unlink(pending) }
+            throw error
+        }
     }
 
     private func create(

@@ -26,6 +26,7 @@ struct KeyCommand: ParsableCommand {
                 if global.canAsk, !console.confirm("Replace the recovery words?", standard: false) { return }
                 let words = RecoveryWords.random()
                 let workspace = try global.open(.writing)
+                workspace.vault.yieldLock()  // a person may take long to write them down
                 try RecoveryDialogue(console: console, asks: global.canAsk).show(words)
                 try workspace.vault.replaceRecoveryWords(words)
                 return try global.done("new recovery words are set; the earlier ones no longer work")
@@ -62,8 +63,10 @@ struct KeyCommand: ParsableCommand {
 
         func execute() throws {
             let vault = try global.open(.writing).vault
+            vault.yieldLock()  // a person may take long to type
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
             try vault.changePassphrase(to: new)
+            try KeyCommand.retireKeyFile(after: new, global: global)
             try global.done("the passphrase is changed; the store's data was not touched")
         }
     }
@@ -80,20 +83,28 @@ struct KeyCommand: ParsableCommand {
             if let wordsFile {
                 secret = try Passphrase.fromFile(wordsFile)
             } else {
-                guard global.canPrompt else { throw ValidationError("give the words with --words-file FILE") }
+                guard global.canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
                 secret = try Passphrase.read(prompt: "Recovery words: ")
             }
-            let text = secret.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-            let words = try RecoveryWords(words: text)
+            let words = try RecoveryWords(words: secret)
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
             try Vault.recover(at: global.paths.store.path, words: words, newPassphrase: new).close()
+            try KeyCommand.retireKeyFile(after: new, global: global)
             try global.done("the store opens with the new passphrase")
+        }
+    }
+
+    /// Puts the key file that `init` made for the store aside where its words are no longer the passphrase.
+    private static func retireKeyFile(after new: borrowing SecretBytes, global: GlobalOptions) throws {
+        let vaultID = try Vault.keyFile(at: global.paths.store.path).vaultID
+        if let path = try global.keySource.retireMade(vaultID: vaultID, unless: new) {
+            global.console.note("the key file made for this store held the old passphrase and is now \(path)")
         }
     }
 
     private static func newPassphrase(file: String?, global: GlobalOptions) throws -> SecretBytes {
         if let file { return try Passphrase.fromFile(file) }
-        guard global.canPrompt else { throw ValidationError("give the new passphrase with --new-key-file FILE") }
+        guard global.canPrompt else { throw KitError.passphraseRequired("the new passphrase", option: "--new-key-file") }
         return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
     }
 }

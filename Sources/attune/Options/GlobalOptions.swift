@@ -44,7 +44,11 @@ struct GlobalOptions: ParsableArguments {
     var canPrompt: Bool { !noInput && isatty(STDIN_FILENO) == 1 }
 
     /// Opens the store.
-    func open(_ mode: Vault.Mode) throws -> Workspace { try Workspace.open(paths, key: keySource, mode: mode) }
+    func open(_ mode: Vault.Mode) throws -> Workspace {
+        let key = keySource
+        if let file = key.exposedFile { console.note("other users may read \(file): chmod 600 \(file)") }
+        return try Workspace.open(paths, key: key, mode: mode)
+    }
 
     /// Says what a command did; with `--json` as an object.
     func done(_ text: String) throws {

@@ -1,7 +1,6 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import ArgumentParser
 import AttuneCrypto
 import AttuneKit
 
@@ -10,7 +9,7 @@ enum TransferPassphrase {
     static func read(file: String?, new: Bool, global: GlobalOptions) throws -> SecretBytes {
         if let file { return try Passphrase.fromFile(file) }
         guard global.canPrompt else {
-            throw ValidationError("the file needs a passphrase of its own: --passphrase-file FILE")
+            throw KitError.passphraseRequired("the file's own passphrase", option: "--passphrase-file")
         }
         return try Passphrase.read(
             prompt: new ? "Passphrase for the file: " : "Passphrase of the file: ", confirm: new ? "Once more: " : nil)

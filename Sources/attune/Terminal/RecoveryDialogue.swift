@@ -12,22 +12,22 @@ struct RecoveryDialogue {
 
     func show(_ words: borrowing RecoveryWords) throws {
         let list = words.words
-        console.note("Recovery words. Write them on paper; they open the store when the passphrase is lost:")
+        console.ask("Recovery words. Write them on paper; they open the store when the passphrase is lost:")
         for row in 0..<6 {
             let cells = (0..<4).map { column in
                 let index = row * 4 + column
                 return String(format: "%2d. ", index + 1)
                     + list[index].padding(toLength: 10, withPad: " ", startingAt: 0)
             }
-            console.note("  " + cells.joined())
+            console.ask("  " + cells.joined())
         }
         guard asks else { return }
         for index in (0..<24).shuffled().prefix(3).sorted() {
             while true {
-                console.note("Word \(index + 1): ", terminator: "")
+                console.ask("Word \(index + 1): ", terminator: "")
                 guard let answer = readLine() else { throw Abandoned() }
                 if answer.trimmingCharacters(in: .whitespaces).lowercased() == list[index] { break }
-                console.note("That is not word \(index + 1). Look again.")
+                console.ask("That is not word \(index + 1). Look again.")
             }
         }
     }
