@@ -117,6 +117,11 @@ package final class TrainingSession {
 
     package var outline: TrainingOutline { trainer.outline }
 
+    /// Lets other processes change the store until a new run begins; one that is taken up again stays protected.
+    package func yieldStore() {
+        if runID == nil { workspace.vault.yieldLock() }
+    }
+
     /// Makes the run's record with everything it is trained on, or marks a resumed one as running.
     func begin() throws -> String {
         let vault = workspace.vault

@@ -68,6 +68,31 @@ import Testing
         #expect(messages.map(\.role) == [.system, .user, .assistant])
     }
 
+    @Test func aChatOutlivesAnotherWriterAndKeepsItsMessagesLater() throws {
+        let store = try Self.store()
+        let waiting = store.outside.path + "/pipe"
+        #expect(mkfifo(waiting, 0o600) == 0)
+        let result = try store.attune.shell(
+            """
+            exec 3<>'\(waiting)'
+            "$ATTUNE" chat notes --max 4 --temp 0 <&3 2>"$HOME/tmp/told" & chat=$!
+            echo 'boat?' >&3
+            while ! "$ATTUNE" status --json | grep -q '"chats":1'; do kill -0 $chat || exit 9; done
+            while ! grep -q 'reused' "$HOME/tmp/told"; do kill -0 $chat || exit 9; done
+            exec 4>>"$ATTUNE_STORE/lock"
+            flock 4
+            echo 'garden?' >&3
+            while ! grep -q 'not kept yet' "$HOME/tmp/told"; do kill -0 $chat || exit 9; done
+            flock -u 4
+            echo '/quit' >&3
+            wait $chat
+            """)
+        #expect(result.end == .exit(0), "\(result.errors)")
+        let vault = try store.vault()
+        let chat = try #require(vault.chats().first)
+        #expect(try vault.messages(ofChat: chat.id).map(\.role) == [.user, .assistant, .user, .assistant])
+    }
+
     @Test func anotherProcessMayWriteWhileAChatWaits() throws {
         let store = try Self.store()
         // The chat waits at the end of a pipe that nobody writes to, having given the lock back.

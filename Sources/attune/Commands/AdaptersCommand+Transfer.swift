@@ -55,6 +55,7 @@ extension AdaptersCommand {
             if isFolder.boolValue {
                 record = try workspace.importPEFT(path, as: chosen, base: try workspace.bases.chosen(base))
             } else {
+                workspace.vault.yieldLock()  // a person may take long to type
                 let passphrase = try TransferPassphrase.read(file: passphraseFile, new: false, global: global)
                 record = try workspace.importSealed(
                     path, as: chosen, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)

@@ -38,7 +38,7 @@ struct ChatCommand: AttuneCommand {
         var history = try record?.messages() ?? []
         if history.isEmpty, let system {
             history = [ChatMessage(role: .system, content: system)]
-            try record?.append(history[0], version: nil)
+            try record?.append([(history[0], nil)])
         }
         workspace.vault.yieldLock()
         let session = ChatSession(

@@ -6,9 +6,15 @@ import AttuneTokenizer
 import AttuneVault
 
 /// The record of one conversation in the vault; it begins with the first message.
+///
+/// Between messages other processes may write. Where one is still writing, messages wait here for the next try.
 final class ChatLog {
+    /// A message and the adapter version that answered.
+    typealias Entry = (message: ChatMessage, version: Digest256?)
+
     private let vault: Vault
     private var id: Int64?
+    private var waiting: [Entry] = []
 
     /// - Parameter continuing: Goes on with the last conversation, if there is one.
     init(vault: Vault, continuing: Bool) throws {
@@ -23,24 +29,41 @@ final class ChatLog {
         }
     }
 
-    /// Keeps a message and lets other processes write again.
-    func append(_ message: ChatMessage, version: Digest256?) throws {
-        guard let role = MessageRecord.Role(rawValue: message.role.rawValue) else { return }
+    /// Keeps messages and lets other processes write again.
+    ///
+    /// - Throws: `VaultError`; what could not be kept waits for the next call.
+    func append(_ entries: [Entry]) throws {
+        waiting += entries
+        try flush()
+    }
+
+    /// Keeps what is waiting.
+    func flush() throws {
+        guard !waiting.isEmpty else { return }
         defer { vault.yieldLock() }
-        let chat: Int64
-        if let id {
-            chat = id
-        } else {
-            chat = try vault.createChat(title: String(message.content.prefix(60))).id
-            id = chat
+        while let (message, version) = waiting.first {
+            if let role = MessageRecord.Role(rawValue: message.role.rawValue) {
+                try vault.appendMessage(
+                    role, message.content, toChat: try chat(title: message.content), version: version)
+            }
+            waiting.removeFirst()
         }
-        try vault.appendMessage(role, message.content, toChat: chat, version: version)
     }
 
     /// Takes the last question and answer back.
     func undo() throws {
-        guard let id else { return }
-        defer { vault.yieldLock() }
-        try vault.dropLastMessages(2, ofChat: id)
+        let unkept = min(2, waiting.count)
+        if let id, unkept < 2 {
+            defer { vault.yieldLock() }
+            try vault.dropLastMessages(2 - unkept, ofChat: id)
+        }
+        waiting.removeLast(unkept)
+    }
+
+    private func chat(title: String) throws -> Int64 {
+        if let id { return id }
+        let made = try vault.createChat(title: String(title.prefix(60))).id
+        id = made
+        return made
     }
 }

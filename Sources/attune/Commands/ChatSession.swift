@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import ArgumentParser
+import AttuneCore
 import AttuneKit
 import AttuneModel
 import AttuneTokenizer
@@ -54,6 +56,7 @@ final class ChatSession {
             try answer(text)
         }
         console.note("")
+        try log?.flush()
     }
 
     private var title: String {
@@ -84,23 +87,34 @@ final class ChatSession {
                     Double(answer.tokens.count) / max(answer.decodeSeconds, 1e-9), answer.reusedTokens,
                     answer.promptTokens)))
         if conversation.forgotten > 0 { console.note("the \(conversation.forgotten) oldest messages no longer fit") }
-        if compares {
+        try keep(conversation.messages.suffix(2))
+        if compares, !interruption.requested {
             var question = before
             question.append(ChatMessage(role: .user, content: text))
-            try showBase(question, seed: seed)
+            try showBase(question, seed: seed) { interruption.requested }
         }
-        for message in conversation.messages.suffix(2) {
-            try log?.append(message, version: message.role == .assistant ? loaded?.record.id : nil)
+        // SIGTERM is meant for the process, not for the answer.
+        if interruption.exitCode == ExitStatus.terminated.rawValue { throw ExitCode(interruption.exitCode) }
+    }
+
+    /// Keeps messages in the store; where another process is changing it, the conversation goes on and they wait.
+    private func keep(_ messages: some Sequence<ChatMessage>) throws {
+        do {
+            try log?.append(messages.map { ($0, $0.role == .assistant ? loaded?.record.id : nil) })
+        } catch let error as VaultError where error.exitStatus == .storeLocked {
+            console.report(error)
+            console.note("not kept yet; the next answer tries again")
         }
     }
 
     /// The same question to the base alone, with the same seed.
-    private func showBase(_ messages: [ChatMessage], seed: UInt64) throws {
+    private func showBase(_ messages: [ChatMessage], seed: UInt64, isCancelled: () -> Bool) throws {
         guard let last = messages.last else { return }
         let base = Conversation(model: model, adapters: [], messages: messages.dropLast())
         console.print(console.bold("base: "), terminator: "")
         _ = try base.say(
-            last.content, sampling: sampling.options, seed: seed, maxTokens: sampling.maxTokens, stops: sampling.stop
+            last.content, sampling: sampling.options, seed: seed, maxTokens: sampling.maxTokens, stops: sampling.stop,
+            isCancelled: isCancelled
         ) { console.print($0, terminator: "") }
         console.print("")
     }
@@ -141,8 +155,9 @@ final class ChatSession {
             compares.toggle()
             console.note("compare is \(compares ? "on" : "off")")
         case "/undo":
-            if conversation.undo() {
+            if conversation.messages.contains(where: { $0.role == .user }) {
                 try log?.undo()
+                _ = conversation.undo()
                 console.note("took the last question and answer back")
             } else {
                 console.note("there is nothing to take back")

@@ -20,7 +20,10 @@ struct TrainingRun {
         let time = try session.measure()
         try output.show(session, time: time, explain: explain)
         if planOnly { return }
-        if global.canAsk, !global.console.confirm("Start?", standard: true) { return }
+        if global.canAsk {
+            session.yieldStore()
+            guard global.console.confirm("Start?", standard: true) else { return }
+        }
 
         let stop = StopFlag()
         let console = global.console
