@@ -58,8 +58,11 @@ extension Vault {
         let prefix = target.lastPathComponent + ".new-"
         let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
         for name in names where name.hasPrefix(prefix) {
-            guard let process = name.dropFirst(prefix.count).split(separator: "-").first.flatMap({ pid_t($0) }),
-                process != getpid(), kill(process, 0) != 0, errno == ESRCH
+            // Only names that this program gives, to the last digit: a folder of the person may begin alike.
+            let parts = name.dropFirst(prefix.count).split(separator: "-", omittingEmptySubsequences: false)
+            guard parts.count == 2, let process = pid_t(parts[0]), parts[1].utf8.count == 32,
+                Hex.decode(String(parts[1])) != nil, process > 0, process != getpid(), kill(process, 0) != 0,
+                errno == ESRCH
             else { continue }
             try? FileManager.default.removeItem(at: parent.appending(path: name))
         }
