@@ -81,7 +81,7 @@ package struct AdapterError: AttuneError {
     static func targetExists(_ path: String) -> Self {
         Self(
             "E-ADAPTER-010", "\(path) is not empty",
-            remedy: "Export to a new folder, or add --overwrite if it holds an older export.", exitStatus: .conflict)
+            remedy: "Export to a new folder; nothing is replaced.", exitStatus: .conflict)
     }
 
     /// E-ADAPTER-011: a folder without the files of an adapter.

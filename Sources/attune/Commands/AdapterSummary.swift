@@ -43,7 +43,8 @@ struct AdapterSummary: Encodable {
         bytes = record.size
         lossBefore = record.lossBefore
         lossAfter = record.lossAfter
-        perplexity = record.lossAfter.map { exp($0) }
+        // JSON has no number for what is not finite.
+        perplexity = record.lossAfter.map { exp($0) }.flatMap { $0.isFinite ? $0 : nil }
         created = record.created
         run = record.run
         labels = record.labels

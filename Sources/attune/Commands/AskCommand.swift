@@ -49,7 +49,7 @@ struct AskCommand: AttuneCommand {
         } else {
             console.print("")
         }
-        if interrupt.requested { throw ExitCode(130) }
+        if interrupt.requested { throw ExitCode(interrupt.exitCode) }
     }
 
     /// The adapter's name (nil for the base) and the text.
@@ -63,7 +63,9 @@ struct AskCommand: AttuneCommand {
         }
         let text = takesName ? words.dropFirst().first : words.first
         if let text, text != "-" { return (takesName ? words[0] : nil, text) }
-        let input = FileHandle.standardInput.readData(ofLength: 4 << 20)
+        let limit = 4 << 20
+        let input = FileHandle.standardInput.readData(ofLength: limit + 1)
+        guard input.count <= limit else { throw ValidationError("standard input holds more than 4 MiB") }
         guard let read = String(data: input, encoding: .utf8) else {
             throw ValidationError("standard input is not UTF-8 text")
         }

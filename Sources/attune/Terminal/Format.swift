@@ -19,7 +19,7 @@ enum Format {
 
     /// 93.4 → `1m33s`; a duration, never a time of day.
     static func duration(_ seconds: Double) -> String {
-        guard seconds.isFinite, seconds >= 0 else { return "?" }
+        guard seconds >= 0, seconds < 1e15 else { return "?" }
         let whole = Int(seconds.rounded())
         if whole < 60 { return "\(whole)s" }
         if whole < 3600 { return String(format: "%dm%02ds", whole / 60, whole % 60) }
@@ -28,7 +28,7 @@ enum Format {
 
     /// 1234567 → `1,234,567`.
     static func count(_ value: Int) -> String {
-        var digits = String(abs(value))
+        var digits = String(value.magnitude)
         var groups: [String] = []
         while digits.count > 3 {
             groups.insert(String(digits.suffix(3)), at: 0)
