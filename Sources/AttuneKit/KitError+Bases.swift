@@ -79,7 +79,7 @@ extension KitError {
             exitStatus: .doesNotFit, cause: cause)
     }
 
-    /// An adapter file can claim a base that is here and lie about its shape.
+    /// `E-BASE-013`: an adapter file can claim a base that is here and lie about its shape.
     static func otherShape(than base: BaseRecord) -> KitError {
         KitError(
             code: "E-BASE-013",
@@ -87,6 +87,7 @@ extension KitError {
             remedy: "Do not trust the file that it came from", exitStatus: .invalidData)
     }
 
+    /// `E-MEMORY-001`: a prompt and its answer need more memory than is free.
     static func contextDoesNotFit(_ context: Int, needs bytes: Double, available: Int) -> KitError {
         KitError(
             code: "E-MEMORY-001",
