@@ -89,9 +89,10 @@ enum PeerVectors {
         }
     }
 
-    /// amp·sin(i·0.1234567·7 + j) with j the tensor's index and i row-major at Hugging Face.
+    /// amp·sin(i·0.1234567·k + j) with k as the vectors say, j the tensor's index and i row-major at Hugging Face.
     static func parameters(_ layout: LoRALayout, _ shape: BaseShape, zeroB: Bool) throws -> LoRAParameters<Float> {
         let parameters = LoRAParameters<Float>(layout: layout)
+        let factor = try PeerInitialization.factor()
         for (index, name) in try gradientNames().enumerated() {
             guard let site = Site(name, layout, shape) else { continue }
             if site.isB && zeroB { continue }
@@ -100,8 +101,8 @@ enum PeerVectors {
             for (row, target) in site.rows(count: matrix.rows).enumerated() {
                 for column in 0..<matrix.columns {
                     let i = Double(row * matrix.columns + column)
-                    matrix.pointer[target * matrix.columns + column] = Float(
-                        amplitude * sin(i * 0.1234567 * 7 + Double(index)))
+                    matrix.pointer[target * matrix.columns + column] = PeerInitialization.value(
+                        amplitude: amplitude, index: i, factor: factor, parameter: index)
                 }
             }
         }

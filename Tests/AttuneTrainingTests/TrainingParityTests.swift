@@ -32,16 +32,20 @@ import Testing
         try JSONDecoder().decode(type, from: Data(contentsOf: TestBase.vectors.appending(path: name)))
     }
 
-    /// A of the vectors: element i of parameter j is 0.02·sin(i·0.1234567·7 + j); B is zero.
+    /// A of the vectors: element i of parameter j is 0.02·sin(i·0.1234567·k + j); B is zero.
     private func start(_ base: BaseIdentity, _ vectors: Gradients) throws -> Adapter {
         let configuration = LoRAConfiguration(
             rank: vectors.rank, alpha: vectors.alpha, layers: Array(0..<base.shape.layers))
         let parameters = LoRAParameters<Float>(
             layout: LoRALayout(shape: base.shape, configuration: configuration))
         // Parameters are counted in PEFT's order: sites as the model lists them, A before B.
+        let factor = try PeerInitialization.factor()
         for (site, entry) in parameters.layout.entries.enumerated() {
             let a = parameters.a(entry).buffer
-            for index in a.indices { a[index] = Float(0.02 * sin(Double(index) * 0.1234567 * 7 + Double(2 * site))) }
+            for index in a.indices {
+                a[index] = PeerInitialization.value(
+                    amplitude: 0.02, index: Double(index), factor: factor, parameter: 2 * site)
+            }
         }
         return Adapter(base: base, configuration: configuration, parameters: parameters)
     }
@@ -80,11 +84,16 @@ import Testing
         var losses: [Double] = []
         _ = try trainer.run(onEvent: { if case .step(let report) = $0 { losses.append(report.loss) } })
         #expect(losses.count == 20)
-        // PEFT's own run of this in bfloat16 leaves its float32 curve by up to 0.11, and by 0.05 where the passage is
-        // nearly known by heart: rounding to 16 bits is noise of that size. Ours has to stay closer.
-        let (relative, absolute) = precision == .float32 ? (0.005, 0.001) : (0.02, 0.045)
-        for (step, (loss, expected)) in zip(losses, curve).enumerated() {
-            #expect(abs(loss - expected) < absolute + relative * expected, "step \(step): \(loss) and \(expected)")
+        if precision == .float32 {
+            for (step, (loss, expected)) in zip(losses, curve).enumerated() {
+                #expect(abs(loss - expected) < 0.001 + 0.005 * expected, "step \(step): \(loss) and \(expected)")
+            }
+        } else {
+            // Rounding to 16 bits is noise: PEFT's own bfloat16 run of this curve leaves its float32 run by up to 0.11,
+            // by 0.039 in the mean. Ours has to stay closer than that.
+            let differences = zip(losses, curve).map { abs($0 - $1) }
+            #expect(differences.allSatisfy { $0 < 0.11 }, "\(differences)")
+            #expect(differences.reduce(0, +) / Double(differences.count) < 0.039, "\(differences)")
         }
         #expect(abs(losses[0] - vectors.baseLoss) < (precision == .float32 ? 1e-3 : 0.02))
     }
