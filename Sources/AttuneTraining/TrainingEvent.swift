@@ -46,6 +46,13 @@ package struct StepReport: Codable, Hashable, Sendable {
     /// Seconds since the run began or was continued, and until it ends.
     package let elapsed: Double
     package let remaining: Double
+
+    /// The names in events; the unit would otherwise be cut apart where names are written in snake case.
+    private enum CodingKeys: String, CodingKey {
+        case step, total, loss, smoothed, rate, gradientNorm, tokensPerSecond
+        case memoryMiB = "memoryMib"
+        case elapsed, remaining
+    }
 }
 
 /// Why a run ended.

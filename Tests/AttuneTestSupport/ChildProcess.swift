@@ -110,7 +110,7 @@ package final class ChildProcess: Sendable {
     ///
     /// - Throws: after `limit` seconds, having killed the process.
     @discardableResult
-    package func wait(limit: Double = 240) throws -> End {
+    package func wait(limit: Double = 600) throws -> End {
         let deadline = ContinuousClock.now + .seconds(limit)
         while true {
             if let found = poll() { return found }

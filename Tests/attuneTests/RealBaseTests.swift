@@ -32,7 +32,15 @@ import Testing
         #expect(end["event"] as? String == "end")
         #expect(end["adapter"] as? String == "N@1")
         #expect(events.first?["event"] as? String == "plan")
-        #expect(events.contains { $0["event"] as? String == "step" })
+        let step = try #require(events.first { $0["event"] as? String == "step" })
+        for key in ["step", "total", "loss", "rate", "tokens_per_second", "memory_mib", "remaining"] {
+            #expect(step[key] as? Double != nil, "\(key)")
+        }
+        // The plan is held: what was used at most is within 15 % of it, or 64 MiB for a base this small.
+        let (peak, planned) = (
+            try #require(end["peak_bytes"] as? Double), try #require(end["planned_bytes"] as? Double)
+        )
+        #expect(abs(peak - planned) < max(0.15 * planned, 64 * 1_048_576))
 
         let question = "What do you do in the morning?"
         let answer = try succeed("ask", "N", question, "--temp", "0", "--max", "16", "--json").json()
