@@ -40,4 +40,10 @@ extension KitError {
             remedy: names.isEmpty ? "Make one: attune train FOLDER" : "Say which, such as attune chat \(names[0])",
             exitStatus: names.isEmpty ? .notFound : .usage)
     }
+
+    package static func notInTrash(_ name: String) -> KitError {
+        KitError(
+            code: "E-ADAPTER-025", message: "no adapter or version called \(name) is in the trash",
+            remedy: "See what is there: attune trash", exitStatus: .notFound)
+    }
 }

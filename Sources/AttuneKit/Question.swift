@@ -63,7 +63,7 @@ package struct Question: Sendable {
     /// hd float32 a position: a file may claim a context that no machine has room for.
     ///
     /// - Throws: `KitError` `E-MEMORY-001`.
-    static func requireMemory(
+    package static func requireMemory(
         tokens: Int, context: Int, model: BaseModel, limits: MemoryLimits = .current()
     ) throws {
         let shape = model.shape

@@ -87,7 +87,12 @@ extension AdaptersCommand {
         @Argument(help: "notes, or notes@3.") var reference: String
 
         func execute() throws {
-            try global.open(.writing).vault.restore(reference)
+            let vault = try global.open(.writing).vault
+            let kinds: Set<TrashEntry.Kind> = [.adapter, .version]
+            guard let entry = try vault.trash().last(where: { $0.name == reference && kinds.contains($0.kind) }) else {
+                throw KitError.notInTrash(reference)
+            }
+            try vault.restore(entry)
             try global.done("\(reference) is back")
         }
     }

@@ -34,6 +34,8 @@ struct ChatCommand: AttuneCommand {
         let loaded = try workspace.load(chosen)
         let base = try workspace.bases.find(loaded.adapter.base)
         let model = try workspace.bases.open(base)
+        let longest = min(context, model.configuration.contextLength)
+        try Question.requireMemory(tokens: longest, context: longest, model: model)
         let record = noSave ? nil : try ChatLog(vault: workspace.vault, continuing: last)
         var history = try record?.messages() ?? []
         if history.isEmpty, let system {

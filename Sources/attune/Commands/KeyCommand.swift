@@ -83,7 +83,9 @@ struct KeyCommand: ParsableCommand {
             if let wordsFile {
                 secret = try Passphrase.fromFile(wordsFile)
             } else {
-                guard global.canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
+                guard global.canPrompt else {
+                    throw KitError.passphraseRequired("the recovery words", option: "--words-file")
+                }
                 secret = try Passphrase.read(prompt: "Recovery words: ")
             }
             let words = try RecoveryWords(words: secret)
@@ -104,7 +106,9 @@ struct KeyCommand: ParsableCommand {
 
     private static func newPassphrase(file: String?, global: GlobalOptions) throws -> SecretBytes {
         if let file { return try Passphrase.fromFile(file) }
-        guard global.canPrompt else { throw KitError.passphraseRequired("the new passphrase", option: "--new-key-file") }
+        guard global.canPrompt else {
+            throw KitError.passphraseRequired("the new passphrase", option: "--new-key-file")
+        }
         return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
     }
 }
