@@ -20,7 +20,7 @@ import Testing
         try open.expect("status", exits: 4)
         try open.expect("status", "--key-file", key, exits: 0)
         try open.expect("status", "--key-command", "cat '\(key)'", exits: 0)
-        try open.expect("status", "--key-command", "false", exits: 1)
+        try open.expect("status", "--key-command", "false", exits: 4)
         #expect(try open.attune.shell("exec 7<'\(key)'; exec \"$ATTUNE\" status --key-fd 7").status == 0)
         #expect(try open.attune.shell("ATTUNE_KEY_COMMAND=\"cat '\(key)'\" exec \"$ATTUNE\" status").status == 0)
         #expect(
