@@ -47,6 +47,9 @@ import Testing
         }
         #expect(asked == [["marzipan-question one", "marzipan-question two"], ["marzipan-question four"]])
         #expect(try vault.messages(ofChat: chats[0].id).map(\.role) == [.user, .assistant, .user, .assistant])
+        // The search finds what is there to be found.
+        try store.outside.write([0, 0xFF] + Array("xmarzipany".utf8), to: "planted/file")
+        #expect(try PlaintextSearch.find(["marzipan"], below: store.outside.path + "/planted").count == 1)
         let found = try PlaintextSearch.find(["marzipan"], below: store.attune.home.path)
         #expect(found.isEmpty, "\(found)")
     }
