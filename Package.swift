@@ -83,7 +83,8 @@ let package = Package(
         .executableTarget(
             name: "attune-bench",
             dependencies: [
-                "AttuneVault", "AttuneCore", "CSealedVFS", .product(name: "GRDB", package: "GRDB.swift"),
+                "AttuneKit", "AttuneModel", "AttuneVault", "AttuneTensor", "AttuneCore", "CSealedVFS",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

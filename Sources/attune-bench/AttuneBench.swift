@@ -7,5 +7,8 @@ import ArgumentParser
 @main
 struct AttuneBench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "attune-bench", abstract: "Measure Attune beside its peers.", subcommands: [VaultBenchmark.self])
+        commandName: "attune-bench", abstract: "Measure Attune beside its peers.",
+        subcommands: [
+            TrainBenchmark.self, PrefillBenchmark.self, DecodeBenchmark.self, VaultBenchmark.self,
+        ])
 }

@@ -45,6 +45,16 @@ typedef void (*attune_sgemm_function)(
 /// Hands the kernels a single-threaded sgemm that may be called from several threads; to be called once, before use.
 void attune_set_sgemm(attune_sgemm_function sgemm);
 
+// ---- Ceilings ----------------------------------------------------------------------------------------------------
+
+enum { ATTUNE_CEILING_FLOAT32 = 0, ATTUNE_CEILING_BFLOAT16 = 1, ATTUNE_CEILING_INT8 = 2 };
+
+/// Operations per second (two for a multiply-add) that all threads reach on registers alone at the level in use, measured
+/// for about `seconds`; 0 where the level has no such instruction.
+double attune_ceiling(int32_t kind, double seconds);
+/// Bytes per second at which all threads read `count` bytes once.
+double attune_read_rate(const void *bytes, int64_t count);
+
 // ---- Weights -----------------------------------------------------------------------------------------------------
 
 /// A frozen matrix [rows = outputs, columns = inputs] in blocks along the columns; `type` is the ggml id.

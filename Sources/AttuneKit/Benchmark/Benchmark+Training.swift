@@ -1,0 +1,99 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCrypto
+import AttuneModel
+import AttuneTensor
+import AttuneTraining
+
+extension Benchmark {
+    /// What is trained: blocks of random tokens, all of which count.
+    package struct TrainingWork: Sendable {
+        package var batch: Int
+        package var maxLength: Int
+        package var rank: Int
+        package var precision: Precision
+        /// Bytes that the plan may use; nil is what the machine has.
+        package var memoryLimit: Int?
+
+        package init(
+            batch: Int = 4, maxLength: Int = 512, rank: Int = 16, precision: Precision = .bfloat16,
+            memoryLimit: Int? = nil
+        ) {
+            self.batch = batch
+            self.maxLength = maxLength
+            self.rank = rank
+            self.precision = precision
+            self.memoryLimit = memoryLimit
+        }
+    }
+
+    /// Tokens per second of whole training steps, the optimiser's update among them; all linear layers are adapted, and
+    /// what the memory is used for is chosen as for any run.
+    ///
+    /// - Throws: `TrainingError` for settings that cannot be, or that do not fit into memory.
+    package func train(_ work: TrainingWork) throws -> BenchmarkReport {
+        var wishes = AutoSettings.Wishes()
+        wishes.rank = work.rank
+        wishes.batch = work.batch
+        wishes.maxLength = work.maxLength
+        wishes.precision = work.precision
+        wishes.epochs = 1
+        wishes.learningRate = 1e-4
+        wishes.validationFraction = 0
+        let count = (rounds + 1) * max(1, min(work.batch, 4096))
+        let settings = try AutoSettings.choose(
+            model: model,
+            data: AutoSettings.DataSize(
+                examples: count, tokens: count * work.maxLength, targets: count * max(1, work.maxLength - 1),
+                longest: work.maxLength, usual: work.maxLength),
+            wishes: wishes, limits: MemoryLimits.current().limited(to: work.memoryLimit))
+        let configuration = settings.configuration
+        let trainer = try Trainer(
+            model: model, base: identity, configuration: configuration,
+            training: randomBlocks(count, length: configuration.maxLength), validation: [], dataDigest: "random")
+
+        var share = ShareOfPeak(Self.numbers(work.precision))
+        var loss = 0.0
+        _ = try trainer.run { event in
+            guard case .step(let step) = event else { return }
+            loss = step.loss
+            if step.step > 1 { share.note(rate: step.tokensPerSecond) }
+        }
+
+        var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision)
+        // Forward and dX, and forward once more where activations are computed again; the frozen weights need no gradient.
+        let linear = Double(linearWeights) * (configuration.checkpointing ? 6 : 4)
+        let counted = Double(configuration.maxLength - 1) / Double(configuration.maxLength)
+        let head = 4 * Double(headWeights) * counted
+        report.flopsPerToken = linear
+        report.headFlopsPerToken = head
+        report.peakNumbers = "\(Self.numbers(work.precision))"
+        report.peakGflops = share.peakGflops
+        report.shareOfPeak = share.share(operations: linear + head)
+        report.shareOfPeakLinears = share.share(operations: linear)
+        report.training = BenchmarkReport.Training(
+            batch: configuration.batch, maxLength: configuration.maxLength, rank: configuration.lora.rank,
+            recomputesActivations: configuration.checkpointing,
+            plannedMib: Double(settings.memory.total) / 1_048_576, loss: loss)
+        return report
+    }
+
+    /// Names the file by its path: hashing a large base would take longer than measuring it.
+    var identity: BaseIdentity {
+        BaseIdentity(
+            id: BLAKE2b.hash(Array(model.file.paths.joined(separator: "\n").utf8)), name: "benchmark",
+            shape: model.shape)
+    }
+
+    private func randomBlocks(_ count: Int, length: Int) -> [Block] {
+        (0..<count).map { index in
+            let stream = RandomStream(seed: 0, path: UInt64(index))
+            let vocabulary = UInt64(model.shape.vocabulary)
+            return Block(
+                tokens: (0..<length).map { Int32(stream.bits(at: UInt64($0)) % vocabulary) }, segments: [0..<length],
+                trained: Array(repeating: true, count: length))
+        }
+    }
+}

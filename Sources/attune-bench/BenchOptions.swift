@@ -1,0 +1,31 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import AttuneModel
+import AttuneTensor
+import Foundation
+
+/// The options of every benchmark of a base.
+struct BenchOptions: ParsableArguments {
+    @Option(help: "A model file (GGUF).") var base: String
+    @Option(help: "Threads; the cores that are free by default.") var threads: Int?
+    @Flag(help: "Print JSON (it always does).") var json = false
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
+    }
+
+    /// Opens the base, with the threads that were asked for.
+    func benchmark(rounds: Int) throws -> Benchmark {
+        guard rounds > 0 else { throw ValidationError("there must be at least 1 round to measure") }
+        if let threads { Kernels.configure(threads: threads) }
+        return Benchmark(model: try BaseModel(path: base), rounds: rounds)
+    }
+
+    /// Writes a result as one line.
+    static func print(_ value: some Encodable) throws {
+        Swift.print(String(decoding: try JSON.encoder.encode(value), as: UTF8.self))
+    }
+}
