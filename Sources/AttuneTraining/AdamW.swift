@@ -6,19 +6,17 @@ import AttuneTensor
 
 /// AdamW (arXiv:1711.05101) over all parameters of an adapter, with clipping by the global norm.
 ///
-/// Owns the gradients and both moments: 12 bytes for each parameter.
+/// Owns the gradients and both moments: 12 bytes for each parameter, or 6 with moments of 8 bits.
 struct AdamW {
     let gradients: LoRAParameters<Float>
-    let m: LoRAParameters<Float>
-    let v: LoRAParameters<Float>
+    let moments: Moments
     private let configuration: TrainingConfiguration
     /// Updates made so far.
     private(set) var updates: Int
 
     init(layout: LoRALayout, configuration: TrainingConfiguration, updates: Int = 0) {
         gradients = LoRAParameters(layout: layout)
-        m = LoRAParameters(layout: layout)
-        v = LoRAParameters(layout: layout)
+        moments = Moments(layout: layout, optimizer: configuration.optimizer)
         self.configuration = configuration
         self.updates = updates
     }
@@ -32,10 +30,14 @@ struct AdamW {
     mutating func update(_ parameters: LoRAParameters<Float>, rate: Double, norm: Double) {
         updates += 1
         let scale = configuration.clip > 0 ? min(1, configuration.clip / (norm + 1e-6)) : 1
-        adamW(
-            parameters: parameters.values, gradients: gradients.values, m: m.values, v: v.values, step: updates,
-            rate: Float(rate), beta1: Float(configuration.beta1), beta2: Float(configuration.beta2),
-            epsilon: Float(configuration.epsilon), weightDecay: Float(configuration.weightDecay),
-            gradientScale: Float(scale))
+        let step = AdamWStep(
+            step: updates, rate: rate, beta1: configuration.beta1, beta2: configuration.beta2,
+            epsilon: configuration.epsilon, weightDecay: configuration.weightDecay, gradientScale: scale)
+        switch moments {
+        case .full(let m, let v):
+            adamW(step, parameters: parameters.values, gradients: gradients.values, m: m.values, v: v.values)
+        case .quantized(let moments):
+            adamW(step, parameters: parameters.values, gradients: gradients.values, moments: moments)
+        }
     }
 }

@@ -130,6 +130,7 @@ struct AutoChooser {
 
     mutating func chooseRest() {
         configuration.seed = wishes.seed ?? configuration.seed
+        configuration.optimizer = wishes.optimizer ?? .adamw
         configuration.precision = wishes.precision ?? .bfloat16
         note(
             "precision", configuration.precision.rawValue, wishes.precision != nil,

@@ -23,7 +23,8 @@ extension Checkpoint {
     /// Hands the bytes to `sink`, piece by piece, so that no second copy of the numbers is needed.
     ///
     /// Layout: magic, u32 version, u32 length of the JSON, the JSON, u64 P, then parameters, m, v and best as P float32
-    /// each. Integers are big-endian, floats little-endian as in the tensors of an adapter.
+    /// each; moments of 8 bits are floats, scales and codes instead. Integers are big-endian, floats little-endian as in
+    /// the tensors of an adapter.
     package func write(to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
@@ -37,7 +38,9 @@ extension Checkpoint {
         writer.append(header)
         writer.bigEndian(UInt64(parameters.layout.count))
         try writer.bytes.withUnsafeBytes(sink)
-        for part in [parameters, m, v, best] { try sink(UnsafeRawBufferPointer(part.values.buffer)) }
+        try sink(UnsafeRawBufferPointer(parameters.values.buffer))
+        for part in moments.buffers { try sink(UnsafeRawBufferPointer(part)) }
+        try sink(UnsafeRawBufferPointer(best.values.buffer))
     }
 
     /// All bytes at once.
@@ -64,7 +67,9 @@ extension Checkpoint {
             guard header.state.isConsistent else { throw TrainingError.checkpoint("its counters cannot be") }
             let layout = try header.manifest.layout()
             let count: UInt64 = try reader.bigEndian()
-            guard count == UInt64(layout.count), reader.remaining == 16 * layout.count else {
+            let optimizer = header.configuration.optimizer
+            let size = 8 * layout.count + Moments.bytes(layout: layout, optimizer: optimizer)
+            guard count == UInt64(layout.count), reader.remaining == size else {
                 throw TrainingError.checkpoint("it does not have the numbers of its adapter")
             }
             configuration = header.configuration
@@ -73,8 +78,9 @@ extension Checkpoint {
             blocks = header.blocks
             manifest = header.manifest
             parameters = try Self.numbers(&reader, layout)
-            m = try Self.numbers(&reader, layout)
-            v = try Self.numbers(&reader, layout)
+            moments = Moments(layout: layout, optimizer: optimizer)
+            for part in moments.buffers { part.copyMemory(from: try reader.run(UInt64(part.count))) }
+            guard moments.isFinite else { throw TrainingError.checkpoint("it holds numbers that are not finite") }
             best = try Self.numbers(&reader, layout)
         } catch let error as TrainingError where error.code == "E-TRAIN-003" {
             throw error

@@ -18,9 +18,8 @@ package struct Checkpoint: Sendable {
     /// Base, sites, ranks and scales of the adapter.
     package let manifest: AdapterManifest
     package let parameters: LoRAParameters<Float>
-    /// Moments of the optimiser.
-    package let m: LoRAParameters<Float>
-    package let v: LoRAParameters<Float>
+    /// Of the optimiser.
+    package let moments: Moments
     /// The version to keep if nothing better comes.
     package let best: LoRAParameters<Float>
 

@@ -9,7 +9,8 @@ import AttuneTensor
 package struct MemoryPlan: Codable, Hashable, Sendable {
     /// The mapped file of the base.
     package let weights: Int
-    /// Parameters, gradients, two moments and the version that is kept: 20 bytes for each of P.
+    /// Parameters, gradients, the version that is kept and two moments: 20 bytes for each of P, or 14 where the moments
+    /// have 8 bits.
     package let adapter: Int
     /// Of the layers: exactly what `TrainingPass` allocates.
     package let activations: Int
@@ -43,7 +44,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         let tokens = configuration.batch * max(1, min(longest, configuration.maxLength))
         let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
         weights = model.file.totalBytes
-        adapter = 20 * layout.count
+        adapter = 12 * layout.count + Moments.bytes(layout: layout, optimizer: configuration.optimizer)
         activations = TrainingPass<Float>.bytes(
             model: model, layout: layout, maxTokens: tokens, checkpointing: configuration.checkpointing)
         head = ChunkedCrossEntropy<Float>.bytes(

@@ -90,8 +90,7 @@ package final class Trainer {
         if let checkpoint {
             parameters = checkpoint.parameters.copied()
             best.values.copy(from: checkpoint.best.values)
-            optimizer.m.values.copy(from: checkpoint.m.values)
-            optimizer.v.values.copy(from: checkpoint.v.values)
+            optimizer.moments.copy(from: checkpoint.moments)
         } else {
             parameters =
                 start?.parameters.copied()
@@ -124,6 +123,6 @@ package final class Trainer {
             configuration: configuration, state: state, dataDigest: dataDigest, blocks: fingerprint,
             manifest: AdapterManifest(
                 Adapter(base: base, configuration: configuration.lora, parameters: parameters)),
-            parameters: parameters, m: optimizer.m, v: optimizer.v, best: best)
+            parameters: parameters, moments: optimizer.moments, best: best)
     }
 }

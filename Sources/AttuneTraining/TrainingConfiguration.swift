@@ -37,6 +37,28 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     /// Keep only the input of each layer and compute the rest again.
     package var checkpointing: Bool = true
     package var packing: Packing = .documents
+    /// nil where it is AdamW, so that runs from before there was a choice read and write as they did.
+    private var otherOptimizer: Optimizer?
+
+    /// How the moments of AdamW are kept.
+    package enum Optimizer: String, Codable, Sendable, CaseIterable {
+        /// In float32.
+        case adamw
+        /// In 8 bits, by blocks of 256: 6 bytes for each parameter less.
+        case adamw8bit
+    }
+
+    package var optimizer: Optimizer {
+        get { otherOptimizer ?? .adamw }
+        set { otherOptimizer = newValue == .adamw ? nil : newValue }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case lora, epochs, learningRate, schedule, warmupRatio, maxLength, batch, accumulation, clip, weightDecay
+        case beta1, beta2, epsilon, seed, validationFraction, evaluateEvery, patience, precision, checkpointing
+        case packing
+        case otherOptimizer = "optimizer"
+    }
 
     /// Every tenth document is held out where nobody says otherwise.
     package static let standardValidation = 0.1

@@ -166,8 +166,13 @@ double attune_sum_of_squares(const float *x, int64_t count) { return operations(
 int32_t attune_is_finite(const float *x, int64_t count) { return operations(4)->is_finite(x, count); }
 
 void attune_adamw(
-    float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
-    float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale) {
-    operations(4)->adamw(
-        parameters, gradients, m, v, count, step, rate, beta1, beta2, epsilon, weight_decay, gradient_scale);
+    float *parameters, const float *gradients, float *m, float *v, int64_t count,
+    const attune_adamw_settings *settings) {
+    operations(4)->adamw(parameters, gradients, m, v, count, settings);
+}
+
+void attune_adamw_8bit(
+    float *parameters, const float *gradients, const attune_moment *m, const attune_moment *v,
+    const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings) {
+    operations(4)->adamw_8bit(parameters, gradients, m, v, pieces, piece_count, settings);
 }

@@ -60,8 +60,11 @@ typedef struct {
     double (*sum_of_squares)(const float *x, int64_t count);
     int32_t (*is_finite)(const float *x, int64_t count);
     void (*adamw)(
-        float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
-        float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale);
+        float *parameters, const float *gradients, float *m, float *v, int64_t count,
+        const attune_adamw_settings *settings);
+    void (*adamw_8bit)(
+        float *parameters, const float *gradients, const attune_moment *m, const attune_moment *v,
+        const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings);
 } attune_operations;
 
 extern const attune_operations attune_portable_f32, attune_portable_f64;
@@ -81,6 +84,18 @@ void attune_bf16_multiply(
 void attune_bf16_multiply_transposed(
     const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
 #endif
+
+// Bins of float32 by their upper 16 bits: one for all below 2^-23, 128 in each octave up to 1, and 1 itself.
+enum { MAP_LOWEST = (127 - 23) * 128 - 1, MAP_BINS = 23 * 128 + 2 };
+
+/// A map of 8-bit codes: ascending values, the middle between each and the next, and for each sign and bin of x the
+/// count of middles below the whole bin, in which at most one more lies.
+typedef struct {
+    float values[256], bounds[256];
+    uint8_t first[2][MAP_BINS];
+} attune_dynamic_map;
+
+const attune_dynamic_map *attune_dynamic_map_of(int is_signed);
 
 /// At least `bytes` bytes, aligned to 64, that belong to the calling thread until its next call with the same slot.
 /// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2 and 3.

@@ -14,6 +14,7 @@
 #include "attention_blocked.inc.h"
 #include "elementwise.inc.h"
 #include "optimiser.inc.h"
+#include "optimiser_8bit.inc.h"
 
 static void FN(multiply)(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating) {
@@ -65,4 +66,5 @@ const attune_operations TABLE = {
     .sum_of_squares = FN(sum_of_squares),
     .is_finite = FN(is_finite),
     .adamw = FN(adamw),
+    .adamw_8bit = FN(adamw_8bit),
 };

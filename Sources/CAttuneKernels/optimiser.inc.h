@@ -75,31 +75,47 @@ static int32_t FN(is_finite)(const float *x, int64_t count) {
 }
 
 typedef struct {
-    float *parameters, *m, *v;
-    const float *gradients;
-    int64_t count;
-    float keep, beta1, beta2, epsilon, gradient_scale, step_size, inverse_root;
-} FN(adam);
+    float keep, beta1, fresh1, beta2, fresh2, epsilon, gradient_scale, step_size, inverse_root;
+} FN(adam_factors);
 
-static void FN(adamw_chunk)(void *context, int64_t chunk) {
-    const FN(adam) *p = context;
-    float *restrict w = p->parameters, *restrict m = p->m, *restrict v = p->v;
-    const float *restrict gradients = p->gradients;
-    FN(adam) c = *p;
-    FLAT_LOOP(i) {
+/// What a step multiplies with; in double first, so that 1 − β is exact to float32.
+static FN(adam_factors) FN(factors)(const attune_adamw_settings *s) {
+    double correction1 = 1 - pow(s->beta1, (double)s->step), correction2 = 1 - pow(s->beta2, (double)s->step);
+    return (FN(adam_factors)){
+        (float)(1 - s->rate * s->weight_decay), (float)s->beta1, (float)(1 - s->beta1), (float)s->beta2,
+        (float)(1 - s->beta2), (float)s->epsilon, (float)s->gradient_scale, (float)(s->rate / correction1),
+        (float)(1 / sqrt(correction2))};
+}
+
+/// The step on elements first..<last.
+static inline __attribute__((always_inline)) void FN(adam_elements)(
+    FN(adam_factors) c, float *restrict w, const float *restrict gradients, float *restrict m, float *restrict v,
+    int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; i++) {
         float g = gradients[i] * c.gradient_scale;
-        m[i] = c.beta1 * m[i] + (1 - c.beta1) * g;
-        v[i] = c.beta2 * v[i] + (1 - c.beta2) * g * g;
+        m[i] = c.beta1 * m[i] + c.fresh1 * g;
+        v[i] = c.beta2 * v[i] + c.fresh2 * g * g;
         w[i] = w[i] * c.keep - c.step_size * m[i] / (SQRT(v[i]) * c.inverse_root + c.epsilon);
     }
 }
 
+typedef struct {
+    FN(adam_factors) factors;
+    float *parameters, *m, *v;
+    const float *gradients;
+    int64_t count;
+} FN(adam);
+
+static void FN(adamw_chunk)(void *context, int64_t chunk) {
+    const FN(adam) *p = context;
+    FN(adam_elements)(
+        p->factors, p->parameters, p->gradients, p->m, p->v, chunk * FN(FLAT),
+        attune_min((chunk + 1) * FN(FLAT), p->count));
+}
+
 static void FN(adamw)(
-    float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
-    float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale) {
-    double correction1 = 1 - pow(beta1, (double)step), correction2 = 1 - pow(beta2, (double)step);
-    FN(adam) p = {
-        parameters, m, v, gradients, count, 1 - rate * weight_decay, beta1, beta2, epsilon, gradient_scale,
-        (float)(rate / correction1), (float)(1 / sqrt(correction2))};
+    float *parameters, const float *gradients, float *m, float *v, int64_t count,
+    const attune_adamw_settings *settings) {
+    FN(adam) p = {FN(factors)(settings), parameters, m, v, gradients, count};
     attune_parallel(attune_pieces(count, FN(FLAT)), FN(adamw_chunk), &p);
 }

@@ -17,6 +17,7 @@
 #include "attention.inc.h"
 #include "elementwise.inc.h"
 #include "optimiser.inc.h"
+#include "optimiser_8bit.inc.h"
 
 const attune_operations attune_portable_f32 = {
     .multiply = FN(multiply),
@@ -38,4 +39,5 @@ const attune_operations attune_portable_f32 = {
     .sum_of_squares = FN(sum_of_squares),
     .is_finite = FN(is_finite),
     .adamw = FN(adamw),
+    .adamw_8bit = FN(adamw_8bit),
 };

@@ -68,8 +68,9 @@ import Testing
             scale(gradients.values, by: 0)
             pass.backward(head.dHidden, parameters: parameters, accumulatingInto: gradients)
             adamW(
-                parameters: parameters.values, gradients: gradients.values, m: m.values, v: v.values, step: step,
-                rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, gradientScale: 1)
+                AdamWStep(
+                    step: step, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, gradientScale: 1),
+                parameters: parameters.values, gradients: gradients.values, m: m.values, v: v.values)
         }
         for step in 0...10 {
             #expect(abs(losses[step] - curve[step]) < 1e-2, "step \(step): \(losses[step]) for \(curve[step])")

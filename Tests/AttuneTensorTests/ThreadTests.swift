@@ -46,6 +46,13 @@ import Testing
             dropout(o, into: o, rate: 0.1, stream: RandomStream(seed: 1))
             let loss = crossEntropy(logits: dy, targets: [Int32](repeating: 3, count: 300), scale: 1)
             results += [o.values, dq.values, dy.values, [Float(loss), Float(sumOfSquares(x))]]
+            let moments = QuantizedMoments(tensors: [38_000, 400])
+            adamW(
+                AdamWStep(
+                    step: 1, rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1, gradientScale: 1),
+                parameters: o.reshaped(rows: 1, columns: 38_400), gradients: x.reshaped(rows: 1, columns: 38_400),
+                moments: moments)
+            results += [o.values, moments.m.scales.values, moments.v.codes.values.map { Float($0) }]
             return results
         }
     }

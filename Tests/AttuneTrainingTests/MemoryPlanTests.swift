@@ -27,6 +27,21 @@ import Testing
         #expect(plan.weights == tiny.model.file.totalBytes)
     }
 
+    @Test func momentsOfEightBitsSaveSixBytesForEachParameter() throws {
+        var tiny = try TinyRun()
+        tiny.configuration.lora.rank = 256
+        func adapter() -> Int {
+            MemoryPlan(model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(0), threads: 1)
+                .adapter
+        }
+        let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
+        let full = adapter()
+        tiny.configuration.optimizer = .adamw8bit
+        #expect(full == 20 * layout.count)
+        // One scale for 256 codes of each moment.
+        #expect(adapter() == 14 * layout.count + 8 * layout.count / 256)
+    }
+
     @Test func keepingActivationsCostsMore() throws {
         var tiny = try TinyRun(layers: 4)
         func total() -> Int {

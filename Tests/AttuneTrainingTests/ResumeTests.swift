@@ -51,6 +51,20 @@ import Testing
         #expect(parts.adapter == whole.adapter && parts.checkpoint == whole.checkpoint)
     }
 
+    @Test func runsWithMomentsOfEightBitsResumeExactly() throws {
+        var tiny = try TinyRun()
+        // A of the down projection and B of those to the feed-forward width have 4096 elements, all others fewer.
+        tiny.configuration.lora.rank = 64
+        tiny.configuration.lora.alpha = 64
+        tiny.configuration.learningRate = 1e-3
+        let full = try run(tiny, stoppingAfter: [])
+        tiny.configuration.optimizer = .adamw8bit
+        let whole = try run(tiny, stoppingAfter: [])
+        let parts = try run(tiny, stoppingAfter: [1, 5])
+        #expect(parts.adapter == whole.adapter && parts.checkpoint == whole.checkpoint)
+        #expect(whole.adapter != full.adapter && whole.checkpoint.count < full.checkpoint.count)
+    }
+
     @Test func aStopBeforeTheFirstStepLosesNothing() throws {
         let tiny = try TinyRun()
         let stop = StopFlag()

@@ -126,6 +126,19 @@ import Testing
         #expect(tokens == 2 * tiny.training.reduce(0) { $0 + $1.tokens.count })
     }
 
+    @Test func momentsOfEightBitsLearnAsWell() throws {
+        var tiny = try TinyRun()
+        tiny.configuration.lora.rank = 128
+        tiny.configuration.lora.alpha = 128
+        tiny.configuration.learningRate = 2e-3
+        tiny.configuration.epochs = 4
+        let full = try #require(try tiny.run().summary.keptLoss)
+        tiny.configuration.optimizer = .adamw8bit
+        let outcome = try tiny.run().summary
+        let narrow = try #require(outcome.keptLoss)
+        #expect(abs(narrow - full) < 0.02 * full && narrow < (outcome.baseLoss ?? 0) - 0.5)
+    }
+
     @Test func checkpointingChangesMemoryAndNotNumbers() throws {
         var tiny = try TinyRun()
         tiny.configuration.lora.dropout = 0.2

@@ -133,10 +133,39 @@ void attune_dropout(int32_t kind, const void *x, void *y, int64_t count, double 
 double attune_sum_of_squares(const float *x, int64_t count);
 /// 1 if no element is NaN or infinite.
 int32_t attune_is_finite(const float *x, int64_t count);
-/// One step of AdamW with decoupled weight decay, in place; gradients are multiplied by gradient_scale first.
+/// What one step of AdamW is made with. step counts from 1; gradients are multiplied by gradient_scale first.
+typedef struct {
+    int64_t step;
+    double rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
+} attune_adamw_settings;
+
+/// One step of AdamW with decoupled weight decay, in place.
 void attune_adamw(
-    float *parameters, const float *gradients, float *m, float *v, int64_t count, int64_t step, float rate,
-    float beta1, float beta2, float epsilon, float weight_decay, float gradient_scale);
+    float *parameters, const float *gradients, float *m, float *v, int64_t count,
+    const attune_adamw_settings *settings);
+
+/// Elements that share a scale.
+enum { ATTUNE_MOMENT_BLOCK = 256 };
+
+/// One moment of AdamW in 8 bits: the value of an element is map[code]·scale of its block, or a float32 in `floats`.
+typedef struct {
+    uint8_t *codes;
+    float *scales, *floats;
+} attune_moment;
+
+/// A run of parameters within one tensor. `first` is its place among the parameters; where `block` is −1, `state` is
+/// its place among the floats, else its place among the codes, and `block` that of its first scale.
+typedef struct {
+    int64_t first, count, state, block;
+} attune_moment_piece;
+
+/// One step of AdamW whose moments have 8 bits: m by the signed map, v by the unsigned one. Both are expanded, updated
+/// as in `attune_adamw`, used, and rounded to the nearest value of their map under the new largest magnitude.
+void attune_adamw_8bit(
+    float *parameters, const float *gradients, const attune_moment *m, const attune_moment *v,
+    const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings);
+/// The 256 ascending values of a map.
+void attune_dynamic_map_values(int32_t is_signed, float *values);
 
 // ---- Random numbers ----------------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ extension TrainOptions {
         wishes.accumulation = accumulate
         wishes.clip = clip
         wishes.weightDecay = weightDecay
+        wishes.optimizer = optimizer
         wishes.seed = seed
         if let valid {
             guard let share = Quantity.share(valid) else {
