@@ -23,6 +23,7 @@ let package = Package(
     targets: [
         // Rank 0: C.
         .target(name: "CAttuneKernels", cSettings: kernelSettings),
+        .target(name: "CMappedFile"),
         .target(
             name: "CSealedVFS",
             dependencies: ["CSodium"],
@@ -31,7 +32,7 @@ let package = Package(
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
 
         // Rank 1.
-        .target(name: "AttuneCore", swiftSettings: strict),
+        .target(name: "AttuneCore", dependencies: ["CMappedFile"], swiftSettings: strict),
 
         // Rank 2.
         .target(

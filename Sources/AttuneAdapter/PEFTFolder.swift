@@ -39,6 +39,7 @@ package enum PEFTFolder {
                 try SafetensorsFile.convert(pair.b, of: tensors.bytes, into: b.buffer)
             }
         }
+        guard tensors.isIntact else { throw MappedFile.Failure.changed(tensors.path) }
         let adapted = LoRAConfiguration(
             rank: configuration.rank, alpha: configuration.alpha, rankStabilized: configuration.rankStabilized,
             dropout: configuration.dropout, modules: Array(Set(layout.entries.map(\.site.module))),

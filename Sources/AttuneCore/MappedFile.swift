@@ -1,13 +1,15 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import CMappedFile
 import Foundation
 
 /// A file mapped read-only for as long as the object lives; the pages are shared and can be dropped by the kernel.
 ///
-/// The size is taken once, from the open descriptor, and the descriptor is kept.
-package final class MappedFile: @unchecked Sendable {  // immutable after init
-    /// What stopped the mapping.
+/// The size is taken once, from the open descriptor, and the descriptor is kept. Bytes that the file loses meanwhile
+/// read as zeros, and `isIntact` tells: whoever keeps a result of the bytes asks it first.
+package final class MappedFile: @unchecked Sendable {  // immutable after init, but for the mark that C keeps atomically
+    /// What stopped the mapping, or spoiled it.
     package struct Failure: AttuneError {
         package let code: String
         package let message: String
@@ -18,39 +20,52 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init
     package let path: String
     /// The whole file; valid while this object lives, which the caller sees to. See `withBytes`.
     package let bytes: UnsafeRawBufferPointer
-    private let descriptor: Int32
+    private let file: OpaquePointer
 
     /// Maps `path`, which must be a regular file that is not empty.
     ///
     /// - Throws: `Failure` with `E-FILE-001` (not there, not readable) or `E-FILE-002` (not a file, or empty).
     package init(path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw Failure(
-                code: "E-FILE-001", message: "cannot open \(path): \(String(cString: strerror(errno)))",
-                remedy: "Check the path and its permissions.", exitStatus: .notFound)
-        }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0,
-            let address = mmap(nil, Int(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0), address != MAP_FAILED
-        else {
-            close(descriptor)
-            throw Failure(
-                code: "E-FILE-002", message: "\(path) is empty or not a regular file",
-                remedy: "Give the path of a file with content.", exitStatus: .invalidData)
+        guard let file = mapped_file_open(path) else {
+            throw errno == EINVAL ? Failure.notAFile(path) : Failure.cannotOpen(path, reason: errno)
         }
         self.path = path
-        self.descriptor = descriptor
-        bytes = UnsafeRawBufferPointer(start: address, count: Int(status.st_size))
+        self.file = file
+        bytes = UnsafeRawBufferPointer(start: mapped_file_bytes(file), count: mapped_file_size(file))
     }
+
+    /// Whether all that was read so far was the file's, and the file is still the one that was opened.
+    package var isIntact: Bool { mapped_file_intact(file) != 0 }
 
     /// Calls `body` with the whole file, which stays mapped until it returns.
-    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try withExtendedLifetime(self) { try body(bytes) }
+    ///
+    /// - Throws: what `body` throws, and `Failure` with `E-FILE-004` where the file changed meanwhile.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        let result = try withExtendedLifetime(self) { try body(bytes) }
+        guard isIntact else { throw Failure.changed(path) }
+        return result
     }
 
-    deinit {
-        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
-        close(descriptor)
+    deinit { mapped_file_close(file) }
+}
+
+extension MappedFile.Failure {
+    fileprivate static func cannotOpen(_ path: String, reason: Int32) -> Self {
+        Self(
+            code: "E-FILE-001", message: "cannot open \(path): \(String(cString: strerror(reason)))",
+            remedy: "Check the path and its permissions.", exitStatus: .notFound)
+    }
+
+    fileprivate static func notAFile(_ path: String) -> Self {
+        Self(
+            code: "E-FILE-002", message: "\(path) is empty or not a regular file",
+            remedy: "Give the path of a file with content.", exitStatus: .invalidData)
+    }
+
+    /// What a reader throws where `isIntact` no longer holds.
+    package static func changed(_ path: String) -> Self {
+        Self(
+            code: "E-FILE-004", message: "\(path) was changed or cut short while it was read",
+            remedy: "Put the file back and try again.", exitStatus: .invalidData)
     }
 }

@@ -90,6 +90,7 @@ package struct BaseLibrary: Sendable {
     package func add(path: String, name: String?, link: Bool = false) throws -> BaseRecord {
         let absolute = URL(filePath: path).standardizedFileURL.path
         let model = try BaseModel(path: absolute)
+        try model.requireFinite()
         let sources = model.file.paths
         let id = try BaseDigest.hash(files: sources)
         if let existing = try list().first(where: { $0.id == id }) {

@@ -36,7 +36,7 @@ package final class BaseModel: Sendable {
 
     /// Takes the weights out of an open file.
     ///
-    /// - Throws: `ModelError` with `E-MODEL-001` to `E-MODEL-008`, or `TokenizerError`.
+    /// - Throws: `ModelError` with `E-MODEL-001` to `E-MODEL-008` or `E-GGUF-009`, or `TokenizerError`.
     package init(file: GGUFFile) throws {
         let configuration = try ModelConfiguration(file)
         var tensors = TensorTaker(file: file)
@@ -54,7 +54,13 @@ package final class BaseModel: Sendable {
         chatTemplate = ChatTemplate(for: tokenizerDefinition)
         self.file = file
         self.configuration = configuration
+        try requireIntact()
     }
+
+    /// Passes where the files are still what was opened; to be asked before a result of the weights is kept.
+    ///
+    /// - Throws: `E-GGUF-009`.
+    package func requireIntact() throws { try file.requireIntact() }
 
     /// The frozen weight that an adapter of `module` in `layer` changes.
     package func weight(_ module: TargetModule, layer: Int) -> WeightMatrix { layers[layer][module] }

@@ -57,11 +57,12 @@ package final class Decoder {
     /// Appends `ids` and returns the logits after the last one, 1 × V, valid until the next call.
     ///
     /// - Throws: `ModelError` `E-DECODE-001` when they do not fit, `E-DECODE-002` for an id outside of the vocabulary,
-    ///   `E-DECODE-003` when there are none; the cache is then as it was.
+    ///   `E-DECODE-003` when there are none; the cache is then as it was. `E-GGUF-009` when the base changed in use; the
+    ///   cache is then empty.
     package func evaluate(_ ids: [Int32]) throws -> Matrix<Float> {
         try check(ids)
         try append(ids, isCancelled: { false }, each: { _ in })
-        return lastLogits(ids.count)
+        return try lastLogits(ids.count)
     }
 
     /// Appends `ids` and returns the logits after every one of them, n × V.
@@ -75,6 +76,7 @@ package final class Decoder {
             project(stream, into: result.rows(done..<done + stream.rows))
             done += stream.rows
         }
+        try requireIntact()
         return result
     }
 
@@ -93,7 +95,7 @@ package final class Decoder {
         truncate(to: reused)
         let rest = Array(prompt[reused...])
         try append(rest, isCancelled: isCancelled, each: { _ in })
-        return lastLogits(rest.count)
+        return try lastLogits(rest.count)
     }
 
     private func check(_ ids: [Int32], after held: Int? = nil) throws {
@@ -129,10 +131,19 @@ package final class Decoder {
     }
 
     /// Logits after the last of `count` tokens that were just appended.
-    private func lastLogits(_ count: Int) -> Matrix<Float> {
+    private func lastLogits(_ count: Int) throws -> Matrix<Float> {
         let row = (count - 1) % Self.chunk
         project(scratch.stream.rows(row..<row + 1), into: logits)
+        try requireIntact()
         return logits
+    }
+
+    /// Keys and values computed from a base that changed in use are not kept.
+    private func requireIntact() throws {
+        do { try model.requireIntact() } catch {
+            truncate(to: 0)
+            throw error
+        }
     }
 
     /// logits = norm(x)·Eᵀ: x [n, D], E [V, D].

@@ -74,6 +74,15 @@ package struct GGUFFile: Sendable {
         return Part(path: path, header: try GGUFHeader(file.bytes, file: path), bytes: file.bytes, owner: file)
     }
 
+    /// Passes where the files are still what was opened, and all that was read so far was theirs.
+    ///
+    /// - Throws: `E-GGUF-009`.
+    package func requireIntact() throws {
+        for part in parts where (part.owner as? MappedFile)?.isIntact == false {
+            throw ModelError.changedInUse(part.path)
+        }
+    }
+
     /// The first path, for messages.
     package var name: String { paths[0] }
 

@@ -24,7 +24,8 @@ package final class Generator {
     ///   - stops: strings that end the text before themselves.
     ///   - isCancelled: asked before every token and every chunk of the prompt.
     /// - Throws: `ModelError`: `E-DECODE-001` to `E-DECODE-003` for a prompt that does not fit, holds a foreign token or
-    ///   is empty, `E-SAMPLE-001` when the scores are not numbers.
+    ///   is empty, `E-SAMPLE-001` when the scores are not numbers, `E-MODEL-006` when it is the base's weights that are
+    ///   not, `E-GGUF-009` when the base changed in use.
     package func generate(
         prompt: [Int32], sampling: SamplingOptions, seed: UInt64, maxTokens: Int, stops: [String] = [],
         isCancelled: () -> Bool = { false }, onText: (String) -> Void = { _ in }
@@ -59,7 +60,11 @@ package final class Generator {
                 break
             }
             guard generation.tokens.count < maxTokens else { break }
-            let token = try sampler.sample(logits, history: history)
+            let token: Int32
+            do { token = try sampler.sample(logits, history: history) } catch let error as ModelError {
+                try decoder.model.requireFinite()
+                throw error
+            }
             if tokenizer.endOfGeneration.contains(token) {
                 generation.stopReason = .endOfTurn
                 break

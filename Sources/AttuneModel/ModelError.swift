@@ -74,6 +74,13 @@ extension ModelError {
         ModelError(code: "E-GGUF-008", message: message, remedy: remedy, cause: cause)
     }
 
+    static func changedInUse(_ file: String) -> ModelError {
+        ModelError(
+            code: "E-GGUF-009",
+            message: "\(file) was changed or cut short while it was in use; nothing computed from it since was kept",
+            remedy: "Put the file back and check it: attune base verify")
+    }
+
     // Models.
 
     static func unsupportedArchitecture(_ name: String, file: String, supported: [String]) -> ModelError {

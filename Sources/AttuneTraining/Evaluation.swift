@@ -18,22 +18,22 @@ package struct Evaluation: Codable, Hashable, Sendable {
     /// Measures a model without any adapter and with one, on the same batches.
     ///
     /// The base side runs without the factors, not with a scale of zero.
-    /// - Throws: `TrainingError` E-TRAIN-002 without counted tokens, E-TRAIN-007, E-TRAIN-008.
+    /// - Throws: `TrainingError` E-TRAIN-002 without counted tokens, E-TRAIN-007, E-TRAIN-008; `ModelError` E-GGUF-009.
     package static func compare(
         model: BaseModel, adapter: Adapter, blocks: [Block], batch: Int = 4, precision: Precision = .bfloat16
-    ) throws(TrainingError) -> (base: Evaluation, adapted: Evaluation) {
-        guard adapter.base.shape == model.shape else { throw .otherBase(adapter.base.name) }
+    ) throws -> (base: Evaluation, adapted: Evaluation) {
+        guard adapter.base.shape == model.shape else { throw TrainingError.otherBase(adapter.base.name) }
         let evaluator = try Evaluator(
             model: model, layout: adapter.layout, blocks: blocks, batch: batch, precision: precision)
-        return (evaluator.evaluate(nil), evaluator.evaluate(adapter.parameters))
+        return try (evaluator.evaluate(nil), evaluator.evaluate(adapter.parameters))
     }
 
     /// Measures the model alone.
     ///
-    /// - Throws: `TrainingError` E-TRAIN-002 without counted tokens, E-TRAIN-007.
+    /// - Throws: `TrainingError` E-TRAIN-002 without counted tokens, E-TRAIN-007; `ModelError` E-GGUF-009.
     package static func base(
         model: BaseModel, blocks: [Block], batch: Int = 4, precision: Precision = .bfloat16
-    ) throws(TrainingError) -> Evaluation {
+    ) throws -> Evaluation {
         let layout = LoRALayout(shape: model.shape, sites: [])
         return try Evaluator(model: model, layout: layout, blocks: blocks, batch: batch, precision: precision)
             .evaluate(nil)
@@ -42,6 +42,7 @@ package struct Evaluation: Codable, Hashable, Sendable {
 
 /// Evaluates one adapter layout on one set of blocks, again and again.
 package struct Evaluator {
+    private let model: BaseModel
     private let pass: LossPass<Float>
     private let batches: [Batch]
 
@@ -53,6 +54,7 @@ package struct Evaluator {
         guard let longest = useful.map(\.tokens.count).max() else { throw .nothingToLearn }
         try useful.check(vocabulary: model.head.rows)
         let rows = max(1, batch)
+        self.model = model
         pass = LossPass(
             model: model, layout: layout, maxTokens: rows * longest, precision: precision, checkpointing: true,
             chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
@@ -60,7 +62,8 @@ package struct Evaluator {
     }
 
     /// Uses a pass that exists already, such as the trainer's; `blocks` are known to fit it.
-    init(pass: LossPass<Float>, blocks: [Block], batch: Int) {
+    init(model: BaseModel, pass: LossPass<Float>, blocks: [Block], batch: Int) {
+        self.model = model
         self.pass = pass
         batches = blocks.filter { $0.targetCount > 0 }.batches(of: batch)
     }
@@ -69,12 +72,14 @@ package struct Evaluator {
     package var tokens: Int { batches.reduce(0) { $0 + $1.packed.count } }
 
     /// nil as parameters is the base alone.
-    package func evaluate(_ parameters: LoRAParameters<Float>?) -> Evaluation {
-        evaluate(parameters, stop: StopFlag()) ?? Evaluation(loss: .nan, tokens: 0)
+    ///
+    /// - Throws: `ModelError` `E-GGUF-009` where the base changed in use.
+    package func evaluate(_ parameters: LoRAParameters<Float>?) throws -> Evaluation {
+        try evaluate(parameters, stop: StopFlag()) ?? Evaluation(loss: .nan, tokens: 0)
     }
 
     /// nil where `stop` was requested before the end.
-    package func evaluate(_ parameters: LoRAParameters<Float>?, stop: StopFlag) -> Evaluation? {
+    package func evaluate(_ parameters: LoRAParameters<Float>?, stop: StopFlag) throws -> Evaluation? {
         var loss = 0.0
         var tokens = 0
         for batch in batches {
@@ -82,6 +87,7 @@ package struct Evaluator {
             loss += pass.loss(batch, parameters: parameters)
             tokens += batch.counted.count
         }
+        try model.requireIntact()
         return Evaluation(loss: loss / Double(tokens), tokens: tokens)
     }
 }

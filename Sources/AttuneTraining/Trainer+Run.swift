@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneModel
 import AttuneTensor
 
 extension Trainer {
@@ -19,9 +20,16 @@ extension Trainer {
     ) throws -> TrainingOutcome {
         var sitting = Sitting()
         onEvent(.planned(outline))
-        let reason = try loop(
-            &sitting, stop: stop, timeLimit: timeLimit, checkpointInterval: checkpointInterval, onEvent: onEvent,
-            onCheckpoint: onCheckpoint)
+        let reason: StopReason
+        do {
+            reason = try loop(
+                &sitting, stop: stop, timeLimit: timeLimit, checkpointInterval: checkpointInterval, onEvent: onEvent,
+                onCheckpoint: onCheckpoint)
+        } catch let error as ModelError {
+            // The base was spoiled, the state was not: the run can go on with a whole base.
+            try save(&sitting, onEvent: onEvent, onCheckpoint: onCheckpoint)
+            throw error
+        }
         return try finish(reason, sitting, onEvent: onEvent, onCheckpoint: onCheckpoint)
     }
 
@@ -47,7 +55,7 @@ extension Trainer {
             if stop.isRequested { return .interrupted }
             if isDue(state.step) {
                 // A validation that was cut off is not recorded, so it is made again when the run goes on.
-                guard evaluate(&sitting, stop: stop, onEvent: onEvent) else { continue }
+                guard try evaluate(&sitting, stop: stop, onEvent: onEvent) else { continue }
                 try save(&sitting, onEvent: onEvent, onCheckpoint: onCheckpoint)
             } else if (sitting.clock.now - sitting.lastSave).seconds >= checkpointInterval {
                 try save(&sitting, onEvent: onEvent, onCheckpoint: onCheckpoint)
@@ -58,7 +66,7 @@ extension Trainer {
             }
             if let timeLimit, sitting.elapsed >= timeLimit { return .timeLimit }
             let start = sitting.clock.now
-            let result = takeStep()
+            let result = try takeStep()
             guard result.isFinite, isFinite(parameters.values) else { return .diverged }
             let seconds = (sitting.clock.now - start).seconds
             sitting.tokens += result.tokens
@@ -74,7 +82,9 @@ extension Trainer {
     }
 
     /// Measures the held-out blocks and keeps the parameters if they are the best so far; false where it was cut off.
-    private func evaluate(_ sitting: inout Sitting, stop: StopFlag, onEvent: (TrainingEvent) -> Void) -> Bool {
+    private func evaluate(
+        _ sitting: inout Sitting, stop: StopFlag, onEvent: (TrainingEvent) -> Void
+    ) throws -> Bool {
         guard !evaluator.isEmpty else {
             // The last state that was known to be good, for a run that diverges later.
             best.values.copy(from: parameters.values)
@@ -84,13 +94,13 @@ extension Trainer {
         }
         let start = sitting.clock.now
         if state.baseLoss == nil {
-            guard let base = evaluator.evaluate(nil, stop: stop) else { return false }
+            guard let base = try evaluator.evaluate(nil, stop: stop) else { return false }
             state.baseLoss = base.loss.isFinite ? base.loss : nil
         }
         // A new adapter is the base to the bit, so its first loss is known already.
         let isUntrained = state.step == 0 && state.baseLoss != nil && parameters.changeNothing
         let known = isUntrained ? state.baseLoss.map { Evaluation(loss: $0, tokens: 0) } : nil
-        guard let evaluation = known ?? evaluator.evaluate(parameters, stop: stop) else { return false }
+        guard let evaluation = try known ?? evaluator.evaluate(parameters, stop: stop) else { return false }
         sitting.evaluations += 1
         sitting.evaluationSeconds += (sitting.clock.now - start).seconds
         let loss = evaluation.loss
@@ -147,7 +157,7 @@ extension Trainer {
         var keptLoss = state.bestLoss
         var keepsLast = evaluator.isEmpty && reason != .diverged
         if reason == .timeLimit, !evaluator.isEmpty, state.evaluatedStep < reached {
-            let loss = evaluator.evaluate(parameters).loss
+            let loss = try evaluator.evaluate(parameters).loss
             keepsLast = loss < keptLoss ?? .infinity
             if keepsLast { keptLoss = loss }
             onEvent(.validation(step: reached, loss: loss, base: state.baseLoss ?? .nan, isBest: keepsLast))

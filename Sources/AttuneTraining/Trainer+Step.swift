@@ -20,7 +20,8 @@ extension Trainer {
     /// One step: gradients of the mean loss over all counted tokens of its passes, clipped, and one update.
     ///
     /// Nothing is changed where loss or gradients are not finite.
-    func takeStep() -> StepResult {
+    /// - Throws: `ModelError` `E-GGUF-009` or `E-MODEL-006` for a base that cannot be computed with; nothing is changed.
+    func takeStep() throws -> StepResult {
         let batches = batches(of: state.step)
         let counted = batches.reduce(0) { $0 + $1.counted.count }
         optimizer.clearGradients()
@@ -33,7 +34,11 @@ extension Trainer {
         let rate = schedule.rate(at: state.step)
         let result = StepResult(
             loss: loss, norm: norm, rate: rate, tokens: batches.reduce(0) { $0 + $1.packed.count })
-        guard result.isFinite else { return result }
+        try model.requireIntact()
+        guard result.isFinite else {
+            try model.requireFinite()
+            return result
+        }
         optimizer.update(parameters, rate: rate, norm: norm)
         state.step += 1
         state.updates = optimizer.updates

@@ -13,6 +13,7 @@ package final class Trainer {
     package let configuration: TrainingConfiguration
     package let layout: LoRALayout
     package let outline: TrainingOutline
+    let model: BaseModel
     let base: BaseIdentity
     let dataDigest: String
     let fingerprint: BlockFingerprint
@@ -73,6 +74,7 @@ package final class Trainer {
         }
         self.configuration = settings
         self.layout = layout
+        self.model = model
         self.base = base
         self.dataDigest = dataDigest
         self.fingerprint = fingerprint
@@ -80,7 +82,7 @@ package final class Trainer {
         pass = LossPass(
             model: model, layout: layout, maxTokens: settings.batch * longest, precision: settings.precision,
             checkpointing: settings.checkpointing, chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
-        evaluator = Evaluator(pass: pass, blocks: held, batch: settings.batch)
+        evaluator = Evaluator(model: model, pass: pass, blocks: held, batch: settings.batch)
         schedule = LearningRateSchedule(
             shape: settings.schedule, peak: settings.learningRate, warmupRatio: settings.warmupRatio, steps: steps)
         order = BlockOrder(count: useful.count, seed: settings.seed)

@@ -105,6 +105,7 @@ static void stop_helpers(void) {
 static void start_helpers(int32_t threads) {
     sigset_t all, before;
     sigfillset(&all);  // signals are for the program's own threads
+    sigdelset(&all, SIGBUS);  // but a truncated map is answered by the thread that reads it
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (helper_count < threads - 1 && pthread_create(&helpers[helper_count], NULL, help, NULL) == 0) helper_count++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

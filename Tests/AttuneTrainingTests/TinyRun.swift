@@ -16,12 +16,21 @@ struct TinyRun {
     var training: [Block]
     var validation: [Block]
 
+    /// A model of `layers` layers, stored as `type`.
+    static func file(type: BlockType = .q8_0, layers: Int = 2) -> SyntheticGGUF {
+        SyntheticGGUF(
+            layers: layers, width: 32, feedForward: 64, heads: 2, keyValueHeads: 1, vocabulary: 96, type: type)
+    }
+
     init(type: BlockType = .q8_0, layers: Int = 2) throws {
         let folder = try TemporaryDirectory()
-        let path = try SyntheticGGUF(
-            layers: layers, width: 32, feedForward: 64, heads: 2, keyValueHeads: 1, vocabulary: 96, type: type
-        ).write(to: folder)
-        model = try withExtendedLifetime(folder) { try BaseModel(path: path) }
+        let path = try Self.file(type: type, layers: layers).write(to: folder)
+        try self.init(model: withExtendedLifetime(folder) { try BaseModel(path: path) })
+    }
+
+    init(model: BaseModel) throws {
+        self.model = model
+        let layers = model.shape.layers
         base = BaseIdentity(id: Digest256([UInt8](repeating: 3, count: 32))!, name: "tiny", shape: model.shape)
         configuration = TrainingConfiguration(
             lora: LoRAConfiguration(rank: 2, alpha: 4, layers: Array(0..<layers)))
