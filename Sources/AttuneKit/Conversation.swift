@@ -3,6 +3,7 @@
 
 import AttuneAdapter
 import AttuneModel
+import AttuneTensor
 import AttuneTokenizer
 
 /// A chat with a base and the adapters on top of it; what was evaluated for one turn is reused by the next.
@@ -18,13 +19,15 @@ package final class Conversation {
     /// - Parameters:
     ///   - messages: What was said before, a system message first if there is one.
     ///   - contextLength: At most so many tokens, prompt and answer together; never more than the base allows.
+    ///   - cacheType: How keys and values of earlier tokens are kept; it must fit the base.
     package init(
-        model: BaseModel, adapters: [AppliedAdapter], messages: [ChatMessage] = [], contextLength: Int = 4096
+        model: BaseModel, adapters: [AppliedAdapter], messages: [ChatMessage] = [], contextLength: Int = 4096,
+        cacheType: CacheType = .f16
     ) {
         self.model = model
         self.messages = messages
         self.contextLength = min(contextLength, model.configuration.contextLength)
-        decoder = Decoder(model: model, adapters: adapters, contextLength: self.contextLength)
+        decoder = Decoder(model: model, adapters: adapters, contextLength: self.contextLength, cacheType: cacheType)
         generator = Generator(decoder: decoder, tokenizer: model.tokenizer)
     }
 

@@ -17,10 +17,12 @@ package struct Question: Sendable {
     package var seed: UInt64
     package var maxTokens: Int
     package var stops: [String]
+    /// How keys and values of earlier tokens are kept.
+    package var cacheType: CacheType
 
     package init(
         text: String, system: String? = nil, raw: Bool = false, sampling: SamplingOptions = SamplingOptions(),
-        seed: UInt64 = 0, maxTokens: Int = 256, stops: [String] = []
+        seed: UInt64 = 0, maxTokens: Int = 256, stops: [String] = [], cacheType: CacheType = .f16
     ) {
         self.text = text
         self.system = system
@@ -29,6 +31,7 @@ package struct Question: Sendable {
         self.seed = seed
         self.maxTokens = maxTokens
         self.stops = stops
+        self.cacheType = cacheType
     }
 
     /// The tokens of the prompt; what the person wrote never becomes a special token.
@@ -52,25 +55,25 @@ package struct Question: Sendable {
         let prompt = tokens(for: model)
         let longest = model.configuration.contextLength
         let context = min(prompt.count + min(maxTokens, longest) + 1, longest)
-        try Self.requireMemory(tokens: min(prompt.count, context), context: context, model: model)
-        let decoder = Decoder(model: model, adapters: adapters, contextLength: context)
+        try Self.requireMemory(
+            tokens: min(prompt.count, context), context: context, model: model, cacheType: cacheType)
+        let decoder = Decoder(model: model, adapters: adapters, contextLength: context, cacheType: cacheType)
         return try Generator(decoder: decoder, tokenizer: model.tokenizer).generate(
             prompt: prompt, sampling: sampling, seed: seed, maxTokens: maxTokens, stops: stops,
             isCancelled: isCancelled, onText: onText)
     }
 
-    /// Passes where the prompt's keys and values fit, 2·L·K·hd float32 a token, and the table of rotations, at most
-    /// hd float32 a position: a file may claim a context that no machine has room for.
+    /// Passes where the keys and values of `tokens` tokens fit, and the table of rotations of the whole context: a file
+    /// may claim a context that no machine has room for.
     ///
-    /// - Throws: `KitError` `E-MEMORY-001`.
+    /// - Throws: `KitError` `E-MEMORY-001`, `ModelError` `E-DECODE-004` where heads are no whole blocks of `cacheType`.
     package static func requireMemory(
-        tokens: Int, context: Int, model: BaseModel, limits: MemoryLimits = .current()
+        tokens: Int, context: Int, model: BaseModel, cacheType: CacheType, limits: MemoryLimits = .current()
     ) throws {
-        let shape = model.shape
-        let perToken = Double(2 * shape.layers * shape.keyValueHeads * shape.headDimension) * 4
-        let needed = perToken * Double(tokens) + Double(shape.headDimension) * 4 * Double(context)
-        guard needed <= Double(limits.available) else {
-            throw KitError.contextDoesNotFit(context, needs: needed, available: limits.available)
+        try cacheType.require(model.configuration)
+        let needed = Decoder.bytes(of: model, cacheType: cacheType, positions: tokens, contextLength: context)
+        guard needed <= limits.available else {
+            throw KitError.contextDoesNotFit(context, needs: Double(needed), available: limits.available)
         }
     }
 

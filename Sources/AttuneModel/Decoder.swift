@@ -22,22 +22,26 @@ package final class Decoder {
     private var cache: KVCache
     private var blocks: [DecoderBlock]
     private var scratch: DecoderScratch
-    private let logits: Matrix<Float>
+    /// As many rows as were asked for at once.
+    private var logits: Matrix<Float>
 
     /// - Parameters:
     ///   - adapters: act together on the base; those with scale 0 not at all.
     ///   - contextLength: the most tokens of prompt and answer together; beyond what the model was made for,
     ///     answers decay.
-    /// - Precondition: the adapters were made for the shape of `model`; `contextLength` is positive.
+    ///   - cacheType: how keys and values are kept.
+    /// - Precondition: the adapters were made for the shape of `model`; `contextLength` is positive; `cacheType` fits
+    ///   the model.
     package init(
-        model: BaseModel, adapters: [AppliedAdapter], contextLength: Int, precision: Precision = .float32
+        model: BaseModel, adapters: [AppliedAdapter], contextLength: Int, precision: Precision = .float32,
+        cacheType: CacheType = .f32
     ) {
         precondition(contextLength > 0, "context of \(contextLength) tokens")
         self.model = model
         self.contextLength = contextLength
         self.precision = precision
         table = RotaryTable(configuration: model.configuration, positions: contextLength)
-        cache = KVCache(configuration: model.configuration, limit: contextLength)
+        cache = KVCache(configuration: model.configuration, limit: contextLength, type: cacheType)
         (blocks, scratch) = Self.prepare(model, adapters, min(Self.chunk, contextLength), precision)
         logits = Matrix(rows: 1, columns: model.shape.vocabulary)
     }
@@ -65,12 +69,13 @@ package final class Decoder {
         return try lastLogits(ids.count)
     }
 
-    /// Appends `ids` and returns the logits after every one of them, n × V.
+    /// Appends `ids` and returns the logits after every one of them, n × V, valid until the next call.
     ///
     /// - Throws: as `evaluate`.
     package func evaluateAll(_ ids: [Int32]) throws -> Matrix<Float> {
         try check(ids)
-        let result = Matrix<Float>(rows: ids.count, columns: model.shape.vocabulary)
+        if ids.count > logits.rows { logits = Matrix(rows: ids.count, columns: model.shape.vocabulary) }
+        let result = logits.prefix(ids.count)
         var done = 0
         try append(ids, isCancelled: { false }) { stream in
             project(stream, into: result.rows(done..<done + stream.rows))
@@ -109,6 +114,15 @@ package final class Decoder {
         }
     }
 
+    /// Bytes of the keys and values that a decoder keeps once `positions` of its `contextLength` are taken at once, and
+    /// of its table of rotations.
+    package static func bytes(
+        of model: BaseModel, cacheType: CacheType, positions: Int, contextLength: Int
+    ) -> Int {
+        KVCache.bytes(cacheType, shape: model.shape, positions: positions, limit: contextLength)
+            + contextLength * model.configuration.ropeDimension * MemoryLayout<Float>.stride
+    }
+
     /// Runs the blocks over `ids` in chunks; `each` sees the residual stream of every chunk.
     private func append(_ ids: [Int32], isCancelled: () -> Bool, each: (Matrix<Float>) -> Void) throws {
         cache.reserve(tokens.count + ids.count, keeping: tokens.count)
@@ -133,9 +147,9 @@ package final class Decoder {
     /// Logits after the last of `count` tokens that were just appended.
     private func lastLogits(_ count: Int) throws -> Matrix<Float> {
         let row = (count - 1) % Self.chunk
-        project(scratch.stream.rows(row..<row + 1), into: logits)
+        project(scratch.stream.rows(row..<row + 1), into: logits.prefix(1))
         try requireIntact()
-        return logits
+        return logits.prefix(1)
     }
 
     /// Keys and values computed from a base that changed in use are not kept.

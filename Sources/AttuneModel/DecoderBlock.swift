@@ -55,10 +55,9 @@ struct DecoderBlock: Sendable {
         value.forward(normalized, inner: scratch.inner, into: v)
         rotate(q, headDimension: width, positions: positions, table: table, inverse: false)
         rotate(k, headDimension: width, positions: positions, table: table, inverse: false)
-        cache.store(k, v, layer: layer, position: first)
-        cachedAttention(
-            q: q, keys: cache.keys[layer], values: cache.values[layer], capacity: cache.capacity,
-            firstPosition: first, headDimension: width, scale: configuration.attentionScale, into: mixed)
+        let rows = [cache.rows(layer: layer, position: first, count: count)]
+        store(k, v, into: rows)
+        cachedAttention(q: q, on: rows, scale: configuration.attentionScale, into: mixed)
         output.forward(mixed, inner: scratch.inner, into: x, accumulating: true)
 
         let (gated, upper) = (scratch.gate.prefix(count), scratch.up.prefix(count))

@@ -21,6 +21,10 @@ package struct Generation: Sendable {
     package var promptTokens = 0
     /// Tokens of the prompt whose keys and values were still there.
     package var reusedTokens = 0
+    /// Tokens that were guessed and evaluated together with the one before them.
+    package var draftedTokens = 0
+    /// Guesses among them that the sampler then drew.
+    package var acceptedTokens = 0
     /// Seconds until the whole prompt was evaluated.
     package var prefillSeconds = 0.0
     /// Seconds spent on writing after that.

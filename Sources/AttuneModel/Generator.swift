@@ -6,14 +6,19 @@ import AttuneTokenizer
 
 /// Writes text token by token: evaluate, sample, decode, until something ends it.
 ///
+/// Tokens that repeat earlier text are guessed and evaluated together with the one before them; a guess is taken only
+/// where the sampler draws the same token, so the text is the one without guesses.
 /// One generator serves one thread at a time; its decoder keeps the conversation's keys and values between calls.
 package final class Generator {
     package let decoder: Decoder
     package let tokenizer: Tokenizer
+    private let guesses: Bool
 
-    package init(decoder: Decoder, tokenizer: Tokenizer) {
+    /// - Parameter guesses: whether tokens are guessed; it changes the time, not the text.
+    package init(decoder: Decoder, tokenizer: Tokenizer, guesses: Bool = true) {
         self.decoder = decoder
         self.tokenizer = tokenizer
+        self.guesses = guesses
     }
 
     /// Continues `prompt`, giving text to `onText` as soon as it is certain.
@@ -48,36 +53,56 @@ package final class Generator {
 
         var sampler = Sampler(sampling, seed: seed, breakers: breakers(sampling))
         var text = StreamingDecoder(tokenizer, stops: stops)
-        var history = prompt
+        var lookup = PromptLookup(prompt)
+        var draft: [Int32] = []
         func give(_ part: String) {
             guard !part.isEmpty else { return }
             generation.text += part
             onText(part)
         }
-        while true {
+        // Draws the token that row `row` of the logits leads to; nil where the text ends.
+        func next(_ row: Int) throws -> Int32? {
             guard !isCancelled() else {
                 generation.stopReason = .cancelled
-                break
+                return nil
             }
-            guard generation.tokens.count < maxTokens else { break }
+            guard generation.tokens.count < maxTokens else { return nil }
             let token: Int32
-            do { token = try sampler.sample(logits, history: history) } catch let error as ModelError {
+            do {
+                token = try sampler.sample(logits.rows(row..<row + 1), history: lookup.history)
+            } catch let error as ModelError {
                 try decoder.model.requireFinite()
                 throw error
             }
             if tokenizer.endOfGeneration.contains(token) {
                 generation.stopReason = .endOfTurn
-                break
+                return nil
             }
             generation.tokens.append(token)
-            history.append(token)
+            lookup.append(token)
             give(text.append(token))
             if text.stopped {
                 generation.stopReason = .stopString
-                break
+                return nil
             }
-            guard generation.tokens.count < maxTokens, decoder.tokens.count < decoder.contextLength else { break }
-            logits = try decoder.evaluate([token])
+            return token
+        }
+        while true {
+            let kept = decoder.tokens.count - draft.count
+            var accepted = 0
+            var token = try next(0)
+            while let drawn = token, accepted < draft.count, drawn == draft[accepted] {
+                accepted += 1
+                token = try next(accepted)
+            }
+            decoder.truncate(to: kept + accepted)
+            lookup.record(drafted: draft.count, accepted: accepted)
+            generation.acceptedTokens += accepted
+            let room = min(maxTokens - generation.tokens.count, decoder.contextLength - decoder.tokens.count)
+            guard let token, room > 0 else { break }
+            draft = guesses ? lookup.draft(atMost: room - 1) : []
+            generation.draftedTokens += draft.count
+            logits = try decoder.evaluateAll([token] + draft)
         }
         give(text.finish())
         generation.decodeSeconds = (clock.now - prefilled).seconds

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneTensor
 
 extension ModelError {
     static func contextExceeded(needed: Int, limit: Int) -> ModelError {
@@ -14,6 +15,14 @@ extension ModelError {
         ModelError(
             code: "E-DECODE-002", message: "token \(id) is outside of the base's vocabulary of \(vocabulary)",
             remedy: "Encode the text again with the tokenizer of this base.")
+    }
+
+    static func cacheTypeDoesNotFit(_ type: CacheType, headDimension: Int) -> ModelError {
+        ModelError(
+            code: "E-DECODE-004",
+            message: "keys and values of \(headDimension) elements a head cannot be kept as \(type.rawValue), whose "
+                + "blocks have 32",
+            remedy: "Keep them in half precision: --kv-cache f16")
     }
 
     static var nothingToEvaluate: ModelError {

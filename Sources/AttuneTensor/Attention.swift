@@ -36,25 +36,6 @@ package func attentionBackward<E: Scalar>(
     }
 }
 
-/// Attention of new rows on a cache: row i sees the positions 0...firstPosition + i.
-///
-/// q, O [n, H·hd]; keys, values [K·capacity, hd] with row = kvHead·capacity + position, the new rows included.
-package func cachedAttention(
-    q: Matrix<Float>, keys: Matrix<Float>, values: Matrix<Float>, capacity: Int, firstPosition: Int,
-    headDimension: Int, scale: Float, into o: Matrix<Float>
-) {
-    precondition(o.rows == q.rows && o.columns == q.columns && q.columns % headDimension == 0)
-    precondition(keys.columns == headDimension && values.columns == headDimension && keys.rows == values.rows)
-    precondition(firstPosition >= 0 && firstPosition + q.rows <= capacity && keys.rows % capacity == 0)
-    let heads = q.columns / headDimension
-    let keyValueHeads = keys.rows / capacity
-    precondition(keyValueHeads > 0 && heads % keyValueHeads == 0)
-    _ = Kernels.prepared
-    attune_cached_attention(
-        q.pointer, keys.pointer, values.pointer, Int64(q.rows), Int64(heads), Int64(keyValueHeads),
-        Int64(headDimension), Int64(capacity), Int64(firstPosition), scale, o.pointer)
-}
-
 private func withShape<E: Scalar>(
     q: Matrix<E>, k: Matrix<E>, v: Matrix<E>, headDimension: Int, segments: [Range<Int>], scale: E,
     _ body: (UnsafePointer<attune_attention_shape>) -> Void

@@ -262,18 +262,3 @@ static void FN(attention_backward)(
     attune_parallel(p.segments * p.heads, FN(backward_chunk), &p);
     attune_parallel(T, FN(sum_heads_chunk), &p);
 }
-
-/// One row of cached attention, as decoding needs it; step is the distance of keys.
-static float FN(attend)(
-    const float *q, const float *keys, const float *values, int64_t step, int64_t count, int64_t hd, float scale,
-    float *o) {
-#pragma clang fp contract(fast)
-    float *p = attune_scratch(0, (size_t)count * sizeof(float));
-    for (int64_t j = 0; j < count; j++) p[j] = scale * FN(dot_floats)(q, keys + j * step, hd);
-    float top = FN(largest)(p, count), sum = FN(exponentials)(p, count, top), inverse = 1 / sum;
-    for (int64_t d = 0; d < hd; d++) o[d] = 0;
-    for (int64_t j = 0; j < count; j++)
-        for (int64_t d = 0; d < hd; d++) o[d] += p[j] * values[j * step + d];
-    for (int64_t d = 0; d < hd; d++) o[d] *= inverse;
-    return top + logf(sum);
-}

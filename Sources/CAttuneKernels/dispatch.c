@@ -132,11 +132,13 @@ void attune_attention_backward(
     operations(kind)->attention_backward(shape, d_o, q, k, v, o, l, dq, dk, dv);
 }
 
+void attune_cache_store(const attune_cached_span *spans, int64_t count, const float *k, const float *v) {
+    operations(4)->cache_store(spans, count, k, v);
+}
+
 void attune_cached_attention(
-    const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
-    int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o) {
-    operations(4)->cached_attention(
-        q, keys, values, rows, heads, key_value_heads, head_dimension, capacity, first, scale, o);
+    const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o) {
+    operations(4)->cached_attention(spans, count, heads, q, scale, o);
 }
 
 void attune_swiglu(int32_t kind, const void *gate, const void *up, void *h, int64_t count) {

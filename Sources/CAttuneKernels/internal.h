@@ -47,9 +47,9 @@ typedef struct {
     void (*attention_backward)(
         const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
         const void *o, const void *l, void *dq, void *dk, void *dv);
+    void (*cache_store)(const attune_cached_span *spans, int64_t count, const float *k, const float *v);
     void (*cached_attention)(
-        const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
-        int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o);
+        const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o);
     void (*swiglu)(const void *gate, const void *up, void *h, int64_t count);
     void (*swiglu_backward)(
         const void *dh, const void *gate, const void *up, void *d_gate, void *d_up, int64_t count);
@@ -68,6 +68,10 @@ typedef struct {
 } attune_operations;
 
 extern const attune_operations attune_portable_f32, attune_portable_f64;
+
+void attune_cache_store_portable(const attune_cached_span *spans, int64_t count, const float *k, const float *v);
+void attune_cached_attention_portable(
+    const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o);
 
 void attune_openblas_multiply(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);

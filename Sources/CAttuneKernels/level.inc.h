@@ -12,6 +12,7 @@
 #include "gemm.inc.h"
 #include "gemv.inc.h"
 #include "attention_blocked.inc.h"
+#include "cached_attention.inc.h"
 #include "elementwise.inc.h"
 #include "optimiser.inc.h"
 #include "optimiser_8bit.inc.h"
@@ -56,6 +57,7 @@ const attune_operations TABLE = {
     .rotate = FN(rotate),
     .attention = FN(attention),
     .attention_backward = FN(attention_backward),
+    .cache_store = FN(cache_store),
     .cached_attention = FN(cached_attention),
     .swiglu = FN(swiglu),
     .swiglu_backward = FN(swiglu_backward),

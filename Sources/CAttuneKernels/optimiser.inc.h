@@ -1,39 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-// What only float32 needs: the cached attention of decoding, norms and the optimiser. Included after the other parts.
-
-typedef struct {
-    const float *q, *keys, *values;
-    float *o;
-    int64_t heads, key_value_heads, head_dimension, capacity, first;
-    float scale;
-} FN(cached);
-
-static void FN(cached_attention_chunk)(void *context, int64_t chunk) {
-    const FN(cached) *p = context;
-    int64_t row = chunk / p->heads, h = chunk % p->heads, hd = p->head_dimension;
-    int64_t start = h / (p->heads / p->key_value_heads) * p->capacity * hd;
-    FN(attend)(
-        p->q + chunk * hd, p->keys + start, p->values + start, hd, p->first + row + 1, hd, p->scale, p->o + chunk * hd);
-}
-
-static void FN(cached_attention)(
-    const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
-    int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o) {
-#ifdef WIDTH
-    if (rows >= 16) {
-        int64_t bounds[2] = {0, rows};
-        FN(run_forward)((FN(attending)){
-            .q = q, .k = keys, .v = values, .o = o, .heads = heads, .key_value_heads = key_value_heads,
-            .hd = head_dimension, .row_step = head_dimension, .head_step = capacity * head_dimension, .past = first,
-            .segments = 1, .bounds = bounds, .scale = scale});
-        return;
-    }
-#endif
-    FN(cached) p = {q, keys, values, o, heads, key_value_heads, head_dimension, capacity, first, scale};
-    attune_parallel(rows * heads, FN(cached_attention_chunk), &p);
-}
+// What only float32 needs: norms and the optimiser. Included after the other parts.
 
 typedef struct {
     const float *x;

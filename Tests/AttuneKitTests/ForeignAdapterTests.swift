@@ -70,10 +70,11 @@ import Testing
         let model = try BaseModel(path: file)
         let limits = MemoryLimits(available: 1 << 30)
         #expect(throws: KitError.self) {
-            try Question.requireMemory(tokens: 4, context: Int(Int32.max), model: model, limits: limits)
+            try Question.requireMemory(
+                tokens: 4, context: Int(Int32.max), model: model, cacheType: .f16, limits: limits)
         }
         #expect(throws: Never.self) {
-            try Question.requireMemory(tokens: 4, context: 4096, model: model, limits: limits)
+            try Question.requireMemory(tokens: 4, context: 4096, model: model, cacheType: .f16, limits: limits)
         }
     }
 }

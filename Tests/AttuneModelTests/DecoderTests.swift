@@ -120,24 +120,4 @@ import Testing
         #expect(decoder.tokens == ids)
         #expect(code { _ = try decoder.evaluate([1, 2]) } == nil)
     }
-
-    @Test func theCacheGrowsOnlyWhenItMust() throws {
-        let model = try ModelFixtures.tiny()
-        var cache = KVCache(configuration: model.configuration, limit: 1000)
-        cache.reserve(10, keeping: 0)
-        #expect(cache.capacity == 256)
-        let storage = cache.keys[0].storage
-        let row: Matrix<Float> = ModelFixtures.random(1, cache.keyValueHeads * cache.headDimension, seed: 1)
-        cache.store(row, row, layer: 0, position: 9)
-        cache.reserve(256, keeping: 10)
-        #expect(cache.keys[0].storage === storage)
-        cache.reserve(257, keeping: 10)
-        #expect(cache.capacity == 512)
-        for head in 0..<cache.keyValueHeads {
-            let moved = cache.keys[0].rows(head * 512 + 9..<head * 512 + 10).values
-            #expect(moved == Array(row.values[head * cache.headDimension..<(head + 1) * cache.headDimension]))
-        }
-        cache.reserve(1000, keeping: 10)
-        #expect(cache.capacity == 1000)
-    }
 }

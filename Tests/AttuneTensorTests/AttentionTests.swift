@@ -99,33 +99,4 @@ import Testing
         #expect(abs(run.o[3, 1] - (p * run.v[2, 1] + (1 - p) * run.v[3, 1])) < 1e-12)
         #expect(abs(run.l[3, 0] - log(exp(scores[0]) + exp(scores[1]))) < 1e-12)
     }
-
-    @Test(arguments: [1, 3, 16, 77])
-    func aCacheGivesWhatTheWholeGives(_ new: Int) {
-        let c = Case(heads: 6, keyValueHeads: 2, headDimension: 24, lengths: [120])
-        let whole = Run<Float>(c)
-        Kernels.at(.portable) { whole.forward(c) }
-        let capacity = 130
-        let keys = Matrix<Float>(rows: 2 * capacity, columns: 24)
-        let values = Matrix<Float>(rows: 2 * capacity, columns: 24)
-        keys.buffer.update(repeating: .nan)  // what lies beyond the rows in use must not matter
-        values.buffer.update(repeating: .nan)
-        for kv in 0..<2 {
-            for t in 0..<120 {
-                for d in 0..<24 {
-                    keys[kv * capacity + t, d] = whole.k[t, kv * 24 + d]
-                    values[kv * capacity + t, d] = whole.v[t, kv * 24 + d]
-                }
-            }
-        }
-        for level in Kernels.Level.allCases where level <= Kernels.bestLevel {
-            let o = Matrix<Float>(rows: new, columns: whole.q.columns)
-            Kernels.at(level) {
-                cachedAttention(
-                    q: whole.q.rows(120 - new..<120), keys: keys, values: values, capacity: capacity,
-                    firstPosition: 120 - new, headDimension: 24, scale: 0.3, into: o)
-            }
-            #expect(relativeError(o, whole.o.rows(120 - new..<120)) < 3e-6, "\(level)")
-        }
-    }
 }

@@ -110,10 +110,21 @@ void attune_attention(
 void attune_attention_backward(
     int32_t kind, const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
     const void *o, const void *l, void *dq, void *dk, void *dv);
-/// Attention of n new rows on a cache: row i sees positions 0...first+i of keys[K·capacity, hd].
+/// New rows of one sequence at the positions from `first` on, and the sequence's keys and values of one layer, each
+/// [key_value_heads][capacity] rows of `head_dimension` elements of ggml type 0 (f32), 1 (f16) or 8 (q8_0).
+typedef struct {
+    int64_t first, rows, key_value_heads, head_dimension, capacity;
+    void *keys, *values;
+    int32_t type;
+} attune_cached_span;
+
+/// Bytes of one row of a cache.
+int64_t attune_cache_row_bytes(int32_t type, int64_t head_dimension);
+/// Keeps k, v [Σ rows, K·hd], the spans' new rows one after another.
+void attune_cache_store(const attune_cached_span *spans, int64_t count, const float *k, const float *v);
+/// Attention of the spans' new rows, q, o [Σ rows, H·hd]: row i of a span sees its positions 0...first+i.
 void attune_cached_attention(
-    const float *q, const float *keys, const float *values, int64_t rows, int64_t heads, int64_t key_value_heads,
-    int64_t head_dimension, int64_t capacity, int64_t first, float scale, float *o);
+    const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o);
 
 /// h = g·sigmoid(g)·u.
 void attune_swiglu(int32_t kind, const void *gate, const void *up, void *h, int64_t count);

@@ -35,7 +35,7 @@ struct ChatCommand: AttuneCommand {
         let base = try workspace.bases.find(loaded.adapter.base)
         let model = try workspace.bases.open(base)
         let longest = min(context, model.configuration.contextLength)
-        try Question.requireMemory(tokens: longest, context: longest, model: model)
+        try Question.requireMemory(tokens: longest, context: longest, model: model, cacheType: sampling.kvCache)
         let record = noSave ? nil : try ChatLog(vault: workspace.vault, continuing: last)
         var history = try record?.messages() ?? []
         if history.isEmpty, let system {

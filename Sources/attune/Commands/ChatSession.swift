@@ -37,7 +37,7 @@ final class ChatSession {
         self.console = console
         conversation = Conversation(
             model: model, adapters: [AppliedAdapter(loaded.adapter, scale: scale)], messages: history,
-            contextLength: contextLength)
+            contextLength: contextLength, cacheType: sampling.kvCache)
     }
 
     func run() throws {
@@ -110,7 +110,8 @@ final class ChatSession {
     /// The same question to the base alone, with the same seed.
     private func showBase(_ messages: [ChatMessage], seed: UInt64, isCancelled: () -> Bool) throws {
         guard let last = messages.last else { return }
-        let base = Conversation(model: model, adapters: [], messages: messages.dropLast())
+        let base = Conversation(
+            model: model, adapters: [], messages: messages.dropLast(), cacheType: sampling.kvCache)
         console.print(console.bold("base: "), terminator: "")
         _ = try base.say(
             last.content, sampling: sampling.options, seed: seed, maxTokens: sampling.maxTokens, stops: sampling.stop,

@@ -3,6 +3,9 @@
 
 import ArgumentParser
 import AttuneModel
+import AttuneTensor
+
+extension CacheType: ExpressibleByArgument {}
 
 /// How the next token is chosen.
 struct SamplingFlags: ParsableArguments {
@@ -15,6 +18,8 @@ struct SamplingFlags: ParsableArguments {
     @Option(help: "Tokens that count as recent.") var repeatLast: Int?
     @Option(help: "Seed of the draws; a new one each time when absent.") var seed: UInt64?
     @Option(name: .customLong("max"), help: "Longest answer in tokens.") var maxTokens: Int = 256
+    @Option(help: "How keys and values of earlier tokens are kept; q8_0 takes half of f16's memory.")
+    var kvCache = CacheType.f16
     @Option(help: "End the answer before this text; can be given several times.") var stop: [String] = []
 
     var options: SamplingOptions {

@@ -1,0 +1,140 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneTensor
+import AttuneTestSupport
+import AttuneTokenizer
+import Testing
+
+@testable import AttuneModel
+
+@Suite struct PromptLookupTests {
+    @Test func itGuessesWhatFollowedTheLastTokensBefore() {
+        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2]).draft(atMost: 8) == [3, 4])
+        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 8) == [4, 9, 8])
+        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 1) == [4])
+        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 0) == [])
+        // One equal token is not enough.
+        #expect(PromptLookup([1, 2, 3, 4, 5, 2]).draft(atMost: 8) == [])
+        #expect(PromptLookup([]).draft(atMost: 8) == [])
+        #expect(PromptLookup([7]).draft(atMost: 8) == [])
+    }
+
+    @Test func theLongestMatchWinsAndOfEqualOnesTheLatest() {
+        #expect(PromptLookup([1, 2, 3, 5, 0, 2, 3, 6, 0, 1, 2, 3]).draft(atMost: 1) == [5])
+        #expect(PromptLookup([2, 3, 5, 0, 2, 3, 6, 0, 2, 3]).draft(atMost: 1) == [6])
+        #expect(PromptLookup([8, 2, 3, 5, 7, 2, 3, 6, 0, 2, 3]).draft(atMost: 1) == [6])
+    }
+
+    @Test func aPeriodGoesOnBeyondTheEnd() {
+        #expect(PromptLookup([4, 4, 4, 4]).draft(atMost: 3) == [4, 4, 4])
+        #expect(PromptLookup([1, 2, 1, 2, 1, 2]).draft(atMost: 3) == [1, 2, 1])
+    }
+
+    @Test func wrongGuessesEndGuessingForAWhile() {
+        var lookup = PromptLookup([1, 2, 3, 1, 2, 3])
+        var rounds = 0
+        while !lookup.draft(atMost: 3).isEmpty {
+            lookup.record(drafted: 3, accepted: 0)
+            rounds += 1
+        }
+        #expect((2...8).contains(rounds))
+        for round in 1...PromptLookup.pause {
+            lookup.append([1, 2, 3][(round - 1) % 3])
+            #expect(lookup.draft(atMost: 3).isEmpty == (round < PromptLookup.pause))
+        }
+        for _ in 0..<100 { lookup.record(drafted: 3, accepted: 2) }
+        #expect(!lookup.draft(atMost: 3).isEmpty)
+    }
+
+    private func generate(
+        _ model: BaseModel, _ prompt: [Int32], _ sampling: SamplingOptions, seed: UInt64, guesses: Bool,
+        type: CacheType = .f16, precision: Precision = .float32, maxTokens: Int = 24, context: Int = 512,
+        stops: [String] = [], adapters: [AppliedAdapter] = []
+    ) throws -> (generation: Generation, held: [Int32]) {
+        let decoder = Decoder(
+            model: model, adapters: adapters, contextLength: context, precision: precision, cacheType: type)
+        let generator = Generator(decoder: decoder, tokenizer: model.tokenizer, guesses: guesses)
+        let generation = try generator.generate(
+            prompt: prompt, sampling: sampling, seed: seed, maxTokens: maxTokens, stops: stops)
+        return (generation, decoder.tokens)
+    }
+
+    /// The prompts of a chat in which the answer repeats much of the question.
+    private func prompts(_ model: BaseModel) -> [[Int32]] {
+        [
+            "Repeat this list three times: red, green, blue, red, green, blue.",
+            "Copy this text exactly: The quick brown fox jumps over the lazy dog. The quick brown fox sleeps.",
+        ].map {
+            model.chatTemplate.tokens(
+                [ChatMessage(role: .user, content: $0)], addGenerationPrompt: true, tokenizer: model.tokenizer
+            ).ids
+        }
+    }
+
+    @Test(arguments: [0, 1]) func theRealModelWritesTheSameTextWithAndWithoutGuesses(_ index: Int) throws {
+        let model = try ModelFixtures.base.get()
+        let prompt = prompts(model)[index]
+        var sampling = SamplingOptions()
+        if index == 0 { sampling.temperature = 0 } else { sampling.temperature = 0.2 }
+        let plain = try generate(model, prompt, sampling, seed: 3, guesses: false)
+        let guessed = try generate(model, prompt, sampling, seed: 3, guesses: true)
+        #expect(guessed.generation.tokens == plain.generation.tokens)
+        #expect(guessed.generation.text == plain.generation.text)
+        #expect(guessed.generation.stopReason == plain.generation.stopReason)
+        #expect(guessed.held == plain.held)
+        #expect(plain.generation.draftedTokens == 0 && plain.generation.acceptedTokens == 0)
+        #expect(guessed.generation.acceptedTokens >= 5)
+        #expect(guessed.generation.acceptedTokens <= guessed.generation.draftedTokens)
+    }
+
+    @Test func logitsOfARowAreTheSameBytesHoweverManyAreEvaluated() throws {
+        let model = try ModelFixtures.base.get()
+        let adapter = try ModelFixtures.adapter(model, rank: 8, amplitude: 0.02)
+        let prompt = prompts(model)[0]
+        for type in CacheType.allCases {
+            let decoder = Decoder(
+                model: model, adapters: [AppliedAdapter(adapter)], contextLength: 128, cacheType: type)
+            _ = try decoder.evaluate(prompt)
+            let next: [Int32] = [504, 2365, 6354, 16438]
+            let alone = try next.map { try decoder.evaluate([$0]).values }
+            for count in 2...next.count {
+                decoder.truncate(to: prompt.count)
+                let together = try decoder.evaluateAll(Array(next[..<count]))
+                for row in 0..<count {
+                    #expect(together.rows(row..<row + 1).values == alone[row], "\(row) of \(count)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<6) func aTinyModelStopsAtTheSamePlaces(_ seed: UInt64) throws {
+        let model = try ModelFixtures.tiny()
+        let adapter = try ModelFixtures.adapter(model, rank: 3)
+        var greedy = SamplingOptions()
+        greedy.temperature = 0
+        let prompt: [Int32] = [40, 41, 42, 40, 41, 42, 40, 41]
+        for (sampling, context, limit) in [(greedy, 64, 40), (SamplingOptions(), 64, 40), (greedy, 21, 99)] {
+            var results: [(generation: Generation, held: [Int32])] = []
+            for guesses in [false, true] {
+                results.append(
+                    try generate(
+                        model, prompt, sampling, seed: seed, guesses: guesses, type: .f32, maxTokens: limit,
+                        context: context, adapters: [AppliedAdapter(adapter)]))
+            }
+            #expect(results[0].generation.tokens == results[1].generation.tokens)
+            #expect(results[0].generation.stopReason == results[1].generation.stopReason)
+            #expect(results[0].held == results[1].held)
+            let text = results[0].generation.text
+            guard text.count > 6 else { continue }
+            let stop = String(text.dropFirst(4).prefix(2))
+            let cut = try [false, true].map {
+                try generate(
+                    model, prompt, sampling, seed: seed, guesses: $0, type: .f32, maxTokens: limit, context: context,
+                    stops: [stop], adapters: [AppliedAdapter(adapter)])
+            }
+            #expect(cut[0].generation.text == cut[1].generation.text && cut[0].held == cut[1].held)
+        }
+    }
+}
