@@ -46,6 +46,19 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init, 
         return result
     }
 
+    /// Tells the kernel whether to read ahead by itself; who loads and drops ranges wants none of it.
+    package func expectRandomAccess(_ random: Bool) { mapped_file_expect_random(file, random ? 1 : 0) }
+
+    /// Reads a range and maps its pages; returns once they are there.
+    package func load(_ range: Range<Int>) { mapped_file_load(file, range.lowerBound, range.count) }
+
+    /// Takes the pages of a range out of this process's memory; they are read again where they are used again.
+    ///
+    /// - Parameter fromCache: out of the system's memory as well, as far as no other process uses them.
+    package func drop(_ range: Range<Int>, fromCache: Bool) {
+        mapped_file_drop(file, range.lowerBound, range.count, fromCache ? 1 : 0)
+    }
+
     deinit { mapped_file_close(file) }
 }
 

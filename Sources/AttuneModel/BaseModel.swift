@@ -22,6 +22,8 @@ package final class BaseModel: Sendable {
     package let tokenizerDefinition: TokenizerDefinition
     package let tokenizer: Tokenizer
     package let chatTemplate: ChatTemplate
+    /// What of the weights lies in memory; without a limit that is up to the kernel.
+    package let residency: LayerResidency
     /// Numbers in all tensors that were trained; `rope_freqs` is not counted.
     package let parameterCount: Int
 
@@ -54,6 +56,7 @@ package final class BaseModel: Sendable {
         chatTemplate = ChatTemplate(for: tokenizerDefinition)
         self.file = file
         self.configuration = configuration
+        residency = LayerResidency(file: file, layers: configuration.layers)
         try requireIntact()
     }
 

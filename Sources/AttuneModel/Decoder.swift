@@ -134,7 +134,9 @@ package final class Decoder {
             let stream = scratch.stream.prefix(part.count)
             let positions = (0..<part.count).map { Int32(first + $0) }
             gatherRows(model.tokenEmbedding, part, into: stream)
+            model.residency.releaseEmbedding()
             for block in blocks {
+                model.residency.use(block.layer, .cycle)
                 block.forward(
                     stream, first: first, positions: positions, cache: cache, scratch: scratch, table: table)
             }
@@ -166,6 +168,7 @@ package final class Decoder {
         rmsNorm(
             x, weight: model.finalNorm, epsilon: model.configuration.normEpsilon, into: normalized,
             inverseRoot: scratch.root.prefix(x.rows))
+        model.residency.use(model.residency.head, .cycle)
         multiply(normalized, by: model.head, into: logits, precision: precision)
     }
 

@@ -16,7 +16,7 @@ package struct GGUFFile: Sendable {
     package let metadata: [String: GGUFValue]
     /// Of all files, in file order.
     package let tensors: [GGUFTensor]
-    private let parts: [Part]
+    let parts: [Part]
     private let places: [String: Place]
 
     /// The bytes of one file and whatever keeps them alive.
@@ -90,6 +90,13 @@ package struct GGUFFile: Sendable {
 
     /// Where the tensor `name` lies, or nil if there is none.
     package func tensor(_ name: String) -> GGUFTensor? { places[name]?.tensor }
+
+    /// Where the tensor `name` lies, and in which of the files.
+    func range(of name: String) -> FileRange? {
+        places[name].map {
+            FileRange(part: $0.part, bytes: $0.tensor.offset..<$0.tensor.offset + $0.tensor.byteCount)
+        }
+    }
 
     /// The tensor `name` as W [rows, columns] in place, or nil if there is none; further dimensions count as rows.
     package func weight(_ name: String) -> WeightMatrix? {

@@ -83,7 +83,9 @@ package final class TrainingPass<Element: Scalar> {
             dropout: dropout.flatMap { $0.rate > 0 ? $0 : nil }, scratch: scratch.map { $0.prefix(count) },
             table: table)
         gatherRows(model.tokenEmbedding, batch.tokens, into: stream(0, count))
+        model.residency.releaseEmbedding()
         for layer in blocks.indices {
+            model.residency.use(layer, .up)
             blocks[layer].forward(
                 stream(layer, count), step, keeping: activations(layer, count), into: stream(layer + 1, count))
         }
@@ -119,6 +121,7 @@ package final class TrainingPass<Element: Scalar> {
         for layer in (plan.lowest..<blocks.count).reversed() {
             let x = stream(layer, count)
             let kept = activations(layer, count)
+            model.residency.use(layer, .down(to: plan.lowest))
             // The top layer's activations are still there from the forward pass.
             if checkpointing && layer < blocks.count - 1 { blocks[layer].recompute(x, step, keeping: kept) }
             blocks[layer].backward(d, x: x, step, kept: kept, needsInput: layer > plan.lowest)

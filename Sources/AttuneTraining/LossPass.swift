@@ -9,6 +9,7 @@ import AttuneTensor
 package final class LossPass<Element: Scalar> {
     private let pass: TrainingPass<Element>
     private let head: ChunkedCrossEntropy<Element>
+    private let residency: LayerResidency
     package let vocabulary: Int
     package let maxTokens: Int
 
@@ -18,6 +19,7 @@ package final class LossPass<Element: Scalar> {
         pass = TrainingPass(
             model: model, layout: layout, maxTokens: maxTokens, precision: precision, checkpointing: checkpointing)
         head = ChunkedCrossEntropy(head: model.head, maxTokens: maxTokens, chunk: chunk, precision: precision)
+        residency = model.residency
         vocabulary = model.head.rows
         self.maxTokens = maxTokens
     }
@@ -26,6 +28,7 @@ package final class LossPass<Element: Scalar> {
     package func loss(_ batch: Batch, parameters: LoRAParameters<Element>?) -> Double {
         guard !batch.counted.isEmpty else { return 0 }
         let hidden = pass.forward(batch.packed, parameters: parameters)
+        residency.use(residency.head, .cycle)
         return head.loss(hidden: hidden, targets: batch.targets, counted: batch.counted)
     }
 
@@ -36,6 +39,7 @@ package final class LossPass<Element: Scalar> {
     ) -> Double {
         guard !batch.counted.isEmpty else { return 0 }
         let hidden = pass.forward(batch.packed, parameters: parameters, dropout: dropout)
+        residency.use(residency.head, .up)
         let (loss, dHidden) = head.lossAndGradient(
             hidden: hidden, targets: batch.targets, counted: batch.counted, scale: scale)
         // A gradient that is not finite would only spread; the caller sees it in the loss.

@@ -142,3 +142,39 @@ int32_t mapped_file_intact(const mapped_file *file) {
         && (size_t)status.st_size == atomic_load(&file->size) && status.st_mtim.tv_sec == file->changed.tv_sec
         && status.st_mtim.tv_nsec == file->changed.tv_nsec;
 }
+
+void mapped_file_expect_random(const mapped_file *file, int32_t random) {
+    madvise((void *)atomic_load(&file->start), atomic_load(&file->size), random ? MADV_RANDOM : MADV_NORMAL);
+}
+
+// The pages that hold a range: an address and a count of bytes.
+static size_t pages(const mapped_file *file, size_t offset, size_t count, char **address) {
+    size_t size = atomic_load(&file->size);
+    if (offset > size) offset = size;
+    if (count > size - offset) count = size - offset;
+    size_t first = offset / page_size * page_size;
+    *address = (char *)atomic_load(&file->start) + first;
+    return (offset + count + page_size - 1) / page_size * page_size - first;
+}
+
+void mapped_file_load(const mapped_file *file, size_t offset, size_t count) {
+    char *address;
+    size_t bytes = pages(file, offset, count, &address);
+    // Without it a map that expects random access would be read page by page.
+    posix_fadvise(file->descriptor, (off_t)offset, (off_t)count, POSIX_FADV_WILLNEED);
+    // Linux 5.14 has it; before, and for pages that cannot be read, every page is touched.
+    enum { POPULATE_READ = 22 };
+    const size_t piece = (size_t)8 << 20;
+    for (size_t done = 0; done < bytes; done += piece) {
+        size_t part = bytes - done < piece ? bytes - done : piece;
+        if (madvise(address + done, part, POPULATE_READ) == 0) continue;
+        for (size_t page = 0; page < part; page += page_size) (void)*(volatile char *)(address + done + page);
+    }
+}
+
+void mapped_file_drop(const mapped_file *file, size_t offset, size_t count, int32_t cache) {
+    char *address;
+    size_t bytes = pages(file, offset, count, &address);
+    madvise(address, bytes, MADV_DONTNEED);
+    if (cache) posix_fadvise(file->descriptor, (off_t)offset, (off_t)count, POSIX_FADV_DONTNEED);
+}

@@ -9,7 +9,16 @@ import Testing
 @Suite struct MappedFileTests {
     private let page = 4096
 
-    private func sum(_ file: MappedFile) -> Int { file.bytes.reduce(0) { $0 + Int($1) } }
+    private func sum(_ file: MappedFile) -> Int {
+        var total = 0
+        for word in UnsafeRawBufferPointer(rebasing: file.bytes.prefix(file.bytes.count / 8 * 8)).bindMemory(
+            to: UInt64.self)
+        {
+            // The sum of the eight bytes, each of them small.
+            total += Int(truncatingIfNeeded: (word &* 0x0101_0101_0101_0101) >> 56)
+        }
+        return file.bytes.suffix(file.bytes.count % 8).reduce(total) { $0 + Int($1) }
+    }
 
     @Test func whatTheFileLosesReadsAsZerosAndIsNoticed() throws {
         let folder = try TemporaryDirectory()
@@ -76,6 +85,34 @@ import Testing
             }
         }
         #expect(failure?.code == "E-FILE-004")
+    }
+
+    /// Bytes of the map of `path` that lie in this process's memory.
+    private func mapped(_ path: String) throws -> Int {
+        let handle = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps"))
+        let text = try String(decoding: handle.readToEnd() ?? Data(), as: UTF8.self)
+        let header = try #require(text.range(of: path))
+        let line = try #require(text[header.upperBound...].split(separator: "\n").first { $0.hasPrefix("Rss:") })
+        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) * 1024
+    }
+
+    @Test(arguments: [false, true]) func rangesAreLoadedAndDropped(_ fromCache: Bool) throws {
+        let folder = try TemporaryDirectory()
+        let size = 32 << 20
+        let path = try folder.write(Data(repeating: 1, count: size), to: "file")
+        let file = try MappedFile(path: path)
+        file.expectRandomAccess(true)
+        file.load(0..<size)
+        #expect(try mapped(path) == size)
+        // The kernel may map and unmap runs of 2 MiB as one.
+        file.drop(0..<size / 4, fromCache: fromCache)
+        #expect(try mapped(path) <= size * 3 / 4)
+        file.load(1..<3)
+        file.drop(size / 2 + 5..<size, fromCache: fromCache)
+        #expect(try mapped(path) <= size / 4 + (6 << 20))
+        file.load(size - 10..<size + 100)
+        file.drop(size + 50..<size + 100, fromCache: fromCache)
+        #expect(sum(file) == size && file.isIntact)
     }
 
     @Test func onlyRegularFilesWithContentAreMapped() throws {
