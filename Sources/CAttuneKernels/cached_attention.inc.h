@@ -13,6 +13,7 @@ enum {
     FN(FEW_CHUNKS) = 16,       // below, splits become chunks of their own
     FN(ALONE) = 1 << 17,       // multiplications that one thread does sooner than it wakes another
     FN(DOT_ROWS) = WIDTH == 32 ? 4 : 1,  // with four keys at once
+    FN(DIRECT_ROWS) = 4,       // that use too few of a half-precision key to expand it first
     FN(MIX_VECTORS) = WIDTH == 32 ? 4 : 1,
 };
 
@@ -105,40 +106,51 @@ static void FN(cache_store)(const attune_cached_span *spans, int64_t count, cons
     }
 }
 
-/// `count` rows from the cache as float32, `padded` apart with zeros at the end; where they lie if that is so already.
-static const float *FN(cache_rows)(
-    const attune_cached_span *s, const uint8_t *rows, int64_t count, int64_t padded, float *out) {
-    int64_t hd = s->head_dimension, bytes = attune_cache_row_bytes(s->type, hd), whole = hd / 16 * 16;
-    // Tiles take four keys at once and may not run beyond the cache.
-    if (s->type == BLOCK_F32 && hd == padded && count % 4 == 0) return (const float *)rows;
-    for (int64_t j = 0; j < count; j++, rows += bytes) {
-        float *row = out + j * padded;
-        if (s->type == BLOCK_Q8_0) {
-            FN(expand_row)(BLOCK_Q8_0, rows, hd, row);
-            continue;
-        }
-        if (s->type == BLOCK_F32) {
-            __builtin_memcpy(row, rows, (size_t)hd * sizeof(float));
-        } else {
-            for (int64_t d = 0; d < whole; d += 16)
-                STORE(row + d, FLOATS((half16) * (const loose_half16 *)(rows + 2 * d)));
-            for (int64_t d = whole; d < hd; d++) row[d] = FN(half)(rows + 2 * d);
-        }
-        for (int64_t d = hd; d < padded; d++) row[d] = 0;
+/// Elements d..<d + 16 of a row in the cache as f32 or f16.
+INLINE void FN(cached)(const int32_t type, const uint8_t *row, int64_t d, vec *out) {
+    if (type == BLOCK_F32) {
+        *out = LOAD(row + 4 * d);
+    } else {
+        *out = FLOATS((half16) * (const loose_half16 *)(row + 2 * d));
     }
-    return out;
 }
 
-/// scores[r, j] = q_r·k_j for `rows` rows and four keys.
-INLINE void FN(dot_tile)(const int rows, const float *q, const float *keys, int64_t padded, float *scores) {
+/// `count` rows from the cache as float32, `padded` apart with zeros at the end.
+static void FN(expand_rows)(
+    const attune_cached_span *s, const uint8_t *rows, int64_t count, int64_t padded, float *out) {
+    int64_t hd = s->head_dimension, bytes = attune_cache_row_bytes(s->type, hd), whole = hd / 16 * 16;
+    for (int64_t j = 0; j < count; j++, rows += bytes, out += padded) {
+        if (s->type == BLOCK_Q8_0) {
+            FN(expand_row)(BLOCK_Q8_0, rows, hd, out);
+            continue;
+        }
+        for (int64_t d = 0; d < whole; d += 16) {
+            vec x;
+            if (s->type == BLOCK_F32) FN(cached)(BLOCK_F32, rows, d, &x);
+            else FN(cached)(BLOCK_F16, rows, d, &x);
+            STORE(out + d, x);
+        }
+        for (int64_t d = whole; d < padded; d++) {
+            float x = 0;
+            if (d < hd && s->type == BLOCK_F32) __builtin_memcpy(&x, rows + 4 * d, sizeof x);
+            else if (d < hd) x = FN(half)(rows + 2 * d);
+            out[d] = x;
+        }
+    }
+}
+
+/// scores[r, j] = q_r·k_j for `rows` rows and four keys, `step` bytes apart.
+INLINE void FN(dot_tile)(
+    const int32_t type, const int rows, const float *q, const uint8_t *keys, int64_t step, int64_t padded,
+    float *scores) {
 #pragma clang fp contract(fast)
-    vec acc[16];
+    vec acc[16], all;
 #pragma clang loop unroll(full)
     for (int i = 0; i < 16; i++) acc[i] = (vec){0};
     for (int64_t d = 0; d < padded; d += 16) {
         vec k[4];
 #pragma clang loop unroll(full)
-        for (int j = 0; j < 4; j++) k[j] = LOAD(keys + j * padded + d);
+        for (int j = 0; j < 4; j++) FN(cached)(type, keys + j * step, d, &k[j]);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
             vec x = LOAD(q + r * padded + d);
@@ -146,27 +158,33 @@ INLINE void FN(dot_tile)(const int rows, const float *q, const float *keys, int6
             for (int j = 0; j < 4; j++) acc[FN(sum_block)[r] + FN(sum_element)[j]] += x * k[j];
         }
     }
-    vec all;
     FN(sums)(acc, &all);
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < 4; j++) scores[r * FN(SPLIT) + j] = all[4 * r + j];
 }
 
-/// mix[r] += Σ_j weights[r, j]·v_j for `rows` rows and 16·vectors of the elements.
+INLINE void FN(dot_rows)(
+    const int32_t type, const int rows, const float *q, const uint8_t *keys, int64_t step, int64_t count,
+    int64_t padded, float *scores) {
+    for (int64_t j = 0; j < count; j += 4)
+        FN(dot_tile)(type, rows, q, keys + j * step, step, padded, scores + j);
+}
+
+/// mix[r] += Σ_j weights[r, j]·v_j for `rows` rows and 16·vectors of the elements from d on.
 INLINE void FN(mix_tile)(
-    const int rows, const int vectors, const float *weights, const float *values, int64_t count, int64_t padded,
-    float *mix) {
+    const int32_t type, const int rows, const int vectors, const float *weights, const uint8_t *values, int64_t step,
+    int64_t count, int64_t padded, int64_t d, float *mix) {
 #pragma clang fp contract(fast)
     vec acc[16];
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int i = 0; i < vectors; i++) acc[r * vectors + i] = LOAD(mix + r * padded + 16 * i);
-    for (int64_t j = 0; j < count; j++, values += padded) {
+        for (int i = 0; i < vectors; i++) acc[r * vectors + i] = LOAD(mix + r * padded + d + 16 * i);
+    for (int64_t j = 0; j < count; j++, values += step) {
         vec v[4];
 #pragma clang loop unroll(full)
-        for (int i = 0; i < vectors; i++) v[i] = LOAD(values + 16 * i);
+        for (int i = 0; i < vectors; i++) FN(cached)(type, values, d + 16 * i, &v[i]);
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
             float weight = weights[r * FN(SPLIT) + j];
@@ -177,16 +195,53 @@ INLINE void FN(mix_tile)(
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-        for (int i = 0; i < vectors; i++) STORE(mix + r * padded + 16 * i, acc[r * vectors + i]);
+        for (int i = 0; i < vectors; i++) STORE(mix + r * padded + d + 16 * i, acc[r * vectors + i]);
 }
 
 INLINE void FN(mix_rows)(
-    const int rows, const float *weights, const float *values, int64_t count, int64_t padded, float *mix) {
+    const int32_t type, const int rows, const float *weights, const uint8_t *values, int64_t step, int64_t count,
+    int64_t padded, float *mix) {
     int64_t d = 0;
     for (; d + 16 * FN(MIX_VECTORS) <= padded; d += 16 * FN(MIX_VECTORS))
-        FN(mix_tile)(rows, FN(MIX_VECTORS), weights, values + d, count, padded, mix + d);
-    for (; d < padded; d += 16) FN(mix_tile)(rows, 1, weights, values + d, count, padded, mix + d);
+        FN(mix_tile)(type, rows, FN(MIX_VECTORS), weights, values, step, count, padded, d, mix);
+    for (; d < padded; d += 16) FN(mix_tile)(type, rows, 1, weights, values, step, count, padded, d, mix);
 }
+
+#define ROWS(call, rows, type, ...) \
+    switch (rows) { \
+        case 4: call(type, 4, __VA_ARGS__); break; \
+        case 3: call(type, 3, __VA_ARGS__); break; \
+        case 2: call(type, 2, __VA_ARGS__); break; \
+        default: call(type, 1, __VA_ARGS__); \
+    }
+
+/// Scores of all rows of a block with `count` keys of a type that lie `step` bytes apart.
+#define DOTS(name, type) \
+    static void FN(name)( \
+        const float *q, int64_t rows, const uint8_t *keys, int64_t step, int64_t count, int64_t padded, \
+        float *scores) { \
+        for (int64_t r = 0; r < rows; r += FN(DOT_ROWS)) { \
+            const float *x = q + r * padded; \
+            float *out = scores + r * FN(SPLIT); \
+            ROWS(FN(dot_rows), attune_min(FN(DOT_ROWS), rows - r), type, x, keys, step, count, padded, out) \
+        } \
+    }
+DOTS(dots_f32, BLOCK_F32)
+DOTS(dots_f16, BLOCK_F16)
+
+/// The mix of `count` values of a type for all rows of a block.
+#define MIXES(name, type) \
+    static void FN(name)( \
+        const float *weights, int64_t rows, const uint8_t *values, int64_t step, int64_t count, int64_t padded, \
+        float *mix) { \
+        for (int64_t r = 0; r < rows; r += 4) { \
+            const float *w = weights + r * FN(SPLIT); \
+            float *out = mix + r * padded; \
+            ROWS(FN(mix_rows), attune_min(4, rows - r), type, w, values, step, count, padded, out) \
+        } \
+    }
+MIXES(mixes_f32, BLOCK_F32)
+MIXES(mixes_f16, BLOCK_F16)
 
 /// What a block of rows got from some positions: mix [rows, padded] = Σ e^(score − top)·v, sum = Σ e^(score − top).
 typedef struct {
@@ -296,22 +351,17 @@ static void FN(attend_split)(
     const attune_cached_span *s = b->span;
     int64_t start = split * FN(SPLIT), count = attune_min(FN(SPLIT), b->seen - start), padded = p->padded;
     int64_t bytes = attune_cache_row_bytes(s->type, p->hd), row = (b->kv * s->capacity + start) * bytes;
+    const uint8_t *keys = (const uint8_t *)s->keys + row, *values = (const uint8_t *)s->values + row;
     float *scores = memory, *expanded = memory + FN(SPAN_ROWS) * FN(SPLIT);
-    for (int64_t j = 0; j < count; j += FN(EXPANDED)) {
+    // Few rows take keys and values as they lie; four keys at once must not run beyond the cache.
+    int direct = p->hd == padded && start + attune_pieces(count, 4) * 4 <= s->capacity &&
+                 (s->type == BLOCK_F32 || (s->type == BLOCK_F16 && b->rows <= FN(DIRECT_ROWS)));
+    if (direct && s->type == BLOCK_F32) FN(dots_f32)(q, b->rows, keys, bytes, count, padded, scores);
+    else if (direct) FN(dots_f16)(q, b->rows, keys, bytes, count, padded, scores);
+    for (int64_t j = 0; j < count && !direct; j += FN(EXPANDED)) {
         int64_t some = attune_min(FN(EXPANDED), count - j);
-        const float *keys = FN(cache_rows)(s, (const uint8_t *)s->keys + row + j * bytes, some, padded, expanded);
-        for (int64_t r = 0; r < b->rows; r += FN(DOT_ROWS)) {
-            const float *x = q + r * padded;
-            float *out = scores + r * FN(SPLIT) + j;
-            for (int64_t i = 0; i < some; i += 4) {
-                switch (attune_min(FN(DOT_ROWS), b->rows - r)) {
-                    case 4: FN(dot_tile)(4, x, keys + i * padded, padded, out + i); break;
-                    case 3: FN(dot_tile)(3, x, keys + i * padded, padded, out + i); break;
-                    case 2: FN(dot_tile)(2, x, keys + i * padded, padded, out + i); break;
-                    default: FN(dot_tile)(1, x, keys + i * padded, padded, out + i);
-                }
-            }
-        }
+        FN(expand_rows)(s, keys + j * bytes, some, padded, expanded);
+        FN(dots_f32)(q, b->rows, (const uint8_t *)expanded, 4 * padded, some, padded, scores + j);
     }
     for (int64_t r = 0; r < b->rows; r++) {
         int64_t seen = s->first + (b->first + r) / b->group + 1 - start;
@@ -319,19 +369,12 @@ static void FN(attend_split)(
             scores + r * FN(SPLIT), attune_max(0, attune_min(count, seen)), count, part.top + r, part.sum + r);
     }
     __builtin_memset(part.mix, 0, (size_t)(b->rows * padded) * sizeof(float));
-    for (int64_t j = 0; j < count; j += FN(EXPANDED)) {
+    if (direct && s->type == BLOCK_F32) FN(mixes_f32)(scores, b->rows, values, bytes, count, padded, part.mix);
+    else if (direct) FN(mixes_f16)(scores, b->rows, values, bytes, count, padded, part.mix);
+    for (int64_t j = 0; j < count && !direct; j += FN(EXPANDED)) {
         int64_t some = attune_min(FN(EXPANDED), count - j);
-        const float *values = FN(cache_rows)(s, (const uint8_t *)s->values + row + j * bytes, some, padded, expanded);
-        for (int64_t r = 0; r < b->rows; r += 4) {
-            const float *weights = scores + r * FN(SPLIT) + j;
-            float *mix = part.mix + r * padded;
-            switch (attune_min(4, b->rows - r)) {
-                case 4: FN(mix_rows)(4, weights, values, some, padded, mix); break;
-                case 3: FN(mix_rows)(3, weights, values, some, padded, mix); break;
-                case 2: FN(mix_rows)(2, weights, values, some, padded, mix); break;
-                default: FN(mix_rows)(1, weights, values, some, padded, mix);
-            }
-        }
+        FN(expand_rows)(s, values + j * bytes, some, padded, expanded);
+        FN(mixes_f32)(scores + j, b->rows, (const uint8_t *)expanded, 4 * padded, some, padded, part.mix);
     }
 }
 
