@@ -31,6 +31,11 @@ package enum Kernels {
         attune_pool_configure(Int32(clamping: max(0, threads ?? 0)))
     }
 
+    /// Threads that can run at the same time: CPUs allowed, or the quota of the control group where that is less.
+    ///
+    /// More than these wait for each other at every operation, and are many times slower.
+    package static var mostThreads: Int { Int(attune_most_threads()) }
+
     package static var threads: Int { Int(attune_pool_threads()) }
 
     /// Runs `body` with another level on this thread, to compare implementations.
@@ -49,7 +54,7 @@ package enum Kernels {
         return [
             "cpu": features.filter { attune_cpu_supports($0) != 0 }.joined(separator: " "),
             "level": level,
-            "threads": "\(threads)",
+            "threads": "\(threads), at most \(mostThreads) on this machine",
             "openblas": prepared,
         ]
     }

@@ -1,7 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-// How many threads are worth having: min(CPUs of the affinity mask, quota of the control group, physical cores).
+// How many threads are worth having: min(CPUs of the affinity mask, quota of the control group, physical cores); and how
+// many can run at all, which counts siblings of a core twice.
 
 #define _GNU_SOURCE
 #include <sched.h>
@@ -11,14 +12,13 @@
 
 #include "internal.h"
 
-int32_t attune_default_threads(void);
-
-// Cores among the allowed CPUs, counting siblings once; the CPU count where the system does not tell.
-static int32_t allowed_cores(void) {
+// CPUs that this process may run on; *cores of them where siblings count once, or all where the system does not tell.
+static int32_t allowed_cpus(int32_t *cores) {
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
+    *cores = 1;
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-    int32_t cores = 0;
+    int32_t count = 0;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (!CPU_ISSET(cpu, &allowed)) continue;
         char path[96];
@@ -29,22 +29,29 @@ static int32_t allowed_cores(void) {
             if (fscanf(file, "%d", &first) != 1) first = cpu;
             fclose(file);
         }
-        if (first < 0 || first >= CPU_SETSIZE || first == cpu || !CPU_ISSET(first, &allowed)) cores++;
+        if (first < 0 || first >= CPU_SETSIZE || first == cpu || !CPU_ISSET(first, &allowed)) count++;
     }
-    return cores > 0 ? cores : 1;
+    *cores = (int32_t)attune_max(1, count);
+    return (int32_t)attune_max(1, CPU_COUNT(&allowed));
+}
+
+int32_t attune_quota_cpus(const char *text) {
+    char *end;
+    long long quota = strtoll(text, &end, 10);
+    if (end == text || quota <= 0) return INT32_MAX;
+    long long period = strtoll(end, &end, 10);
+    if (period <= 0) return INT32_MAX;
+    return (int32_t)attune_max(1, attune_min(INT32_MAX, quota / period));
 }
 
 static int32_t quota_of(const char *folder) {
-    char path[4200], limit[32];
-    long long period = 0;
+    char path[4200], text[64];
     snprintf(path, sizeof path, "%s/cpu.max", folder);
     FILE *file = fopen(path, "r");
     if (!file) return INT32_MAX;
-    int fields = fscanf(file, "%31s %lld", limit, &period);
+    int32_t cpus = fgets(text, sizeof text, file) ? attune_quota_cpus(text) : INT32_MAX;
     fclose(file);
-    if (fields != 2 || period <= 0 || strcmp(limit, "max") == 0) return INT32_MAX;
-    long long cpus = atoll(limit) / period;
-    return cpus < 1 ? 1 : cpus > INT32_MAX ? INT32_MAX : (int32_t)cpus;
+    return cpus;
 }
 
 // The smallest quota of the process's control group and those above it.
@@ -68,4 +75,13 @@ static int32_t group_quota(void) {
     return quota;
 }
 
-int32_t attune_default_threads(void) { return (int32_t)attune_min(allowed_cores(), group_quota()); }
+int32_t attune_default_threads(void) {
+    int32_t cores;
+    allowed_cpus(&cores);
+    return (int32_t)attune_min(cores, group_quota());
+}
+
+int32_t attune_most_threads(void) {
+    int32_t cores;
+    return (int32_t)attune_min(allowed_cpus(&cores), group_quota());
+}

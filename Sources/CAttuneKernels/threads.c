@@ -18,8 +18,6 @@
 enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 4 };
 #define OPEN 0x80000000u
 
-int32_t attune_default_threads(void);
-
 static pthread_mutex_t job_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t helpers[MAX_THREADS];
 static int32_t helper_count;

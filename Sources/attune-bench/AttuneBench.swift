@@ -9,6 +9,7 @@ struct AttuneBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attune-bench", abstract: "Measure Attune beside its peers.",
         subcommands: [
-            TrainBenchmark.self, PrefillBenchmark.self, DecodeBenchmark.self, VaultBenchmark.self,
+            TrainBenchmark.self, PrefillBenchmark.self, DecodeBenchmark.self, AdaptersBenchmark.self,
+            MemoryBenchmark.self, KernelsBenchmark.self, VaultBenchmark.self,
         ])
 }

@@ -10,7 +10,7 @@ import Foundation
 /// The options of every benchmark of a base.
 struct BenchOptions: ParsableArguments {
     @Option(help: "A model file (GGUF).") var base: String
-    @Option(help: "Threads; the cores that are free by default.") var threads: Int?
+    @Option(help: "Threads; the cores that are free by default, and never more than can run at once.") var threads: Int?
     @Flag(help: "Print JSON (it always does).") var json = false
 
     func validate() throws {
@@ -20,7 +20,7 @@ struct BenchOptions: ParsableArguments {
     /// Opens the base, with the threads that were asked for.
     func benchmark(rounds: Int) throws -> Benchmark {
         guard rounds > 0 else { throw ValidationError("there must be at least 1 round to measure") }
-        if let threads { Kernels.configure(threads: threads) }
+        if let threads { Kernels.configure(threads: min(threads, Kernels.mostThreads)) }
         return Benchmark(model: try BaseModel(path: base), rounds: rounds)
     }
 

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneTensor
 
 /// `attune-bench train`: whole training steps on blocks of random tokens.
 struct TrainBenchmark: ParsableCommand {
@@ -11,23 +10,8 @@ struct TrainBenchmark: ParsableCommand {
         commandName: "train", abstract: "Train on random tokens; one step warms up, the others count.")
 
     @OptionGroup var options: BenchOptions
-    @Option(help: "Rows of a step.") var batch = 4
-    @Option(help: "Tokens of a row.") var maxLen = 512
-    @Option(help: "Inner width R of the adapter of all linear layers.") var rank = 16
+    @OptionGroup var work: TrainingWorkOptions
     @Option(help: "Steps that count.") var steps = 5
-    @Option(help: "bfloat16 or float32.") var precision = Precision.bfloat16
-    @Option(help: "Use at most so much memory, such as 4G.") var memoryLimit: String?
 
-    func run() throws {
-        var work = Benchmark.TrainingWork(batch: batch, maxLength: maxLen, rank: rank, precision: precision)
-        if let memoryLimit {
-            guard let bytes = Quantity.bytes(memoryLimit) else {
-                throw ValidationError("--memory-limit takes a size such as 4G; not \(memoryLimit)")
-            }
-            work.memoryLimit = bytes
-        }
-        try BenchOptions.print(try options.benchmark(rounds: steps).train(work))
-    }
+    func run() throws { try BenchOptions.print(try options.benchmark(rounds: steps).train(try work.work)) }
 }
-
-extension Precision: ExpressibleByArgument {}

@@ -21,7 +21,8 @@ struct Attune: ParsableCommand {
         subcommands: [
             InitCommand.self, TrainCommand.self, AskCommand.self, ChatCommand.self, EvalCommand.self,
             DataCommand.self, BaseCommand.self, AdaptersCommand.self, RunsCommand.self, KeyCommand.self,
-            StatusCommand.self, DoctorCommand.self, PathsCommand.self, UndoCommand.self, TrashCommand.self,
+            StatusCommand.self, DoctorCommand.self, BenchCommand.self, PathsCommand.self, UndoCommand.self,
+            TrashCommand.self,
             ExplainCommand.self,
         ])
 

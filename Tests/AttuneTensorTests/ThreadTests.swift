@@ -117,4 +117,18 @@ import Testing
             #expect(Kernels.report["openblas"]?.hasPrefix("SkylakeX instead of Haswell") == true)
         }
     }
+
+    @Test(arguments: [
+        ("50000 100000\n", 1), ("100000 100000\n", 1), ("250000 100000\n", 2), ("max 100000\n", Int32.max),
+        ("400000\n", Int32.max), ("", Int32.max), ("-1 100000", Int32.max), ("100000 0", Int32.max),
+        ("99999999999999999999999 1", Int32.max), ("nonsense", Int32.max),
+    ])
+    func aQuotaGivesWholeCPUsAndAtLeastOne(_ text: String, _ cpus: Int32) {
+        #expect(attune_quota_cpus(text) == cpus)
+    }
+
+    @Test func noMoreThreadsAreUsualThanCanRun() {
+        #expect(attune_default_threads() >= 1)
+        #expect(attune_default_threads() <= attune_most_threads())
+    }
 }

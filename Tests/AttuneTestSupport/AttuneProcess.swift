@@ -122,6 +122,12 @@ package struct AttuneProcess: Sendable {
         try execute(try Self.binary, arguments, input: input)
     }
 
+    /// Runs `attune-bench`, which lies beside the binary, to its end.
+    package func runBench(_ arguments: [String]) throws -> Result {
+        let folder = URL(filePath: try Self.binary).deletingLastPathComponent()
+        return try execute(folder.path + "/attune-bench", arguments, input: nil)
+    }
+
     /// Runs a script with `attune` as `"$ATTUNE"`, in the same surroundings.
     package func shell(_ script: String, input: String? = nil) throws -> Result {
         var copy = self

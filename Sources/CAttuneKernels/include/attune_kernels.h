@@ -13,8 +13,15 @@
 
 /// Number of threads that work on a job, the caller's among them.
 int32_t attune_pool_threads(void);
-/// Sets the number of threads; 0 takes min(CPUs this process may use, quota of its control group, physical cores).
+/// Sets the number of threads; 0 takes attune_default_threads.
 void attune_pool_configure(int32_t threads);
+/// min(CPUs this process may use, quota of its control group, physical cores), at least 1.
+int32_t attune_default_threads(void);
+/// Threads that can run at the same time: min(CPUs this process may use, quota of its control group), at least 1.
+int32_t attune_most_threads(void);
+/// CPUs that the text of a control group's cpu.max gives: quota over period rounded down, at least 1; INT32_MAX where it
+/// sets no limit, or is something else.
+int32_t attune_quota_cpus(const char *text);
 /// Runs body(context, chunk) for every chunk in 0..<chunks and returns when all are done; safe from any thread, and
 /// from inside a body, where it runs on that thread alone.
 void attune_parallel(int64_t chunks, void (*body)(void *context, int64_t chunk), void *context);

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneTensor
 import AttuneTraining
 import AttuneVault
 import Foundation
@@ -19,6 +18,7 @@ struct TrainCommand: AttuneCommand {
 
     @OptionGroup var global: GlobalOptions
     @OptionGroup var options: TrainOptions
+    @OptionGroup var computing: ThreadOption
     @Argument(help: "Files and folders.") var paths: [String]
     @Option(help: "The adapter's name; that of the folder when absent.") var name: String?
     @Flag(help: "Say why each setting is what it is.") var explain = false
@@ -26,7 +26,7 @@ struct TrainCommand: AttuneCommand {
     @Flag(help: "Print every event as a line of JSON.") var jsonl = false
 
     func execute() throws {
-        if let threads = options.threads { Kernels.configure(threads: threads) }
+        computing.apply(global.console)
         let workspace = try global.open(.writing)
         let request = try options.request(
             paths: paths, name: try name ?? BaseLibrary.adapterName(from: paths.first ?? ""))

@@ -38,7 +38,6 @@ struct TrainOptions: ParsableArguments {
     @Option(help: "Stop after so long, such as 90m or 2h.") var timeLimit: String?
     @Option(help: "Use at most so much memory, such as 4G.") var memoryLimit: String?
     @Option(help: "Start from an adapter, such as notes@3.") var from: String?
-    @Option(help: "Threads; the cores that are free by default.") var threads: Int?
     @Flag(help: "Leave bad rows out, counted and listed.") var skipBad = false
 
     enum Switch: String, ExpressibleByArgument, CaseIterable {

@@ -1,0 +1,30 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import AttuneTensor
+
+/// What is trained.
+struct TrainingWorkOptions: ParsableArguments {
+    @Option(help: "Rows of a step.") var batch = 4
+    @Option(help: "Tokens of a row.") var maxLen = 512
+    @Option(help: "Inner width R of the adapter of all linear layers.") var rank = 16
+    @Option(help: "bfloat16 or float32.") var precision = Precision.bfloat16
+    @Option(help: "Use at most so much memory, such as 4G.") var memoryLimit: String?
+
+    var work: Benchmark.TrainingWork {
+        get throws {
+            var work = Benchmark.TrainingWork(batch: batch, maxLength: maxLen, rank: rank, precision: precision)
+            if let memoryLimit {
+                guard let bytes = Quantity.bytes(memoryLimit) else {
+                    throw ValidationError("--memory-limit takes a size such as 4G; not \(memoryLimit)")
+                }
+                work.memoryLimit = bytes
+            }
+            return work
+        }
+    }
+}
+
+extension Precision: ExpressibleByArgument {}
