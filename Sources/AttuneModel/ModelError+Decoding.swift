@@ -22,7 +22,7 @@ extension ModelError {
             code: "E-DECODE-004",
             message: "keys and values of \(headDimension) elements a head cannot be kept as \(type.rawValue), whose "
                 + "blocks have 32",
-            remedy: "Keep them in half precision: --kv-cache f16")
+            remedy: "Keep them in half precision: --kv-cache f16", exitStatus: .usage)
     }
 
     static var nothingToEvaluate: ModelError {

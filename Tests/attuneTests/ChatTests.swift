@@ -54,6 +54,21 @@ import Testing
         #expect(found.isEmpty, "\(found)")
     }
 
+    @Test func keysAndValuesAreKeptAsAsked() throws {
+        let store = try Self.store()
+        let ask = ["ask", "notes", "boat?", "--max", "6", "--temp", "0", "--kv-cache"]
+        let texts = try ["f32", "f16"].map { try store.expect(ask + [$0], exits: 0).output }
+        #expect(texts.allSatisfy { !$0.isEmpty })
+        // Heads of the tiny base have 8 elements, a block has 32.
+        for command in [ask + ["q8_0"], Self.chat + ["--kv-cache", "q8_0"]] {
+            let refused = try store.expect(command, exits: 64)
+            #expect(refused.errors.contains("--kv-cache f16"), "\(refused.errors)")
+        }
+        try store.expect(ask + ["q4_0"], exits: 64)
+        let help = try store.expect(["help", "chat"], exits: 0).output
+        #expect(help.contains("--kv-cache") && help.contains("q8_0"), "\(help)")
+    }
+
     @Test func aQuestionLongerThanTheContextIsRefusedAndTheChatGoesOn() throws {
         let store = try Self.store()
         let long = String(repeating: "zq", count: 1000)
