@@ -9,7 +9,7 @@ import Foundation
 package enum Kernels {
     /// Implementations from the slowest to the fastest; `ATTUNE_KERNELS` names the one to use.
     package enum Level: Int32, Sendable, CaseIterable, Comparable {
-        case portable, openblas, avx2, avx512, avx512bf16
+        case portable, openblas, avx2, avx512, avx512bf16, neon
 
         package static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
     }

@@ -11,17 +11,29 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int32_t best, chosen;
-static attune_operations tables[5];
+static attune_operations tables[ATTUNE_LEVELS];
 static _Thread_local int32_t forced = -1;
 static _Atomic(attune_sgemm_function) sgemm;
 
+// The level that runs where `level` is asked for: no higher than the best, and one that this kind of CPU has.
+static int32_t usable(int32_t level) {
+#if defined(__aarch64__)
+    if (level > ATTUNE_LEVEL_OPENBLAS && level < ATTUNE_LEVEL_NEON) level = ATTUNE_LEVEL_OPENBLAS;
+#endif
+    return (int32_t)attune_min(level, best);
+}
+
 static void choose(void) {
-    static const char *const names[] = {"portable", "openblas", "avx2", "avx512", "avx512bf16"};
-    for (int level = 0; level < 5; level++) tables[level] = attune_portable_f32;
+    static const char *const names[] = {"portable", "openblas", "avx2", "avx512", "avx512bf16", "neon"};
+    for (int level = 0; level < ATTUNE_LEVELS; level++) tables[level] = attune_portable_f32;
     best = ATTUNE_LEVEL_OPENBLAS;
     tables[ATTUNE_LEVEL_OPENBLAS].multiply = attune_openblas_multiply;
     tables[ATTUNE_LEVEL_OPENBLAS].multiply_transposed = attune_openblas_multiply_transposed;
     tables[ATTUNE_LEVEL_OPENBLAS].dense = attune_openblas_dense;
+#if defined(__aarch64__)
+    tables[ATTUNE_LEVEL_NEON] = attune_neon;
+    best = ATTUNE_LEVEL_NEON;
+#endif
 #if defined(__x86_64__)
     tables[ATTUNE_LEVEL_AVX2] = attune_avx2;
     tables[ATTUNE_LEVEL_AVX512] = tables[ATTUNE_LEVEL_AVX512BF16] = attune_avx512;
@@ -36,8 +48,8 @@ static void choose(void) {
 #endif
     chosen = best;
     const char *wanted = getenv("ATTUNE_KERNELS");
-    for (int32_t level = 0; wanted && level < 5; level++)
-        if (strcmp(wanted, names[level]) == 0) chosen = (int32_t)attune_min(level, best);
+    for (int32_t level = 0; wanted && level < ATTUNE_LEVELS; level++)
+        if (strcmp(wanted, names[level]) == 0) chosen = usable(level);
 }
 
 int32_t attune_best_level(void) {
@@ -47,7 +59,7 @@ int32_t attune_best_level(void) {
 
 int32_t attune_level(void) {
     pthread_once(&once, choose);
-    return forced >= 0 ? (int32_t)attune_min(forced, best) : chosen;
+    return forced >= 0 ? usable(forced) : chosen;
 }
 
 void attune_force_level(int32_t level) { forced = level; }

@@ -81,6 +81,9 @@ void attune_openblas_dense(
     const void *a, int transposed_a, const void *b, int transposed_b, void *c, int64_t m, int64_t n, int64_t k,
     double alpha, double beta);
 
+#if defined(__aarch64__)
+extern const attune_operations attune_neon;
+#endif
 #if defined(__x86_64__)
 extern const attune_operations attune_avx2, attune_avx512;
 void attune_bf16_multiply(

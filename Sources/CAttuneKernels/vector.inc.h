@@ -30,6 +30,10 @@ INLINE float FN(half)(const uint8_t *p) {
     __builtin_memcpy(&bits, p, 2);
 #if defined(__x86_64__)
     return _cvtsh_ss(bits);
+#elif defined(__aarch64__)
+    __fp16 half;
+    __builtin_memcpy(&half, &bits, 2);
+    return (float)half;
 #else
     return attune_float_of_half(bits);
 #endif

@@ -34,6 +34,8 @@ enum {
     ATTUNE_LEVEL_AVX2 = 2,
     ATTUNE_LEVEL_AVX512 = 3,
     ATTUNE_LEVEL_AVX512BF16 = 4,
+    ATTUNE_LEVEL_NEON = 5,
+    ATTUNE_LEVELS = 6,
 };
 
 /// The level in use on the calling thread.

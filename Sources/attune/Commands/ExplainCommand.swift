@@ -30,7 +30,7 @@ extension ExplainCommand.Topic {
             ATTUNE_BASES         folder of the base models
             ATTUNE_KEY_FILE      file with the passphrase, as --key-file
             ATTUNE_KEY_COMMAND   command that prints the passphrase, as --key-command
-            ATTUNE_KERNELS       portable, openblas, avx2, avx512 or avx512bf16: forces a level
+            ATTUNE_KERNELS       portable, openblas, avx2, avx512, avx512bf16 or neon: forces a level
             NO_COLOR             no colours
             XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME   where things are kept, see attune paths
             """
