@@ -24,4 +24,12 @@ extension KitError {
             code: "E-RUN-002", message: "run \(run) has no saved state to accept",
             remedy: "Go on with it: attune runs resume \(run)", exitStatus: .notFound)
     }
+
+    static func runsApart(_ ids: [String]) -> KitError {
+        KitError(
+            code: "E-RUN-003",
+            message: "runs \(ids.joined(separator: ", ")) cannot go on together: they need different adapters, and the "
+                + "same base and precision",
+            remedy: "Go on with one after the other: attune runs resume \(ids.first ?? "ID")", exitStatus: .conflict)
+    }
 }

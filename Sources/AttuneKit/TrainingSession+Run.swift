@@ -10,6 +10,8 @@ import Foundation
 extension TrainingSession {
     /// What a run left behind.
     package struct Result: Sendable {
+        /// Name of the adapter.
+        package let name: String
         package let runID: String
         package let outcome: TrainingOutcome
         /// The new version; nil where the run was interrupted or nothing good came of it.
@@ -20,34 +22,45 @@ extension TrainingSession {
 
     /// Trains; every loss goes into the vault, and so does the state at each validation and every five minutes.
     ///
-    /// - Parameter onRun: Told the run's id as soon as it is known.
+    /// - Parameters:
+    ///   - onRun: told each run's id as soon as it is known.
+    ///   - onEvent: told what happens to the part of an index.
+    /// - Returns: one result for each part.
     package func run(
-        stop: StopFlag, timeLimit: Double? = nil, onRun: (String) -> Void = { _ in },
-        onEvent: (TrainingEvent) -> Void
-    ) throws -> Result {
+        stop: StopFlag, timeLimit: Double? = nil, onRun: (String, Int) -> Void = { _, _ in },
+        onEvent: (TrainingEvent, Int) -> Void
+    ) throws -> [Result] {
         let vault = workspace.vault
-        let id = try begin()
-        onRun(id)
-        var curve = RunCurve(vault: vault, run: id)
+        try begin()
+        let ids = parts.compactMap(\.runID)
+        for (index, id) in ids.enumerated() { onRun(id, index) }
+        var curves = ids.map { RunCurve(vault: vault, run: $0) }
+        var results: [Int: Result] = [:]
         do {
-            let outcome = try trainer.run(stop: stop, timeLimit: timeLimit) { event in
-                curve.record(event)
-                onEvent(event)
-            } onCheckpoint: { checkpoint in
-                try curve.flush()
-                try vault.saveCheckpoint(try checkpoint.encoded(), step: checkpoint.state.step, ofRun: id)
-                try vault.updateRun(id, step: checkpoint.state.step)
+            try trainer.run(stop: stop, timeLimit: timeLimit) { event, index in
+                curves[index].record(event)
+                onEvent(event, index)
+            } onCheckpoint: { checkpoint, index in
+                try curves[index].flush()
+                try vault.saveCheckpoint(try checkpoint.encoded(), step: checkpoint.state.step, ofRun: ids[index])
+                try vault.updateRun(ids[index], step: checkpoint.state.step)
+            } onOutcome: { outcome, index in
+                try curves[index].flush()
+                let version = try conclude(outcome, part: index, run: ids[index])
+                results[index] = Result(
+                    name: parts[index].name, runID: ids[index], outcome: outcome, version: version,
+                    peakMemory: ProcessMemory.peak)
             }
-            try curve.flush()
-            let version = try conclude(outcome, run: id)
-            return Result(runID: id, outcome: outcome, version: version, peakMemory: ProcessMemory.peak)
+            return parts.indices.compactMap { results[$0] }
         } catch {
-            _ = try? vault.updateRun(id, state: .failed, detail: String(describing: error))
+            for index in parts.indices where results[index] == nil {
+                _ = try? vault.updateRun(ids[index], state: .failed, detail: String(describing: error))
+            }
             throw error
         }
     }
 
-    private func conclude(_ outcome: TrainingOutcome, run id: String) throws -> VersionRecord? {
+    private func conclude(_ outcome: TrainingOutcome, part: Int, run id: String) throws -> VersionRecord? {
         let vault = workspace.vault
         let summary = outcome.summary
         switch summary.reason {
@@ -59,8 +72,9 @@ extension TrainingSession {
             return nil
         case .finished, .earlyStop, .timeLimit, .diverged:
             let version = try workspace.keep(
-                outcome.adapter, manifest: AdapterManifest(outcome.adapter, training: self.summary(summary, run: id)),
-                as: name, parents: parents, run: id)
+                outcome.adapter,
+                manifest: AdapterManifest(outcome.adapter, training: self.summary(summary, part: part, run: id)),
+                as: parts[part].name, parents: parts[part].parents, run: id)
             let state: RunRecord.State =
                 summary.reason == .timeLimit ? .interrupted : summary.reason == .diverged ? .failed : .finished
             try vault.updateRun(
@@ -70,12 +84,13 @@ extension TrainingSession {
         }
     }
 
-    private func summary(_ summary: TrainingOutcome.Summary, run id: String) -> TrainingSummary {
-        TrainingSummary(
-            documents: material.rows.count, examples: material.trainingExamples.count,
-            tokens: packed.training.tokens, steps: summary.keptStep, epochs: summary.epochs,
-            seed: configuration.seed, lossBefore: summary.baseLoss, lossAfter: summary.keptLoss,
-            dataDigest: material.digest.description, runID: id, created: Date().timeIntervalSince1970)
+    private func summary(_ summary: TrainingOutcome.Summary, part index: Int, run id: String) -> TrainingSummary {
+        let part = parts[index]
+        return TrainingSummary(
+            documents: part.material.rows.count, examples: part.material.trainingExamples.count,
+            tokens: part.packed.training.tokens, steps: summary.keptStep, epochs: summary.epochs,
+            seed: part.settings.training.seed, lossBefore: summary.baseLoss, lossAfter: summary.keptLoss,
+            dataDigest: part.material.digest.description, runID: id, created: Date().timeIntervalSince1970)
     }
 }
 

@@ -33,4 +33,26 @@ package struct Batch: Sendable {
         self.targets = targets
         self.counted = counted
     }
+
+    /// Several batches end to end.
+    init(joining batches: [Batch]) {
+        guard batches.count != 1 else {
+            self = batches[0]
+            return
+        }
+        var tokens: [Int32] = []
+        var segments: [Range<Int>] = []
+        var targets: [Int32] = []
+        var counted: [Int] = []
+        for batch in batches {
+            let start = tokens.count
+            tokens += batch.packed.tokens
+            segments += batch.packed.segments.map { $0.lowerBound + start..<$0.upperBound + start }
+            targets += batch.targets
+            counted += batch.counted.map { $0 + start }
+        }
+        packed = PackedTokens(tokens: tokens, segments: segments)
+        self.targets = targets
+        self.counted = counted
+    }
 }

@@ -36,15 +36,20 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     }
 
     /// The plan for a layout that the configuration alone does not give, such as that of an imported adapter.
+    ///
+    /// - Parameter others: adapters that are trained in the same passes.
     package init(
         model: BaseModel, layout: LoRALayout, configuration: TrainingConfiguration, longest: Int,
-        limits: MemoryLimits, threads: Int = Kernels.threads
+        others: [(layout: LoRALayout, configuration: TrainingConfiguration)] = [], limits: MemoryLimits,
+        threads: Int = Kernels.threads
     ) {
         let shape = model.shape
         let tokens = configuration.batch * max(1, min(longest, configuration.maxLength))
         let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
         weights = model.file.totalBytes
-        adapter = 12 * layout.count + Moments.bytes(layout: layout, optimizer: configuration.optimizer)
+        adapter = ([(layout: layout, configuration: configuration)] + others).reduce(0) {
+            $0 + 12 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
+        }
         activations = TrainingPass<Float>.bytes(
             model: model, layout: layout, maxTokens: tokens, checkpointing: configuration.checkpointing)
         head = ChunkedCrossEntropy<Float>.bytes(
@@ -54,6 +59,15 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
             threads: threads)
         overhead = 80 << 20
         available = limits.available
+    }
+
+    /// The plan of a trainer as it is.
+    package init(model: BaseModel, trainer: Trainer, limits: MemoryLimits) {
+        let tracks = trainer.tracks.sorted { $0.passTokens > $1.passTokens }
+        self.init(
+            model: model, layout: tracks[0].layout, configuration: tracks[0].configuration,
+            longest: tracks[0].longest, others: tracks.dropFirst().map { ($0.layout, $0.configuration) },
+            limits: limits)
     }
 
     /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,

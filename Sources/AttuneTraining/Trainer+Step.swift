@@ -6,87 +6,104 @@ import AttuneModel
 import AttuneTensor
 
 extension Trainer {
-    /// What one step did.
+    /// What one step of one adapter did.
     struct StepResult {
+        let track: Int
         /// Mean over the counted tokens.
-        let loss: Double
-        let norm: Double
+        var loss: Double
+        var norm: Double
         let rate: Double
         let tokens: Int
+        let counted: Int
 
         var isFinite: Bool { loss.isFinite && norm.isFinite }
     }
 
-    /// One step: gradients of the mean loss over all counted tokens of its passes, clipped, and one update.
+    /// The next step of some tracks, made ready: taking it allocates nothing.
+    struct PreparedStep {
+        let batches: [SharedBatch]
+        /// One for each track that takes part.
+        var results: [StepResult]
+    }
+
+    /// The blocks of the next step of these tracks, laid out in passes.
+    func prepareStep(_ active: [Int]) -> PreparedStep {
+        let steps = active.map { (track: $0, batches: tracks[$0].batches(of: tracks[$0].state.step)) }
+        return PreparedStep(
+            batches: SharedBatch.shared(steps, capacity: 0),
+            results: steps.map { track, batches in
+                StepResult(
+                    track: track, loss: 0, norm: 0, rate: tracks[track].schedule.rate(at: tracks[track].state.step),
+                    tokens: batches.reduce(0) { $0 + $1.packed.count },
+                    counted: batches.reduce(0) { $0 + $1.counted.count })
+            })
+    }
+
+    /// One step of each track: gradients of the mean loss over all counted tokens of its passes, clipped, and one
+    /// update.
     ///
-    /// Nothing is changed where loss or gradients are not finite.
+    /// A track whose loss or gradients are not finite is left as it was.
     /// - Throws: `ModelError` `E-GGUF-009` or `E-MODEL-006` for a base that cannot be computed with; nothing is changed.
-    func takeStep() throws -> StepResult {
-        let batches = batches(of: state.step)
-        let counted = batches.reduce(0) { $0 + $1.counted.count }
-        optimizer.clearGradients()
-        var loss = 0.0
-        for (index, batch) in batches.enumerated() {
-            loss += accumulate(batch, counted: counted, step: state.step, index: index)
+    func take(_ step: inout PreparedStep) throws {
+        for result in step.results { tracks[result.track].optimizer.clearGradients() }
+        for batch in step.batches { accumulate(batch, into: &step.results) }
+        for index in step.results.indices {
+            step.results[index].loss /= Double(step.results[index].counted)
+            step.results[index].norm = tracks[step.results[index].track].optimizer.gradientNorm
         }
-        loss /= Double(counted)
-        let norm = optimizer.gradientNorm
-        let rate = schedule.rate(at: state.step)
-        let result = StepResult(
-            loss: loss, norm: norm, rate: rate, tokens: batches.reduce(0) { $0 + $1.packed.count })
         try model.requireIntact()
-        guard result.isFinite else {
-            try model.requireFinite()
-            return result
+        for result in step.results where !result.isFinite { try model.requireFinite() }
+        for result in step.results where result.isFinite {
+            let track = tracks[result.track]
+            track.optimizer.update(track.parameters, rate: result.rate, norm: result.norm)
+            track.state.step += 1
+            track.state.updates = track.optimizer.updates
+            track.state.smoothed = track.state.smoothed.map { 0.9 * $0 + 0.1 * result.loss } ?? result.loss
         }
-        optimizer.update(parameters, rate: rate, norm: norm)
-        state.step += 1
-        state.updates = optimizer.updates
-        state.smoothed = state.smoothed.map { 0.9 * $0 + 0.1 * loss } ?? loss
-        return result
     }
 
-    /// Σ −log p of one pass, with its share of the mean's gradient added to the optimiser's gradients.
-    private func accumulate(_ batch: Batch, counted: Int, step: Int, index: Int) -> Double {
-        let rate = configuration.lora.dropout
-        let stream = RandomStream(seed: configuration.seed, path: 3, UInt64(step), UInt64(index))
-        return pass.accumulate(
-            batch, parameters: parameters, scale: 1 / Float(counted), dropout: rate > 0 ? (rate, stream) : nil,
-            into: optimizer.gradients)
-    }
-
-    /// The passes of a step; the last step of a run may have fewer blocks.
-    func batches(of step: Int) -> [Batch] {
-        let first = step * configuration.blocksPerStep
-        let last = min(first + configuration.blocksPerStep, configuration.totalBlocks(training.count))
-        var blocks: [Block] = []
-        for position in first..<last { blocks.append(training[order.block(at: position)]) }
-        return blocks.batches(of: configuration.batch)
+    /// Adds Σ −log p of one pass to the results, and each adapter's share of its mean's gradient to its gradients.
+    private func accumulate(_ shared: SharedBatch, into results: inout [StepResult]) {
+        for part in shared.parts {
+            guard let index = results.firstIndex(where: { $0.track == part.track }) else { continue }
+            let track = tracks[part.track]
+            results[index].loss += pass.accumulate(
+                shared.batch, parameters: track.parameters, scale: 1 / Float(results[index].counted),
+                dropout: track.dropout(step: track.state.step, pass: part.pass), into: track.optimizer.gradients)
+        }
     }
 
     /// Measures training passes on the run's own data, without changing anything; three are enough for a range.
     package func measure(passes: Int = 3) -> TimeEstimate {
         let clock = ContinuousClock()
+        let all = Array(tracks.indices)
+        let states = tracks.map(\.state)
         var measured: [(tokens: Int, seconds: Double)] = []
-        var step = state.step
-        while measured.count < passes, step < state.total {
-            for (index, batch) in batches(of: step).enumerated() where measured.count < passes {
+        while measured.count < passes {
+            let active = all.filter { tracks[$0].state.step < tracks[$0].state.total }
+            guard !active.isEmpty else { break }
+            var step = prepareStep(active)
+            for batch in step.batches where measured.count < passes {
                 let start = clock.now
-                _ = accumulate(batch, counted: max(1, batch.counted.count), step: step, index: index)
-                measured.append((batch.packed.count, (clock.now - start).seconds))
+                accumulate(batch, into: &step.results)
+                measured.append((batch.batch.packed.count, (clock.now - start).seconds))
             }
-            step += 1
+            for index in active { tracks[index].state.step += 1 }
         }
-        optimizer.clearGradients()
-        let share = Double(state.total - state.step) / Double(state.total)
-        let blocks = Double(configuration.totalBlocks(training.count)) * share
-        let tokens = blocks * Double(outline.trainingTokens) / Double(training.count)
-        let evaluations = evaluator.isEmpty ? 0 : (state.total - state.step) / evaluationInterval + 1
-        return TimeEstimate(
-            measured: measured, trainingTokens: Int(tokens), evaluatedTokens: evaluations * evaluator.tokens)
+        var tokens = 0
+        var evaluated = 0
+        for (track, state) in zip(tracks, states) {
+            track.optimizer.clearGradients()
+            track.state = state
+            let share = Double(state.total - state.step) / Double(state.total)
+            let blocks = Double(track.configuration.totalBlocks(track.training.count)) * share
+            tokens += Int(blocks * Double(track.outline.trainingTokens) / Double(track.training.count))
+        }
+        for (track, evaluator) in zip(tracks, evaluators) where !evaluator.isEmpty {
+            evaluated += ((track.state.total - track.state.step) / track.evaluationInterval + 1) * evaluator.tokens
+        }
+        return TimeEstimate(measured: measured, trainingTokens: tokens, evaluatedTokens: evaluated)
     }
-
-    var evaluationInterval: Int { configuration.evaluationInterval(steps: state.total) }
 }
 
 extension Duration {

@@ -43,12 +43,12 @@ import Testing
         let store = try KitStore(now: { Date(timeIntervalSince1970: 3_000_000_000) })
         let stop = StopFlag()
         let session = try TrainingSession.prepare(try store.request(epochs: 3), in: store.workspace)
-        let result = try session.run(stop: stop) { event in
+        let result = try session.runAlone(stop: stop) { event in
             if case .step(let report) = event, report.step == 3 { stop.request() }
         }
         #expect(result.version == nil)
         let past = try store.reopened(now: { Date(timeIntervalSince1970: 0) })
-        let resumed = try TrainingSession.resume(result.runID, in: past)
-        #expect(try resumed.run(stop: StopFlag(), onEvent: { _ in }).version?.number == 1)
+        let resumed = try TrainingSession.resume([result.runID], in: past)
+        #expect(try resumed.runAlone().version?.number == 1)
     }
 }

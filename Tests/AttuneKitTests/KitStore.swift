@@ -48,7 +48,7 @@ struct KitStore {
     func request(_ name: String = "notes", seed: UInt64 = 1, epochs: Double = 1) throws -> TrainingRequest {
         let rows = (0..<12).map { #"{"prompt": "day \#($0)", "completion": "seen \#($0 * 3)"}"# }
         let path = try folder.write(rows.joined(separator: "\n"), to: "rows.jsonl")
-        var request = TrainingRequest(paths: [path], name: name)
+        var request = TrainingRequest(adapters: [.init(name: name, paths: [path])])
         request.wishes.rank = 2
         request.wishes.alpha = 4
         request.wishes.maxLength = 64
@@ -66,11 +66,19 @@ struct KitStore {
     @discardableResult
     func train(_ name: String = "notes", seed: UInt64 = 1, epochs: Double = 1) throws -> VersionRecord {
         let session = try TrainingSession.prepare(try request(name, seed: seed, epochs: epochs), in: workspace)
-        guard let version = try session.run(stop: StopFlag(), onEvent: { _ in }).version else { throw NoVersion() }
+        guard let version = try session.runAlone().version else { throw NoVersion() }
         return version
     }
 
     private struct NoVersion: Error {}
+}
+
+extension TrainingSession {
+    /// Runs the only adapter there is.
+    @discardableResult
+    func runAlone(stop: StopFlag = StopFlag(), onEvent: (TrainingEvent) -> Void = { _ in }) throws -> Result {
+        try run(stop: stop) { event, _ in onEvent(event) }[0]
+    }
 }
 
 /// The code of the error that `body` throws; nil if it throws none of Attune's.

@@ -21,13 +21,13 @@ import Testing
         // The folder of chunks becomes a file: nothing can be stored any more.
         try FileManager.default.removeItem(atPath: chunks)
         try Data().write(to: URL(filePath: chunks))
-        #expect(code { _ = try session.run(stop: StopFlag(), onEvent: { _ in }) }?.hasPrefix("E-VAULT") == true)
+        #expect(code { _ = try session.runAlone() }?.hasPrefix("E-VAULT") == true)
         let run = try #require(try store.workspace.vault.runs().first)
         #expect(run.state == .failed && run.detail?.isEmpty == false)
         #expect(try store.workspace.vault.adapters().isEmpty)
         try FileManager.default.removeItem(atPath: chunks)
-        let resumed = try TrainingSession.resume(run.id, in: store.workspace)
-        #expect(try resumed.run(stop: StopFlag(), onEvent: { _ in }).version != nil)
+        let resumed = try TrainingSession.resume([run.id], in: store.workspace)
+        #expect(try resumed.runAlone().version != nil)
     }
 
     @Test func aResumedRunEndsWithTheSameTensors() throws {
@@ -37,12 +37,12 @@ import Testing
             let name = "stopped\(stopAt)"
             let stop = StopFlag()
             let session = try TrainingSession.prepare(try store.request(name, epochs: 3), in: store.workspace)
-            let first = try session.run(stop: stop) { event in
+            let first = try session.runAlone(stop: stop) { event in
                 if case .step(let report) = event, report.step == stopAt { stop.request() }
             }
             #expect(first.version == nil)
-            let second = try TrainingSession.resume(first.runID, in: store.workspace)
-            let version = try #require(try second.run(stop: StopFlag(), onEvent: { _ in }).version)
+            let second = try TrainingSession.resume([first.runID], in: store.workspace)
+            let version = try #require(try second.runAlone().version)
             let tensors = try [whole, version].map { try store.workspace.load($0).adapter.encoded() }
             #expect(tensors[0] == tensors[1])
         }
@@ -86,7 +86,7 @@ import Testing
     @Test func evaluationIsOfTheAdapterAndOfTheBaseAlone() throws {
         let store = try KitStore()
         let loaded = try store.workspace.load(try store.train())
-        let path = try store.request().paths
+        let path = try store.request().adapters[0].paths
         let once = try store.workspace.compare(loaded, on: path, precision: .float32)
         let again = try store.workspace.compare(loaded, on: path, precision: .float32)
         #expect(once.adapter.loss == again.adapter.loss && once.base.loss == again.base.loss)

@@ -17,7 +17,7 @@ import Testing
 
     private func sample() throws -> [UInt8] {
         let stop = StopFlag()
-        let outcome = try TinyRun().trainer().run(stop: stop, onEvent: { if case .step = $0 { stop.request() } })
+        let outcome = try TinyRun().trainer().runAlone(stop: stop, onEvent: { if case .step = $0 { stop.request() } })
         return try #require(outcome.checkpoint).encoded()
     }
 

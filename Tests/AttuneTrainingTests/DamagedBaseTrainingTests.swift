@@ -19,7 +19,7 @@ import Testing
         let trainer = try tiny.trainer()
         var saved: Checkpoint?
         let error = #expect(throws: ModelError.self) {
-            try trainer.run { event in
+            try trainer.runAlone { event in
                 if case .step(let report) = event, report.step == 4 { #expect(truncate(path, 6000) == 0) }
             } onCheckpoint: { checkpoint in
                 saved = try checkpoint.encoded().withUnsafeBytes { try Checkpoint(encoded: $0) }
@@ -29,7 +29,7 @@ import Testing
         #expect(saved?.state.step == 4)
         // With the whole file the run goes on to the same bytes.
         let again = try TinyRun(model: BaseModel(path: try folder.write(whole, to: "again.gguf")))
-        let resumed = try again.trainer(checkpoint: saved).run()
+        let resumed = try again.trainer(checkpoint: saved).runAlone()
         #expect(try resumed.adapter.numbers == again.run().adapter.numbers)
     }
 
@@ -39,8 +39,8 @@ import Testing
         let tiny = try TinyRun(model: BaseModel(path: path))
         let trainer = try tiny.trainer()
         #expect(truncate(path, 6000) == 0)
-        #expect(throws: ModelError.self) { try trainer.run() }
-        #expect(trainer.state.evaluatedStep < 0 && trainer.state.baseLoss == nil)
+        #expect(throws: ModelError.self) { try trainer.runAlone() }
+        #expect(trainer.track.state.evaluatedStep < 0 && trainer.track.state.baseLoss == nil)
     }
 
     @Test(arguments: [true, false]) func weightsThatAreNoNumbersEndTheRunByName(_ validating: Bool) throws {

@@ -15,11 +15,11 @@ import Testing
             let checkpoint = try saved.map { bytes in try bytes.withUnsafeBytes { try Checkpoint(encoded: $0) } }
             let trainer = try tiny.trainer(checkpoint: checkpoint)
             let stop = StopFlag()
-            let outcome = try trainer.run(
+            let outcome = try trainer.runAlone(
                 stop: stop, onEvent: { if case .step(let report) = $0, stops.contains(report.step) { stop.request() } })
             guard let next = outcome.checkpoint else {
                 #expect(outcome.summary.reason == .finished)
-                return (outcome.adapter.numbers, try trainer.checkpoint.encoded())
+                return (outcome.adapter.numbers, try trainer.track.checkpoint.encoded())
             }
             #expect(outcome.summary.reason == .interrupted)
             saved = try next.encoded()
@@ -69,33 +69,33 @@ import Testing
         let tiny = try TinyRun()
         let stop = StopFlag()
         stop.request()
-        let outcome = try tiny.trainer().run(stop: stop)
+        let outcome = try tiny.trainer().runAlone(stop: stop)
         #expect(outcome.summary.reason == .interrupted && outcome.summary.steps == 0)
-        let rest = try tiny.trainer(checkpoint: outcome.checkpoint).run()
+        let rest = try tiny.trainer(checkpoint: outcome.checkpoint).runAlone()
         #expect(try rest.adapter.numbers == tiny.run().adapter.numbers)
     }
 
     @Test func checkpointsAreHandedOverAtEveryValidation() throws {
         let tiny = try TinyRun()
         var saved: [[UInt8]] = []
-        let outcome = try tiny.trainer().run(onCheckpoint: { saved.append(try $0.encoded()) })
+        let outcome = try tiny.trainer().runAlone(onCheckpoint: { saved.append(try $0.encoded()) })
         #expect(saved.count == 5)
         let checkpoint = try saved[2].withUnsafeBytes { try Checkpoint(encoded: $0) }
         #expect(checkpoint.state.step == 6)
-        let rest = try tiny.trainer(checkpoint: checkpoint).run()
+        let rest = try tiny.trainer(checkpoint: checkpoint).runAlone()
         #expect(rest.adapter.numbers == outcome.adapter.numbers)
         #expect(rest.summary.keptLoss == outcome.summary.keptLoss)
     }
 
     @Test func anErrorWhileSavingEndsTheRun() throws {
         struct Full: Error {}
-        #expect(throws: Full.self) { try TinyRun().trainer().run(onCheckpoint: { _ in throw Full() }) }
+        #expect(throws: Full.self) { try TinyRun().trainer().runAlone(onCheckpoint: { _ in throw Full() }) }
     }
 
     @Test func runsAreContinuedOnlyWithWhatTheyBeganWith() throws {
         let tiny = try TinyRun()
         let stop = StopFlag()
-        let outcome = try tiny.trainer().run(stop: stop, onEvent: { if case .step = $0 { stop.request() } })
+        let outcome = try tiny.trainer().runAlone(stop: stop, onEvent: { if case .step = $0 { stop.request() } })
         let checkpoint = try #require(outcome.checkpoint)
         func refused(digest: String = "d", _ change: (inout TinyRun) -> Void = { _ in }) {
             var copy = tiny

@@ -54,15 +54,36 @@ struct TinyRun {
             trained: (0..<length).map { $0 % 4 != 3 })
     }
 
+    func task(checkpoint: Checkpoint? = nil, start: Adapter? = nil, digest: String = "d") -> TrainingTask {
+        TrainingTask(
+            configuration: configuration, training: training, validation: validation, dataDigest: digest,
+            start: start, checkpoint: checkpoint)
+    }
+
     func trainer(checkpoint: Checkpoint? = nil, start: Adapter? = nil, digest: String = "d") throws -> Trainer {
-        try Trainer(
-            model: model, base: base, configuration: configuration, training: training, validation: validation,
-            dataDigest: digest, start: start, checkpoint: checkpoint)
+        try Trainer(model: model, base: base, tasks: [task(checkpoint: checkpoint, start: start, digest: digest)])
     }
 
     func run(_ onEvent: (TrainingEvent) -> Void = { _ in }) throws -> TrainingOutcome {
-        try trainer().run(onEvent: onEvent)
+        try trainer().runAlone(onEvent: onEvent)
     }
+}
+
+extension Trainer {
+    /// Runs the only adapter there is.
+    @discardableResult
+    func runAlone(
+        stop: StopFlag = StopFlag(), timeLimit: Double? = nil, onEvent: (TrainingEvent) -> Void = { _ in },
+        onCheckpoint: (Checkpoint) throws -> Void = { _ in }
+    ) throws -> TrainingOutcome {
+        let outcomes = try run(
+            stop: stop, timeLimit: timeLimit, onEvent: { event, _ in onEvent(event) },
+            onCheckpoint: { checkpoint, _ in try onCheckpoint(checkpoint) })
+        return outcomes[0]
+    }
+
+    /// The only adapter there is.
+    var track: TrainingTrack { tracks[0] }
 }
 
 extension Adapter {

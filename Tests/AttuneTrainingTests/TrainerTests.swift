@@ -75,9 +75,9 @@ import Testing
         var tiny = try TinyRun()
         tiny.validation = []
         let trainer = try tiny.trainer()
-        let outcome = try trainer.run()
+        let outcome = try trainer.runAlone()
         #expect(outcome.summary.keptStep == 11 && outcome.summary.keptLoss == nil)
-        #expect(outcome.adapter.numbers == trainer.parameters.values.values)
+        #expect(outcome.adapter.numbers == trainer.track.parameters.values.values)
     }
 
     @Test func aRunIsTheSameForAnyCountOfThreads() throws {
@@ -122,7 +122,7 @@ import Testing
         #expect(first.sorted() == Array(0..<11) && second.sorted() == Array(0..<11))
         #expect(first != second && first != Array(0..<11))
         #expect(order.block(at: 3) == first[3])
-        let tokens = (0..<11).reduce(0) { $0 + trainer.batches(of: $1).reduce(0) { $0 + $1.packed.count } }
+        let tokens = (0..<11).reduce(0) { $0 + trainer.track.batches(of: $1).reduce(0) { $0 + $1.packed.count } }
         #expect(tokens == 2 * tiny.training.reduce(0) { $0 + $1.tokens.count })
     }
 
@@ -163,8 +163,8 @@ import Testing
     @Test func numbersThatAreNotFiniteNeverBecomeTheBest() throws {
         let tiny = try TinyRun()
         let trainer = try tiny.trainer()
-        trainer.parameters.values.buffer[3] = .nan
-        let outcome = try trainer.run()
+        trainer.track.parameters.values.buffer[3] = .nan
+        let outcome = try trainer.runAlone()
         #expect(outcome.summary.reason == .diverged && outcome.summary.steps == 0)
         #expect(outcome.summary.keptLoss == nil)
         #expect(outcome.adapter.numbers.allSatisfy { $0.isFinite })
@@ -175,8 +175,8 @@ import Testing
         let first = try tiny.run().adapter
         tiny.configuration.lora = LoRAConfiguration(rank: 1, alpha: 1, layers: [0])
         let trainer = try tiny.trainer(start: first)
-        #expect(trainer.layout == first.layout)
-        let outcome = try trainer.run()
+        #expect(trainer.track.layout == first.layout)
+        let outcome = try trainer.runAlone()
         let start = try #require(outcome.summary.startLoss)
         let base = try #require(outcome.summary.baseLoss)
         #expect(start < base)
@@ -186,9 +186,9 @@ import Testing
 
     @Test func timeLimitsEndARunThatCanGoOn() throws {
         let tiny = try TinyRun()
-        let outcome = try tiny.trainer().run(timeLimit: 0)
+        let outcome = try tiny.trainer().runAlone(timeLimit: 0)
         #expect(outcome.summary.reason == .timeLimit && outcome.summary.steps == 0)
-        let rest = try tiny.trainer(checkpoint: outcome.checkpoint).run()
+        let rest = try tiny.trainer(checkpoint: outcome.checkpoint).runAlone()
         #expect(try rest.adapter.numbers == tiny.run().adapter.numbers)
     }
 
@@ -197,7 +197,7 @@ import Testing
         let trainer = try tiny.trainer()
         let estimate = trainer.measure()
         #expect(estimate.low > 0 && estimate.high >= estimate.low && estimate.tokensPerSecond > 0)
-        #expect(try trainer.run().adapter.numbers == tiny.run().adapter.numbers)
+        #expect(try trainer.runAlone().adapter.numbers == tiny.run().adapter.numbers)
     }
 
     @Test func impossibleSettingsAndDataAreRefused() throws {

@@ -78,11 +78,11 @@ import Testing
         let block = Block(
             tokens: vectors.ids, segments: [0..<vectors.ids.count],
             trained: [Bool](repeating: true, count: vectors.ids.count))
-        let trainer = try Trainer(
-            model: model, base: base, configuration: configuration, training: [block], validation: [],
-            dataDigest: "", start: start)
+        let task = TrainingTask(
+            configuration: configuration, training: [block], validation: [], dataDigest: "", start: start)
+        let trainer = try Trainer(model: model, base: base, tasks: [task])
         var losses: [Double] = []
-        _ = try trainer.run(onEvent: { if case .step(let report) = $0 { losses.append(report.loss) } })
+        try trainer.runAlone(onEvent: { if case .step(let report) = $0 { losses.append(report.loss) } })
         #expect(losses.count == 20)
         if precision == .float32 {
             for (step, (loss, expected)) in zip(losses, curve).enumerated() {

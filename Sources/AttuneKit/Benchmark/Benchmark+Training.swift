@@ -50,13 +50,14 @@ extension Benchmark {
                 longest: work.maxLength, usual: work.maxLength),
             wishes: wishes, limits: MemoryLimits.current().limited(to: work.memoryLimit))
         let configuration = settings.configuration
-        let trainer = try Trainer(
-            model: model, base: identity, configuration: configuration,
-            training: randomBlocks(count, length: configuration.maxLength), validation: [], dataDigest: "random")
+        let task = TrainingTask(
+            configuration: configuration, training: randomBlocks(count, length: configuration.maxLength),
+            validation: [], dataDigest: "random")
+        let trainer = try Trainer(model: model, base: identity, tasks: [task])
 
         var share = ShareOfPeak(Self.numbers(work.precision))
         var loss = 0.0
-        _ = try trainer.run { event in
+        try trainer.run { event, _ in
             guard case .step(let step) = event else { return }
             loss = step.loss
             if step.step > 1 { share.note(rate: step.tokensPerSecond) }

@@ -62,13 +62,14 @@ struct RunsCommand: ParsableCommand {
 
     struct Resume: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Go on with an interrupted run; the result is the same, to the byte, as without the stop.")
+            abstract: "Go on with an interrupted run; the result is the same, to the byte, as without the stop.",
+            discussion: "Several runs on the same base go on in the same passes.")
         @OptionGroup var global: GlobalOptions
-        @Argument(help: "Its id.") var id: String
+        @Argument(help: "Its id.") var ids: [String]
         @Flag(help: "Print every event as a line of JSON.") var jsonl = false
 
         func execute() throws {
-            let session = try TrainingSession.resume(id, in: try global.open(.writing))
+            let session = try TrainingSession.resume(ids, in: try global.open(.writing))
             let output = TrainingOutput(console: global.console, jsonl: jsonl, json: global.json)
             try TrainingRun(session: session, output: output, global: global).execute()
         }

@@ -13,7 +13,8 @@ struct TrainCommand: AttuneCommand {
         commandName: "train", abstract: "Train an adapter on your writing.",
         discussion: """
             PATH is a folder of .md and .txt files, or .jsonl files. The plan is shown first. Ctrl-C saves everything; \
-            attune runs resume goes on with the same bytes.
+            attune runs resume goes on with the same bytes. With --also, several adapters are trained in the same \
+            passes through the base, each to the bytes it would have alone: attune train diary --also letters=mail/
             """)
 
     @OptionGroup var global: GlobalOptions
@@ -21,6 +22,8 @@ struct TrainCommand: AttuneCommand {
     @OptionGroup var computing: ThreadOption
     @Argument(help: "Files and folders.") var paths: [String]
     @Option(help: "The adapter's name; that of the folder when absent.") var name: String?
+    @Option(help: "NAME=PATH: train another adapter on PATH in the same passes; may be repeated.")
+    var also: [String] = []
     @Flag(help: "Say why each setting is what it is.") var explain = false
     @Flag(help: "Show the plan and stop.") var plan = false
     @Flag(help: "Print every event as a line of JSON.") var jsonl = false
@@ -29,7 +32,7 @@ struct TrainCommand: AttuneCommand {
         computing.apply(global.console)
         let workspace = try global.open(.writing)
         let request = try options.request(
-            paths: paths, name: try name ?? BaseLibrary.adapterName(from: paths.first ?? ""))
+            paths: paths, name: try name ?? BaseLibrary.adapterName(from: paths.first ?? ""), also: also)
         let output = TrainingOutput(console: global.console, jsonl: jsonl, json: global.json)
         let session = try TrainingSession.prepare(request, in: workspace) { output.show($0) }
         try TrainingRun(

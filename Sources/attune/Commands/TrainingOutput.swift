@@ -17,7 +17,10 @@ final class TrainingOutput {
     private let isTerminal: Bool
     private var drawn = false
     private var lastLine = ContinuousClock.now - .seconds(60)
-    private var validation: (step: Int, loss: Double, isBest: Bool)?
+    /// Of the adapters, in the order of the session.
+    var names: [String] = []
+    private var latest: [Int: StepReport] = [:]
+    private var validations: [Int: (step: Int, loss: Double)] = [:]
 
     init(console: Console, jsonl: Bool, json: Bool) {
         self.console = console
@@ -39,38 +42,22 @@ final class TrainingOutput {
         }
     }
 
-    /// Data, plan, fit and time.
+    /// Data and plan of each adapter, fit and time of them all.
     func show(_ session: TrainingSession, time: TimeEstimate, explain: Bool) throws {
-        let settings = session.configuration
-        let outline = session.outline
-        if jsonl {
-            return try line(
-                Plan(
-                    event: "plan", name: session.name, base: session.base.name, configuration: settings,
-                    outline: outline, memory: session.memory, time: time,
-                    reasons: explain ? session.reasons : nil))
+        for (index, part) in session.parts.enumerated() {
+            let track = session.track(index)
+            if jsonl {
+                try line(
+                    Plan(
+                        event: "plan", name: part.name, base: session.base.name, configuration: track.configuration,
+                        outline: track.outline, memory: session.memory, time: time,
+                        reasons: explain ? part.reasons : nil))
+                continue
+            }
+            if session.parts.count > 1 { console.note("Adapter \(part.name)") }
+            show(part, track, base: session.base, explain: explain)
         }
-        let material = session.material
-        console.note(
-            "Data  \(Format.count(material.rows.count)) documents, \(Format.count(outline.trainingTokens)) tokens to "
-                + "learn from in \(outline.trainingBlocks) rows; held out for validation: "
-                + "\(material.validationExamples.count) documents")
-        if session.packed.training.splitExamples > 0 {
-            console.note(
-                "      \(session.packed.training.splitExamples) longer than \(settings.maxLength) tokens, split")
-        }
-        if session.packed.training.droppedTokens > 0 {
-            console.note("      \(session.packed.training.droppedTokens) tokens of the last incomplete row left out")
-        }
-        console.note(
-            "Plan  \(session.base.name) \(session.base.quantization), rank \(settings.lora.rank), alpha "
-                + "\(settings.lora.alpha), lr \(settings.learningRate) \(settings.schedule.rawValue), \(settings.epochs) epochs "
-                + "= \(outline.steps) steps of \(settings.batch * settings.accumulation)×\(settings.maxLength) tokens, "
-                + "\(settings.precision.rawValue), seed \(settings.seed)"
-                + (session.reasons.isEmpty || explain ? "" : "   (why: --explain)"))
-        if explain {
-            for reason in session.reasons { console.note("      \(reason.setting) \(reason.value): \(reason.reason)") }
-        }
+        if jsonl { return }
         let parts = session.memory.parts.map { "\($0.name) \(Format.bytes($0.bytes))" }.joined(separator: ", ")
         console.note(
             "Fit   \(Format.bytes(session.memory.total)) of \(Format.bytes(session.memory.available)) free: "
@@ -80,44 +67,86 @@ final class TrainingOutput {
                 + "(from 3 measured steps, \(Format.count(Int(time.tokensPerSecond))) tok/s)")
     }
 
-    func started(run: String) {
-        if jsonl { try? line(["event": "run", "id": run]) } else { console.note("Run   \(run)") }
-    }
-
-    func show(_ event: TrainingEvent) {
-        switch event {
-        case .planned, .checkpoint, .finished: break
-        case .step(let report):
-            if jsonl { try? line(Step(event: "step", report: report)) } else { progress(report) }
-        case .validation(let step, let loss, let base, let isBest):
-            validation = (step, loss, isBest)
-            if jsonl {
-                try? line(Validation(event: "validation", step: step, loss: loss, baseLoss: base, best: isBest))
-            } else {
-                clear()
-                console.note(
-                    "  step \(step)  validation loss \(Format.loss(loss)) (perplexity \(String(format: "%.2f", exp(loss))))"
-                        + (step == 0 ? "  base" : isBest ? "  best" : ""))
-            }
-        case .stopped(let reason):
-            clear()
-            if jsonl { try? line(["event": "stopped", "reason": reason.rawValue]) }
+    private func show(_ part: TrainingSession.Part, _ track: TrainingTrack, base: BaseRecord, explain: Bool) {
+        let (settings, outline) = (track.configuration, track.outline)
+        console.note(
+            "Data  \(Format.count(part.material.rows.count)) documents, \(Format.count(outline.trainingTokens)) tokens to "
+                + "learn from in \(outline.trainingBlocks) rows; held out for validation: "
+                + "\(part.material.validationExamples.count) documents")
+        if part.packed.training.splitExamples > 0 {
+            console.note("      \(part.packed.training.splitExamples) longer than \(settings.maxLength) tokens, split")
+        }
+        if part.packed.training.droppedTokens > 0 {
+            console.note("      \(part.packed.training.droppedTokens) tokens of the last incomplete row left out")
+        }
+        console.note(
+            "Plan  \(base.name) \(base.quantization), rank \(settings.lora.rank), alpha "
+                + "\(settings.lora.alpha), lr \(settings.learningRate) \(settings.schedule.rawValue), \(settings.epochs) epochs "
+                + "= \(outline.steps) steps of \(settings.batch * settings.accumulation)×\(settings.maxLength) tokens, "
+                + "\(settings.precision.rawValue), seed \(settings.seed)"
+                + (part.reasons.isEmpty || explain ? "" : "   (why: --explain)"))
+        if explain {
+            for reason in part.reasons { console.note("      \(reason.setting) \(reason.value): \(reason.reason)") }
         }
     }
 
-    /// How the run ended.
-    func show(_ result: TrainingSession.Result, plan: MemoryPlan) throws {
+    func started(run: String, of part: Int) {
+        if jsonl {
+            try? line(["event": "run", "id": run, "name": names[part]])
+        } else {
+            console.note("Run   \(run)" + (names.count > 1 ? "  \(names[part])" : ""))
+        }
+    }
+
+    func show(_ event: TrainingEvent, of part: Int) {
+        switch event {
+        case .planned, .checkpoint, .finished: break
+        case .step(let report):
+            latest[part] = report
+            if jsonl { try? line(Step(event: "step", name: names[part], report: report)) } else { progress() }
+        case .validation(let step, let loss, let base, let isBest):
+            validations[part] = (step, loss)
+            if jsonl {
+                try? line(
+                    Validation(
+                        event: "validation", name: names[part], step: step, loss: loss, baseLoss: base, best: isBest))
+            } else {
+                clear()
+                console.note(
+                    "  \(prefix(part))step \(step)  validation loss \(Format.loss(loss)) (perplexity "
+                        + "\(String(format: "%.2f", exp(loss))))\(step == 0 ? "  base" : isBest ? "  best" : "")")
+            }
+        case .stopped(let reason):
+            clear()
+            if jsonl { try? line(["event": "stopped", "name": names[part], "reason": reason.rawValue]) }
+        }
+    }
+
+    /// Tells adapters apart where there are several.
+    private func prefix(_ part: Int) -> String { names.count > 1 ? "\(names[part])  " : "" }
+
+    /// How the runs ended.
+    func show(_ results: [TrainingSession.Result], plan: MemoryPlan) throws {
+        for result in results { try show(result, plan: plan, heading: results.count > 1) }
+        let paused = results.filter { $0.outcome.summary.reason == .interrupted }.map(\.runID)
+        if paused.count > 1, !jsonl, !json {
+            console.note("Go on with all: attune runs resume \(paused.joined(separator: " "))")
+        }
+    }
+
+    private func show(_ result: TrainingSession.Result, plan: MemoryPlan, heading: Bool) throws {
         let summary = result.outcome.summary
         let adapter = result.version?.reference.description
         if jsonl || json {
             return try line(
                 End(
-                    event: "end", run: result.runID, adapter: adapter, reason: summary.reason, steps: summary.steps,
-                    keptStep: summary.keptStep, baseLoss: summary.baseLoss, loss: summary.keptLoss,
-                    trainingLoss: summary.trainingLoss, seconds: summary.seconds,
+                    event: "end", name: result.name, run: result.runID, adapter: adapter, reason: summary.reason,
+                    steps: summary.steps, keptStep: summary.keptStep, baseLoss: summary.baseLoss,
+                    loss: summary.keptLoss, trainingLoss: summary.trainingLoss, seconds: summary.seconds,
                     tokensPerSecond: summary.seconds > 0 ? Double(summary.tokens) / summary.seconds : 0,
                     peakBytes: result.peakMemory, plannedBytes: plan.total))
         }
+        if heading { console.note("Adapter \(result.name)") }
         switch summary.reason {
         case .interrupted:
             console.note("saved run \(result.runID) at step \(summary.steps) (weights, optimiser, place in the data)")
@@ -142,27 +171,33 @@ final class TrainingOutput {
         if let adapter { console.print("Kept as \(adapter).  Next: attune chat \(adapter.prefix { $0 != "@" })") }
     }
 
-    private func progress(_ report: StepReport) {
+    private func progress() {
         let now = ContinuousClock.now
         guard isTerminal ? now - lastLine > .milliseconds(200) : now - lastLine >= .seconds(10) else { return }
         lastLine = now
-        let share = Double(report.step) / Double(max(1, report.total))
+        let reports = latest.sorted { $0.key < $1.key }
+        let (steps, total) = reports.reduce((0, 0)) { ($0.0 + $1.value.step, $0.1 + $1.value.total) }
+        guard let longest = reports.map(\.value).max(by: { $0.remaining < $1.remaining }) else { return }
+        let share = Double(steps) / Double(max(1, total))
+        let losses = reports.map { part, report in
+            prefix(part) + "loss \(String(format: "%.3f", report.smoothed))"
+                + (validations[part].map { "  val \(String(format: "%.3f", $0.loss)) @\($0.step)" } ?? "")
+        }
+        let speed = reports.reduce(0) { $0 + ($1.value.step < $1.value.total ? $1.value.tokensPerSecond : 0) }
         let numbers =
-            "loss \(String(format: "%.3f", report.smoothed))"
-            + (validation.map { "  val \(String(format: "%.3f", $0.loss)) @\($0.step)" } ?? "")
-            + String(
-                format: "  lr %.1e  %.0f tok/s  mem %.0f MiB", report.rate, report.tokensPerSecond, report.memoryMiB)
-        let times = "elapsed \(Format.duration(report.elapsed))  left \(Format.duration(report.remaining))"
+            losses.joined(separator: " · ")
+            + String(format: "  lr %.1e  %.0f tok/s  mem %.0f MiB", longest.rate, speed, longest.memoryMiB)
+        let times = "elapsed \(Format.duration(longest.elapsed))  left \(Format.duration(longest.remaining))"
         if isTerminal {
             let filled = Int(share * 24)
             let bar = String(repeating: "=", count: filled) + (filled < 24 ? ">" : "")
             clear()
             console.note(
-                "  \(report.step)/\(report.total) [\(bar.padding(toLength: 24, withPad: " ", startingAt: 0))] "
+                "  \(steps)/\(total) [\(bar.padding(toLength: 24, withPad: " ", startingAt: 0))] "
                     + "\(Int(share * 100))%  \(times)\n  \(numbers)", terminator: "")
             drawn = true
         } else {
-            console.note("  step \(report.step)/\(report.total)  \(numbers)  \(times)")
+            console.note("  step \(steps)/\(total)  \(numbers)  \(times)")
         }
     }
 
@@ -190,26 +225,30 @@ extension TrainingOutput {
 
     private struct Step: Encodable {
         let event: String
+        let name: String
         let report: StepReport
 
         func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: Key.self)
             try container.encode(event, forKey: .event)
+            try container.encode(name, forKey: .name)
             try report.encode(to: encoder)
         }
 
-        private enum Key: String, CodingKey { case event }
+        private enum Key: String, CodingKey { case event, name }
     }
 
     private struct Validation: Encodable {
         let event: String
+        let name: String
         let step: Int
         let loss: Double?
         let baseLoss: Double?
         let best: Bool
 
-        init(event: String, step: Int, loss: Double, baseLoss: Double, best: Bool) {
+        init(event: String, name: String, step: Int, loss: Double, baseLoss: Double, best: Bool) {
             self.event = event
+            self.name = name
             self.step = step
             // JSON has no number for what is not finite.
             self.loss = loss.isFinite ? loss : nil
@@ -220,6 +259,7 @@ extension TrainingOutput {
 
     private struct End: Encodable {
         let event: String
+        let name: String
         let run: String
         let adapter: String?
         let reason: StopReason

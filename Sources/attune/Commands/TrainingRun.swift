@@ -31,16 +31,17 @@ struct TrainingRun {
             stop.request()
             console.note("\nfinishing this step; once more leaves at once")
         }
-        let result = try session.run(stop: stop, timeLimit: timeLimit) {
-            output.started(run: $0)
+        output.names = session.parts.map(\.name)
+        let results = try session.run(stop: stop, timeLimit: timeLimit) {
+            output.started(run: $0, of: $1)
         } onEvent: {
-            output.show($0)
+            output.show($0, of: $1)
         }
-        try output.show(result, plan: session.memory)
-        switch result.outcome.summary.reason {
-        case .interrupted: throw ExitCode(interruption.exitCode == 0 ? 130 : interruption.exitCode)
-        case .diverged: throw ExitCode(ExitStatus.failure.rawValue)
-        case .finished, .earlyStop, .timeLimit: return
+        try output.show(results, plan: session.memory)
+        let reasons = results.map(\.outcome.summary.reason)
+        if reasons.contains(.interrupted) {
+            throw ExitCode(interruption.exitCode == 0 ? 130 : interruption.exitCode)
         }
+        if reasons.contains(.diverged) { throw ExitCode(ExitStatus.failure.rawValue) }
     }
 }

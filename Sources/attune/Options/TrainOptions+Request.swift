@@ -9,11 +9,24 @@ import AttuneTraining
 extension TrainOptions {
     /// What these flags ask for.
     ///
+    /// - Parameter also: `NAME=PATH` of further adapters; a name that comes again has several paths.
     /// - Throws: `ValidationError` naming the flag whose value cannot be read.
-    func request(paths: [String], name: String) throws -> TrainingRequest {
-        var request = TrainingRequest(paths: paths, name: name, wishes: try wishes())
+    func request(paths: [String], name: String, also: [String] = []) throws -> TrainingRequest {
+        var adapters = [TrainingRequest.Adapter(name: name, paths: paths, from: from)]
+        for text in also {
+            let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, !text.hasPrefix("=") else {
+                throw ValidationError("--also takes NAME=PATH, such as letters=mail/; not \(text)")
+            }
+            guard parts[0] != name else { throw ValidationError("--also \(text): \(name) is trained already") }
+            if let index = adapters.firstIndex(where: { $0.name == parts[0] }) {
+                adapters[index].paths.append(parts[1])
+            } else {
+                adapters.append(.init(name: parts[0], paths: [parts[1]]))
+            }
+        }
+        var request = TrainingRequest(adapters: adapters, wishes: try wishes())
         request.base = base
-        request.from = from
         request.skipBad = skipBad
         if let layers {
             guard let selection = LayerSelection(layers) else {

@@ -1,0 +1,135 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneModel
+import AttuneTensor
+import Testing
+
+@testable import AttuneTraining
+
+/// Several adapters in the same passes.
+@Suite struct SharedTrainingTests {
+    /// Three adapters that differ in everything that may differ.
+    private func tasks(_ tiny: TinyRun) -> [TrainingTask] {
+        var (second, third) = (tiny, tiny)
+        second.training = (0..<7).map { TinyRun.block(start: 5 * $0 + 2, length: 8 + $0 % 3) }
+        second.validation = []
+        second.configuration.seed = 9
+        second.configuration.epochs = 4
+        second.configuration.batch = 1
+        second.configuration.accumulation = 3
+        second.configuration.optimizer = .adamw8bit
+        third.training = (0..<4).map { TinyRun.block(start: $0, length: 20) }
+        third.configuration.learningRate = 0.005
+        third.configuration.clip = 0.1
+        third.configuration.lora.dropout = 0.1
+        third.configuration.evaluateEvery = 1
+        third.configuration.patience = 1
+        return [tiny.task(), second.task(digest: "e"), third.task(digest: "f")]
+    }
+
+    private func trainer(_ tiny: TinyRun, _ tasks: [TrainingTask]) throws -> Trainer {
+        try Trainer(model: tiny.model, base: tiny.base, tasks: tasks)
+    }
+
+    @Test(arguments: Precision.allCases) func eachEndsInTheBytesItHasAlone(precision: Precision) throws {
+        var tiny = try TinyRun()
+        tiny.configuration.precision = precision
+        let tasks = tasks(tiny)
+        var losses = [[Double]](repeating: [], count: 3)
+        var ended: [Int] = []
+        let together = try trainer(tiny, tasks).run { event, index in
+            if case .step(let report) = event { losses[index].append(report.loss) }
+        } onOutcome: { _, index in
+            ended.append(index)
+        }
+        #expect(ended.sorted() == [0, 1, 2])
+        for (index, task) in tasks.enumerated() {
+            var alone: [Double] = []
+            let outcome = try trainer(tiny, [task]).runAlone {
+                if case .step(let report) = $0 { alone.append(report.loss) }
+            }
+            #expect(losses[index] == alone, "adapter \(index)")
+            #expect(together[index].adapter.numbers == outcome.adapter.numbers, "adapter \(index)")
+            let (one, other) = (together[index].summary, outcome.summary)
+            #expect(one.reason == other.reason && one.steps == other.steps && one.keptStep == other.keptStep)
+            #expect(one.keptLoss == other.keptLoss && one.tokens == other.tokens && one.epochs == other.epochs)
+        }
+    }
+
+    @Test func anInterruptedRunGoesOnTogetherOrAlone() throws {
+        let tiny = try TinyRun()
+        let tasks = tasks(tiny)
+        let whole = try trainer(tiny, tasks).run()
+        let stop = StopFlag()
+        let paused = try trainer(tiny, tasks).run(stop: stop) { event, index in
+            if case .step(let report) = event, index == 0, report.step == 2 { stop.request() }
+        }
+        #expect(paused.allSatisfy { $0.summary.reason == .interrupted && $0.summary.steps == 2 })
+        let rest = try zip(tasks, paused).map { task, outcome in
+            let checkpoint = try #require(outcome.checkpoint).encoded().withUnsafeBytes { try Checkpoint(encoded: $0) }
+            return TrainingTask(
+                configuration: task.configuration, training: task.training, validation: task.validation,
+                dataDigest: task.dataDigest, checkpoint: checkpoint)
+        }
+        let together = try trainer(tiny, [rest[2], rest[0]]).run()
+        let alone = try trainer(tiny, [rest[1]]).run()
+        for (outcome, expected) in [(together[0], whole[2]), (together[1], whole[0]), (alone[0], whole[1])] {
+            #expect(outcome.adapter.numbers == expected.adapter.numbers)
+            #expect(outcome.summary.keptLoss == expected.summary.keptLoss)
+        }
+    }
+
+    @Test func oneThatDivergesLeavesTheOthersAlone() throws {
+        let tiny = try TinyRun()
+        var wild = tiny
+        wild.configuration.learningRate = 1e30
+        let outcomes = try trainer(tiny, [wild.task(), tiny.task()]).run()
+        #expect(outcomes[0].summary.reason == .diverged && outcomes[0].failure != nil)
+        #expect(outcomes[1].summary.reason == .finished)
+        #expect(try outcomes[1].adapter.numbers == tiny.run().adapter.numbers)
+    }
+
+    @Test func aTimeLimitEndsThemAll() throws {
+        let tiny = try TinyRun()
+        let outcomes = try trainer(tiny, tasks(tiny)).run(timeLimit: 0)
+        #expect(outcomes.count == 3 && outcomes.allSatisfy { $0.summary.reason == .timeLimit && $0.checkpoint != nil })
+    }
+
+    @Test func measuringThemAllChangesNothing() throws {
+        let tiny = try TinyRun()
+        let shared = try trainer(tiny, tasks(tiny))
+        let estimate = shared.measure()
+        #expect(estimate.high >= estimate.low && estimate.low > 0)
+        let (one, other) = (try shared.run(), try trainer(tiny, tasks(tiny)).run())
+        #expect(one.map(\.adapter.numbers) == other.map(\.adapter.numbers))
+    }
+
+    @Test func adaptersWithDifferentPrecisionAreRefused() throws {
+        let tiny = try TinyRun()
+        var other = tiny
+        other.configuration.precision = .bfloat16
+        #expect(throws: TrainingError.self) { try trainer(tiny, [tiny.task(), other.task()]) }
+    }
+
+    @Test func passesAreSharedUpToTheirCapacityAndNeverDivided() {
+        func batch(_ tokens: Int) -> Batch {
+            Batch(blocks: [
+                Block(
+                    tokens: (0..<tokens).map { Int32($0) }, segments: [0..<tokens],
+                    trained: Array(repeating: true, count: tokens))
+            ])
+        }
+        let steps = [(track: 3, batches: [batch(4), batch(5)]), (track: 7, batches: [batch(6)])]
+        let shared = SharedBatch.shared(steps, capacity: 10)
+        #expect(shared.map { $0.parts.map(\.track) } == [[3, 7], [3]])
+        #expect(shared[0].parts[1].rows == 4..<10 && shared[0].parts[1].counted == 3..<8)
+        #expect(shared[0].batch.packed.tokens == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5])
+        #expect(shared[0].batch.packed.segments == [0..<4, 4..<10])
+        #expect(shared[0].batch.counted == [0, 1, 2, 4, 5, 6, 7, 8])
+        #expect(shared[1].parts[0].pass == 1 && shared[1].batch.packed.count == 5)
+        #expect(SharedBatch.shared(steps, capacity: 0).map { $0.parts.map(\.track) } == [[3], [7], [3]])
+        #expect(SharedBatch.shared([], capacity: 10).isEmpty)
+    }
+}
