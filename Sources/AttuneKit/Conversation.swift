@@ -27,7 +27,9 @@ package final class Conversation {
         self.model = model
         self.messages = messages
         self.contextLength = min(contextLength, model.configuration.contextLength)
-        decoder = Decoder(model: model, adapters: adapters, contextLength: self.contextLength, cacheType: cacheType)
+        decoder = Decoder(
+            model: model, adapters: adapters, contextLength: self.contextLength, precision: .fastest(for: model),
+            cacheType: cacheType)
         generator = Generator(decoder: decoder, tokenizer: model.tokenizer)
     }
 

@@ -57,7 +57,9 @@ package struct Question: Sendable {
         let context = min(prompt.count + min(maxTokens, longest) + 1, longest)
         try Self.requireMemory(
             tokens: min(prompt.count, context), context: context, model: model, cacheType: cacheType)
-        let decoder = Decoder(model: model, adapters: adapters, contextLength: context, cacheType: cacheType)
+        let decoder = Decoder(
+            model: model, adapters: adapters, contextLength: context, precision: .fastest(for: model),
+            cacheType: cacheType)
         return try Generator(decoder: decoder, tokenizer: model.tokenizer).generate(
             prompt: prompt, sampling: sampling, seed: seed, maxTokens: maxTokens, stops: stops,
             isCancelled: isCancelled, onText: onText)

@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneTensor
 import AttuneTokenizer
+import Synchronization
 
 /// A base model: the frozen weights where they lie in their mapped file, with everything that is needed to use them.
 ///
@@ -26,6 +27,8 @@ package final class BaseModel: Sendable {
     package let residency: LayerResidency
     /// Numbers in all tensors that were trained; `rope_freqs` is not counted.
     package let parameterCount: Int
+
+    private let repacking = Mutex<RepackedWeights?>(nil)
 
     package var shape: BaseShape { configuration.shape }
 
@@ -64,6 +67,15 @@ package final class BaseModel: Sendable {
     ///
     /// - Throws: `E-GGUF-009`.
     package func requireIntact() throws { try file.requireIntact() }
+
+    /// The copy of the weights for decoding in int8, made when it is first asked for and shared from then on.
+    package var repacked: RepackedWeights {
+        repacking.withLock { made in
+            let weights = made ?? RepackedWeights(self)
+            made = weights
+            return weights
+        }
+    }
 
     /// The frozen weight that an adapter of `module` in `layer` changes.
     package func weight(_ module: TargetModule, layer: Int) -> WeightMatrix { layers[layer][module] }

@@ -17,11 +17,13 @@ package final class Decoder {
     package let contextLength: Int
     /// What the cache holds.
     package private(set) var tokens: [Int32] = []
-    private let precision: Precision
+    private let precision: DecodingPrecision
     private let table: RotaryTable<Float>
     private var cache: KVCache
     private var blocks: [DecoderBlock]
     private var scratch: DecoderScratch
+    /// The residual stream after the last token, 1 × D.
+    private var last: Matrix<Float>
     /// As many rows as were asked for at once.
     private var logits: Matrix<Float>
 
@@ -29,12 +31,13 @@ package final class Decoder {
     ///   - adapters: act together on the base; those with scale 0 not at all.
     ///   - contextLength: the most tokens of prompt and answer together; beyond what the model was made for,
     ///     answers decay.
+    ///   - precision: how products with the weights are computed; `int8` copies them the first time that it is asked for.
     ///   - cacheType: how keys and values are kept.
     /// - Precondition: the adapters were made for the shape of `model`; `contextLength` is positive; `cacheType` fits
     ///   the model.
     package init(
-        model: BaseModel, adapters: [AppliedAdapter], contextLength: Int, precision: Precision = .float32,
-        cacheType: CacheType = .f32
+        model: BaseModel, adapters: [AppliedAdapter], contextLength: Int,
+        precision: DecodingPrecision = .float32, cacheType: CacheType = .f32
     ) {
         precondition(contextLength > 0, "context of \(contextLength) tokens")
         self.model = model
@@ -42,13 +45,20 @@ package final class Decoder {
         self.precision = precision
         table = RotaryTable(configuration: model.configuration, positions: contextLength)
         cache = KVCache(configuration: model.configuration, limit: contextLength, type: cacheType)
-        (blocks, scratch) = Self.prepare(model, adapters, min(Self.chunk, contextLength), precision)
+        blocks = (0..<model.shape.layers).map { DecoderBlock(model: model, layer: $0, precision: precision) }
+        scratch = DecoderScratch(shape: model.shape, rows: min(Self.chunk, contextLength))
+        last = scratch.stream.prefix(1)
         logits = Matrix(rows: 1, columns: model.shape.vocabulary)
+        setAdapters(adapters)
     }
 
     /// Replaces the adapters and forgets all tokens, whose keys and values depended on them.
+    ///
+    /// - Precondition: they were made for the shape of the base.
     package func setAdapters(_ adapters: [AppliedAdapter]) {
-        (blocks, scratch) = Self.prepare(model, adapters, min(Self.chunk, contextLength), precision)
+        precondition(adapters.allSatisfy { $0.adapter.layout.fits(model.shape) }, "an adapter belongs to another base")
+        for index in blocks.indices { blocks[index].use(adapters) }
+        scratch.reserve(rank: adapters.flatMap(\.adapter.layout.entries).map(\.rank).max() ?? 0)
         tokens.removeAll(keepingCapacity: true)
     }
 
@@ -65,8 +75,8 @@ package final class Decoder {
     ///   cache is then empty.
     package func evaluate(_ ids: [Int32]) throws -> Matrix<Float> {
         try check(ids)
-        try append(ids, isCancelled: { false }, each: { _ in })
-        return try lastLogits(ids.count)
+        try append(ids, lastOnly: true, isCancelled: { false })
+        return try lastLogits()
     }
 
     /// Appends `ids` and returns the logits after every one of them, n × V, valid until the next call.
@@ -77,7 +87,7 @@ package final class Decoder {
         if ids.count > logits.rows { logits = Matrix(rows: ids.count, columns: model.shape.vocabulary) }
         let result = logits.prefix(ids.count)
         var done = 0
-        try append(ids, isCancelled: { false }) { stream in
+        try append(ids, lastOnly: false, isCancelled: { false }) { stream in
             project(stream, into: result.rows(done..<done + stream.rows))
             done += stream.rows
         }
@@ -99,8 +109,8 @@ package final class Decoder {
         let reused = reusable(of: prompt)
         truncate(to: reused)
         let rest = Array(prompt[reused...])
-        try append(rest, isCancelled: isCancelled, each: { _ in })
-        return try lastLogits(rest.count)
+        try append(rest, lastOnly: true, isCancelled: isCancelled)
+        return try lastLogits()
     }
 
     private func check(_ ids: [Int32], after held: Int? = nil) throws {
@@ -123,8 +133,11 @@ package final class Decoder {
             + contextLength * model.configuration.ropeDimension * MemoryLayout<Float>.stride
     }
 
-    /// Runs the blocks over `ids` in chunks; `each` sees the residual stream of every chunk.
-    private func append(_ ids: [Int32], isCancelled: () -> Bool, each: (Matrix<Float>) -> Void) throws {
+    /// Runs the blocks over `ids` in chunks; `each` sees the residual stream of every chunk. Where
+    /// `lastOnly`, only the last row of a chunk leaves the last block.
+    private func append(
+        _ ids: [Int32], lastOnly: Bool, isCancelled: () -> Bool, each: (Matrix<Float>) -> Void = { _ in }
+    ) throws {
         cache.reserve(tokens.count + ids.count, keeping: tokens.count)
         var start = 0
         while start < ids.count {
@@ -135,21 +148,23 @@ package final class Decoder {
             let positions = (0..<part.count).map { Int32(first + $0) }
             gatherRows(model.tokenEmbedding, part, into: stream)
             model.residency.releaseEmbedding()
-            for block in blocks {
-                model.residency.use(block.layer, .cycle)
+            for (layer, block) in blocks.enumerated() {
+                if block.readsFile { model.residency.use(layer, .cycle) }
                 block.forward(
-                    stream, first: first, positions: positions, cache: cache, scratch: scratch, table: table)
+                    stream, first: first, positions: positions,
+                    rows: lastOnly && layer == blocks.count - 1 ? 1 : part.count, cache: cache, scratch: scratch,
+                    table: table)
             }
+            last = stream.rows(part.count - 1..<part.count)
             tokens += part
             start += part.count
             each(stream)
         }
     }
 
-    /// Logits after the last of `count` tokens that were just appended.
-    private func lastLogits(_ count: Int) throws -> Matrix<Float> {
-        let row = (count - 1) % Self.chunk
-        project(scratch.stream.rows(row..<row + 1), into: logits.prefix(1))
+    /// Logits after the last of the tokens that were just appended.
+    private func lastLogits() throws -> Matrix<Float> {
+        project(last, into: logits.prefix(1))
         try requireIntact()
         return logits.prefix(1)
     }
@@ -168,18 +183,11 @@ package final class Decoder {
         rmsNorm(
             x, weight: model.finalNorm, epsilon: model.configuration.normEpsilon, into: normalized,
             inverseRoot: scratch.root.prefix(x.rows))
-        model.residency.use(model.residency.head, .cycle)
-        multiply(normalized, by: model.head, into: logits, precision: precision)
-    }
-
-    private static func prepare(
-        _ model: BaseModel, _ adapters: [AppliedAdapter], _ rows: Int, _ precision: Precision
-    ) -> ([DecoderBlock], DecoderScratch) {
-        precondition(adapters.allSatisfy { $0.adapter.layout.fits(model.shape) }, "an adapter belongs to another base")
-        let blocks = (0..<model.shape.layers).map {
-            DecoderBlock(model: model, layer: $0, adapters: adapters, precision: precision)
+        if precision == .int8, let head = model.repacked.head {
+            multiplyInt8(normalized, by: [head], into: [logits])
+        } else {
+            model.residency.use(model.residency.head, .cycle)
+            multiply(normalized, by: model.head, into: logits, precision: precision.wide)
         }
-        let rank = adapters.flatMap(\.adapter.layout.entries).map(\.rank).max() ?? 0
-        return (blocks, DecoderScratch(shape: model.shape, rows: rows, rank: rank))
     }
 }

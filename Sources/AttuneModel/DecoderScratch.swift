@@ -27,9 +27,9 @@ struct DecoderScratch {
     /// n × F.
     let hidden: Matrix<Float>
     /// n × the largest rank of the adapters.
-    let inner: Matrix<Float>
+    private(set) var inner: Matrix<Float>
 
-    init(shape: BaseShape, rows: Int, rank: Int) {
+    init(shape: BaseShape, rows: Int) {
         let queryWidth = shape.heads * shape.headDimension
         let keyWidth = shape.keyValueHeads * shape.headDimension
         stream = Matrix(rows: rows, columns: shape.width)
@@ -42,6 +42,11 @@ struct DecoderScratch {
         gate = Matrix(rows: rows, columns: shape.feedForward)
         up = Matrix(rows: rows, columns: shape.feedForward)
         hidden = Matrix(rows: rows, columns: shape.feedForward)
-        inner = Matrix(rows: rows, columns: rank)
+        inner = Matrix(rows: rows, columns: 0)
+    }
+
+    /// Makes room for adapters of `rank`.
+    mutating func reserve(rank: Int) {
+        if rank > inner.columns { inner = Matrix(rows: stream.rows, columns: rank) }
     }
 }

@@ -11,10 +11,14 @@ package final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {  //
     package init(count: Int) {
         precondition(count >= 0, "count \(count)")
         let bytes = max(64, count * MemoryLayout<Element>.stride)
-        // mmap-backed for large sizes, so untouched pages cost nothing; aligned_alloc wants a multiple of 64.
-        guard let raw = aligned_alloc(64, (bytes + 63) / 64 * 64) else {
+        // Pages of 2 MiB, where there are any to be had: walking small ones halves the speed of reading.
+        let hugePage = 2 << 20
+        let isLarge = bytes >= 2 * hugePage
+        // aligned_alloc wants a multiple of 64.
+        guard let raw = aligned_alloc(isLarge ? hugePage : 64, (bytes + 63) / 64 * 64) else {
             preconditionFailure("out of memory: \(bytes) bytes")
         }
+        if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
         memset(raw, 0, bytes)
         self.count = count
         base = raw.bindMemory(to: Element.self, capacity: max(1, count))

@@ -58,7 +58,7 @@ INLINE void FN(expand32)(int32_t type, const uint8_t *b, vec *low, vec *high) {
 }
 
 /// count elements of a row from its first block, any type; count is a multiple of the block size.
-static void FN(expand_row)(int32_t type, const uint8_t *b, int64_t count, float *out) {
+static __attribute__((unused)) void FN(expand_row)(int32_t type, const uint8_t *b, int64_t count, float *out) {
 #define EXPAND(constant) \
     for (int64_t i = 0; i < count; i += 32, b += attune_block_bytes(constant)) { \
         vec low, high; \

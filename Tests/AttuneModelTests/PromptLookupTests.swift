@@ -50,7 +50,7 @@ import Testing
 
     private func generate(
         _ model: BaseModel, _ prompt: [Int32], _ sampling: SamplingOptions, seed: UInt64, guesses: Bool,
-        type: CacheType = .f16, precision: Precision = .float32, maxTokens: Int = 24, context: Int = 512,
+        type: CacheType = .f16, precision: DecodingPrecision = .float32, maxTokens: Int = 24, context: Int = 512,
         stops: [String] = [], adapters: [AppliedAdapter] = []
     ) throws -> (generation: Generation, held: [Int32]) {
         let decoder = Decoder(

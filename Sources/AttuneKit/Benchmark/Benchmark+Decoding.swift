@@ -14,7 +14,8 @@ extension Benchmark {
     /// - Throws: `ModelError` where the tokens cannot be evaluated.
     package func prefill(tokens: Int) throws -> BenchmarkReport {
         let ids = prompt(tokens)
-        let decoder = Decoder(model: model, adapters: [], contextLength: tokens + 1)
+        let precision = DecodingPrecision.fastest(for: model)
+        let decoder = Decoder(model: model, adapters: [], contextLength: tokens + 1, precision: precision)
         let numbers = Self.numbers(.bfloat16)
         var share = ShareOfPeak(numbers)
         for round in 0...rounds {
@@ -22,7 +23,7 @@ extension Benchmark {
             let seconds = try Self.seconds { _ = try decoder.evaluate(ids) }
             if round > 0 { share.note(rate: Double(tokens) / seconds) }
         }
-        var report = BenchmarkReport(work: "prefill", rounds: share.rounds, precision: .float32)
+        var report = BenchmarkReport(work: "prefill", rounds: share.rounds, precision: precision.rawValue)
         let linear = 2 * Double(linearWeights)
         let head = 2 * Double(headWeights) / Double(tokens)
         report.flopsPerToken = linear
@@ -42,7 +43,9 @@ extension Benchmark {
     package func decode(tokens: Int, adapterRank: Int = 0) throws -> BenchmarkReport {
         let ids = prompt(Self.promptTokens + tokens)
         let adapters = adapterRank > 0 ? [AppliedAdapter(randomAdapter(rank: adapterRank, seed: 1))] : []
-        let decoder = Decoder(model: model, adapters: adapters, contextLength: ids.count + 1)
+        let precision = DecodingPrecision.fastest(for: model)
+        let decoder = Decoder(
+            model: model, adapters: adapters, contextLength: ids.count + 1, precision: precision)
         func rate() throws -> Double {
             decoder.truncate(to: 0)
             _ = try decoder.evaluate(Array(ids.prefix(Self.promptTokens)))
@@ -67,7 +70,7 @@ extension Benchmark {
             bare.append(try rate())
             decoder.setAdapters(adapters)
         }
-        var report = BenchmarkReport(work: "decode", rounds: rates, precision: .float32, peak: peak)
+        var report = BenchmarkReport(work: "decode", rounds: rates, precision: precision.rawValue, peak: peak)
         report.bytesPerToken = weightBytes
         report.readGigabytesPerSecond = reads.median / 1e9
         report.shareOfReadRate = zip(rates, reads).map { $0 * Double(weightBytes) / $1 }.median

@@ -63,7 +63,7 @@ extension Benchmark {
             if step.step > 1 { share.note(rate: step.tokensPerSecond) }
         }
 
-        var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision)
+        var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision.rawValue)
         // Forward and dX, and forward once more where activations are computed again; the frozen weights need no gradient.
         let linear = Double(linearWeights) * (configuration.checkpointing ? 6 : 4)
         let counted = Double(configuration.maxLength - 1) / Double(configuration.maxLength)

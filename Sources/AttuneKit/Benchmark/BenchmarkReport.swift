@@ -15,7 +15,8 @@ package struct BenchmarkReport: Encodable, Sendable {
     package let peakRssMib: Double
     package let level: String
     package let threads: Int
-    package let precision: Precision
+    /// How products with the base's weights are computed.
+    package let precision: String
     /// Operations of the linear layers for a token, and of the head, that are counted as work.
     package var flopsPerToken: Double?
     package var headFlopsPerToken: Double?
@@ -51,7 +52,7 @@ package struct BenchmarkReport: Encodable, Sendable {
         package let ratio: Double
     }
 
-    init(work: String, rounds: [Double], precision: Precision, peak: Int = ProcessMemory.peak) {
+    init(work: String, rounds: [Double], precision: String, peak: Int = ProcessMemory.peak) {
         self.work = work
         self.rounds = rounds
         self.precision = precision

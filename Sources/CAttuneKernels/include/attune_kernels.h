@@ -93,6 +93,50 @@ void attune_dense(
 /// out[i] = row ids[i] of w.
 void attune_gather(int32_t kind, const attune_weight *w, const int32_t *ids, int64_t count, void *out);
 
+// ---- Products with int8 activations ------------------------------------------------------------------------------
+
+/// Bytes of a weight of this shape once repacked; 0 where its type stays as it is (all but Q4_0, Q4_1 and Q8_0).
+int64_t attune_repacked_bytes(int32_t type, int64_t rows, int64_t columns);
+/// Writes w with 16 rows interleaved, attune_repacked_bytes long and aligned to 64.
+void attune_repack(const attune_weight *w, void *out);
+
+/// One of the products that share an input: y[T, rows] = X·Wᵀ, W [rows, columns] repacked from blocks of `type`.
+typedef struct {
+    int32_t type;
+    int64_t rows;
+    const void *repacked;
+    float *y;
+} attune_int8_output;
+
+/// out = x in bfloat16.
+void attune_round_bfloat16_all(const float *x, int64_t count, uint16_t *out);
+/// out = B [rows, rank] in bfloat16 as [rows/16][rank][16], rows padded with zeros.
+void attune_pack_expansion(const float *b, int64_t rows, int64_t rank, uint16_t *out);
+
+/// A low-rank term of all products of an input for the rows first..<last of X: y_i += strength·B_i·(scales∘(A·x)), the
+/// part offsets[i]..<offsets[i + 1] of the inner dimension belonging to product i.
+typedef struct {
+    int64_t first, last, rank;
+    float strength;
+    /// [rank, columns] in bfloat16.
+    const uint16_t *a;
+    /// [rank].
+    const float *scales;
+    /// One more than there are products.
+    const int64_t *offsets;
+    /// For each product B as attune_pack_expansion leaves it; unused where its rank is 0.
+    const uint16_t *const *b;
+} attune_low_rank;
+
+/// y_i[T, rows_i] = X·W_iᵀ + Σ low-rank terms, or added to y_i. X [T, columns] is rounded to int8 in blocks of 32 with a
+/// float32 scale for the W_i, sums are int32 in a block and float32 over blocks. The result of a row is the same
+/// whatever other rows are there.
+void attune_multiply_int8(
+    const float *x, int64_t rows, int64_t columns, const attune_int8_output *outputs, int64_t count,
+    int32_t accumulating, const attune_low_rank *terms, int64_t terms_count);
+
+// ---- Operations on rows and elements -----------------------------------------------------------------------------
+
 /// r = (mean x² + epsilon)^−½ per row, y = w∘x·r.
 void attune_rms_norm(
     int32_t kind, const void *x, const void *weight, double epsilon, void *y, void *r, int64_t rows, int64_t columns);

@@ -1,0 +1,82 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+// Products with int8 activations by their definition.
+
+#include <math.h>
+#include <string.h>
+
+#include "int8.h"
+
+static void quantize(const float *x, int64_t rows, int64_t blocks, int32_t *tile) {
+    for (int64_t block = 0; block < blocks; block++, tile += TILE_WORDS * rows) {
+        int8_t *q = (int8_t *)tile;
+        float *scales = (float *)(tile + 8 * rows);
+        for (int64_t r = 0; r < rows; r++) {
+            const float *from = x + (r * blocks + block) * 32;
+            float largest = 0, poison = 0;
+            for (int i = 0; i < 32; i++) {
+                if (fabsf(from[i]) > largest) largest = fabsf(from[i]);
+                poison += from[i] - from[i];  // NaN where x is not finite, so that the result is not either
+            }
+            float inverse = largest > 0 && poison == 0 ? 127 / largest : 0, d = largest / 127 + poison;
+            int32_t sum = 0;
+            for (int i = 0; i < 32; i++) {
+                int32_t value = (int32_t)rintf(from[i] * inverse == from[i] * inverse ? from[i] * inverse : 0);
+                q[(i / 4 * rows + r) * 4 + i % 4] = (int8_t)value;
+                sum += value;
+            }
+            scales[r] = d;
+            scales[rows + r] = d * (float)sum;
+            tile[10 * rows + r] = sum;
+        }
+    }
+}
+
+static void multiply(
+    int32_t type, const uint8_t *strip, int64_t blocks, const int32_t *tile, int64_t rows, float *out) {
+    int64_t shared = attune_group_blocks(type);
+    int offset = type == BLOCK_Q4_0 ? 8 : type == BLOCK_Q8_0 ? 128 : 0;
+    for (int64_t i = 0; i < rows * STRIP_ROWS; i++) out[i] = 0;
+    for (int64_t block = 0; block < blocks; block++, tile += TILE_WORDS * rows) {
+        const uint8_t *group = strip + block / shared * attune_group_bytes(type);
+        const uint8_t *scales = group + block % shared * 32;
+        const uint8_t *quants = group + 64 + block % shared * attune_block_words(type) * 64;
+        const int8_t *q = (const int8_t *)tile;
+        const float *d = (const float *)(tile + 8 * rows), *s = d + rows;
+        for (int64_t r = 0; r < rows; r++) {
+            for (int64_t row = 0; row < STRIP_ROWS; row++) {
+                int32_t sum = 0;
+                for (int i = 0; i < 32; i++) {
+                    int word = type == BLOCK_Q8_0 ? i / 4 : i % 16 / 4;
+                    int32_t w = quants[(word * STRIP_ROWS + row) * 4 + i % 4];
+                    if (type != BLOCK_Q8_0) w = i < 16 ? w & 15 : w >> 4;
+                    sum += (w - offset) * q[(i / 4 * rows + r) * 4 + i % 4];
+                }
+                uint16_t half[2];
+                memcpy(half, scales + row * 2, 2);
+                memcpy(half + 1, group + 32 + row * 2, 2);
+                float *y = out + r * STRIP_ROWS + row;
+                *y += attune_float_of_half(half[0]) * d[r] * (float)sum;
+                if (type == BLOCK_Q4_1) *y += attune_float_of_half(half[1]) * s[r];
+            }
+        }
+    }
+}
+
+static inline float wide(uint16_t bits) { return attune_float_of_bits((uint32_t)bits << 16); }
+
+static void project(const uint16_t *a, int64_t count, int64_t columns, const float *x, float *u) {
+    for (int64_t i = 0; i < count; i++) {
+        float sum = 0;
+        for (int64_t k = 0; k < columns; k++) sum += wide(a[i * columns + k]) * x[k];
+        u[i] = sum;
+    }
+}
+
+static void expand(const uint16_t *b, int64_t rank, const float *u, float *out) {
+    for (int64_t j = 0; j < rank; j++)
+        for (int64_t i = 0; i < STRIP_ROWS; i++) out[i] += u[j] * wide(b[j * STRIP_ROWS + i]);
+}
+
+const attune_int8_operations attune_int8_portable = {quantize, multiply, project, expand};
