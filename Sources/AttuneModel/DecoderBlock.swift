@@ -4,15 +4,15 @@
 import AttuneAdapter
 import AttuneTensor
 
-/// One block while decoding: M = X + Wo·Attn(norm(X), cache), Y = M + FFN(norm(M)), for n new positions.
+/// One block while decoding: M = X + Wo·Attn(norm(X), cache), Y = M + FFN(norm(M)), for n new rows of any sequences.
 struct DecoderBlock: Sendable {
-    private let layer: Int
+    let layer: Int
     private let attentionNorm: Matrix<Float>
-    private var attention: Projection
-    private var output: Projection
+    private let attention: Projection
+    private let output: Projection
     private let feedForwardNorm: Matrix<Float>
-    private var feedForward: Projection
-    private var down: Projection
+    private let feedForward: Projection
+    private let down: Projection
     private let configuration: ModelConfiguration
 
     init(model: BaseModel, layer: Int, precision: DecodingPrecision) {
@@ -32,48 +32,42 @@ struct DecoderBlock: Sendable {
     /// Whether it multiplies with weights where they lie in their file.
     var readsFile: Bool { [attention, output, feedForward, down].contains { $0.readsFile } }
 
-    /// Takes over the adapters that act from now on.
-    mutating func use(_ adapters: [AppliedAdapter]) {
-        attention.use(adapters)
-        output.use(adapters)
-        feedForward.use(adapters)
-        down.use(adapters)
+    /// Turns the residual stream `x` [n, D] of the rows of `pass` into the block's output, in place, and returns it.
+    ///
+    /// - Parameter lastOnly: keys and values of all rows are kept, but only the last new row of each sequence is turned
+    ///   into output, S × D.
+    func forward(
+        _ x: Matrix<Float>, pass all: DecoderPass, lastOnly: Bool, scratch: DecoderScratch, table: RotaryTable<Float>
+    ) -> Matrix<Float> {
+        let width = configuration.headDimension
+        let (q, k, v) = (scratch.query.prefix(x.rows), scratch.key.prefix(x.rows), scratch.value.prefix(x.rows))
+        let normalized = normalize(x, weight: attentionNorm, scratch)
+        attention.forward(normalized, adapted: all.adapted, inner: scratch.inner, into: [q, k, v])
+        rotate(q, headDimension: width, positions: all.positions, table: table, inverse: false)
+        rotate(k, headDimension: width, positions: all.positions, table: table, inverse: false)
+        store(k, v, into: all.cached(layer: layer))
+
+        let pass = lastOnly ? all.last : all
+        let (stream, queries) = lastOnly ? (all.compact(x), all.compact(q)) : (x, q)
+        let mixed = scratch.mixed.prefix(stream.rows)
+        cachedAttention(q: queries, on: pass.cached(layer: layer), scale: configuration.attentionScale, into: mixed)
+        output.forward(mixed, adapted: pass.adapted, inner: scratch.inner, into: [stream], accumulating: true)
+
+        let (gate, up) = (scratch.gate.prefix(stream.rows), scratch.up.prefix(stream.rows))
+        let middle = normalize(stream, weight: feedForwardNorm, scratch)
+        feedForward.forward(middle, adapted: pass.adapted, inner: scratch.inner, into: [gate, up])
+        let hidden = scratch.hidden.prefix(stream.rows)
+        swiGLU(gate: gate, up: up, into: hidden)
+        down.forward(hidden, adapted: pass.adapted, inner: scratch.inner, into: [stream], accumulating: true)
+        return stream
     }
 
-    /// Turns the residual stream `x` [n, D] of the positions from `first` on into the block's output, in place.
-    ///
-    /// Keys and values of all rows are kept, but only the last `rows` of them are turned.
-    func forward(
-        _ x: Matrix<Float>, first: Int, positions: [Int32], rows: Int, cache: KVCache, scratch: DecoderScratch,
-        table: RotaryTable<Float>
-    ) {
-        let count = x.rows
-        let turned = count - rows..<count
-        let width = configuration.headDimension
-        let normalized = scratch.normalized.prefix(count)
-        let (q, k, v) = (scratch.query.prefix(count), scratch.key.prefix(count), scratch.value.prefix(count))
+    /// norm(x) in scratch memory.
+    private func normalize(_ x: Matrix<Float>, weight: Matrix<Float>, _ scratch: DecoderScratch) -> Matrix<Float> {
+        let normalized = scratch.normalized.prefix(x.rows)
         rmsNorm(
-            x, weight: attentionNorm, epsilon: configuration.normEpsilon, into: normalized,
-            inverseRoot: scratch.root.prefix(count))
-        attention.forward(normalized, inner: scratch.inner, into: [q, k, v])
-        rotate(q, headDimension: width, positions: positions, table: table, inverse: false)
-        rotate(k, headDimension: width, positions: positions, table: table, inverse: false)
-        store(k, v, into: [cache.rows(layer: layer, position: first, count: count)])
-        let mixed = scratch.mixed.prefix(rows)
-        cachedAttention(
-            q: q.rows(turned), on: [cache.rows(layer: layer, position: first + turned.lowerBound, count: rows)],
-            scale: configuration.attentionScale, into: mixed)
-        let stream = x.rows(turned)
-        output.forward(mixed, inner: scratch.inner, into: [stream], accumulating: true)
-
-        let (gate, up) = (scratch.gate.prefix(rows), scratch.up.prefix(rows))
-        let middle = scratch.normalized.prefix(rows)
-        rmsNorm(
-            stream, weight: feedForwardNorm, epsilon: configuration.normEpsilon, into: middle,
-            inverseRoot: scratch.root.prefix(rows))
-        feedForward.forward(middle, inner: scratch.inner, into: [gate, up])
-        let hidden = scratch.hidden.prefix(rows)
-        swiGLU(gate: gate, up: up, into: hidden)
-        down.forward(hidden, inner: scratch.inner, into: [stream], accumulating: true)
+            x, weight: weight, epsilon: configuration.normEpsilon, into: normalized,
+            inverseRoot: scratch.root.prefix(x.rows))
+        return normalized
     }
 }

@@ -41,7 +41,7 @@ import Testing
 
     @Test func promptsLongerThanAChunkEqualTheWholePass() throws {
         let model = try ModelFixtures.tiny()
-        let long = ModelFixtures.batch([Decoder.chunk * 2 + 5], vocabulary: model.shape.vocabulary).tokens
+        let long = ModelFixtures.batch([DecoderStack.chunk * 2 + 5], vocabulary: model.shape.vocabulary).tokens
         let expected = full(model, long)
         let decoder = Decoder(model: model, adapters: [], contextLength: long.count)
         let all = try decoder.evaluateAll(long)
