@@ -4,20 +4,20 @@
 import AttuneTensor
 
 /// The order in which a run goes through its blocks: all of them once in each epoch, shuffled by seed and epoch.
-struct BlockOrder {
+package struct BlockOrder: Sendable {
     private let count: Int
     private let seed: UInt64
     private var epoch = -1
     private var order: [Int] = []
 
-    init(count: Int, seed: UInt64) {
+    package init(count: Int, seed: UInt64) {
         precondition(count > 0)
         self.count = count
         self.seed = seed
     }
 
     /// The block at `position` of the run, counted from 0 over all epochs; a function of the position alone.
-    mutating func block(at position: Int) -> Int {
+    package mutating func block(at position: Int) -> Int {
         let (epoch, place) = position.quotientAndRemainder(dividingBy: count)
         if epoch != self.epoch {
             self.epoch = epoch

@@ -10,6 +10,6 @@ struct AttuneBench: ParsableCommand {
         commandName: "attune-bench", abstract: "Measure Attune beside its peers.",
         subcommands: [
             TrainBenchmark.self, PrefillBenchmark.self, DecodeBenchmark.self, AdaptersBenchmark.self,
-            MemoryBenchmark.self, KernelsBenchmark.self, VaultBenchmark.self,
+            MemoryBenchmark.self, KernelsBenchmark.self, CurveBenchmark.self, VaultBenchmark.self,
         ])
 }

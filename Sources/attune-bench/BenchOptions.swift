@@ -18,10 +18,10 @@ struct BenchOptions: ParsableArguments {
     }
 
     /// Opens the base, with the threads that were asked for.
-    func benchmark(rounds: Int) throws -> Benchmark {
-        guard rounds > 0 else { throw ValidationError("there must be at least 1 round to measure") }
+    func benchmark(rounds: Int, cacheType: CacheType = .f16) throws -> Benchmark {
+        guard (1...100_000).contains(rounds) else { throw ValidationError("1 to 100000 rounds can be measured") }
         if let threads { Kernels.configure(threads: min(threads, Kernels.mostThreads)) }
-        return Benchmark(model: try BaseModel(path: base), rounds: rounds)
+        return Benchmark(model: try BaseModel(path: base), rounds: rounds, cacheType: cacheType)
     }
 
     /// Writes a result as one line.
@@ -29,3 +29,5 @@ struct BenchOptions: ParsableArguments {
         Swift.print(String(decoding: try JSON.encoder.encode(value), as: UTF8.self))
     }
 }
+
+extension CacheType: ExpressibleByArgument {}

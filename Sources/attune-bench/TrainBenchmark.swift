@@ -12,6 +12,15 @@ struct TrainBenchmark: ParsableCommand {
     @OptionGroup var options: BenchOptions
     @OptionGroup var work: TrainingWorkOptions
     @Option(help: "Steps that count.") var steps = 5
+    @Option(help: "Further adapters, trained side by side, each on rows of its own.") var also = 0
 
-    func run() throws { try BenchOptions.print(try options.benchmark(rounds: steps).train(try work.work)) }
+    func validate() throws {
+        guard (0...63).contains(also) else { throw ValidationError("--also must be 0 to 63") }
+    }
+
+    func run() throws {
+        var work = try work.work
+        work.adapters += also
+        try BenchOptions.print(try options.benchmark(rounds: steps).train(work))
+    }
 }

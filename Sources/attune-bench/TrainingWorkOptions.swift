@@ -13,6 +13,11 @@ struct TrainingWorkOptions: ParsableArguments {
     @Option(help: "bfloat16 or float32.") var precision = Precision.bfloat16
     @Option(help: "Use at most so much memory, such as 4G.") var memoryLimit: String?
 
+    func validate() throws {
+        guard (1...4096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096") }
+        guard (2...1 << 20).contains(maxLen) else { throw ValidationError("--max-len must be 2 to 1048576") }
+    }
+
     var work: Benchmark.TrainingWork {
         get throws {
             var work = Benchmark.TrainingWork(batch: batch, maxLength: maxLen, rank: rank, precision: precision)

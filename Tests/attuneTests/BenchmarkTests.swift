@@ -56,6 +56,31 @@ import Testing
         #expect(training["recomputes_activations"] as? Bool == false)
     }
 
+    @Test func adaptersSideBySideCountAllTheirTokens() throws {
+        let report = try bench(
+            "train", "--batch", "1", "--max-len", "32", "--rank", "2", "--steps", "2", "--also", "2")
+        #expect(number(try #require(report["training"] as? [String: Any]), "adapters") == 3)
+        #expect((report["rounds"] as? [Double])?.count == 2)
+    }
+
+    @Test func aCurveHoldsWhatAnotherTrainerNeedsToRepeatIt() throws {
+        let rows = try store.writeRows(20)
+        let folder = store.outside.path + "/start"
+        let report = try bench(
+            "curve", "--batch", "2", "--max-len", "16", "--rank", "2", "--steps", "7", "--precision", "float32",
+            "--adapter", folder, rows)
+        let steps = try #require(report["steps"] as? [[String: Any]])
+        #expect(steps.count == 7)
+        for step in steps {
+            let rows = try #require(step["rows"] as? [[String: Any]])
+            #expect(rows.map { ($0["tokens"] as? [Int])?.count } == [16, 16])
+            #expect(rows.map { ($0["trained"] as? [Bool])?.count } == [16, 16])
+            #expect(number(step, "loss") > 0 && number(step, "rate") >= 0)
+        }
+        #expect(FileManager.default.fileExists(atPath: folder + "/adapter_model.safetensors"))
+        #expect(try run(["curve", "--adapter", folder, rows, "--max-len", "16"]).status != 0, "the folder is taken")
+    }
+
     @Test func adaptersMemoryAndKernelsReport() throws {
         #expect(number(try bench("adapters", "--rank", "4", "--rounds", "3"), "switch_milliseconds") > 0)
         #expect(
@@ -119,7 +144,8 @@ import Testing
     @Test(arguments: [
         ["train", "--steps", "0"], ["prefill", "--tokens", "0"], ["decode", "--adapter-rank", "-1"],
         ["train", "--memory-limit", "much"], ["train", "--rank", "0"], ["kernels", "--tokens", "0"],
-        ["prefill", "--threads", "0"],
+        ["prefill", "--threads", "0"], ["train", "--max-len", "9223372036854775807"], ["train", "--also", "64"],
+        ["decode", "--tokens", "9223372036854775807"], ["decode", "--kv-cache", "q8_0"],
     ])
     func whatCannotBeMeasuredIsRefused(_ arguments: [String]) throws {
         let result = try run(arguments)

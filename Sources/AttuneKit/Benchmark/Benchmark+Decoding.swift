@@ -11,11 +11,13 @@ extension Benchmark {
 
     /// Tokens per second of one prompt of `tokens` tokens, from an empty cache to the logits after its last token.
     ///
-    /// - Throws: `ModelError` where the tokens cannot be evaluated.
+    /// - Throws: `ModelError` where the tokens cannot be evaluated, `KitError` where they do not fit into memory.
     package func prefill(tokens: Int) throws -> BenchmarkReport {
+        try Question.requireMemory(tokens: tokens, context: tokens + 1, model: model, cacheType: cacheType)
         let ids = prompt(tokens)
         let precision = DecodingPrecision.fastest(for: model)
-        let decoder = Decoder(model: model, adapters: [], contextLength: tokens + 1, precision: precision)
+        let decoder = Decoder(
+            model: model, adapters: [], contextLength: tokens + 1, precision: precision, cacheType: cacheType)
         let numbers = Self.numbers(.bfloat16)
         var share = ShareOfPeak(numbers)
         for round in 0...rounds {
@@ -39,13 +41,15 @@ extension Benchmark {
     ///
     /// - Parameter adapterRank: with 1 or more, measures with a random adapter of all linear layers, and without it in
     ///   turn.
-    /// - Throws: `ModelError` where the tokens cannot be evaluated.
+    /// - Throws: as `prefill`.
     package func decode(tokens: Int, adapterRank: Int = 0) throws -> BenchmarkReport {
-        let ids = prompt(Self.promptTokens + tokens)
+        let count = Self.promptTokens + tokens
+        try Question.requireMemory(tokens: count, context: count + 1, model: model, cacheType: cacheType)
+        let ids = prompt(count)
         let adapters = adapterRank > 0 ? [AppliedAdapter(randomAdapter(rank: adapterRank, seed: 1))] : []
         let precision = DecodingPrecision.fastest(for: model)
         let decoder = Decoder(
-            model: model, adapters: adapters, contextLength: ids.count + 1, precision: precision)
+            model: model, adapters: adapters, contextLength: ids.count + 1, precision: precision, cacheType: cacheType)
         func rate() throws -> Double {
             decoder.truncate(to: 0)
             _ = try decoder.evaluate(Array(ids.prefix(Self.promptTokens)))

@@ -16,16 +16,19 @@ extension Benchmark {
         package var precision: Precision
         /// Bytes that the plan may use; nil is what the machine has.
         package var memoryLimit: Int?
+        /// Adapters that are trained side by side, each on blocks of its own.
+        package var adapters: Int
 
         package init(
             batch: Int = 4, maxLength: Int = 512, rank: Int = 16, precision: Precision = .bfloat16,
-            memoryLimit: Int? = nil
+            memoryLimit: Int? = nil, adapters: Int = 1
         ) {
             self.batch = batch
             self.maxLength = maxLength
             self.rank = rank
             self.precision = precision
             self.memoryLimit = memoryLimit
+            self.adapters = adapters
         }
     }
 
@@ -50,17 +53,23 @@ extension Benchmark {
                 longest: work.maxLength, usual: work.maxLength),
             wishes: wishes, limits: MemoryLimits.current().limited(to: work.memoryLimit))
         let configuration = settings.configuration
-        let task = TrainingTask(
-            configuration: configuration, training: randomBlocks(count, length: configuration.maxLength),
-            validation: [], dataDigest: "random")
-        let trainer = try Trainer(model: model, base: identity, tasks: [task])
+        let tasks = (0..<work.adapters).map { index in
+            TrainingTask(
+                configuration: configuration,
+                training: randomBlocks(count, length: configuration.maxLength, seed: UInt64(index)), validation: [],
+                dataDigest: "random")
+        }
+        let trainer = try Trainer(model: model, base: identity, tasks: tasks)
 
         var share = ShareOfPeak(Self.numbers(work.precision))
         var loss = 0.0
-        try trainer.run { event, _ in
+        var rate = 0.0
+        try trainer.run { event, index in
             guard case .step(let step) = event else { return }
             loss = step.loss
-            if step.step > 1 { share.note(rate: step.tokensPerSecond) }
+            // All adapters take the step together, and each tells of its own tokens.
+            rate = index == 0 ? step.tokensPerSecond : rate + step.tokensPerSecond
+            if step.step > 1, index == work.adapters - 1 { share.note(rate: rate) }
         }
 
         var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision.rawValue)
@@ -75,9 +84,12 @@ extension Benchmark {
         report.shareOfPeak = share.share(operations: linear + head)
         report.shareOfPeakLinears = share.share(operations: linear)
         report.training = BenchmarkReport.Training(
-            batch: configuration.batch, maxLength: configuration.maxLength, rank: configuration.lora.rank,
+            adapters: work.adapters, batch: configuration.batch, maxLength: configuration.maxLength,
+            rank: configuration.lora.rank,
             recomputesActivations: configuration.checkpointing,
-            plannedMib: Double(settings.memory.total) / 1_048_576, loss: loss)
+            plannedMib: Double(
+                MemoryPlan(model: model, trainer: trainer, limits: MemoryLimits.current()).total) / 1_048_576,
+            loss: loss)
         return report
     }
 
@@ -88,9 +100,9 @@ extension Benchmark {
             shape: model.shape)
     }
 
-    private func randomBlocks(_ count: Int, length: Int) -> [Block] {
+    private func randomBlocks(_ count: Int, length: Int, seed: UInt64) -> [Block] {
         (0..<count).map { index in
-            let stream = RandomStream(seed: 0, path: UInt64(index))
+            let stream = RandomStream(seed: seed, path: UInt64(index))
             let vocabulary = UInt64(model.shape.vocabulary)
             return Block(
                 tokens: (0..<length).map { Int32(stream.bits(at: UInt64($0)) % vocabulary) }, segments: [0..<length],

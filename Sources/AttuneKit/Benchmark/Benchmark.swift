@@ -13,10 +13,13 @@ package struct Benchmark: Sendable {
     package let model: BaseModel
     /// Rounds that count.
     package let rounds: Int
+    /// How keys and values are kept while decoding.
+    package let cacheType: CacheType
 
     /// - Precondition: `rounds` is positive.
-    package init(model: BaseModel, rounds: Int = 5) {
+    package init(model: BaseModel, rounds: Int = 5, cacheType: CacheType = .f16) {
         precondition(rounds > 0)
+        self.cacheType = cacheType
         self.model = model
         self.rounds = rounds
     }

@@ -35,6 +35,8 @@ package struct BenchmarkReport: Encodable, Sendable {
 
     /// The settings of a training run that was measured, and the memory that was planned for it.
     package struct Training: Encodable, Sendable {
+        /// Trained side by side, each with `batch` rows.
+        package let adapters: Int
         package let batch: Int
         package let maxLength: Int
         package let rank: Int
