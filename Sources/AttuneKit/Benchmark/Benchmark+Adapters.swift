@@ -18,7 +18,7 @@ package struct AdaptersReport: Encodable, Sendable {
     package let tokensPerSecondWithOne: Double
     /// The same with an adapter for each.
     package let tokensPerSecond: Double
-    /// Median of the ratios of pairs of runs.
+    /// Median of the ratios of steps that followed each other.
     package let ratio: Double
     package let peakRssMib: Double
     package let level: String
@@ -42,32 +42,36 @@ extension Benchmark {
             let seconds = Self.seconds { decoder.setAdapters([adapters[round % 2]]) }
             if round > 0 { milliseconds.append(1000 * seconds) }
         }
-        let batch = try (0..<max(3, rounds / 5)).map { _ in
-            (
-                one: try batchRate(Array(repeating: adapters[0], count: sequences)),
-                each: try batchRate(Array(adapters.prefix(sequences)))
-            )
-        }
+        let (one, each) = try steps(Array(repeating: adapters[0], count: sequences), Array(adapters.prefix(sequences)))
         return AdaptersReport(
             rank: rank, switchMilliseconds: milliseconds.median, rounds: milliseconds, sequences: sequences,
-            tokensPerSecondWithOne: batch.map(\.one).median, tokensPerSecond: batch.map(\.each).median,
-            ratio: batch.map { $0.each / $0.one }.median,
+            tokensPerSecondWithOne: Double(sequences) / one.median, tokensPerSecond: Double(sequences) / each.median,
+            ratio: zip(one, each).map { $0 / $1 }.median,
             peakRssMib: Double(ProcessMemory.peak) / 1_048_576, level: Kernels.level, threads: Kernels.threads)
     }
 
-    /// Tokens per second of a sequence for each of `adapters`, all together, after a prompt of `promptTokens`.
-    private func batchRate(_ adapters: [AppliedAdapter], tokens: Int = 32) throws -> Double {
-        let batch = BatchDecoder(
-            model: model, contextLength: Self.promptTokens + tokens, precision: .fastest(for: model), cacheType: .f16)
-        let sequences = adapters.map { batch.add(adapters: [$0]) }
+    /// Seconds of the steps of a sequence for each of `one`, all together, and for each of `each`; the steps alternate, so
+    /// that both meet the same load.
+    private func steps(
+        _ one: [AppliedAdapter], _ each: [AppliedAdapter], tokens: Int = 96
+    ) throws -> (one: [Double], each: [Double]) {
         let ids = prompt(Self.promptTokens + tokens)
-        func evaluate(_ ids: ArraySlice<Int32>) throws {
-            _ = try batch.evaluate(sequences.map { BatchDecoder.Input(sequence: $0, ids: Array(ids)) })
+        let runs = try [one, each].map { adapters in
+            let batch = BatchDecoder(
+                model: model, contextLength: ids.count, precision: .fastest(for: model), cacheType: .f16)
+            let sequences = adapters.map { batch.add(adapters: [$0]) }
+            let evaluate = { (ids: ArraySlice<Int32>) in
+                _ = try batch.evaluate(sequences.map { BatchDecoder.Input(sequence: $0, ids: Array(ids)) })
+            }
+            try evaluate(ids.prefix(Self.promptTokens))
+            return evaluate
         }
-        try evaluate(ids.prefix(Self.promptTokens))
-        let seconds = try Self.seconds {
-            for position in Self.promptTokens..<ids.count { try evaluate(ids[position...position]) }
+        var seconds: [[Double]] = [[], []]
+        for position in Self.promptTokens..<ids.count {
+            for (run, evaluate) in runs.enumerated() {
+                seconds[run].append(try Self.seconds { try evaluate(ids[position...position]) })
+            }
         }
-        return Double(tokens * sequences.count) / seconds
+        return (seconds[0], seconds[1])
     }
 }
