@@ -10,15 +10,22 @@ import Testing
 @testable import AttuneModel
 
 @Suite struct PromptLookupTests {
+    /// A lookup most of whose guesses held so far.
+    private func trusted(_ history: [Int32]) -> PromptLookup {
+        var lookup = PromptLookup(history)
+        for _ in 0..<10 { lookup.record(drafted: 1, accepted: 1) }
+        return lookup
+    }
+
     @Test func itGuessesWhatFollowedTheLastTokensBefore() {
-        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2]).draft(atMost: 8) == [3, 4])
-        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 8) == [4, 9, 8])
-        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 1) == [4])
-        #expect(PromptLookup([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 0) == [])
+        #expect(trusted([1, 2, 3, 4, 9, 8, 1, 2]).draft(atMost: 8) == [3, 4, 9])
+        #expect(trusted([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 8) == [4, 9, 8])
+        #expect(trusted([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 2) == [4, 9])
+        #expect(trusted([1, 2, 3, 4, 9, 8, 1, 2, 3]).draft(atMost: 0) == [])
         // One equal token is not enough.
-        #expect(PromptLookup([1, 2, 3, 4, 5, 2]).draft(atMost: 8) == [])
-        #expect(PromptLookup([]).draft(atMost: 8) == [])
-        #expect(PromptLookup([7]).draft(atMost: 8) == [])
+        #expect(trusted([1, 2, 3, 4, 5, 2]).draft(atMost: 8) == [])
+        #expect(trusted([]).draft(atMost: 8) == [])
+        #expect(trusted([7]).draft(atMost: 8) == [])
     }
 
     @Test func theLongestMatchWinsAndOfEqualOnesTheLatest() {
@@ -28,24 +35,28 @@ import Testing
     }
 
     @Test func aPeriodGoesOnBeyondTheEnd() {
-        #expect(PromptLookup([4, 4, 4, 4]).draft(atMost: 3) == [4, 4, 4])
-        #expect(PromptLookup([1, 2, 1, 2, 1, 2]).draft(atMost: 3) == [1, 2, 1])
+        #expect(trusted([4, 4, 4, 4]).draft(atMost: 3) == [4, 4, 4])
+        #expect(trusted([1, 2, 1, 2, 1, 2]).draft(atMost: 3) == [1, 2, 1])
     }
 
-    @Test func wrongGuessesEndGuessingForAWhile() {
+    @Test func itGuessesMoreWhereGuessesHoldAndNothingForAWhileWhereTheyDoNot() {
         var lookup = PromptLookup([1, 2, 3, 1, 2, 3])
+        #expect(lookup.draft(atMost: 8).count == 1)
+        for _ in 0..<10 { lookup.record(drafted: 1, accepted: 1) }
+        #expect(lookup.draft(atMost: 8).count == PromptLookup.longestDraft)
+        lookup.record(drafted: 3, accepted: 0)
+        lookup.record(drafted: 3, accepted: 0)
+        #expect(lookup.draft(atMost: 8).count == 1)
         var rounds = 0
-        while !lookup.draft(atMost: 3).isEmpty {
-            lookup.record(drafted: 3, accepted: 0)
+        while !lookup.draft(atMost: 3).isEmpty, rounds < 100 {
+            lookup.record(drafted: 1, accepted: 0)
             rounds += 1
         }
-        #expect((2...8).contains(rounds))
+        #expect((5...20).contains(rounds))
         for round in 1...PromptLookup.pause {
             lookup.append([1, 2, 3][(round - 1) % 3])
             #expect(lookup.draft(atMost: 3).isEmpty == (round < PromptLookup.pause))
         }
-        for _ in 0..<100 { lookup.record(drafted: 3, accepted: 2) }
-        #expect(!lookup.draft(atMost: 3).isEmpty)
     }
 
     private func generate(
@@ -85,7 +96,7 @@ import Testing
         #expect(guessed.generation.stopReason == plain.generation.stopReason)
         #expect(guessed.held == plain.held)
         #expect(plain.generation.draftedTokens == 0 && plain.generation.acceptedTokens == 0)
-        #expect(guessed.generation.acceptedTokens >= 5)
+        #expect(guessed.generation.acceptedTokens >= 4)
         #expect(guessed.generation.acceptedTokens <= guessed.generation.draftedTokens)
     }
 
