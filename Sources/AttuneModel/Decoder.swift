@@ -41,6 +41,10 @@ package final class Decoder {
         logits = Matrix(rows: 1, columns: model.shape.vocabulary)
     }
 
+    /// Whether the logits of a token are the same bytes, evaluated alone or with a few others. OpenBLAS takes another way
+    /// for one row than for several.
+    var rowsStandAlone: Bool { Kernels.level != "\(Kernels.Level.openblas)" }
+
     /// What the cache holds.
     package var tokens: [Int32] { sequence.tokens }
 

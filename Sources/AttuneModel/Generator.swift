@@ -100,7 +100,7 @@ package final class Generator {
             generation.acceptedTokens += accepted
             let room = min(maxTokens - generation.tokens.count, decoder.contextLength - decoder.tokens.count)
             guard let token, room > 0 else { break }
-            draft = guesses ? lookup.draft(atMost: room - 1) : []
+            draft = guesses && decoder.rowsStandAlone ? lookup.draft(atMost: room - 1) : []
             generation.draftedTokens += draft.count
             logits = try decoder.evaluateAll([token] + draft)
         }

@@ -89,8 +89,9 @@ import Testing
         let prompt = prompts(model)[index]
         var sampling = SamplingOptions()
         if index == 0 { sampling.temperature = 0 } else { sampling.temperature = 0.2 }
-        let plain = try generate(model, prompt, sampling, seed: 3, guesses: false)
-        let guessed = try generate(model, prompt, sampling, seed: 3, guesses: true)
+        let precision: DecodingPrecision = index == 0 ? .int8 : .float32
+        let plain = try generate(model, prompt, sampling, seed: 3, guesses: false, precision: precision)
+        let guessed = try generate(model, prompt, sampling, seed: 3, guesses: true, precision: precision)
         #expect(guessed.generation.tokens == plain.generation.tokens)
         #expect(guessed.generation.text == plain.generation.text)
         #expect(guessed.generation.stopReason == plain.generation.stopReason)
@@ -100,13 +101,20 @@ import Testing
         #expect(guessed.generation.acceptedTokens <= guessed.generation.draftedTokens)
     }
 
-    @Test func logitsOfARowAreTheSameBytesHoweverManyAreEvaluated() throws {
-        let model = try ModelFixtures.base.get()
-        let adapter = try ModelFixtures.adapter(model, rank: 8, amplitude: 0.02)
-        let prompt = prompts(model)[0]
-        for type in CacheType.allCases {
+    @Test(arguments: [
+        (Kernels.bestLevel, DecodingPrecision.float32, CacheType.f32), (Kernels.bestLevel, .float32, .q8_0),
+        (Kernels.bestLevel, .int8, .f16), (.avx2, .int8, .f16), (.avx2, .bfloat16, .f16),
+    ])
+    func logitsOfARowAreTheSameBytesHoweverManyAreEvaluated(
+        _ level: Kernels.Level, _ precision: DecodingPrecision, _ type: CacheType
+    ) throws {
+        try Kernels.at(level) {
+            let model = try ModelFixtures.base.get()
+            let adapter = AppliedAdapter(try ModelFixtures.adapter(model, rank: 5, amplitude: 0.02))
+            let prompt = prompts(model)[0]
             let decoder = Decoder(
-                model: model, adapters: [AppliedAdapter(adapter)], contextLength: 128, cacheType: type)
+                model: model, adapters: [adapter], contextLength: 128, precision: precision, cacheType: type)
+            guard decoder.rowsStandAlone else { return }
             _ = try decoder.evaluate(prompt)
             let next: [Int32] = [504, 2365, 6354, 16438]
             let alone = try next.map { try decoder.evaluate([$0]).values }
@@ -117,6 +125,19 @@ import Testing
                     #expect(together.rows(row..<row + 1).values == alone[row], "\(row) of \(count)")
                 }
             }
+        }
+    }
+
+    @Test func openBLASIsNotGivenSeveralRowsInsteadOfOne() throws {
+        let model = try ModelFixtures.tiny()
+        let decoder = Decoder(model: model, adapters: [], contextLength: 64)
+        let generator = Generator(decoder: decoder, tokenizer: model.tokenizer)
+        var greedy = SamplingOptions()
+        greedy.temperature = 0
+        try Kernels.at(.openblas) {
+            let generation = try generator.generate(
+                prompt: [40, 41, 42, 40, 41, 42, 40, 41], sampling: greedy, seed: 0, maxTokens: 30)
+            #expect(generation.draftedTokens == 0)
         }
     }
 
