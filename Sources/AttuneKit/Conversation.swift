@@ -19,16 +19,17 @@ package final class Conversation {
     /// - Parameters:
     ///   - messages: What was said before, a system message first if there is one.
     ///   - contextLength: At most so many tokens, prompt and answer together; never more than the base allows.
+    ///   - precision: How products are computed, as `DecodingPlan` chooses.
     ///   - cacheType: How keys and values of earlier tokens are kept; it must fit the base.
     package init(
         model: BaseModel, adapters: [AppliedAdapter], messages: [ChatMessage] = [], contextLength: Int = 4096,
-        cacheType: CacheType = .f16
+        cacheType: CacheType = .f16, precision: DecodingPrecision
     ) {
         self.model = model
         self.messages = messages
         self.contextLength = min(contextLength, model.configuration.contextLength)
         decoder = Decoder(
-            model: model, adapters: adapters, contextLength: self.contextLength, precision: .fastest(for: model),
+            model: model, adapters: adapters, contextLength: self.contextLength, precision: precision,
             cacheType: cacheType)
         generator = Generator(decoder: decoder, tokenizer: model.tokenizer)
     }

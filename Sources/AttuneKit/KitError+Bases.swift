@@ -96,6 +96,15 @@ extension KitError {
             remedy: "Shorten the prompt, or ask for a shorter answer with --max", exitStatus: .doesNotFit)
     }
 
+    /// `E-MEMORY-002`: a person allows less than what answering takes at least.
+    static func limitTooLow(needed: Int, limit: Int) -> KitError {
+        KitError(
+            code: "E-MEMORY-002",
+            message: "answering needs at least \((needed + 1_048_575) >> 20) MiB, and --memory-limit allows "
+                + "\(limit >> 20) MiB",
+            remedy: "Allow more, or shorten the answer with --max or a chat with --context", exitStatus: .doesNotFit)
+    }
+
     static func severalBases(_ names: [String]) -> KitError {
         KitError(
             code: "E-BASE-012", message: "there are several bases: \(names.joined(separator: ", "))",

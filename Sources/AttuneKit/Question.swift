@@ -19,10 +19,13 @@ package struct Question: Sendable {
     package var stops: [String]
     /// How keys and values of earlier tokens are kept.
     package var cacheType: CacheType
+    /// Bytes that may be used, where less than what is free.
+    package var memoryLimit: Int?
 
     package init(
         text: String, system: String? = nil, raw: Bool = false, sampling: SamplingOptions = SamplingOptions(),
-        seed: UInt64 = 0, maxTokens: Int = 256, stops: [String] = [], cacheType: CacheType = .f16
+        seed: UInt64 = 0, maxTokens: Int = 256, stops: [String] = [], cacheType: CacheType = .f16,
+        memoryLimit: Int? = nil
     ) {
         self.text = text
         self.system = system
@@ -32,6 +35,7 @@ package struct Question: Sendable {
         self.maxTokens = maxTokens
         self.stops = stops
         self.cacheType = cacheType
+        self.memoryLimit = memoryLimit
     }
 
     /// The tokens of the prompt; what the person wrote never becomes a special token.
@@ -55,28 +59,15 @@ package struct Question: Sendable {
         let prompt = tokens(for: model)
         let longest = model.configuration.contextLength
         let context = min(prompt.count + min(maxTokens, longest) + 1, longest)
-        try Self.requireMemory(
-            tokens: min(prompt.count, context), context: context, model: model, cacheType: cacheType)
+        let plan = try DecodingPlan(
+            model: model, tokens: context, context: context, cacheType: cacheType,
+            limits: MemoryLimits.current().limited(to: memoryLimit))
+        plan.limitWeights(of: model)
         let decoder = Decoder(
-            model: model, adapters: adapters, contextLength: context, precision: .fastest(for: model),
-            cacheType: cacheType)
+            model: model, adapters: adapters, contextLength: context, precision: plan.precision, cacheType: cacheType)
         return try Generator(decoder: decoder, tokenizer: model.tokenizer).generate(
             prompt: prompt, sampling: sampling, seed: seed, maxTokens: maxTokens, stops: stops,
             isCancelled: isCancelled, onText: onText)
-    }
-
-    /// Passes where the keys and values of `tokens` tokens fit, and the table of rotations of the whole context: a file
-    /// may claim a context that no machine has room for.
-    ///
-    /// - Throws: `KitError` `E-MEMORY-001`, `ModelError` `E-DECODE-004` where heads are no whole blocks of `cacheType`.
-    package static func requireMemory(
-        tokens: Int, context: Int, model: BaseModel, cacheType: CacheType, limits: MemoryLimits = .current()
-    ) throws {
-        try cacheType.require(model.configuration)
-        let needed = Decoder.bytes(of: model, cacheType: cacheType, positions: tokens, contextLength: context)
-        guard needed <= limits.available else {
-            throw KitError.contextDoesNotFit(context, needs: Double(needed), available: limits.available)
-        }
     }
 
     /// The largest logits after the prompt, for comparing implementations.

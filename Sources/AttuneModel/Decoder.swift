@@ -110,6 +110,13 @@ package final class Decoder {
             + contextLength * model.configuration.ropeDimension * MemoryLayout<Float>.stride
     }
 
+    /// Bytes that a decoder works in beside keys and values: activations and their rounded copies, and the logits.
+    package static func scratchBytes(of model: BaseModel, contextLength: Int) -> Int {
+        let rows = min(DecoderStack.chunk, contextLength)
+        let rounded = rows * max(model.shape.feedForward, model.shape.width) * 4
+        return DecoderScratch.bytes(shape: model.shape, rows: rows) + rounded + 4 * model.shape.vocabulary
+    }
+
     /// Runs the blocks over `ids` in chunks and returns the residual stream of the last token, 1 × D; `each` sees that of
     /// every chunk.
     private func append(

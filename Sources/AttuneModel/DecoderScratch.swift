@@ -45,6 +45,12 @@ struct DecoderScratch {
         inner = Matrix(rows: rows, columns: 0)
     }
 
+    /// Bytes of the scratch memory for `rows` positions, without that of adapters.
+    static func bytes(shape: BaseShape, rows: Int) -> Int {
+        let attention = 2 * shape.heads * shape.headDimension + 2 * shape.keyValueHeads * shape.headDimension
+        return rows * (2 * shape.width + 1 + attention + 3 * shape.feedForward) * MemoryLayout<Float>.stride
+    }
+
     /// Makes room for adapters of `rank`.
     mutating func reserve(rank: Int) {
         if rank > inner.columns { inner = Matrix(rows: stream.rows, columns: rank) }

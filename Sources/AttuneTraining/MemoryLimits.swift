@@ -6,16 +6,28 @@ import Foundation
 /// How much memory this process may still take: what the system has, and what its control groups allow.
 package struct MemoryLimits: Hashable, Sendable {
     /// Bytes that can be had without swapping.
-    package let available: Int
+    package let free: Int
+    /// The most that a person allows, where somebody did.
+    package private(set) var asked: Int?
     /// Bytes that the process occupies now.
     package let resident: Int
     /// Whether a control group, and not the machine, sets the limit.
     package let isLimitedByGroup: Bool
 
+    /// Bytes that may be used.
+    package var available: Int { min(free, asked ?? .max) }
+
     package init(available: Int, resident: Int = 0, isLimitedByGroup: Bool = false) {
-        self.available = available
+        free = available
         self.resident = resident
         self.isLimitedByGroup = isLimitedByGroup
+    }
+
+    /// The same limits, with at most `bytes` to be used; nil changes nothing.
+    package func limited(to bytes: Int?) -> MemoryLimits {
+        var limits = self
+        limits.asked = bytes ?? asked
+        return limits
     }
 
     /// Reads `/proc` and `/sys` below `root`; files that are missing or odd count as no limit.

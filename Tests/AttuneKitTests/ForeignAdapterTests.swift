@@ -68,13 +68,11 @@ import Testing
         let file = try SyntheticGGUF(layers: 1, width: 32, contextLength: Int(Int32.max), type: .f32)
             .write(to: folder, name: "wide.gguf")
         let model = try BaseModel(path: file)
-        let limits = MemoryLimits(available: 1 << 30)
-        #expect(throws: KitError.self) {
-            try Question.requireMemory(
-                tokens: 4, context: Int(Int32.max), model: model, cacheType: .f16, limits: limits)
+        func plan(_ context: Int) throws -> DecodingPlan {
+            try DecodingPlan(
+                model: model, tokens: 4, context: context, cacheType: .f16, limits: MemoryLimits(available: 1 << 30))
         }
-        #expect(throws: Never.self) {
-            try Question.requireMemory(tokens: 4, context: 4096, model: model, cacheType: .f16, limits: limits)
-        }
+        #expect(throws: KitError.self) { try plan(Int(Int32.max)) }
+        #expect(throws: Never.self) { try plan(4096) }
     }
 }

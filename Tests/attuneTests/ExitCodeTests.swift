@@ -89,6 +89,22 @@ import Testing
         #expect(try vault.runs().isEmpty)
     }
 
+    @Test(arguments: ["ask", "train", "chat"]) func aMemoryLimitThatCannotBeIsNamed(_ command: String) throws {
+        let store = try TinyStore()
+        let rows = try store.writeRows(12)
+        try store.train(rows, name: "notes")
+        let arguments = [
+            "ask": ["ask", "notes", "hello"], "train": ["train", rows, "--name", "more", "--yes"],
+            "chat": ["chat", "notes"],
+        ][command, default: []]
+        for value in ["0", "-1", "many", "2X", "nan", "1e99G", ""] {
+            try store.expect(arguments + ["--memory-limit=\(value)"], exits: 64)
+        }
+        let result = try store.expect(arguments + ["--memory-limit", "3M"], exits: 7)
+        if command != "train" { #expect(result.errors.contains("at least"), "\(result.errors)") }
+        #expect(try Set(store.versions().keys) == ["notes@1"])
+    }
+
     @Test func theCheapestChangeThatFitsIsNamedAndFits() throws {
         let store = try TinyStore()
         let rows = try store.writeRows(60)

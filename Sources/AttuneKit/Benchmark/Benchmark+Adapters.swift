@@ -32,9 +32,10 @@ extension Benchmark {
     /// - Throws: `ModelError` where the request cannot be evaluated.
     package func adapters(rank: Int, sequences: Int = 16) throws -> AdaptersReport {
         let adapters = (1...max(2, sequences)).map { AppliedAdapter(randomAdapter(rank: rank, seed: UInt64($0))) }
+        let context = 2 * Self.promptTokens
         let decoder = Decoder(
-            model: model, adapters: [adapters[1]], contextLength: 2 * Self.promptTokens,
-            precision: .fastest(for: model))
+            model: model, adapters: [adapters[1]], contextLength: context,
+            precision: try fastestPrecision(context, .f32))
         let request = prompt(Self.promptTokens)
         var milliseconds: [Double] = []
         for round in 0...rounds {
@@ -56,9 +57,10 @@ extension Benchmark {
         _ one: [AppliedAdapter], _ each: [AppliedAdapter], tokens: Int = 96
     ) throws -> (one: [Double], each: [Double]) {
         let ids = prompt(Self.promptTokens + tokens)
+        let precision = try fastestPrecision(ids.count, .f16)
         let runs = try [one, each].map { adapters in
             let batch = BatchDecoder(
-                model: model, contextLength: ids.count, precision: .fastest(for: model), cacheType: .f16)
+                model: model, contextLength: ids.count, precision: precision, cacheType: .f16)
             let sequences = adapters.map { batch.add(adapters: [$0]) }
             let evaluate = { (ids: ArraySlice<Int32>) in
                 _ = try batch.evaluate(sequences.map { BatchDecoder.Input(sequence: $0, ids: Array(ids)) })

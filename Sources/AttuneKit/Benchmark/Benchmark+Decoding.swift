@@ -13,9 +13,8 @@ extension Benchmark {
     ///
     /// - Throws: `ModelError` where the tokens cannot be evaluated, `KitError` where they do not fit into memory.
     package func prefill(tokens: Int) throws -> BenchmarkReport {
-        try Question.requireMemory(tokens: tokens, context: tokens + 1, model: model, cacheType: cacheType)
         let ids = prompt(tokens)
-        let precision = DecodingPrecision.fastest(for: model)
+        let precision = try fastestPrecision(tokens + 1, cacheType)
         let decoder = Decoder(
             model: model, adapters: [], contextLength: tokens + 1, precision: precision, cacheType: cacheType)
         let numbers = Self.numbers(.bfloat16)
@@ -44,10 +43,9 @@ extension Benchmark {
     /// - Throws: as `prefill`.
     package func decode(tokens: Int, adapterRank: Int = 0) throws -> BenchmarkReport {
         let count = Self.promptTokens + tokens
-        try Question.requireMemory(tokens: count, context: count + 1, model: model, cacheType: cacheType)
         let ids = prompt(count)
         let adapters = adapterRank > 0 ? [AppliedAdapter(randomAdapter(rank: adapterRank, seed: 1))] : []
-        let precision = DecodingPrecision.fastest(for: model)
+        let precision = try fastestPrecision(count + 1, cacheType)
         let decoder = Decoder(
             model: model, adapters: adapters, contextLength: ids.count + 1, precision: precision, cacheType: cacheType)
         func rate() throws -> Double {
@@ -83,6 +81,13 @@ extension Benchmark {
                 rank: adapterRank, tokensPerSecondWithout: bare.median, ratio: zip(rates, bare).map { $0 / $1 }.median)
         }
         return report
+    }
+
+    /// As for any answer within `context` tokens.
+    ///
+    /// - Throws: `KitError` where they do not fit into memory.
+    func fastestPrecision(_ context: Int, _ cacheType: CacheType) throws -> DecodingPrecision {
+        try DecodingPlan(model: model, tokens: context, context: context, cacheType: cacheType).precision
     }
 
     /// The same tokens for everyone who measures, spread over the vocabulary.

@@ -33,7 +33,8 @@ struct AskCommand: AttuneCommand {
         let seed = sampling.chosenSeed
         let question = Question(
             text: text, system: system, raw: raw, sampling: sampling.options, seed: seed,
-            maxTokens: sampling.maxTokens, stops: sampling.stop, cacheType: sampling.kvCache)
+            maxTokens: sampling.maxTokens, stops: sampling.stop, cacheType: sampling.kvCache,
+            memoryLimit: sampling.memoryLimit)
         let interrupt = Interruption()
         let answer = try question.ask(source.model, adapters: source.adapters, isCancelled: { interrupt.requested }) {
             if !global.json { console.print($0, terminator: "") }

@@ -6,6 +6,7 @@ import AttuneAdapter
 import AttuneKit
 import AttuneModel
 import AttuneTokenizer
+import AttuneTraining
 import AttuneVault
 import Foundation
 
@@ -35,7 +36,10 @@ struct ChatCommand: AttuneCommand {
         let base = try workspace.bases.find(loaded.adapter.base)
         let model = try workspace.bases.open(base)
         let longest = min(context, model.configuration.contextLength)
-        try Question.requireMemory(tokens: longest, context: longest, model: model, cacheType: sampling.kvCache)
+        let plan = try DecodingPlan(
+            model: model, tokens: longest, context: longest, cacheType: sampling.kvCache,
+            limits: MemoryLimits.current().limited(to: sampling.memoryLimit))
+        plan.limitWeights(of: model)
         let record = noSave ? nil : try ChatLog(vault: workspace.vault, continuing: last)
         var history = try record?.messages() ?? []
         if history.isEmpty, let system {
@@ -45,7 +49,8 @@ struct ChatCommand: AttuneCommand {
         workspace.vault.yieldLock()
         let session = ChatSession(
             workspace: workspace, model: model, loaded: loaded, scale: scale, history: history, log: record,
-            sampling: sampling, console: global.console, base: base, contextLength: context)
+            sampling: sampling, console: global.console, base: base, contextLength: context,
+            precision: plan.precision)
         try session.run()
     }
 }

@@ -17,6 +17,7 @@ final class ChatSession {
     private let conversation: Conversation
     private let log: ChatLog?
     private let sampling: SamplingFlags
+    private let precision: DecodingPrecision
     private let console: Console
     private var loaded: LoadedAdapter?
     private var scale: Float
@@ -25,7 +26,7 @@ final class ChatSession {
     init(
         workspace: Workspace, model: BaseModel, loaded: LoadedAdapter, scale: Float, history: [ChatMessage],
         log: ChatLog?, sampling: SamplingFlags, console: Console, base: BaseRecord,
-        contextLength: Int
+        contextLength: Int, precision: DecodingPrecision
     ) {
         self.workspace = workspace
         self.model = model
@@ -34,10 +35,11 @@ final class ChatSession {
         self.scale = scale
         self.log = log
         self.sampling = sampling
+        self.precision = precision
         self.console = console
         conversation = Conversation(
             model: model, adapters: [AppliedAdapter(loaded.adapter, scale: scale)], messages: history,
-            contextLength: contextLength, cacheType: sampling.kvCache)
+            contextLength: contextLength, cacheType: sampling.kvCache, precision: precision)
     }
 
     func run() throws {
@@ -111,7 +113,8 @@ final class ChatSession {
     private func showBase(_ messages: [ChatMessage], seed: UInt64, isCancelled: () -> Bool) throws {
         guard let last = messages.last else { return }
         let base = Conversation(
-            model: model, adapters: [], messages: messages.dropLast(), cacheType: sampling.kvCache)
+            model: model, adapters: [], messages: messages.dropLast(), cacheType: sampling.kvCache,
+            precision: precision)
         console.print(console.bold("base: "), terminator: "")
         _ = try base.say(
             last.content, sampling: sampling.options, seed: seed, maxTokens: sampling.maxTokens, stops: sampling.stop,

@@ -20,6 +20,9 @@ struct SamplingFlags: ParsableArguments {
     @Option(name: .customLong("max"), help: "Longest answer in tokens.") var maxTokens: Int = 256
     @Option(help: "How keys and values of earlier tokens are kept; q8_0 takes half of f16's memory.")
     var kvCache = CacheType.f16
+    @Option(
+        help: "Use at most so much memory, such as 2G; a larger base is read layer by layer.", transform: memorySize)
+    var memoryLimit: Int?
     @Option(help: "End the answer before this text; can be given several times.") var stop: [String] = []
 
     var options: SamplingOptions {

@@ -34,12 +34,7 @@ extension TrainOptions {
             }
             request.layers = selection
         }
-        if let memoryLimit {
-            guard let bytes = Quantity.bytes(memoryLimit) else {
-                throw ValidationError("--memory-limit takes a size such as 4G; not \(memoryLimit)")
-            }
-            request.memoryLimit = bytes
-        }
+        request.memoryLimit = memoryLimit
         return request
     }
 

@@ -36,7 +36,7 @@ struct TrainOptions: ParsableArguments {
     @Option(help: "bfloat16 or float32.") var precision: Precision?
     @Option(help: "Recompute activations in the backward pass: on or off.") var checkpointing: Switch?
     @Option(help: "Stop after so long, such as 90m or 2h.") var timeLimit: String?
-    @Option(help: "Use at most so much memory, such as 4G.") var memoryLimit: String?
+    @Option(help: "Use at most so much memory, such as 4G.", transform: memorySize) var memoryLimit: Int?
     @Option(help: "Start from an adapter, such as notes@3.") var from: String?
     @Flag(help: "Leave bad rows out, counted and listed.") var skipBad = false
 

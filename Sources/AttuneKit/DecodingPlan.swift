@@ -1,0 +1,61 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneModel
+import AttuneTensor
+import AttuneTraining
+
+/// How a base answers in the memory that there is: which form its weights have, and how much of them stays.
+package struct DecodingPlan: Sendable {
+    package let precision: DecodingPrecision
+    /// The limit for layers and head in memory at once; nil where all of them stay.
+    package let residentWeights: Int?
+    /// Bytes that the process will occupy.
+    package let total: Int
+    private let free: Int
+
+    /// Plans for a context of `context` tokens of which `tokens` are taken at once.
+    ///
+    /// The fastest form that fits: weights copied for int8, mapped, or streamed layer by layer. Without a limit that a
+    /// person set, copies take no more than half of what is free.
+    /// - Throws: `KitError` `E-MEMORY-001` where the keys and values alone do not fit, `E-MEMORY-002` where
+    ///   `--memory-limit` is below the least that works, `ModelError` `E-DECODE-004` where heads are no whole blocks of
+    ///   `cacheType`.
+    package init(
+        model: BaseModel, tokens: Int, context: Int, cacheType: CacheType, limits: MemoryLimits = .current()
+    ) throws {
+        try cacheType.require(model.configuration)
+        let cache = Decoder.bytes(of: model, cacheType: cacheType, positions: tokens, contextLength: context)
+        guard cache <= limits.available else {
+            throw KitError.contextDoesNotFit(context, needs: Double(cache), available: limits.available)
+        }
+        let working = cache + Decoder.scratchBytes(of: model, contextLength: context) + Self.program
+        let (file, copied) = (model.file.totalBytes, RepackedWeights.byteCount(model))
+        free = limits.free
+        if limits.asked == nil, copied <= limits.available / 2 {
+            (precision, residentWeights, total) = (.int8, nil, working + copied + file)
+        } else if limits.asked != nil, working + copied + file <= limits.available {
+            (precision, residentWeights, total) = (.int8, nil, working + copied + file)
+        } else if working + file <= limits.available {
+            (precision, residentWeights, total) = (.bfloat16, nil, working + file)
+        } else {
+            let room = limits.available - working - Self.seams
+            guard room >= model.residency.minimum || limits.asked == nil else {
+                throw KitError.limitTooLow(
+                    needed: working + Self.seams + model.residency.minimum, limit: limits.available)
+            }
+            let resident = max(model.residency.minimum, min(room, model.residency.total))
+            (precision, residentWeights, total) = (.bfloat16, resident, working + Self.seams + resident)
+        }
+    }
+
+    /// Has the base keep no more of its weights in memory than planned.
+    package func limitWeights(of model: BaseModel) {
+        model.residency.limit(to: residentWeights, dropsCache: model.file.totalBytes > free)
+    }
+
+    /// Program, tokenizer, store and adapter.
+    private static let program = 80 << 20
+    /// What the kernel maps beside the layers that are held, and rows of the embedding.
+    private static let seams = 12 << 20
+}

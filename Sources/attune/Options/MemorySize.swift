@@ -1,0 +1,15 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+
+/// Reads the value of `--memory-limit` in bytes.
+///
+/// - Throws: `ValidationError` for anything that is no size.
+func memorySize(_ text: String) throws -> Int {
+    guard let bytes = Quantity.bytes(text) else {
+        throw ValidationError("--memory-limit takes a size such as 4G; not \(text)")
+    }
+    return bytes
+}
