@@ -19,15 +19,11 @@ struct AttentionLayer<Element: Scalar>: Sendable {
     let headDimension: Int
     let scale: Element
 
-    init(model: BaseModel, layer: Int, layout: LoRALayout, precision: Precision) {
+    init(model: BaseModel, layer: Int, layouts: [LoRALayout]) {
         let weights = model.layers[layer]
         let configuration = model.configuration
         func site(_ module: TargetModule) -> LoRALinear<Element> {
-            LoRALinear(
-                Linear(
-                    weights, module, precision: TransformerBlock<Element>.forwardPrecision(layer, precision),
-                    gradientPrecision: precision),
-                site: LoRASite(layer: layer, module: module), layout: layout)
+            LoRALinear(weights, layer: layer, module: module, layouts: layouts)
         }
         norm = Matrix(converting: weights.attentionNorm)
         normEpsilon = Element(configuration.normEpsilon)
@@ -42,20 +38,21 @@ struct AttentionLayer<Element: Scalar>: Sendable {
     /// Whether q, k or v is adapted, so that gradients must pass through the attention itself.
     var adaptsInputs: Bool { query.isAdapted || key.isAdapted || value.isAdapted }
 
-    /// middle = X + Wo·Attn(norm(X)); fills the attention's part of `kept`.
-    func forward(_ x: Matrix<Element>, _ step: BlockStep<Element>, keeping kept: BlockActivations<Matrix<Element>>) {
-        let normalized = step.scratch.normalized
-        rmsNorm(x, weight: norm, epsilon: normEpsilon, into: normalized, inverseRoot: kept.attentionRoot)
-        query.forward(normalized, step, inner: kept.inner[.query], into: kept.query)
-        key.forward(normalized, step, inner: kept.inner[.key], into: kept.key)
-        value.forward(normalized, step, inner: kept.inner[.value], into: kept.value)
-        turn(kept.query, step, inverse: false)
-        turn(kept.key, step, inverse: false)
+    /// Turns X into middle = X + Wo·Attn(norm(X)); fills the attention's part of `kept`.
+    func forward(_ x: Matrix<Element>, _ step: BlockStep<Element>, keeping kept: BlockActivations<Operand<Element>>) {
+        let scratch = step.scratch
+        kept.input.set(x)
+        rmsNorm(
+            x, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.attentionRoot.matrix)
+        LoRALinear.forward(
+            [(query, kept.query), (key, kept.key), (value, kept.value)], scratch.normalized, step, keeping: kept)
+        turn(kept.query.matrix, step, inverse: false)
+        turn(kept.key.matrix, step, inverse: false)
         attention(
-            q: kept.query, k: kept.key, v: kept.value, headDimension: headDimension, segments: step.segments,
-            scale: scale, into: kept.mixed, logSumExp: kept.logSumExp)
-        kept.middle.copy(from: x)
-        output.forward(kept.mixed, step, inner: kept.inner[.output], into: kept.middle, accumulating: true)
+            q: kept.query.matrix, k: kept.key.matrix, v: kept.value, headDimension: headDimension,
+            segments: step.segments,
+            scale: scale, into: kept.mixed, logSumExp: kept.logSumExp.matrix)
+        LoRALinear.forward([(output, .exact(x))], kept.mixed, step, keeping: kept, accumulating: true)
     }
 
     /// Turns `d` from the gradient of middle into that of X, and adds the gradients of the factors.
@@ -63,27 +60,33 @@ struct AttentionLayer<Element: Scalar>: Sendable {
     /// dMixed = dMiddle·Wo; dq, dk, dv of the attention; rotation by −θ; dN = dq·Wq + dk·Wk + dv·Wv;
     /// dX = dMiddle + normᵀ(dN). Without `needsInput` it stops at the lowest adapted layer and leaves `d` alone.
     func backward(
-        _ d: Matrix<Element>, x: Matrix<Element>, _ step: BlockStep<Element>,
-        kept: BlockActivations<Matrix<Element>>, needsInput: Bool
+        _ d: Matrix<Element>, _ step: BlockStep<Element>, kept: BlockActivations<Operand<Element>>, needsInput: Bool
     ) {
         let scratch = step.scratch
         let passes = needsInput || adaptsInputs
-        output.backward(d, x: kept.mixed, step, inner: kept.inner[.output], into: passes ? scratch.dMixed : nil)
+        scratch.dOutput.set(d)
+        output.backward(
+            scratch.dOutput, x: kept.mixed, step, kept: kept, into: passes ? scratch.dMixed : nil)
         guard passes else { return }
+        let (dq, dk, dv) = (scratch.dQuery.matrix, scratch.dKey.matrix, scratch.dValue.matrix)
         attentionBackward(
-            dO: scratch.dMixed, q: kept.query, k: kept.key, v: kept.value, o: kept.mixed, logSumExp: kept.logSumExp,
-            headDimension: headDimension, segments: step.segments, scale: scale, into: scratch.dQuery,
-            dk: scratch.dKey, dv: scratch.dValue)
-        turn(scratch.dQuery, step, inverse: true)
-        turn(scratch.dKey, step, inverse: true)
+            dO: scratch.dMixed, q: kept.query.matrix, k: kept.key.matrix, v: kept.value, o: kept.mixed,
+            logSumExp: kept.logSumExp.matrix, headDimension: headDimension, segments: step.segments, scale: scale,
+            into: dq, dk: dk, dv: dv)
+        turn(dq, step, inverse: true)
+        turn(dk, step, inverse: true)
+        scratch.queryOperand.set(dq)
+        scratch.keyOperand.set(dk)
+        scratch.valueOperand.set(dv)
         let normalized = scratch.normalized
-        rmsNorm(x, weight: norm, epsilon: normEpsilon, into: normalized, inverseRoot: kept.attentionRoot)
+        let root = kept.attentionRoot.matrix
+        rmsNorm(again: kept.input, weight: norm, epsilon: normEpsilon, inverseRoot: root, into: normalized)
         let dn = needsInput ? scratch.dNormalized : nil
-        query.backward(scratch.dQuery, x: normalized, step, inner: kept.inner[.query], into: dn)
-        key.backward(scratch.dKey, x: normalized, step, inner: kept.inner[.key], into: dn, accumulating: true)
-        value.backward(scratch.dValue, x: normalized, step, inner: kept.inner[.value], into: dn, accumulating: true)
+        query.backward(scratch.queryOperand, x: normalized, step, kept: kept, into: dn)
+        key.backward(scratch.keyOperand, x: normalized, step, kept: kept, into: dn, accumulating: true)
+        value.backward(scratch.valueOperand, x: normalized, step, kept: kept, into: dn, accumulating: true)
         guard let dn else { return }
-        rmsNormBackward(dn, x: x, weight: norm, inverseRoot: kept.attentionRoot, accumulatingInto: d)
+        rmsNormBackward(dn.matrix, x: kept.input, weight: norm, inverseRoot: root, accumulatingInto: d)
     }
 
     private func turn(_ x: Matrix<Element>, _ step: BlockStep<Element>, inverse: Bool) {

@@ -6,24 +6,26 @@ import AttuneTensor
 
 /// What the forward pass of one block leaves for its backward pass.
 ///
-/// Cheap things are recomputed instead: the normalised inputs from the inverse roots, SwiGLU's output from gate and up.
-/// `Buffer` is a place in a plan, or the matrix that lies there.
+/// Cheap things are computed again instead: the normalised inputs from the inverse roots, SwiGLU's output from gate and
+/// up. `Buffer` is a place in a plan, or the operand that lies there.
 struct BlockActivations<Buffer: Sendable>: Sendable {
-    /// 1/√(mean x² + ε) of the attention's norm, T × 1.
+    /// Residual stream before the block, T × D.
+    let input: Buffer
+    /// 1/√(mean x² + ε) of the attention's norm, T × 1, exact.
     let attentionRoot: Buffer
-    /// Queries after rotation, T × H·hd.
+    /// Queries after rotation, T × H·hd, exact: scores are differences of large numbers.
     let query: Buffer
-    /// Keys after rotation, T × K·hd.
+    /// Keys after rotation, T × K·hd, exact.
     let key: Buffer
     /// T × K·hd.
     let value: Buffer
     /// Σ softmax·v of each head, T × H·hd.
     let mixed: Buffer
-    /// Logarithm of the softmax's denominator, T × H.
+    /// Logarithm of the softmax's denominator, T × H, exact.
     let logSumExp: Buffer
     /// Residual stream between attention and feed-forward, T × D.
     let middle: Buffer
-    /// 1/√(mean x² + ε) of the feed-forward's norm, T × 1.
+    /// 1/√(mean x² + ε) of the feed-forward's norm, T × 1, exact.
     let feedForwardRoot: Buffer
     /// T × F.
     let gate: Buffer
@@ -34,10 +36,24 @@ struct BlockActivations<Buffer: Sendable>: Sendable {
 
     func map<Other>(_ transform: (Buffer) -> Other) -> BlockActivations<Other> {
         BlockActivations<Other>(
-            attentionRoot: transform(attentionRoot), query: transform(query), key: transform(key),
-            value: transform(value), mixed: transform(mixed), logSumExp: transform(logSumExp),
+            input: transform(input), attentionRoot: transform(attentionRoot), query: transform(query),
+            key: transform(key), value: transform(value), mixed: transform(mixed), logSumExp: transform(logSumExp),
             middle: transform(middle), feedForwardRoot: transform(feedForwardRoot), gate: transform(gate),
             up: transform(up), inner: inner.map(transform))
+    }
+}
+
+extension BlockActivations {
+    /// Takes over the numbers of exact activations, rounded where these are.
+    func set<Element: Scalar>(_ exact: Self) where Buffer == Operand<Element> {
+        for buffer in [
+            \Self.input, \.attentionRoot, \.query, \.key, \.value, \.mixed, \.logSumExp, \.middle, \.feedForwardRoot,
+            \.gate, \.up,
+        ] { self[keyPath: buffer].set(exact[keyPath: buffer].matrix) }
+        for module in TargetModule.allCases {
+            guard let inner = inner[module], let other = exact.inner[module] else { continue }
+            inner.set(other.matrix)
+        }
     }
 }
 
@@ -46,19 +62,20 @@ extension BlockActivations<BufferPlan.Slot> {
     init(shape: BaseShape, tokens: Int, rank: (TargetModule) -> Int, in plan: inout BufferPlan) {
         let queryWidth = shape.heads * shape.headDimension
         let keyWidth = shape.keyValueHeads * shape.headDimension
+        input = plan.placeOperand(tokens, shape.width)
         attentionRoot = plan.place(tokens, 1)
         query = plan.place(tokens, queryWidth)
         key = plan.place(tokens, keyWidth)
-        value = plan.place(tokens, keyWidth)
-        mixed = plan.place(tokens, queryWidth)
+        value = plan.placeOperand(tokens, keyWidth)
+        mixed = plan.placeOperand(tokens, queryWidth)
         logSumExp = plan.place(tokens, shape.heads)
-        middle = plan.place(tokens, shape.width)
+        middle = plan.placeOperand(tokens, shape.width)
         feedForwardRoot = plan.place(tokens, 1)
-        gate = plan.place(tokens, shape.feedForward)
-        up = plan.place(tokens, shape.feedForward)
+        gate = plan.placeOperand(tokens, shape.feedForward)
+        up = plan.placeOperand(tokens, shape.feedForward)
         inner = SiteBuffers { module in
             let rank = rank(module)
-            return rank > 0 ? plan.place(tokens, rank) : nil
+            return rank > 0 ? plan.placeOperand(tokens, Operand<Float>.innerColumns(rank: rank)) : nil
         }
     }
 }

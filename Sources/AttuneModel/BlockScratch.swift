@@ -6,51 +6,68 @@ import AttuneTensor
 
 /// Memory that every block of a pass uses in turn; nothing in it outlives the block.
 ///
-/// The feed-forward's and the attention's gradients are never alive together and share one region.
+/// The feed-forward's and the attention's buffers are never alive together and share one region.
 struct BlockScratch<Buffer: Sendable>: Sendable {
     /// Normalised input of a half block, T × D.
     let normalized: Buffer
-    /// Its gradient, T × D.
+    /// Its gradient, T × D, exact.
     let dNormalized: Buffer
+    /// Gradient of a half block's output as an operand, T × D.
+    let dOutput: Buffer
     /// SwiGLU's output, T × F.
     let hidden: Buffer
     /// Its gradient, T × F.
     let dHidden: Buffer
-    /// Gradients of the attention's output and inputs: T × H·hd twice, T × K·hd twice; over `hidden` and `dHidden`.
-    let dMixed: Buffer
+    /// Gradients of queries, keys and values as attention gives them: T × H·hd, T × K·hd twice, exact.
     let dQuery: Buffer
     let dKey: Buffer
     let dValue: Buffer
-    /// Inputs of A after dropout, and U·A: T × the widest input.
+    /// Gradients of the attention's output and inputs as operands: T × H·hd twice, T × K·hd twice.
+    let dMixed: Buffer
+    let queryOperand: Buffer
+    let keyOperand: Buffer
+    let valueOperand: Buffer
+    /// Inputs of A after dropout, and the same exact; T × the widest input. Empty where nothing is dropped.
     let masked: Buffer
+    let maskedExact: Buffer
     /// U = dY·B, T × the largest rank.
     let inner: Buffer
 
     func map<Other>(_ transform: (Buffer) -> Other) -> BlockScratch<Other> {
         BlockScratch<Other>(
-            normalized: transform(normalized), dNormalized: transform(dNormalized), hidden: transform(hidden),
-            dHidden: transform(dHidden), dMixed: transform(dMixed), dQuery: transform(dQuery), dKey: transform(dKey),
-            dValue: transform(dValue), masked: transform(masked), inner: transform(inner))
+            normalized: transform(normalized), dNormalized: transform(dNormalized), dOutput: transform(dOutput),
+            hidden: transform(hidden), dHidden: transform(dHidden), dQuery: transform(dQuery), dKey: transform(dKey),
+            dValue: transform(dValue), dMixed: transform(dMixed), queryOperand: transform(queryOperand),
+            keyOperand: transform(keyOperand), valueOperand: transform(valueOperand), masked: transform(masked),
+            maskedExact: transform(maskedExact),
+            inner: transform(inner))
     }
 }
 
 extension BlockScratch<BufferPlan.Slot> {
-    /// Places the scratch memory for `tokens` rows; a layout without sites needs none of the adapters' part.
-    init(shape: BaseShape, layout: LoRALayout, tokens: Int, in plan: inout BufferPlan) {
+    /// Places the scratch memory for `tokens` rows; layouts without sites need none of the adapters' part.
+    init(shape: BaseShape, layouts: [LoRALayout], tokens: Int, dropout: Bool, in plan: inout BufferPlan) {
         let queryWidth = shape.heads * shape.headDimension
         let keyWidth = shape.keyValueHeads * shape.headDimension
-        normalized = plan.place(tokens, shape.width)
+        let entries = layouts.flatMap(\.entries)
+        normalized = plan.placeOperand(tokens, shape.width)
         dNormalized = plan.place(tokens, shape.width)
+        dOutput = plan.placeOperand(tokens, shape.width)
         let shared = plan.mark
-        hidden = plan.place(tokens, shape.feedForward)
-        dHidden = plan.place(tokens, shape.feedForward)
+        hidden = plan.placeOperand(tokens, shape.feedForward)
+        dHidden = plan.placeOperand(tokens, shape.feedForward)
         plan.rewind(to: shared)
-        dMixed = plan.place(tokens, queryWidth)
         dQuery = plan.place(tokens, queryWidth)
         dKey = plan.place(tokens, keyWidth)
         dValue = plan.place(tokens, keyWidth)
+        dMixed = plan.placeOperand(tokens, queryWidth)
+        queryOperand = plan.placeOperand(tokens, queryWidth)
+        keyOperand = plan.placeOperand(tokens, keyWidth)
+        valueOperand = plan.placeOperand(tokens, keyWidth)
         plan.close()
-        masked = plan.place(tokens, layout.entries.map(\.inputs).max() ?? 0)
-        inner = plan.place(tokens, layout.entries.map(\.rank).max() ?? 0)
+        let widest = dropout ? entries.map(\.inputs).max() ?? 0 : 0
+        masked = plan.placeOperand(tokens, widest)
+        maskedExact = plan.place(tokens, widest)
+        inner = plan.placeOperand(tokens, Operand<Float>.innerColumns(rank: entries.map(\.rank).max() ?? 0))
     }
 }

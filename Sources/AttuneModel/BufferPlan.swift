@@ -3,40 +3,55 @@
 
 import AttuneTensor
 
-/// Where the matrices of a pass lie in one run of memory, decided before any of it is allocated.
+/// Where the matrices of a pass lie in its memory, decided before any of it is allocated.
+///
+/// There are two runs of memory: one of the pass's own numbers, and one of bfloat16 for rounded operands.
 struct BufferPlan {
-    /// A place for `rows` × `columns` elements.
+    /// A place for `rows` × `columns` numbers.
     struct Slot: Sendable {
         let offset: Int
         let rows: Int
         let columns: Int
-
-        /// The matrix at this place of `storage`.
-        func matrix<Element>(in storage: Storage<Element>) -> Matrix<Element> {
-            Matrix(storage: storage, offset: offset, rows: rows, columns: columns)
-        }
+        let isRounded: Bool
     }
 
-    /// The first element that is free.
-    private(set) var mark = 0
-    private var highest = 0
+    /// A point to go back to.
+    struct Mark {
+        fileprivate var exact = 0
+        fileprivate var rounded = 0
+    }
 
-    /// Elements that all places together need.
-    var count: Int { max(mark, highest) }
+    /// Whether operands are kept in bfloat16.
+    let rounding: Bool
+    /// The first numbers that are free.
+    private(set) var mark = Mark()
+    private var highest = Mark()
 
-    /// Takes the next free place, aligned to sixteen elements (64 bytes of float32).
+    init(rounding: Bool) { self.rounding = rounding }
+
+    /// Numbers of each run that all places together need.
+    var exactCount: Int { max(mark.exact, highest.exact) }
+    var roundedCount: Int { max(mark.rounded, highest.rounded) }
+
+    /// Takes the next free place for the pass's own numbers, aligned to sixteen (64 bytes of float32).
     mutating func place(_ rows: Int, _ columns: Int) -> Slot {
-        let slot = Slot(offset: mark, rows: rows, columns: columns)
-        mark += (rows * columns + 15) / 16 * 16
-        return slot
+        defer { mark.exact += (rows * columns + 15) / 16 * 16 }
+        return Slot(offset: mark.exact, rows: rows, columns: columns, isRounded: false)
+    }
+
+    /// Takes the next free place for an operand, aligned to 64 bytes.
+    mutating func placeOperand(_ rows: Int, _ columns: Int) -> Slot {
+        guard rounding else { return place(rows, columns) }
+        defer { mark.rounded += (rows * columns + 31) / 32 * 32 }
+        return Slot(offset: mark.rounded, rows: rows, columns: columns, isRounded: true)
     }
 
     /// Goes back to an earlier mark: what is placed from here on shares memory with what was placed since.
-    mutating func rewind(to earlier: Int) {
-        highest = max(highest, mark)
+    mutating func rewind(to earlier: Mark) {
+        highest = Mark(exact: exactCount, rounded: roundedCount)
         mark = earlier
     }
 
     /// Ends sharing: the next place lies beyond everything placed so far.
-    mutating func close() { mark = count }
+    mutating func close() { mark = Mark(exact: exactCount, rounded: roundedCount) }
 }

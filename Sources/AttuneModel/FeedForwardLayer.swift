@@ -15,14 +15,10 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
     let up: LoRALinear<Element>
     let down: LoRALinear<Element>
 
-    init(model: BaseModel, layer: Int, layout: LoRALayout, precision: Precision) {
+    init(model: BaseModel, layer: Int, layouts: [LoRALayout]) {
         let weights = model.layers[layer]
         func site(_ module: TargetModule) -> LoRALinear<Element> {
-            LoRALinear(
-                Linear(
-                    weights, module, precision: TransformerBlock<Element>.forwardPrecision(layer, precision),
-                    gradientPrecision: precision),
-                site: LoRASite(layer: layer, module: module), layout: layout)
+            LoRALinear(weights, layer: layer, module: module, layouts: layouts)
         }
         norm = Matrix(converting: weights.feedForwardNorm)
         normEpsilon = Element(model.configuration.normEpsilon)
@@ -33,24 +29,23 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
 
     var adaptsInputs: Bool { gate.isAdapted || up.isAdapted }
 
-    /// Y = M + Wd·(silu(Wg·N) ∘ Wu·N), M being `kept.middle`; fills the feed-forward's part of `kept`.
+    /// Turns M into Y = M + Wd·(silu(Wg·N) ∘ Wu·N); fills the feed-forward's part of `kept`.
     ///
-    /// With `y` nil only what the backward pass needs is computed.
+    /// Without `needsOutput` only what the backward pass needs is computed, and M stays.
     func forward(
-        _ step: BlockStep<Element>, keeping kept: BlockActivations<Matrix<Element>>, into y: Matrix<Element>?
+        _ m: Matrix<Element>, _ step: BlockStep<Element>, keeping kept: BlockActivations<Operand<Element>>,
+        needsOutput: Bool
     ) {
-        let normalized = step.scratch.normalized
-        rmsNorm(kept.middle, weight: norm, epsilon: normEpsilon, into: normalized, inverseRoot: kept.feedForwardRoot)
-        gate.forward(normalized, step, inner: kept.inner[.gate], into: kept.gate)
-        up.forward(normalized, step, inner: kept.inner[.up], into: kept.up)
-        let hidden = step.scratch.hidden
-        if let y {
-            swiGLU(gate: kept.gate, up: kept.up, into: hidden)
-            y.copy(from: kept.middle)
-            down.forward(hidden, step, inner: kept.inner[.down], into: y, accumulating: true)
-        } else if down.isAdapted {
-            swiGLU(gate: kept.gate, up: kept.up, into: hidden)
-            down.project(hidden, step, inner: kept.inner[.down])
+        let scratch = step.scratch
+        kept.middle.set(m)
+        rmsNorm(
+            m, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.feedForwardRoot.matrix)
+        LoRALinear.forward(
+            gate: gate, up: up, scratch.normalized, step, keeping: kept, hidden: scratch.hidden)
+        if needsOutput {
+            LoRALinear.forward([(down, .exact(m))], scratch.hidden, step, keeping: kept, accumulating: true)
+        } else {
+            LoRALinear.project([down], scratch.hidden, step, keeping: kept)
         }
     }
 
@@ -59,20 +54,23 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
     /// dh = dY·Wd; dgate = dh ∘ up ∘ σ(1 + gate(1 − σ)), dup = dh ∘ gate ∘ σ with σ = sigmoid(gate);
     /// dN = dgate·Wg + dup·Wu; dM = dY + normᵀ(dN). gate and up in `kept` are overwritten by their gradients.
     func backward(
-        _ d: Matrix<Element>, _ step: BlockStep<Element>, kept: BlockActivations<Matrix<Element>>, needsInput: Bool
+        _ d: Matrix<Element>, _ step: BlockStep<Element>, kept: BlockActivations<Operand<Element>>, needsInput: Bool
     ) {
         let scratch = step.scratch
         let passes = needsInput || adaptsInputs
+        scratch.dOutput.set(d)
         if down.isAdapted { swiGLU(gate: kept.gate, up: kept.up, into: scratch.hidden) }
-        down.backward(d, x: scratch.hidden, step, inner: kept.inner[.down], into: passes ? scratch.dHidden : nil)
+        down.backward(
+            scratch.dOutput, x: scratch.hidden, step, kept: kept, into: passes ? scratch.dHidden : nil)
         guard passes else { return }
-        swiGLUBackward(dh: scratch.dHidden, gate: kept.gate, up: kept.up, dGate: kept.gate, dUp: kept.up)
+        swiGLUBackward(dh: scratch.dHidden, gate: kept.gate, up: kept.up)
         let normalized = scratch.normalized
-        rmsNorm(kept.middle, weight: norm, epsilon: normEpsilon, into: normalized, inverseRoot: kept.feedForwardRoot)
+        let root = kept.feedForwardRoot.matrix
+        rmsNorm(again: kept.middle, weight: norm, epsilon: normEpsilon, inverseRoot: root, into: normalized)
         let dn = needsInput ? scratch.dNormalized : nil
-        gate.backward(kept.gate, x: normalized, step, inner: kept.inner[.gate], into: dn)
-        up.backward(kept.up, x: normalized, step, inner: kept.inner[.up], into: dn, accumulating: true)
+        gate.backward(kept.gate, x: normalized, step, kept: kept, into: dn)
+        up.backward(kept.up, x: normalized, step, kept: kept, into: dn, accumulating: true)
         guard let dn else { return }
-        rmsNormBackward(dn, x: kept.middle, weight: norm, inverseRoot: kept.feedForwardRoot, accumulatingInto: d)
+        rmsNormBackward(dn.matrix, x: kept.middle, weight: norm, inverseRoot: root, accumulatingInto: d)
     }
 }

@@ -8,12 +8,6 @@ extension Matrix {
     /// The view on the first `count` rows.
     func prefix(_ count: Int) -> Matrix { rows(0..<count) }
 
-    /// The first `rows`·`columns` numbers of this memory under a shape that needs no more than it has.
-    func leading(_ rows: Int, _ columns: Int) -> Matrix {
-        precondition(rows * columns <= count, "\(rows)×\(columns) of \(count) values")
-        return Matrix(storage: storage, offset: offset, rows: rows, columns: columns)
-    }
-
     /// Sets every number to zero.
     func clear() { memset(pointer, 0, count * MemoryLayout<Element>.stride) }
 }

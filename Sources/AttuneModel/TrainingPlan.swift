@@ -4,13 +4,18 @@
 import AttuneAdapter
 import AttuneTensor
 
-/// Where everything a training pass needs lies in one run of memory.
+/// Where everything a training pass needs lies in its memory.
 struct TrainingPlan {
     /// The lowest layer with a site, or L where there is none; below it nothing is kept.
     let lowest: Int
-    /// Residual stream before each layer from `lowest` up, and after the last: T × D each.
-    let streams: [BufferPlan.Slot]
-    /// What each layer from `lowest` up keeps; one set for all when they are recomputed.
+    /// The lowest layer whose activations are kept from the forward pass; adapted ones below it are run again.
+    let lowestKept: Int
+    /// The residual stream, T × D.
+    let stream: BufferPlan.Slot
+    /// The stream before each layer that is run again, T × D each.
+    let inputs: [BufferPlan.Slot]
+    /// What each layer from `lowestKept` up keeps; layers below use the topmost set, which is not yet or no longer in
+    /// use when they run.
     let kept: [BlockActivations<BufferPlan.Slot>]
     let scratch: BlockScratch<BufferPlan.Slot>
     /// T × D after the final norm.
@@ -19,28 +24,33 @@ struct TrainingPlan {
     let finalRoot: BufferPlan.Slot
     /// Gradient of the residual stream, T × D.
     let gradient: BufferPlan.Slot
-    /// Elements of the run.
-    let count: Int
+    let buffers: BufferPlan
 
-    init(shape: BaseShape, layout: LoRALayout, maxTokens: Int, checkpointing: Bool) {
-        var plan = BufferPlan()
-        let lowest = layout.entries.map(\.site.layer).min() ?? shape.layers
-        streams = (lowest...shape.layers).map { _ in plan.place(maxTokens, shape.width) }
-        let adapted = Array(lowest..<shape.layers)
-        // Each element lists the layers that share one set.
-        let sharing = adapted.isEmpty || checkpointing ? [adapted] : adapted.map { [$0] }
-        kept = sharing.map { layers in
-            BlockActivations(
-                shape: shape, tokens: maxTokens,
+    init(shape: BaseShape, layouts: [LoRALayout], settings: PassSettings) {
+        let tokens = settings.maxTokens
+        var plan = BufferPlan(rounding: settings.rounds)
+        let entries = layouts.flatMap(\.entries)
+        let lowest = entries.map(\.site.layer).min() ?? shape.layers
+        let keptLayers = min(max(1, settings.keptLayers ?? shape.layers), max(1, shape.layers - lowest))
+        lowestKept = shape.layers - keptLayers
+        stream = plan.place(tokens, shape.width)
+        inputs = (min(lowest, lowestKept)..<lowestKept).map { _ in plan.place(tokens, shape.width) }
+        // The topmost set serves all layers below the kept ones too.
+        let shared = Array(0..<lowestKept) + [shape.layers - 1]
+        kept = (lowestKept..<shape.layers).map { layer in
+            let users = layer == shape.layers - 1 ? shared : [layer]
+            return BlockActivations(
+                shape: shape, tokens: tokens,
                 rank: { module in
-                    layers.compactMap { layout[LoRASite(layer: $0, module: module)]?.rank }.max() ?? 0
+                    entries.filter { $0.site.module == module && users.contains($0.site.layer) }.map(\.rank).max() ?? 0
                 }, in: &plan)
         }
-        scratch = BlockScratch(shape: shape, layout: layout, tokens: maxTokens, in: &plan)
-        hidden = plan.place(maxTokens, shape.width)
-        finalRoot = plan.place(maxTokens, 1)
-        gradient = plan.place(maxTokens, layout.entries.isEmpty ? 0 : shape.width)
+        scratch = BlockScratch(
+            shape: shape, layouts: layouts, tokens: tokens, dropout: settings.dropout, in: &plan)
+        hidden = plan.place(tokens, shape.width)
+        finalRoot = plan.place(tokens, 1)
+        gradient = plan.place(tokens, entries.isEmpty ? 0 : shape.width)
         self.lowest = lowest
-        count = plan.count
+        buffers = plan
     }
 }

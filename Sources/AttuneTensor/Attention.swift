@@ -13,7 +13,7 @@ package func attention<E: Scalar>(
 ) {
     precondition(o.rows == q.rows && o.columns == q.columns && l.rows == q.rows, "shapes of attention")
     precondition(l.columns == q.columns / headDimension, "shape of log Σ exp")
-    withShape(q: q, k: k, v: v, headDimension: headDimension, segments: segments, scale: scale) {
+    withAttentionShape(q: q, k: k, v: v, headDimension: headDimension, segments: segments, scale: scale) {
         attune_attention(E.kind, $0, q.pointer, k.pointer, v.pointer, o.pointer, l.pointer)
     }
 }
@@ -29,14 +29,15 @@ package func attentionBackward<E: Scalar>(
     precondition(dO.rows == q.rows && dO.columns == q.columns && o.rows == q.rows && o.columns == q.columns)
     precondition(dq.rows == q.rows && dq.columns == q.columns && dk.rows == k.rows && dk.columns == k.columns)
     precondition(dv.rows == v.rows && dv.columns == v.columns && l.count == q.count / headDimension)
-    withShape(q: q, k: k, v: v, headDimension: headDimension, segments: segments, scale: scale) {
+    withAttentionShape(q: q, k: k, v: v, headDimension: headDimension, segments: segments, scale: scale) {
         attune_attention_backward(
             E.kind, $0, dO.pointer, q.pointer, k.pointer, v.pointer, o.pointer, l.pointer, dq.pointer, dk.pointer,
             dv.pointer)
     }
 }
 
-private func withShape<E: Scalar>(
+/// Runs `body` with what the C functions call the shape of an attention problem, after checking it.
+func withAttentionShape<E: Scalar>(
     q: Matrix<E>, k: Matrix<E>, v: Matrix<E>, headDimension: Int, segments: [Range<Int>], scale: E,
     _ body: (UnsafePointer<attune_attention_shape>) -> Void
 ) {

@@ -20,6 +20,12 @@ package enum Kernels {
         return "\(Level(rawValue: attune_level()) ?? .portable)"
     }
 
+    /// Whether the level in use has products of its own for bfloat16.
+    package static var computesBFloat16: Bool {
+        _ = prepared
+        return attune_level() == Level.avx512bf16.rawValue
+    }
+
     /// The best level of this CPU.
     package static var bestLevel: Level {
         _ = prepared

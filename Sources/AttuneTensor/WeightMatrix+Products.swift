@@ -4,13 +4,18 @@
 import CAttuneKernels
 
 extension WeightMatrix {
+    /// What the C functions call a weight; valid while this matrix lives.
+    var kernelWeight: attune_weight {
+        attune_weight(
+            type: Int32(type.rawValue), rows: Int64(rows), columns: Int64(columns), row_bytes: Int64(rowBytes),
+            bytes: bytes.baseAddress)
+    }
+
     /// Runs `body` with what the C functions call a weight.
     func withKernelWeight<Result>(_ body: (UnsafePointer<attune_weight>) -> Result) -> Result {
         _ = Kernels.prepared
         return withExtendedLifetime(self) {
-            var weight = attune_weight(
-                type: Int32(type.rawValue), rows: Int64(rows), columns: Int64(columns), row_bytes: Int64(rowBytes),
-                bytes: bytes.baseAddress)
+            var weight = kernelWeight
             return body(&weight)
         }
     }
@@ -38,6 +43,26 @@ package func multiplyTransposed<E: Scalar>(
         attune_multiply_transposed(
             E.kind, dy.pointer, Int64(dy.rows), weight, dx.pointer, precision == .bfloat16 ? 1 : 0,
             accumulating ? 1 : 0)
+    }
+}
+
+/// dX = dY·W for a dY that is not needed any more: in bfloat16 it is rounded where it lies. dY [T, out], dX [T, in].
+package func multiplyTransposed<E: Scalar>(
+    consuming dy: Matrix<E>, by w: WeightMatrix, into dx: Matrix<E>, precision: Precision
+) {
+    guard precision == .bfloat16, let dy = dy as? Matrix<Float>, let dx = dx as? Matrix<Float> else {
+        return multiplyTransposed(dy, by: w, into: dx, precision: precision, accumulating: false)
+    }
+    precondition(dy.columns == w.rows && dx.columns == w.columns && dy.rows == dx.rows, "shapes of dY·W")
+    w.withKernelWeight { weight in
+        attune_round_rows(dy.pointer, Int64(dy.rows), Int64(dy.columns))
+        var product = attune_product()
+        product.weight = weight
+        product.y = UnsafeMutableRawPointer(dx.pointer)
+        product.stride = Int64(dx.columns)
+        // A row of the rounded numbers lies in the first half of where it lay before.
+        let rounded = UnsafeMutableRawPointer(dy.pointer).assumingMemoryBound(to: UInt16.self)
+        attune_products(rounded, Int64(2 * dy.columns), Int64(dy.rows), 1, &product, 1)
     }
 }
 

@@ -37,30 +37,36 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
         return (rows * (width + vocabulary) + maxTokens * width) * MemoryLayout<Element>.stride
     }
 
-    /// Σ −log p over the counted positions, and its gradient times `scale`, T × D, valid until the next call.
+    /// Zeros for the gradient of `rows` hidden states, T × D, valid until the next call.
+    package func clearedGradient(rows: Int) -> Matrix<Element> {
+        let dHidden = gradient.rows(0..<rows)
+        dHidden.buffer.update(repeating: 0)
+        return dHidden
+    }
+
+    /// Σ −log p over the counted positions; their rows of `dHidden` become its gradient times `scale`.
     ///
     /// - Parameters:
     ///   - hidden: T × D after the final norm.
     ///   - targets: T next tokens; read at counted positions alone, where they are below V.
-    package func lossAndGradient(
-        hidden: Matrix<Element>, targets: [Int32], counted: [Int], scale: Element
-    ) -> (loss: Double, gradient: Matrix<Element>) {
-        let dHidden = gradient.rows(0..<hidden.rows)
-        dHidden.buffer.update(repeating: 0)
+    package func addLoss(
+        hidden: Matrix<Element>, targets: [Int32], counted: ArraySlice<Int>, scale: Element,
+        into dHidden: Matrix<Element>
+    ) -> Double {
         var loss = 0.0
         eachChunk(hidden, targets, counted) { positions, x, z, wanted in
             loss += crossEntropy(logits: z, targets: wanted, scale: scale)
-            // The gathered rows are not needed any more, so dX takes their place.
-            multiplyTransposed(z, by: head, into: x, precision: precision, accumulating: false)
+            // Neither the logits nor the gathered rows are needed any more, so dX takes the place of the latter.
+            multiplyTransposed(consuming: z, by: head, into: x, precision: precision)
             for (row, position) in positions.enumerated() {
                 dHidden.rows(position..<position + 1).copy(from: x.rows(row..<row + 1))
             }
         }
-        return (loss, dHidden)
+        return loss
     }
 
     /// Σ −log p over the counted positions alone.
-    package func loss(hidden: Matrix<Element>, targets: [Int32], counted: [Int]) -> Double {
+    package func loss(hidden: Matrix<Element>, targets: [Int32], counted: ArraySlice<Int>) -> Double {
         var loss = 0.0
         eachChunk(hidden, targets, counted) { _, _, z, wanted in
             loss += crossEntropy(logits: z, targets: wanted, scale: 0)
@@ -69,12 +75,12 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
     }
 
     private func eachChunk(
-        _ hidden: Matrix<Element>, _ targets: [Int32], _ counted: [Int],
+        _ hidden: Matrix<Element>, _ targets: [Int32], _ counted: ArraySlice<Int>,
         _ body: (_ positions: ArraySlice<Int>, _ x: Matrix<Element>, _ z: Matrix<Element>, _ wanted: [Int32]) -> Void
     ) {
         precondition(hidden.rows <= gradient.rows && hidden.columns == head.columns, "hidden states of another shape")
-        for start in stride(from: 0, to: counted.count, by: chunk) {
-            let positions = counted[start..<min(start + chunk, counted.count)]
+        for start in stride(from: counted.startIndex, to: counted.endIndex, by: chunk) {
+            let positions = counted[start..<min(start + chunk, counted.endIndex)]
             let x = gathered.rows(0..<positions.count)
             let z = logits.rows(0..<positions.count)
             for (row, position) in positions.enumerated() {

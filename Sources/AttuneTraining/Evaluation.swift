@@ -56,7 +56,8 @@ package struct Evaluator {
         let rows = max(1, batch)
         self.model = model
         pass = LossPass(
-            model: model, layout: layout, maxTokens: rows * longest, precision: precision, checkpointing: true,
+            model: model, layouts: [layout],
+            settings: PassSettings(maxTokens: rows * longest, precision: precision, keptLayers: 1),
             chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
         batches = useful.batches(of: rows)
     }

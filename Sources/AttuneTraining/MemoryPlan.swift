@@ -44,14 +44,15 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         threads: Int = Kernels.threads
     ) {
         let shape = model.shape
-        let tokens = configuration.batch * max(1, min(longest, configuration.maxLength))
+        let tokens = configuration.passBlocks * max(1, min(longest, configuration.maxLength))
         let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
         weights = model.file.totalBytes
         adapter = ([(layout: layout, configuration: configuration)] + others).reduce(0) {
             $0 + 12 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
         }
         activations = TrainingPass<Float>.bytes(
-            model: model, layout: layout, maxTokens: tokens, checkpointing: configuration.checkpointing)
+            model: model, layouts: [layout],
+            settings: configuration.passSettings(longest: max(1, min(longest, configuration.maxLength))))
         head = ChunkedCrossEntropy<Float>.bytes(
             vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)
         panels = Self.panels(

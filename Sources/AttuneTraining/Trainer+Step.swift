@@ -30,7 +30,7 @@ extension Trainer {
     func prepareStep(_ active: [Int]) -> PreparedStep {
         let steps = active.map { (track: $0, batches: tracks[$0].batches(of: tracks[$0].state.step)) }
         return PreparedStep(
-            batches: SharedBatch.shared(steps, capacity: 0),
+            batches: SharedBatch.shared(steps, capacity: pass.maxTokens),
             results: steps.map { track, batches in
                 StepResult(
                     track: track, loss: 0, norm: 0, rate: tracks[track].schedule.rate(at: tracks[track].state.step),
@@ -64,13 +64,20 @@ extension Trainer {
 
     /// Adds Σ −log p of one pass to the results, and each adapter's share of its mean's gradient to its gradients.
     private func accumulate(_ shared: SharedBatch, into results: inout [StepResult]) {
-        for part in shared.parts {
-            guard let index = results.firstIndex(where: { $0.track == part.track }) else { continue }
-            let track = tracks[part.track]
-            results[index].loss += pass.accumulate(
-                shared.batch, parameters: track.parameters, scale: 1 / Float(results[index].counted),
-                dropout: track.dropout(step: track.state.step, pass: part.pass), into: track.optimizer.gradients)
-        }
+        let indices = shared.parts.compactMap { part in results.firstIndex { $0.track == part.track } }
+        precondition(indices.count == shared.parts.count, "a pass for a track that takes no step")
+        let losses = pass.accumulate(
+            shared.batch,
+            shares: zip(shared.parts, indices).map { part, index in
+                let track = tracks[part.track]
+                let adapter = AdapterRows(
+                    rows: part.rows, parameters: track.parameters,
+                    dropout: track.dropout(step: track.state.step, pass: part.pass))
+                return LossPass.Share(
+                    adapter: adapter, counted: part.counted, scale: 1 / Float(results[index].counted),
+                    gradients: track.optimizer.gradients)
+            })
+        for (index, loss) in zip(indices, losses) { results[index].loss += loss }
     }
 
     /// Measures training passes on the run's own data, without changing anything; three are enough for a range.

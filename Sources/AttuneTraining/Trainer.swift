@@ -34,13 +34,11 @@ package final class Trainer {
             throw .setting("rank", "must be the same for adapters that are trained together")
         }
         pass = LossPass(
-            model: model, layout: tracks[0].layout, maxTokens: tracks.reduce(0) { max($0, $1.passTokens) },
-            precision: tracks[0].configuration.precision,
-            checkpointing: tracks.contains { $0.configuration.checkpointing },
+            model: model, layouts: tracks.map(\.layout), settings: .shared(tracks),
             chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
         let pass = self.pass
         evaluators = tracks.map {
-            Evaluator(model: model, pass: pass, blocks: $0.validation, batch: $0.configuration.batch)
+            Evaluator(model: model, pass: pass, blocks: $0.validation, batch: $0.configuration.passBlocks)
         }
         self.model = model
         self.tracks = tracks

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneModel
 import AttuneTensor
 
 /// Everything that decides the numbers of a training run, apart from base, data and start.
@@ -16,10 +17,13 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     package var warmupRatio: Double = 0.03
     /// Most tokens in a block.
     package var maxLength: Int = 512
-    /// Blocks that go through the model together.
+    /// Blocks of a batch.
     package var batch: Int = 4
-    /// Passes through the model whose gradients make one step.
+    /// Batches whose gradients make one step.
     package var accumulation: Int = 1
+    /// Blocks that go through the model together, a part of the batch: the gradients of the parts add up to the same,
+    /// in less memory. nil: the whole batch.
+    package var microBatch: Int?
     /// Largest global norm of the gradient; 0 turns clipping off.
     package var clip: Double = 1
     package var weightDecay: Double = 0
@@ -36,6 +40,8 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     package var precision: Precision = .bfloat16
     /// Keep only the input of each layer and compute the rest again.
     package var checkpointing: Bool = true
+    /// Layers from the top that keep everything although the others do not; nil: one.
+    package var keptLayers: Int?
     package var packing: Packing = .documents
     /// nil where it is AdamW, so that runs from before there was a choice read and write as they did.
     private var otherOptimizer: Optimizer?
@@ -56,7 +62,7 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case lora, epochs, learningRate, schedule, warmupRatio, maxLength, batch, accumulation, clip, weightDecay
         case beta1, beta2, epsilon, seed, validationFraction, evaluateEvery, patience, precision, checkpointing
-        case packing
+        case packing, microBatch, keptLayers
         case otherOptimizer = "optimizer"
     }
 
@@ -65,6 +71,16 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
 
     /// Defaults for the other settings are those of the properties.
     package init(lora: LoRAConfiguration) { self.lora = lora }
+
+    /// Blocks that go through the model together.
+    package var passBlocks: Int { min(batch, max(1, microBatch ?? batch)) }
+
+    /// What a pass over blocks of up to `longest` tokens needs.
+    package func passSettings(longest: Int) -> PassSettings {
+        PassSettings(
+            maxTokens: passBlocks * longest, precision: precision, keptLayers: checkpointing ? keptLayers ?? 1 : nil,
+            dropout: lora.dropout > 0)
+    }
 
     /// Blocks that make one step of the optimiser.
     package var blocksPerStep: Int { batch * accumulation }

@@ -115,7 +115,7 @@ package final class TrainingTrack {
     var longest: Int { (training + validation).longest }
 
     /// Tokens of the largest pass.
-    var passTokens: Int { configuration.batch * longest }
+    var passTokens: Int { configuration.passBlocks * longest }
 
     var evaluationInterval: Int { configuration.evaluationInterval(steps: state.total) }
 
@@ -130,7 +130,7 @@ package final class TrainingTrack {
         let last = min(first + configuration.blocksPerStep, configuration.totalBlocks(training.count))
         var blocks: [Block] = []
         for position in first..<last { blocks.append(training[order.block(at: position)]) }
-        return blocks.batches(of: configuration.batch)
+        return blocks.batches(of: configuration.passBlocks)
     }
 
     /// Where the dropout masks of one pass come from; nil without dropout.
@@ -144,4 +144,19 @@ package final class TrainingTrack {
 extension [Block] {
     /// Tokens of the longest block; 0 where there is none.
     fileprivate var longest: Int { reduce(0) { Swift.max($0, $1.tokens.count) } }
+}
+
+extension PassSettings {
+    /// What passes that serve all of these tracks need: the memory of the largest, kept as sparingly as by the one that
+    /// keeps least.
+    static func shared(_ tracks: [TrainingTrack]) -> PassSettings {
+        let all = tracks.map { $0.configuration.passSettings(longest: $0.longest) }
+        var settings = all[0]
+        for other in all.dropFirst() {
+            settings.maxTokens = max(settings.maxTokens, other.maxTokens)
+            settings.keptLayers = [settings.keptLayers, other.keptLayers].compactMap { $0 }.min()
+            settings.dropout = settings.dropout || other.dropout
+        }
+        return settings
+    }
 }

@@ -190,3 +190,87 @@ void attune_adamw_8bit(
     const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings) {
     operations(4)->adamw_8bit(parameters, gradients, m, v, pieces, piece_count, settings);
 }
+
+void attune_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, int32_t transposed, const attune_product *products,
+    int64_t count) {
+#if defined(__x86_64__)
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16)
+        return attune_bf16_products(x, x_stride, tokens, transposed, products, count);
+#endif
+    attune_staged_products(operations(4), x, x_stride, tokens, transposed, products, count);
+}
+
+void attune_gated_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
+    int64_t h_stride) {
+#if defined(__x86_64__)
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16)
+        return attune_bf16_gated_products(x, x_stride, tokens, products, h, h_stride);
+#endif
+    attune_staged_gated_products(operations(4), x, x_stride, tokens, products, h, h_stride);
+}
+
+void attune_low_rank_gradient(
+    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
+    float scale, float *g, int32_t transposed) {
+#if defined(__x86_64__)
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16)
+        return attune_bf16_gradient(u, u_stride, x, x_stride, tokens, rank, n, scale, g, transposed);
+#endif
+    attune_staged_gradient(operations(4), u, u_stride, x, x_stride, tokens, rank, n, scale, g, transposed);
+}
+
+void attune_rounded_attention(
+    const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
+    float *l) {
+#if defined(__x86_64__)
+    // The tiles take two numbers of a head at a time.
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16 && shape->head_dimension % 2 == 0)
+        return attune_bf16_attention(shape, q, k, v, o, l);
+#endif
+    attune_staged_attention(operations(4), shape, q, k, v, o, l);
+}
+
+void attune_rounded_attention_backward(
+    const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
+    const uint16_t *o, const float *l, float *dq, float *dk, float *dv) {
+#if defined(__x86_64__)
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16 && shape->head_dimension % 2 == 0)
+        return attune_bf16_attention_backward(shape, d_o, q, k, v, o, l, dq, dk, dv);
+#endif
+    attune_staged_attention_backward(operations(4), shape, d_o, q, k, v, o, l, dq, dk, dv);
+}
+
+void attune_rounded_rms_norm(
+    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns) {
+    operations(4)->rounded_rms_norm(x, weight, epsilon, y, r, rows, columns);
+}
+
+void attune_rounded_rms_apply(
+    const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns) {
+    operations(4)->rounded_rms_apply(x, weight, r, y, rows, columns);
+}
+
+void attune_rounded_rms_norm_backward(
+    const float *dy, const uint16_t *x, const float *weight, const float *r, float *dx, int64_t rows,
+    int64_t columns) {
+    operations(4)->rounded_rms_norm_backward(dy, x, weight, r, dx, rows, columns);
+}
+
+void attune_rounded_swiglu(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count) {
+    operations(4)->rounded_swiglu(gate, up, h, count);
+}
+
+void attune_rounded_swiglu_backward(
+    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count) {
+    operations(4)->rounded_swiglu_backward(dh, gate, up, d_gate, d_up, count);
+}
+
+void attune_round(const float *x, uint16_t *y, int64_t count) { operations(4)->round_to(x, y, count); }
+
+void attune_widen(const uint16_t *x, float *y, int64_t count) { operations(4)->widen(x, y, count); }
+
+void attune_rounded_add(const float *x, uint16_t *y, int64_t count) { operations(4)->rounded_add(x, y, count); }
+
+void attune_round_rows(float *x, int64_t rows, int64_t columns) { operations(4)->round_rows(x, rows, columns); }

@@ -1,9 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-// Products in bfloat16 with float32 sums on AVX-512 BF16. B is packed into panels of 32 columns as [k/2][32][2], so that
-// every 32-bit lane holds two neighbours along k for one vdpbf16ps; A is converted once, row-major, k padded with zeros
-// to a multiple of 32. Forward contracts along a row of W; its transpose along W's rows.
+// Products with frozen weights in bfloat16 on AVX-512 BF16: several weights that share one left factor are one job, and
+// low-rank terms lengthen the contraction. Forward contracts along a row of W; its transpose along W's rows.
 
 #include "internal.h"
 
@@ -15,213 +14,314 @@
 
 #define FN(name) name##_bf16
 #include "vector.inc.h"
+#include "tile_avx512bf16.inc.h"
 
-enum { WIDTH = 32, ROWS = 12, DEPTH = 2048, GROUP_BYTES = 4 << 20 };
-
-/// 32 floats to bfloat16, in order.
-INLINE __m512i round32(const vec *low, const vec *high) {
-    return (__m512i)_mm512_cvtne2ps_pbh((__m512)*high, (__m512)*low);
-}
-
-/// 32 elements of a row to bfloat16, from element k, of which `count` exist.
-INLINE __m512i load32(int32_t type, const uint8_t *row, int64_t k, int64_t count, const float *expanded) {
-    vec low, high;
-    if (expanded) {
-        __mmask16 some = count >= 16 ? 0xFFFF : (__mmask16)((1u << count) - 1);
-        __mmask16 rest = count >= 32 ? 0xFFFF : count <= 16 ? 0 : (__mmask16)((1u << (count - 16)) - 1);
-        low = (vec)_mm512_maskz_loadu_ps(some, expanded + k);
-        high = (vec)_mm512_maskz_loadu_ps(rest, expanded + k + 16);
-    } else {
-        FN(expand32)(type, row + k / 32 * attune_block_bytes(type), &low, &high);
-    }
-    return round32(&low, &high);
-}
+enum { DEPTH = 2048, GROUP_BYTES = 4 << 20 };
 
 typedef struct {
-    const float *x;
-    float *c;
-    uint16_t *a, *packed;
-    const attune_weight *w;
-    // m rows, n columns, depth along k of which k0..<k0+k is at work; lda and k_stride are multiples of 32.
-    int64_t m, n, depth, k0, k, lda, k_stride, group, panels, rows;
-    int contract_rows, accumulating;
-} product;
+    const uint16_t *x;
+    const attune_product *products;
+    uint16_t *packed, *factors;
+    // Panels group..<group+panels are at work, over k0..<k0+k of depth. The sizes are those of one panel.
+    int64_t m, x_stride, depth, k0, k, packed_size, factor_size, group, panels, rows;
+    int transposed;
+    // The two products of a gated unit: their panels take turns, and h [T, outputs] is made of them.
+    int gated;
+    uint16_t *h;
+    int64_t h_stride;
+} job;
 
-/// Rows of W as columns: 16 rows at a time are expanded and transposed as pairs.
-INLINE void pack_rows(int32_t type, const product *p, int64_t n0, uint16_t *out) {
-    const uint8_t *bytes = p->w->bytes;
-    int64_t padded = attune_pieces(p->k, 32) * 32, elements = attune_block_elements(type);
-    int expanding = !FN(is_fast)(type);
-    float *strip = expanding ? attune_scratch(0, (size_t)(16 * padded) * sizeof(float)) : NULL;
-    for (int64_t half = 0; half < WIDTH; half += 16) {
-        int64_t rows = attune_max(0, attune_min(16, p->n - n0 - half));
-        const uint8_t *from = bytes + (n0 + half) * p->w->row_bytes + p->k0 / elements * attune_block_bytes(type);
-        for (int64_t j = 0; expanding && j < rows; j++)
-            FN(expand_row)(type, from + j * p->w->row_bytes, p->k, strip + j * padded);
-        for (int64_t k = 0; k < padded; k += 32) {
-            vec block[16];
-            for (int64_t j = 0; j < 16; j++) {
-                block[j] = j >= rows ? (vec){0}
-                                     : (vec)load32(
-                                           type, from + j * p->w->row_bytes, k, p->k - k,
-                                           expanding ? strip + j * padded : NULL);
-            }
-            FN(transpose)(block);
-            for (int64_t e = 0; e < 16; e++) *(vec *)(out + (k / 2 + e) * WIDTH * 2 + half * 2) = block[e];
-        }
-    }
+INLINE int64_t outputs_of(const attune_product *p, int transposed) {
+    return transposed ? p->weight->columns : p->weight->rows;
 }
 
-/// Columns of W: rows 2k and 2k + 1 are interleaved.
-INLINE void pack_columns(int32_t type, const product *p, int64_t n0, uint16_t *out) {
-    const uint8_t *bytes = p->w->bytes;
-    int64_t padded = attune_pieces(p->k, 32) * 32, elements = attune_block_elements(type);
-    int64_t columns = attune_min(WIDTH, p->n - n0), first = n0 / elements * elements;
-    int64_t count = attune_pieces(n0 + columns, elements) * elements - first;
-    int expanding = !FN(is_fast)(type);
-    // Lane n of the results is (a[n], b[n]).
-    const __m512i low = _mm512_set_epi16(
-        47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1,
-        32, 0);
-    const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
-    for (int64_t k = 0; k < padded; k += 2, out += WIDTH * 2) {
-        __m512i pair[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-        for (int64_t i = 0; i < 2 && k + i < p->k; i++) {
-            const uint8_t *row = bytes + (p->k0 + k + i) * p->w->row_bytes + first / elements * attune_block_bytes(type);
-            float expanded[512];
-            if (expanding) FN(expand_row)(type, row, count, expanded);
-            pair[i] = load32(type, row, 0, columns, expanding ? expanded + (n0 - first) : NULL);
-        }
-        _mm512_store_si512(out, _mm512_permutex2var_epi16(pair[0], low, pair[1]));
-        _mm512_store_si512(out + 32, _mm512_permutex2var_epi16(pair[0], high, pair[1]));
+/// The product that a panel belongs to, and the panel's first column in it.
+INLINE const attune_product *find(const job *j, int64_t panel, int64_t *n0) {
+    const attune_product *p = j->products;
+    if (j->gated) {
+        *n0 = panel / 2 * WIDTH;
+        return p + panel % 2;
     }
+    for (;; p++) {
+        int64_t panels = attune_pieces(outputs_of(p, j->transposed), WIDTH);
+        if (panel < panels) break;
+        panel -= panels;
+    }
+    *n0 = panel * WIDTH;
+    return p;
+}
+
+/// s·F of a low-rank term for the panel's columns, rounded: F is B [outputs, rank], or A [rank, outputs] backward.
+static uint16_t *pack_factor(const job *j, const attune_rounded_term *term, int64_t n0, int64_t columns, uint16_t *out) {
+    int64_t pairs = attune_pieces(term->rank, 2);
+    for (int64_t r = 0; r < pairs; r++, out += 2 * WIDTH) {
+        for (int64_t c = 0; c < WIDTH; c++) {
+            for (int64_t i = 0; i < 2; i++) {
+                int64_t rank = 2 * r + i, column = n0 + c;
+                int inside = rank < term->rank && column < columns;
+                float value = !inside         ? 0
+                              : j->transposed ? term->factor[rank * columns + column]
+                                              : term->factor[column * term->rank + rank];
+                out[2 * c + i] = (uint16_t)(attune_bits_of_float(attune_round_bfloat16(value * term->scale)) >> 16);
+            }
+        }
+    }
+    return out;
 }
 
 static void pack_chunk(void *context, int64_t chunk) {
-    const product *p = context;
-    uint16_t *out = p->packed + chunk * WIDTH * p->k_stride;
-    int64_t n0 = (p->group + chunk) * WIDTH;
-#define PACK(type)                                       \
-    if (p->contract_rows) pack_columns(type, p, n0, out); \
-    else pack_rows(type, p, n0, out);                     \
+    const job *j = context;
+    int64_t n0;
+    const attune_product *product = find(j, j->group + chunk, &n0);
+    uint16_t *out = j->packed + chunk * j->packed_size;
+    packing p = {product->weight, outputs_of(product, j->transposed), j->k0, j->k};
+#define PACK(type)                                     \
+    if (j->transposed) pack_columns(type, &p, n0, out); \
+    else pack_rows(type, &p, n0, out);                  \
     break
-    switch (p->w->type) {
+    switch (product->weight->type) {
         case BLOCK_Q4_1: PACK(BLOCK_Q4_1);
         case BLOCK_Q4_0: PACK(BLOCK_Q4_0);
         case BLOCK_Q8_0: PACK(BLOCK_Q8_0);
-        default: PACK(p->w->type);
+        case BLOCK_F32: PACK(BLOCK_F32);
+        case BLOCK_BF16: PACK(BLOCK_BF16);
+        default: PACK(product->weight->type);
     }
+    if (j->k0 + j->k < j->depth) return;
+    uint16_t *factors = j->factors + chunk * j->factor_size;
+    for (int64_t i = 0; i < product->term_count; i++)
+        factors = pack_factor(j, &product->terms[i], n0, p.n, factors);
 }
 
-enum { CONVERTED_ROWS = 16 };
-
-static void convert_chunk(void *context, int64_t chunk) {
-    const product *p = context;
-    int64_t last = attune_min((chunk + 1) * CONVERTED_ROWS, p->m);
-    for (int64_t i = chunk * CONVERTED_ROWS; i < last; i++) {
-        for (int64_t k = 0; k < p->lda; k += 32)
-            _mm512_store_si512(p->a + i * p->lda + k, load32(0, NULL, k, p->depth - k, p->x + i * p->depth));
-    }
-}
-
-/// rows × 32 of C; pairs along k.
-INLINE void tile(
-    const int rows, const uint16_t *a, int64_t lda, const uint16_t *b, int64_t pairs, float *c, int64_t ldc,
-    int64_t columns, int accumulating) {
-    __m512 acc[2 * ROWS];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 2 * rows; i++) acc[i] = _mm512_setzero_ps();
-    for (int64_t k = 0; k < pairs; k++, b += 2 * WIDTH) {
-        __m512bh b0 = (__m512bh)_mm512_load_si512(b), b1 = (__m512bh)_mm512_load_si512(b + 32);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < rows; i++) {
-            int32_t word;
-            __builtin_memcpy(&word, a + i * lda + 2 * k, 4);
-            __m512bh value = (__m512bh)_mm512_set1_epi32(word);
-            acc[2 * i] = _mm512_dpbf16_ps(acc[2 * i], value, b0);
-            acc[2 * i + 1] = _mm512_dpbf16_ps(acc[2 * i + 1], value, b1);
+/// Rows row..<last of the product with one panel, to `c`.
+static void panel_rows(
+    const job *j, int64_t local, int64_t row, int64_t last, void *c, int64_t ldc, int rounded) {
+    int64_t n0, top = row;
+    const attune_product *p = find(j, j->group + local, &n0);
+    int64_t columns = attune_min(WIDTH, outputs_of(p, j->transposed) - n0), size = rounded ? 2 : 4;
+    int first = j->k0 == 0, final = j->k0 + j->k == j->depth;
+    tile t = {
+        .b = j->packed + local * j->packed_size, .row_step = j->x_stride / 2, .k_step = 1,
+        .pairs = attune_pieces(j->k, 2), .ldc = ldc, .columns = columns,
+        .bias = p->bias && first ? p->bias + n0 : NULL, .rounded = rounded,
+        .accumulating = p->accumulating || !first};
+    const uint16_t *factor = j->factors + local * j->factor_size;
+    for (int64_t i = 0; row < last;) {
+        // Terms lie in ascending order: pass those that end before this row.
+        while (final && i < p->term_count && p->terms[i].first + p->terms[i].count <= row)
+            factor += attune_pieces(p->terms[i++].rank, 2) * 2 * WIDTH;
+        const attune_rounded_term *term = final && i < p->term_count ? &p->terms[i] : NULL;
+        int64_t end = last;
+        t.u_pairs = 0;
+        if (term && term->first > row) {
+            end = attune_min(end, term->first);
+        } else if (term) {
+            end = attune_min(end, term->first + term->count);
+            t.u = (const uint32_t *)(term->inner + (row - term->first) * term->stride);
+            t.u_step = term->stride / 2;
+            t.u_pairs = attune_pieces(term->rank, 2);
+            t.f = factor;
         }
-    }
-    __mmask16 low = columns >= 16 ? 0xFFFF : (__mmask16)((1u << columns) - 1);
-    __mmask16 high = columns >= 32 ? 0xFFFF : columns <= 16 ? 0 : (__mmask16)((1u << (columns - 16)) - 1);
-#pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-        float *to = c + i * ldc;
-        if (accumulating) {
-            acc[2 * i] = _mm512_add_ps(acc[2 * i], _mm512_maskz_loadu_ps(low, to));
-            acc[2 * i + 1] = _mm512_add_ps(acc[2 * i + 1], _mm512_maskz_loadu_ps(high, to + 16));
-        }
-        _mm512_mask_storeu_ps(to, low, acc[2 * i]);
-        _mm512_mask_storeu_ps(to + 16, high, acc[2 * i + 1]);
+        t.a = (const uint32_t *)(j->x + row * j->x_stride + j->k0);
+        t.c = (char *)c + (row - top) * ldc * size;
+        run_tiles(t, end - row);
+        row = end;
     }
 }
-
-#define TILE(name, rows)                                                                                   \
-    static __attribute__((noinline)) void name(                                                            \
-        const uint16_t *a, int64_t lda, const uint16_t *b, int64_t pairs, float *c, int64_t ldc,           \
-        int64_t columns, int accumulating) {                                                               \
-        tile(rows, a, lda, b, pairs, c, ldc, columns, accumulating);                                       \
-    }
-TILE(tile_full, ROWS)
-TILE(tile_four, 4)
-TILE(tile_one, 1)
 
 static void product_chunk(void *context, int64_t chunk) {
-    const product *p = context;
-    int64_t local = chunk % p->panels, n0 = (p->group + local) * WIDTH, columns = attune_min(WIDTH, p->n - n0);
-    int64_t last = attune_min((chunk / p->panels + 1) * p->rows, p->m), pairs = attune_pieces(p->k, 2);
-    const uint16_t *b = p->packed + local * WIDTH * p->k_stride;
-    int accumulating = p->accumulating || p->k0 > 0;
-    for (int64_t i = chunk / p->panels * p->rows; i < last;) {
-        const uint16_t *a = p->a + i * p->lda + p->k0;
-        float *c = p->c + i * p->n + n0;
-        if (last - i >= ROWS) {
-            tile_full(a, p->lda, b, pairs, c, p->n, columns, accumulating);
-            i += ROWS;
-        } else if (last - i >= 4) {
-            tile_four(a, p->lda, b, pairs, c, p->n, columns, accumulating);
-            i += 4;
-        } else {
-            tile_one(a, p->lda, b, pairs, c, p->n, columns, accumulating);
-            i += 1;
+    const job *j = context;
+    int64_t local = chunk % j->panels, n0, row = chunk / j->panels * j->rows;
+    const attune_product *p = find(j, j->group + local, &n0);
+    void *c = (char *)p->y + (row * p->stride + n0) * (p->rounded ? 2 : 4);
+    panel_rows(j, local, row, attune_min(row + j->rows, j->m), c, p->stride, p->rounded);
+}
+
+/// 32 numbers at the panel's place in a row, of which `columns` exist.
+INLINE void store_rounded(void *y, int64_t at, int64_t columns, __m512 low, __m512 high) {
+    _mm512_mask_storeu_epi16((uint16_t *)y + at, lanes32(columns), round32(low, high));
+}
+
+/// gate·sigmoid(gate)·up.
+INLINE __m512 gate_up(__m512 gate, __m512 up) {
+    const __m512 one = _mm512_set1_ps(1);
+    __m512 below = _mm512_add_ps(one, exponentials(_mm512_sub_ps(_mm512_setzero_ps(), gate)));
+    return _mm512_div_ps(_mm512_mul_ps(gate, up), below);
+}
+
+// A chunk is some rows of one panel of the gate and the same of up.
+static void gated_chunk(void *context, int64_t chunk) {
+    const job *j = context;
+    int64_t pairs = j->panels / 2, pair = chunk % pairs, row = chunk / pairs * j->rows;
+    int64_t last = attune_min(row + j->rows, j->m), n0 = (j->group / 2 + pair) * WIDTH;
+    float *gate = attune_scratch(1, (size_t)(2 * j->rows * WIDTH) * sizeof(float)), *up = gate + j->rows * WIDTH;
+    panel_rows(j, 2 * pair, row, last, gate, WIDTH, 0);
+    panel_rows(j, 2 * pair + 1, row, last, up, WIDTH, 0);
+    const attune_product *p = j->products;
+    int64_t columns = attune_min(WIDTH, p->weight->rows - n0);
+    for (; row < last; row++, gate += WIDTH, up += WIDTH) {
+        __m512 g0 = _mm512_load_ps(gate), g1 = _mm512_load_ps(gate + 16);
+        __m512 u0 = _mm512_load_ps(up), u1 = _mm512_load_ps(up + 16);
+        store_rounded(p[0].y, row * p[0].stride + n0, columns, g0, g1);
+        store_rounded(p[1].y, row * p[1].stride + n0, columns, u0, u1);
+        store_rounded(j->h, row * j->h_stride + n0, columns, gate_up(g0, u0), gate_up(g1, u1));
+    }
+}
+
+static void run_job(job j, int64_t count) {
+    const attune_product *products = j.products;
+    int64_t all = 0, pairs = 0, deep = DEPTH;
+    int transposed = j.transposed;
+    j.depth = transposed ? products->weight->rows : products->weight->columns;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t mine = 0;
+        all += attune_pieces(outputs_of(&products[i], transposed), WIDTH);
+        for (int64_t t = 0; t < products[i].term_count; t++) mine += attune_pieces(products[i].terms[t].rank, 2);
+        pairs = attune_max(pairs, mine);
+        if (products[i].rounded) deep = j.depth;  // a sum can only be rounded when it is whole
+    }
+    deep = attune_min(deep, attune_pieces(j.depth, 32) * 32);
+    j.packed_size = WIDTH * attune_pieces(deep, 32) * 32;
+    j.factor_size = 2 * WIDTH * pairs;
+    int64_t group = attune_max(2, attune_min(all, GROUP_BYTES / (2 * j.packed_size)) / 2 * 2);
+    j.packed = attune_scratch(2, (size_t)(group * (j.packed_size + j.factor_size)) * sizeof(uint16_t));
+    j.factors = j.packed + group * j.packed_size;
+    j.rows = ROWS * (all * (j.m / (16 * ROWS)) < 64 ? 4 : 16);
+    for (j.k0 = 0; j.k0 < j.depth; j.k0 += deep) {
+        j.k = attune_min(deep, j.depth - j.k0);
+        for (j.group = 0; j.group < all; j.group += group) {
+            j.panels = attune_min(group, all - j.group);
+            attune_parallel(j.panels, pack_chunk, &j);
+            attune_parallel(
+                (j.gated ? j.panels / 2 : j.panels) * attune_pieces(j.m, j.rows), j.gated ? gated_chunk : product_chunk,
+                &j);
         }
     }
 }
 
-static void run(product p) {
-    int64_t all = attune_pieces(p.n, WIDTH);
-    p.lda = attune_pieces(p.depth, 32) * 32;
-    p.k_stride = attune_min(DEPTH, p.lda);
-    int64_t group = attune_max(1, attune_min(all, GROUP_BYTES / (2 * WIDTH * p.k_stride)));
-    int64_t packed = group * WIDTH * p.k_stride;
-    p.packed = attune_scratch(2, (size_t)(packed + p.m * p.lda) * sizeof(uint16_t));
-    p.a = p.packed + packed;
-    p.rows = ROWS * (all * (p.m / (16 * ROWS)) < 64 ? 4 : 16);
-    attune_parallel(attune_pieces(p.m, CONVERTED_ROWS), convert_chunk, &p);
-    for (p.k0 = 0; p.k0 < p.depth; p.k0 += DEPTH) {
-        p.k = attune_min(DEPTH, p.depth - p.k0);
-        for (p.group = 0; p.group < all; p.group += group) {
-            p.panels = attune_min(group, all - p.group);
-            attune_parallel(p.panels, pack_chunk, &p);
-            attune_parallel(p.panels * attune_pieces(p.m, p.rows), product_chunk, &p);
-        }
-    }
+void attune_bf16_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed, const attune_product *products,
+    int64_t count) {
+    run_job(
+        (job){.x = x, .x_stride = x_stride, .products = products, .m = tokens, .transposed = transposed}, count);
+}
+
+void attune_bf16_gated_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
+    int64_t h_stride) {
+    run_job(
+        (job){.x = x, .x_stride = x_stride, .products = products, .m = tokens, .gated = 1, .h = h,
+              .h_stride = h_stride},
+        2);
+}
+
+// ---- Left factors in float32 --------------------------------------------------------------------------------------
+
+typedef struct {
+    const float *x;
+    uint16_t *rounded;
+    int64_t rows, columns, stride;
+} rounding;
+
+enum { ROUNDED_ROWS = 16 };
+
+static void round_chunk(void *context, int64_t chunk) {
+    const rounding *p = context;
+    int64_t last = attune_min((chunk + 1) * ROUNDED_ROWS, p->rows);
+    for (int64_t i = chunk * ROUNDED_ROWS; i < last; i++)
+        for (int64_t k = 0; k < p->stride; k += 32)
+            _mm512_store_si512(
+                p->rounded + i * p->stride + k,
+                load32(BLOCK_F32, (const uint8_t *)(p->x + i * p->columns), k, p->columns - k, NULL));
+}
+
+static void run(const float *x, int64_t tokens, const attune_weight *w, float *y, int transposed, int accumulating) {
+    int64_t columns = transposed ? w->rows : w->columns, stride = attune_pieces(columns, 32) * 32;
+    rounding r = {x, attune_scratch(3, (size_t)(tokens * stride) * sizeof(uint16_t)), tokens, columns, stride};
+    attune_parallel(attune_pieces(tokens, ROUNDED_ROWS), round_chunk, &r);
+    attune_product product = {
+        .weight = w, .y = y, .stride = transposed ? w->columns : w->rows, .accumulating = accumulating};
+    attune_bf16_products(r.rounded, stride, tokens, transposed, &product, 1);
 }
 
 void attune_bf16_multiply(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating) {
     // For a few rows float32 costs no more, and is the better number.
     if (!bfloat16 || tokens <= 8) attune_avx512.multiply(x, tokens, w, y, 0, accumulating);
-    else run((product){
-        .x = x, .c = y, .w = w, .m = tokens, .n = w->rows, .depth = w->columns, .accumulating = accumulating});
+    else run(x, tokens, w, y, 0, accumulating);
 }
 
 void attune_bf16_multiply_transposed(
     const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating) {
     if (!bfloat16) attune_avx512.multiply_transposed(dy, tokens, w, dx, 0, accumulating);
-    else run((product){
-        .x = dy, .c = dx, .w = w, .m = tokens, .n = w->columns, .depth = w->rows, .contract_rows = 1,
-        .accumulating = accumulating});
+    else run(dy, tokens, w, dx, 1, accumulating);
+}
+
+// ---- Gradients of low-rank factors --------------------------------------------------------------------------------
+
+typedef struct {
+    const uint32_t *u;  // [pairs of tokens][rank]
+    const uint16_t *x;
+    int64_t stride, tokens, rank, n;
+    float scale, *g;
+    int transposed;
+} gradient;
+
+/// `ranks` rows of G over one strip of 32 columns; both vectors along the columns.
+INLINE void gradient_tile(const int ranks, const gradient *p, int64_t r0, int64_t n0) {
+    __m512 acc[16];
+    __mmask32 columns = lanes32(p->n - n0);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 2 * ranks; i++) acc[i] = _mm512_setzero_ps();
+    const uint16_t *x = p->x + n0;
+    const uint32_t *u = p->u + r0;
+    for (int64_t t = 0; t < p->tokens; t += 2, x += 2 * p->stride, u += p->rank) {
+        __m512i low, high, second = t + 1 < p->tokens ? _mm512_maskz_loadu_epi16(columns, x + p->stride)
+                                                      : _mm512_setzero_si512();
+        interleave(_mm512_maskz_loadu_epi16(columns, x), second, &low, &high);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < ranks; i++) {
+            __m512bh value = (__m512bh)_mm512_set1_epi32((int32_t)u[i]);
+            acc[2 * i] = _mm512_dpbf16_ps(acc[2 * i], value, (__m512bh)low);
+            acc[2 * i + 1] = _mm512_dpbf16_ps(acc[2 * i + 1], value, (__m512bh)high);
+        }
+    }
+    for (int i = 0; i < ranks; i++) {
+        float out[WIDTH];
+        _mm512_storeu_ps(out, acc[2 * i]);
+        _mm512_storeu_ps(out + 16, acc[2 * i + 1]);
+        int64_t step = p->transposed ? p->rank : 1, count = attune_min(WIDTH, p->n - n0);
+        float *g = p->transposed ? p->g + n0 * p->rank + r0 + i : p->g + (r0 + i) * p->n + n0;
+        for (int64_t c = 0; c < count; c++) g[c * step] += p->scale * out[c];
+    }
+}
+
+static __attribute__((noinline)) void gradient_eight(const gradient *p, int64_t r0, int64_t n0) {
+    gradient_tile(8, p, r0, n0);
+}
+
+static __attribute__((noinline)) void gradient_one(const gradient *p, int64_t r0, int64_t n0) {
+    gradient_tile(1, p, r0, n0);
+}
+
+static void gradient_chunk(void *context, int64_t chunk) {
+    const gradient *p = context;
+    int64_t r = 0;
+    for (; r + 8 <= p->rank; r += 8) gradient_eight(p, r, chunk * WIDTH);
+    for (; r < p->rank; r++) gradient_one(p, r, chunk * WIDTH);
+}
+
+void attune_bf16_gradient(
+    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
+    float scale, float *g, int transposed) {
+    int64_t pairs = attune_pieces(tokens, 2);
+    uint32_t *words = attune_scratch(2, (size_t)(pairs * rank) * sizeof(uint32_t));
+    for (int64_t t = 0; t < tokens; t += 2)
+        for (int64_t r = 0; r < rank; r++)
+            words[t / 2 * rank + r] =
+                u[t * u_stride + r] | (t + 1 < tokens ? (uint32_t)u[(t + 1) * u_stride + r] << 16 : 0);
+    gradient p = {words, x, x_stride, tokens, rank, n, scale, g, transposed};
+    attune_parallel(attune_pieces(n, WIDTH), gradient_chunk, &p);
 }
 
 #pragma clang attribute pop

@@ -65,6 +65,21 @@ typedef struct {
     void (*adamw_8bit)(
         float *parameters, const float *gradients, const attune_moment *m, const attune_moment *v,
         const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings);
+    // On bfloat16 activations; float only.
+    void (*round_to)(const float *x, uint16_t *y, int64_t count);
+    void (*widen)(const uint16_t *x, float *y, int64_t count);
+    void (*rounded_add)(const float *x, uint16_t *y, int64_t count);
+    void (*round_rows)(float *x, int64_t rows, int64_t columns);
+    void (*rounded_rms_norm)(
+        const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns);
+    void (*rounded_rms_apply)(
+        const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns);
+    void (*rounded_rms_norm_backward)(
+        const float *dy, const uint16_t *x, const float *weight, const float *r, float *dx, int64_t rows,
+        int64_t columns);
+    void (*rounded_swiglu)(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count);
+    void (*rounded_swiglu_backward)(
+        const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count);
 } attune_operations;
 
 extern const attune_operations attune_portable_f32, attune_portable_f64;
@@ -90,6 +105,21 @@ void attune_bf16_multiply(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
 void attune_bf16_multiply_transposed(
     const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
+void attune_bf16_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed, const attune_product *products,
+    int64_t count);
+void attune_bf16_gated_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
+    int64_t h_stride);
+void attune_bf16_gradient(
+    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
+    float scale, float *g, int transposed);
+void attune_bf16_attention(
+    const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
+    float *l);
+void attune_bf16_attention_backward(
+    const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
+    const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
 #endif
 
 // Bins of float32 by their upper 16 bits: one for all below 2^-23, 128 in each octave up to 1, and 1 itself.
@@ -104,8 +134,24 @@ typedef struct {
 
 const attune_dynamic_map *attune_dynamic_map_of(int is_signed);
 
+void attune_staged_products(
+    const attune_operations *level, const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed,
+    const attune_product *products, int64_t count);
+void attune_staged_gated_products(
+    const attune_operations *level, const uint16_t *x, int64_t x_stride, int64_t tokens,
+    const attune_product *products, uint16_t *h, int64_t h_stride);
+void attune_staged_gradient(
+    const attune_operations *level, const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride,
+    int64_t tokens, int64_t rank, int64_t n, float scale, float *g, int transposed);
+void attune_staged_attention(
+    const attune_operations *level, const attune_attention_shape *shape, const float *q, const float *k,
+    const uint16_t *v, uint16_t *o, float *l);
+void attune_staged_attention_backward(
+    const attune_operations *level, const attune_attention_shape *shape, const uint16_t *d_o, const float *q,
+    const float *k, const uint16_t *v, const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
+
 /// At least `bytes` bytes, aligned to 64, that belong to the calling thread until its next call with the same slot.
-/// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2 and 3.
+/// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2 and 3, and one that calls such a caller slot 4 and 5.
 void *attune_scratch(int slot, size_t bytes);
 
 /// count elements of a row of blocks, from its first block; count is a multiple of the block size.

@@ -16,6 +16,7 @@
 #include "elementwise.inc.h"
 #include "optimiser.inc.h"
 #include "optimiser_8bit.inc.h"
+#include "rounded.inc.h"
 
 static void FN(multiply)(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating) {
@@ -69,4 +70,13 @@ const attune_operations TABLE = {
     .is_finite = FN(is_finite),
     .adamw = FN(adamw),
     .adamw_8bit = FN(adamw_8bit),
+    .round_to = FN(round_to),
+    .widen = FN(widen),
+    .rounded_add = FN(rounded_add),
+    .round_rows = FN(round_rows),
+    .rounded_rms_norm = FN(rounded_rms_norm),
+    .rounded_rms_apply = FN(rounded_rms_apply),
+    .rounded_rms_norm_backward = FN(rounded_rms_norm_backward),
+    .rounded_swiglu = FN(rounded_swiglu),
+    .rounded_swiglu_backward = FN(rounded_swiglu_backward),
 };

@@ -15,7 +15,7 @@
 
 #include "internal.h"
 
-enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 4 };
+enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 6 };
 #define OPEN 0x80000000u
 
 static pthread_mutex_t job_lock = PTHREAD_MUTEX_INITIALIZER;

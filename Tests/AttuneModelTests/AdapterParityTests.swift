@@ -19,7 +19,8 @@ import Testing
         let decoder = Decoder(model: model, adapters: [AppliedAdapter(adapter)], contextLength: 64)
         let decoded = try decoder.evaluate(vector.promptIds)
         let pass = TrainingPass<Float>(
-            model: model, layout: adapter.layout, maxTokens: 64, precision: .float32, checkpointing: true)
+            model: model, layouts: [adapter.layout],
+            settings: PassSettings(maxTokens: 64, precision: .float32, keptLayers: 1))
         let batch = PackedTokens(tokens: vector.promptIds, segments: [0..<vector.promptIds.count])
         let hidden = pass.forward(batch, parameters: adapter.parameters)
         let trained = Matrix<Float>(rows: 1, columns: model.shape.vocabulary)

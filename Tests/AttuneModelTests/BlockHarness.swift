@@ -12,7 +12,7 @@ struct BlockHarness {
     let layout: LoRALayout
     let parameters: LoRAParameters<Double>
     let gradients: LoRAParameters<Double>
-    let kept: BlockActivations<Matrix<Double>>
+    let kept: BlockActivations<Operand<Double>>
     let step: BlockStep<Double>
     let block: TransformerBlock<Double>
     let count: Int
@@ -27,20 +27,24 @@ struct BlockHarness {
         gradients = LoRAParameters(layout: layout)
         let batch = ModelFixtures.batch(lengths, vocabulary: model.shape.vocabulary)
         count = batch.count
-        var plan = BufferPlan()
+        var plan = BufferPlan(rounding: false)
         let layout = layout
         let places = BlockActivations<BufferPlan.Slot>(
             shape: model.shape, tokens: count,
             rank: { layout[LoRASite(layer: 0, module: $0)]?.rank ?? 0 }, in: &plan)
-        let scratch = BlockScratch<BufferPlan.Slot>(shape: model.shape, layout: layout, tokens: count, in: &plan)
-        let storage = Storage<Double>(count: plan.count)
-        kept = places.map { $0.matrix(in: storage) }
+        let scratch = BlockScratch<BufferPlan.Slot>(
+            shape: model.shape, layouts: [layout], tokens: count, dropout: dropout > 0, in: &plan)
+        let memory = PassMemory<Double>(plan)
+        kept = places.map(memory.operand)
         step = BlockStep(
-            positions: batch.positions, segments: batch.segments, parameters: parameters, gradients: gradients,
-            dropout: dropout > 0 ? (dropout, RandomStream(seed: 3)) : nil,
-            scratch: scratch.map { $0.matrix(in: storage) },
+            positions: batch.positions, segments: batch.segments,
+            adapters: [
+                AdapterRows(
+                    rows: 0..<count, parameters: parameters,
+                    dropout: dropout > 0 ? (dropout, RandomStream(seed: 3)) : nil)
+            ], gradients: [gradients], scratch: scratch.map(memory.operand),
             table: RotaryTable(configuration: model.configuration, positions: count))
-        block = TransformerBlock(model: model, layer: 0, layout: layout, precision: .float32)
+        block = TransformerBlock(model: model, layer: 0, layouts: [layout])
     }
 
     /// Σ c∘f(x): the scalar whose gradient at f's output is c.

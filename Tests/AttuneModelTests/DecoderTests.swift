@@ -13,8 +13,8 @@ import Testing
     /// Logits of every position from a training pass, n × V.
     private func full(_ model: BaseModel, _ ids: [Int32], _ adapter: Adapter? = nil) -> Matrix<Float> {
         let pass = TrainingPass<Float>(
-            model: model, layout: adapter?.layout ?? LoRALayout(shape: model.shape, sites: []), maxTokens: ids.count,
-            precision: .float32, checkpointing: false)
+            model: model, layouts: [adapter?.layout ?? LoRALayout(shape: model.shape, sites: [])],
+            settings: PassSettings(maxTokens: ids.count, precision: .float32))
         let batch = PackedTokens(tokens: ids, segments: [0..<ids.count])
         let hidden = pass.forward(batch, parameters: adapter?.parameters)
         let logits = Matrix<Float>(rows: ids.count, columns: model.shape.vocabulary)

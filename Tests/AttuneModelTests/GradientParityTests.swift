@@ -15,16 +15,17 @@ import Testing
         let parameters = try PeerVectors.parameters(layout, model.shape, zeroB: false)
         let batch = PackedTokens(tokens: vector.ids, segments: [0..<vector.ids.count])
         let pass = TrainingPass<Float>(
-            model: model, layout: layout, maxTokens: batch.count + 10, precision: precision, checkpointing: false)
+            model: model, layouts: [layout],
+            settings: PassSettings(maxTokens: batch.count + 10, precision: precision))
 
         let base = HeadLoss(
-            model, hidden: pass.forward(batch, parameters: nil), batch: batch, precision: precision)
+            model, hidden: pass.forward(batch), batch: batch, precision: precision)
         #expect(abs(base.loss / vector.baseLoss - 1) < tolerance)
         let head = HeadLoss(
             model, hidden: pass.forward(batch, parameters: parameters), batch: batch, precision: precision)
         #expect(abs(head.loss / vector.adapterLoss - 1) < tolerance)
         let gradients = LoRAParameters<Float>(layout: layout)
-        pass.backward(head.dHidden, parameters: parameters, accumulatingInto: gradients)
+        pass.backward(head.dHidden, accumulatingInto: gradients)
 
         let names = try PeerVectors.gradientNames()
         #expect(names.count == layout.entries.count * 2)
@@ -58,7 +59,8 @@ import Testing
         let parameters = try PeerVectors.parameters(layout, model.shape, zeroB: true)
         let batch = PackedTokens(tokens: vector.ids, segments: [0..<vector.ids.count])
         let pass = TrainingPass<Float>(
-            model: model, layout: layout, maxTokens: batch.count, precision: .float32, checkpointing: false)
+            model: model, layouts: [layout],
+            settings: PassSettings(maxTokens: batch.count, precision: .float32))
         let gradients = LoRAParameters<Float>(layout: layout)
         let (m, v) = (LoRAParameters<Float>(layout: layout), LoRAParameters<Float>(layout: layout))
         var losses: [Double] = []
@@ -66,7 +68,7 @@ import Testing
             let head = HeadLoss(model, hidden: pass.forward(batch, parameters: parameters), batch: batch)
             losses.append(head.loss)
             scale(gradients.values, by: 0)
-            pass.backward(head.dHidden, parameters: parameters, accumulatingInto: gradients)
+            pass.backward(head.dHidden, accumulatingInto: gradients)
             adamW(
                 AdamWStep(
                     step: step, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, gradientScale: 1),

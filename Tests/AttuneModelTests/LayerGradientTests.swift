@@ -15,18 +15,17 @@ import Testing
     func theGradientOfALoRALinearLayerIsThatOfDifferences(_ dropout: Float) throws {
         let harness = try BlockHarness(dropout: dropout, biases: true)
         let layer = harness.block.feedForward.down
-        let entry = try #require(layer.entry)
+        let entry = try #require(harness.layout[layer.site])
         let x: Matrix<Double> = ModelFixtures.random(harness.count, entry.inputs, seed: 1)
         let c: Matrix<Double> = ModelFixtures.random(harness.count, entry.outputs, seed: 2)
         let y = Matrix<Double>(rows: harness.count, columns: entry.outputs)
-        let inner = harness.kept.inner[.down]
         func value() -> Double {
-            layer.forward(x, harness.step, inner: inner, into: y)
+            LoRALinear.forward([(layer, .exact(y))], .exact(x), harness.step, keeping: harness.kept)
             return BlockHarness.dot(c, y)
         }
         _ = value()
         let dx = Matrix<Double>(rows: harness.count, columns: entry.inputs)
-        layer.backward(c, x: x, harness.step, inner: inner, into: dx)
+        layer.backward(.exact(c), x: .exact(x), harness.step, kept: harness.kept, into: .exact(dx))
         #expect(FiniteDifference.error(of: dx, at: x, value) < tolerance)
         #expect(
             FiniteDifference.error(of: harness.gradients.a(entry), at: harness.parameters.a(entry), value) < tolerance)
@@ -38,26 +37,28 @@ import Testing
         let harness = try BlockHarness(biases: true)
         let x: Matrix<Double> = ModelFixtures.random(harness.count, harness.model.shape.width, seed: 1)
         let c: Matrix<Double> = ModelFixtures.random(harness.count, harness.model.shape.width, seed: 2)
+        let y = Matrix<Double>(rows: harness.count, columns: x.columns)
         func value() -> Double {
-            harness.block.attention.forward(x, harness.step, keeping: harness.kept)
-            return BlockHarness.dot(c, harness.kept.middle)
+            y.copy(from: x)
+            harness.block.attention.forward(y, harness.step, keeping: harness.kept)
+            return BlockHarness.dot(c, y)
         }
         _ = value()
         let d = Matrix<Double>(rows: harness.count, columns: x.columns)
         d.copy(from: c)
-        harness.block.attention.backward(d, x: x, harness.step, kept: harness.kept, needsInput: true)
+        harness.block.attention.backward(d, harness.step, kept: harness.kept, needsInput: true)
         #expect(FiniteDifference.error(of: d, at: x, value) < tolerance)
     }
 
     @Test func theGradientOfTheFeedForwardIsThatOfDifferences() throws {
         let harness = try BlockHarness(biases: true)
         let width = harness.model.shape.width
-        let x = harness.kept.middle
-        ModelFixtures.fill(x, amplitude: 1, seed: 1)
+        let x: Matrix<Double> = ModelFixtures.random(harness.count, width, seed: 1)
         let c: Matrix<Double> = ModelFixtures.random(harness.count, width, seed: 2)
         let y = Matrix<Double>(rows: harness.count, columns: width)
         func value() -> Double {
-            harness.block.feedForward.forward(harness.step, keeping: harness.kept, into: y)
+            y.copy(from: x)
+            harness.block.feedForward.forward(y, harness.step, keeping: harness.kept, needsOutput: true)
             return BlockHarness.dot(c, y)
         }
         _ = value()
@@ -75,13 +76,14 @@ import Testing
         let c: Matrix<Double> = ModelFixtures.random(harness.count, width, seed: 2)
         let y = Matrix<Double>(rows: harness.count, columns: width)
         func value() -> Double {
-            harness.block.forward(x, harness.step, keeping: harness.kept, into: y)
+            y.copy(from: x)
+            harness.block.forward(y, harness.step, keeping: harness.kept)
             return BlockHarness.dot(c, y)
         }
         _ = value()
         let d = Matrix<Double>(rows: harness.count, columns: width)
         d.copy(from: c)
-        harness.block.backward(d, x: x, harness.step, kept: harness.kept, needsInput: true)
+        harness.block.backward(d, harness.step, kept: harness.kept, needsInput: true)
         #expect(FiniteDifference.error(of: d, at: x, value) < tolerance)
         for entry in harness.layout.entries {
             let (gradients, parameters) = (harness.gradients, harness.parameters)

@@ -80,15 +80,14 @@ import Testing
         let folder = try TemporaryDirectory()
         let model = try model(folder)
         let pass = TrainingPass<Float>(
-            model: model, layout: LoRALayout(shape: model.shape, sites: []), maxTokens: 16, precision: .float32,
-            checkpointing: true)
+            model: model, layouts: [], settings: PassSettings(maxTokens: 16, precision: .float32, keptLayers: 1))
         let batch = PackedTokens(tokens: (0..<16).map { Int32(17 * $0) }, segments: [0..<16])
-        let free = pass.forward(batch, parameters: nil).values
+        let free = pass.forward(batch).values
         model.residency.limit(to: model.residency.comfortable, dropsCache: true)
-        #expect(pass.forward(batch, parameters: nil).values == free)
+        #expect(pass.forward(batch).values == free)
         #expect(model.residency.limit == model.residency.comfortable)
         model.residency.limit(to: nil)
-        #expect(pass.forward(batch, parameters: nil).values == free)
+        #expect(pass.forward(batch).values == free)
         #expect(model.residency.limit == nil && model.residency.resident == 0)
     }
 
@@ -99,11 +98,12 @@ import Testing
         let batch = PackedTokens(tokens: (0..<24).map { Int32(11 * $0) }, segments: [0..<10, 10..<24])
         func gradients() -> [Float] {
             let pass = TrainingPass<Float>(
-                model: model, layout: adapter.layout, maxTokens: 24, precision: .bfloat16, checkpointing: true)
+                model: model, layouts: [adapter.layout],
+                settings: PassSettings(maxTokens: 24, precision: .bfloat16, keptLayers: 1))
             let gradients = LoRAParameters<Float>(layout: adapter.layout)
             for _ in 0..<2 {
                 let hidden = pass.forward(batch, parameters: adapter.parameters)
-                pass.backward(hidden, parameters: adapter.parameters, accumulatingInto: gradients)
+                pass.backward(hidden, accumulatingInto: gradients)
             }
             return gradients.values.values
         }

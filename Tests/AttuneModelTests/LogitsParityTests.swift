@@ -30,12 +30,12 @@ import Testing
         let cases = try PeerVectors.read(PeerVectors.Logits.self, "logits.json").cases
         let longest = cases.map(\.ids.count).max() ?? 1
         let pass = TrainingPass<Float>(
-            model: model, layout: PeerVectors.layout(model.shape, rank: 8, alpha: 16), maxTokens: longest,
-            precision: .float32, checkpointing: true)
+            model: model, layouts: [PeerVectors.layout(model.shape, rank: 8, alpha: 16)],
+            settings: PassSettings(maxTokens: longest, precision: .float32, keptLayers: 1))
         let logits = Matrix<Float>(rows: 1, columns: model.shape.vocabulary)
         for vector in cases {
             let batch = PackedTokens(tokens: vector.ids, segments: [0..<vector.ids.count])
-            let hidden = pass.forward(batch, parameters: nil)
+            let hidden = pass.forward(batch)
             multiply(hidden.rows(hidden.rows - 1..<hidden.rows), by: model.head, into: logits, precision: .float32)
             for pair in vector.lastTop20 {
                 #expect(abs(Double(logits[0, Int(pair[0])]) - pair[1]) < 2e-3, "\(vector.prompt) token \(pair[0])")

@@ -32,12 +32,14 @@ import Testing
         let gradients = LoRAParameters<Double>(layout: layout)
         let batch = ModelFixtures.batch([5, 4], vocabulary: model.shape.vocabulary)
         let pass = TrainingPass<Double>(
-            model: model, layout: layout, maxTokens: 12, precision: .float32, checkpointing: test.checkpointing)
+            model: model, layouts: [layout],
+            settings: PassSettings(
+                maxTokens: 12, precision: .float32, keptLayers: test.checkpointing ? 1 : nil, dropout: true))
         let dropout = (rate: test.dropout, stream: RandomStream(seed: 8))
         func head() -> HeadLoss<Double> {
             HeadLoss(model, hidden: pass.forward(batch, parameters: parameters, dropout: dropout), batch: batch)
         }
-        pass.backward(head().dHidden, parameters: parameters, accumulatingInto: gradients)
+        pass.backward(head().dHidden, accumulatingInto: gradients)
         for entry in layout.entries {
             for (gradient, point) in [
                 (gradients.a(entry), parameters.a(entry)), (gradients.b(entry), parameters.b(entry)),
@@ -54,11 +56,12 @@ import Testing
         let parameters: LoRAParameters<Double> = ModelFixtures.parameters(layout)
         let batch = ModelFixtures.batch([6], vocabulary: model.shape.vocabulary)
         let pass = TrainingPass<Double>(
-            model: model, layout: layout, maxTokens: 6, precision: .float32, checkpointing: false)
+            model: model, layouts: [layout],
+            settings: PassSettings(maxTokens: 6, precision: .float32))
         let (once, twice) = (LoRAParameters<Double>(layout: layout), LoRAParameters<Double>(layout: layout))
         for gradients in [once, twice, twice] {
             let head = HeadLoss(model, hidden: pass.forward(batch, parameters: parameters), batch: batch)
-            pass.backward(head.dHidden, parameters: parameters, accumulatingInto: gradients)
+            pass.backward(head.dHidden, accumulatingInto: gradients)
         }
         scale(once.values, by: 2)
         #expect(ModelFixtures.difference(twice.values, once.values) < 1e-12)

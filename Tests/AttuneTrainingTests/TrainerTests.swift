@@ -226,7 +226,8 @@ import Testing
         let tiny = try TinyRun(type: .f32)
         let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
         let pass = LossPass<Double>(
-            model: tiny.model, layout: layout, maxTokens: 48, precision: .float32, checkpointing: true, chunk: 5)
+            model: tiny.model, layouts: [layout],
+            settings: PassSettings(maxTokens: 48, precision: .float32, keptLayers: 1), chunk: 5)
         let batch = Batch(blocks: Array(tiny.training.prefix(2)))
         let parameters = LoRAParameters<Double>(layout: layout)
         let gradients = LoRAParameters<Double>(layout: layout)

@@ -231,6 +231,79 @@ void attune_adamw_8bit(
 /// The 256 ascending values of a map.
 void attune_dynamic_map_values(int32_t is_signed, float *values);
 
+// ---- Operations on activations in bfloat16, with float32 sums ------------------------------------------------------
+
+/// s·U·F, added to some rows of a product: U [count, rank] in bfloat16, F = Bᵀ for B [outputs, rank], or A [rank,
+/// outputs] in a transposed product.
+typedef struct {
+    int64_t first, count, rank;
+    /// Numbers from one row of U to the next, even; what lies between an odd rank and the stride must be finite.
+    int64_t stride;
+    const uint16_t *inner;
+    const float *factor;
+    float scale;
+} attune_rounded_term;
+
+/// One frozen weight of several that share a left factor, and what becomes of its product.
+typedef struct {
+    const attune_weight *weight;
+    /// One number for each output, or null.
+    const float *bias;
+    void *y;
+    /// Numbers from one row of y to the next.
+    int64_t stride;
+    /// y is bfloat16 and overwritten; otherwise it is float32 and may be added to.
+    int32_t rounded, accumulating;
+    /// For disjoint rows in ascending order.
+    const attune_rounded_term *terms;
+    int64_t term_count;
+} attune_product;
+
+/// Y_i (+)= X·W_iᵀ + b_i + Σ s·U·F; transposed: X·W_i. X [T, inputs] with an even stride from row to row.
+void attune_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, int32_t transposed, const attune_product *products,
+    int64_t count);
+/// The two products of a gated unit, gate and up, and h = g·sigmoid(g)·u of them before they are rounded. Both have the
+/// same sizes and rounded results.
+void attune_gated_products(
+    const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
+    int64_t h_stride);
+/// G [rank, n] += s·Uᵀ·X, or its transpose [n, rank]: U [T, rank], X [T, n].
+void attune_low_rank_gradient(
+    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
+    float scale, float *g, int32_t transposed);
+/// As attune_attention; queries and keys are float32, because scores are small differences of large sums.
+void attune_rounded_attention(
+    const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
+    float *l);
+/// As attune_attention_backward.
+void attune_rounded_attention_backward(
+    const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
+    const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
+/// As attune_rms_norm.
+void attune_rounded_rms_norm(
+    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns);
+/// y = w∘x·r for the r of an earlier norm.
+void attune_rounded_rms_apply(
+    const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns);
+/// As attune_rms_norm_backward.
+void attune_rounded_rms_norm_backward(
+    const float *dy, const uint16_t *x, const float *weight, const float *r, float *dx, int64_t rows,
+    int64_t columns);
+/// As attune_swiglu.
+void attune_rounded_swiglu(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count);
+/// As attune_swiglu_backward.
+void attune_rounded_swiglu_backward(
+    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count);
+/// y = x to nearest, ties to even.
+void attune_round(const float *x, uint16_t *y, int64_t count);
+/// y = x.
+void attune_widen(const uint16_t *x, float *y, int64_t count);
+/// Rounds each row of x where it lies: its numbers take the first half of the row's place.
+void attune_round_rows(float *x, int64_t rows, int64_t columns);
+/// y += x.
+void attune_rounded_add(const float *x, uint16_t *y, int64_t count);
+
 // ---- Random numbers ----------------------------------------------------------------------------------------------
 
 /// The finaliser of SplitMix64.
