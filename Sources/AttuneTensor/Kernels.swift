@@ -56,6 +56,7 @@ package enum Kernels {
     package static var report: [String: String] {
         let features = [
             "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx512bf16",
+            "dotprod",
         ]
         return [
             "cpu": features.filter { attune_cpu_supports($0) != 0 }.joined(separator: " "),

@@ -49,6 +49,9 @@ CEILING_LOOP(f32_avx2, "avx2,fma", __m256, float, "x", 12, F32_256, FMA_256)
 #elif defined(__aarch64__)
 #define F32_128(i) vdupq_n_f32((float)(i))
 CEILING_LOOP(f32_neon, "neon", float32x4_t, float, "w", 24, F32_128, vfmaq_f32)
+#define I32_128(i) vdupq_n_s32(i)
+#define DOT_128(s, a, b) vdotq_s32(s, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+CEILING_LOOP(int8_neon, "dotprod", int32x4_t, int32_t, "w", 24, I32_128, DOT_128)
 #endif
 
 // The loop of a kind of numbers at a level, and the operations of one call; no loop where the level cannot do it.
@@ -65,8 +68,9 @@ static ceiling_loop loop_of(int32_t kind, int32_t level, double *operations) {
     if (kind == ATTUNE_CEILING_INT8 && level >= ATTUNE_LEVEL_AVX512 && attune_cpu_supports("avx512vnni"))
         return int8_avx512;
 #elif defined(__aarch64__)
-    *operations = 4.0 * 24 * 2 * ROUNDS;
+    *operations = 4.0 * 24 * (kind == ATTUNE_CEILING_INT8 ? 8 : 2) * ROUNDS;
     if (kind == ATTUNE_CEILING_FLOAT32) return f32_neon;
+    if (kind == ATTUNE_CEILING_INT8 && level == ATTUNE_LEVEL_NEON && attune_cpu_supports("dotprod")) return int8_neon;
 #endif
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "internal.h"
 
@@ -77,6 +78,9 @@ int32_t attune_cpu_supports(const char *feature) {
     FEATURE("avx512vl");
     FEATURE("avx512vnni");
     FEATURE("avx512bf16");
+#elif defined(__aarch64__)
+    enum { DOT_PRODUCT = 1 << 20 };  // HWCAP_ASIMDDP of the kernel
+    if (strcmp(feature, "dotprod") == 0) return (getauxval(AT_HWCAP) & DOT_PRODUCT) != 0;
 #endif
     (void)feature;
     return 0;

@@ -10,10 +10,13 @@
 #include "int8.h"
 
 static const attune_int8_operations *operations(void) {
-#if defined(__x86_64__)
     int32_t level = attune_level();
+    (void)level;
+#if defined(__x86_64__)
     if (level >= ATTUNE_LEVEL_AVX512 && attune_cpu_supports("avx512vnni")) return &attune_int8_avx512vnni;
     if (level >= ATTUNE_LEVEL_AVX2) return &attune_int8_avx2;
+#elif defined(__aarch64__)
+    if (level == ATTUNE_LEVEL_NEON && attune_cpu_supports("dotprod")) return &attune_int8_neon;
 #endif
     return &attune_int8_portable;
 }

@@ -54,4 +54,6 @@ typedef struct {
 extern const attune_int8_operations attune_int8_portable;
 #if defined(__x86_64__)
 extern const attune_int8_operations attune_int8_avx2, attune_int8_avx512vnni;
+#elif defined(__aarch64__)
+extern const attune_int8_operations attune_int8_neon;
 #endif

@@ -17,7 +17,7 @@ extension Benchmark {
         let precision = try fastestPrecision(tokens + 1, cacheType)
         let decoder = Decoder(
             model: model, adapters: [], contextLength: tokens + 1, precision: precision, cacheType: cacheType)
-        let numbers = Self.numbers(.bfloat16)
+        let numbers = Self.numbers(precision)
         var share = ShareOfPeak(numbers)
         for round in 0...rounds {
             decoder.truncate(to: 0)

@@ -44,6 +44,15 @@ package struct Benchmark: Sendable {
         precision == .bfloat16 && Ceiling.operationsPerSecond(.bfloat16, seconds: 0) > 0 ? .bfloat16 : .float32
     }
 
+    /// The numbers that most of decoding multiplies.
+    static func numbers(_ precision: DecodingPrecision) -> Ceiling.Numbers {
+        switch precision {
+        case .float32: .float32
+        case .bfloat16: numbers(Precision.bfloat16)
+        case .int8: Ceiling.operationsPerSecond(.int8, seconds: 0) > 0 ? .int8 : .float32
+        }
+    }
+
     /// Seconds that `work` takes.
     static func seconds(_ work: () throws -> Void) rethrows -> Double {
         let start = ContinuousClock.now

@@ -36,7 +36,7 @@ extension Benchmark {
     package func figures(base: String, quick: Bool, note: (String) -> Void) throws -> MachineFigures {
         // Larger bases get fewer tokens: half of the peak, and 8 GB/s, are what a step and a token are guessed from.
         let seconds = quick ? 0.5 : 6.0
-        let peak = Ceiling.operationsPerSecond(Self.numbers(.bfloat16))
+        let peak = Ceiling.operationsPerSecond(Self.numbers(Precision.bfloat16))
         let affordable = Int(seconds * peak / 2 / Double(4 * (linearWeights + headWeights)))
         let length = max(64, min(affordable, 512, model.configuration.contextLength - 1))
         let batch = max(1, min(4, affordable / length))
