@@ -18,7 +18,7 @@ struct MemoryBenchmark: ParsableCommand {
         try BenchOptions.print(
             Report(
                 plannedMib: planned, peakRssMib: report.peakRssMib, measuredToPlanned: report.peakRssMib / planned,
-                recomputesActivations: report.training?.recomputesActivations ?? false, level: report.level,
+                recomputedLayers: report.training?.recomputedLayers ?? 0, level: report.level,
                 threads: report.threads))
     }
 
@@ -28,7 +28,7 @@ struct MemoryBenchmark: ParsableCommand {
         let plannedMib: Double
         let peakRssMib: Double
         let measuredToPlanned: Double
-        let recomputesActivations: Bool
+        let recomputedLayers: Int
         let level: String
         let threads: Int
     }

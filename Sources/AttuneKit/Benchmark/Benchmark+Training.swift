@@ -73,8 +73,10 @@ extension Benchmark {
         }
 
         var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision.rawValue)
-        // Forward and dX, and forward once more where activations are computed again; the frozen weights need no gradient.
-        let linear = Double(linearWeights) * (configuration.checkpointing ? 6 : 4)
+        // Forward and dX, and forward once more in layers that are computed again; the frozen weights need no gradient.
+        let layers = model.shape.layers
+        let recomputed = configuration.checkpointing ? max(0, layers - (configuration.keptLayers ?? 1)) : 0
+        let linear = Double(linearWeights) * (4 + 2 * Double(recomputed) / Double(layers))
         let counted = Double(configuration.maxLength - 1) / Double(configuration.maxLength)
         let head = 4 * Double(headWeights) * counted
         report.flopsPerToken = linear
@@ -86,7 +88,7 @@ extension Benchmark {
         report.training = BenchmarkReport.Training(
             adapters: work.adapters, batch: configuration.batch, maxLength: configuration.maxLength,
             rank: configuration.lora.rank,
-            recomputesActivations: configuration.checkpointing,
+            recomputedLayers: recomputed,
             plannedMib: Double(
                 MemoryPlan(model: model, trainer: trainer, limits: MemoryLimits.current()).total) / 1_048_576,
             loss: loss)

@@ -40,7 +40,8 @@ package struct BenchmarkReport: Encodable, Sendable {
         package let batch: Int
         package let maxLength: Int
         package let rank: Int
-        package let recomputesActivations: Bool
+        /// Layers whose activations are computed again in the backward pass.
+        package let recomputedLayers: Int
         package let plannedMib: Double
         /// Mean loss of the last step.
         package let loss: Double
