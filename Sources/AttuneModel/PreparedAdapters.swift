@@ -9,7 +9,8 @@ import AttuneTensor
 /// Made once, and used by any number of sequences.
 final class PreparedAdapters: Sendable {
     let applied: [AppliedAdapter]
-    private let acting: [AppliedAdapter]
+    /// For each layer and each group of it the factors that act, on a first row.
+    private let packed: [[LowRankRows]]
     /// The largest rank; 0 where nothing acts.
     let rank: Int
     private let factors: [LoRASite: [LoRAFactors<Float>]]
@@ -19,7 +20,16 @@ final class PreparedAdapters: Sendable {
     init(_ applied: [AppliedAdapter], shape: BaseShape) {
         precondition(applied.allSatisfy { $0.adapter.layout.fits(shape) }, "an adapter belongs to another base")
         self.applied = applied
-        acting = applied.filter { $0.scale != 0 }
+        let acting = applied.filter { $0.scale != 0 }
+        packed = (0..<shape.layers).flatMap { layer in
+            ProjectionGroup.allCases.map { group in
+                acting.compactMap { one in
+                    one.packed.factors(group, layer: layer).map {
+                        LowRankRows($0, rows: 0..<1, strength: one.scale)
+                    }
+                }
+            }
+        }
         var factors: [LoRASite: [LoRAFactors<Float>]] = [:]
         for one in acting {
             for entry in one.adapter.layout.entries {
@@ -40,9 +50,8 @@ final class PreparedAdapters: Sendable {
 
     /// What products in int8 take to add ΔY to some rows of the outputs of a group.
     func terms(_ group: ProjectionGroup, layer: Int, rows: Range<Int>) -> [LowRankRows] {
-        acting.compactMap { one in
-            one.packed.factors(group, layer: layer).map { LowRankRows($0, rows: rows, strength: one.scale) }
-        }
+        let first = packed[group.index(layer: layer)]
+        return rows == 0..<1 ? first : first.map { $0.over(rows) }
     }
 
     /// Y += Σ s·(X·Aᵀ)·Bᵀ: X [n, in], Y [n, out]; `inner` is scratch memory for n × `rank`.

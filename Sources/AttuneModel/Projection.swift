@@ -38,10 +38,9 @@ struct Projection: Sendable {
             }
             return
         }
-        multiplyInt8(
-            x, by: repacked, into: outputs,
-            adding: adapted.flatMap { $0.adapters.terms(group, layer: layer, rows: $0.rows) },
-            accumulating: accumulating)
+        var terms: [LowRankRows] = []
+        for one in adapted { terms += one.adapters.terms(group, layer: layer, rows: one.rows) }
+        multiplyInt8(x, by: repacked, into: outputs, adding: terms, accumulating: accumulating)
         for (linear, y) in zip(linears, outputs) {
             guard let bias = linear.bias else { continue }
             for row in 0..<y.rows { add(bias, to: y.rows(row..<row + 1)) }

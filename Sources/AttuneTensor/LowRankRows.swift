@@ -12,4 +12,7 @@ package struct LowRankRows: Sendable {
         self.rows = rows
         self.strength = strength
     }
+
+    /// The same factors on other rows.
+    package func over(_ rows: Range<Int>) -> LowRankRows { LowRankRows(factors, rows: rows, strength: strength) }
 }

@@ -58,7 +58,9 @@ package func multiplyInt8(
             }
             for (index, term) in terms.enumerated() {
                 precondition(term.rows.lowerBound >= 0 && term.rows.upperBound <= x.rows, "rows \(term.rows)")
-                precondition(term.factors.inputs == x.columns && term.factors.outputs == weights.map(\.rows))
+                precondition(
+                    term.factors.inputs == x.columns && term.factors.outputs.elementsEqual(weights.lazy.map(\.rows)),
+                    "shapes of the factors")
                 lowRank.initializeElement(at: index, to: term.factors.kernelTerm(term.rows, strength: term.strength))
             }
             attune_multiply_int8(

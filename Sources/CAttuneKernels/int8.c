@@ -108,7 +108,7 @@ void attune_pack_expansion(const float *b, int64_t rows, int64_t rank, uint16_t 
 
 // ---- Products ----------------------------------------------------------------------------------------------------
 
-enum { PROJECTED_ROWS = 8, CHUNK_BYTES = 32768 };
+enum { LED_ROWS = 8, EXPANDED_STRIPS = 8, CHUNK_BYTES = 1 << 19 };
 
 typedef struct {
     const attune_int8_operations *run;
@@ -117,62 +117,55 @@ typedef struct {
     int64_t rows, blocks;
     const attune_int8_output *outputs;
     const attune_low_rank *terms;
-    int64_t terms_count, strips, strips_per_chunk, projections;
-    int accumulating;
-    // u of each term, [rows of the term, rank] one after another; `projected` counts finished chunks of them.
+    // The first chunk has `lead` strips less than the others, for the projections that are a part of it.
+    int64_t terms_count, strips, strips_per_chunk, lead;
+    int accumulating, projects;
+    // u of each term, [rows of the term, rank] one after another.
     float *u;
-    _Atomic int64_t projected;
+    _Atomic int projected;
 } product;
 
-static int64_t projection_chunks(const attune_low_rank *term) {
-    return attune_pieces(term->last - term->first, 8) * attune_pieces(term->rank, PROJECTED_ROWS);
-}
-
-// u = s·A·x for up to 8 rows of x and of A.
-static void project(const product *p, int64_t chunk) {
-    const attune_low_rank *term = p->terms;
+// u = strength·scales∘(A·x) for one row of X.
+static void project_row(void *context, int64_t row) {
+    const product *p = context;
+    int64_t columns = p->blocks * 32;
     float *u = p->u;
-    for (; chunk >= projection_chunks(term); term++) {
-        chunk -= projection_chunks(term);
+    for (int64_t t = 0; t < p->terms_count; t++) {
+        const attune_low_rank *term = p->terms + t;
+        if (row >= term->first && row < term->last) {
+            float *target = u + (row - term->first) * term->rank;
+            p->run->project(term->a, term->rank, columns, p->x + row * columns, target);
+            for (int64_t i = 0; i < term->rank; i++) target[i] *= term->strength * term->scales[i];
+        }
         u += (term->last - term->first) * term->rank;
     }
-    int64_t pieces = attune_pieces(term->rank, PROJECTED_ROWS), columns = p->blocks * 32;
-    int64_t j = chunk % pieces * PROJECTED_ROWS, count = attune_min(PROJECTED_ROWS, term->rank - j);
-    int64_t from = term->first + chunk / pieces * 8, to = attune_min(from + 8, term->last);
-    for (int64_t row = from; row < to; row++) {
-        float *target = u + (row - term->first) * term->rank + j;
-        p->run->project(term->a + j * columns, count, columns, p->x + row * columns, target);
-        for (int64_t i = 0; i < count; i++) target[i] *= term->strength * term->scales[j + i];
-    }
 }
 
-// Chunks are handed out in order, so whoever has the missing ones is at work on them.
-static void await_projections(const product *p) {
-    for (int spin = 0; atomic_load_explicit(&p->projected, memory_order_acquire) < p->projections; spin++)
+// Chunks are handed out in order, so whoever has the first one, which projects, is at work on it.
+static void await_projections(product *p) {
+    for (int spin = 0; !atomic_load_explicit(&p->projected, memory_order_acquire); spin++)
         if (spin > 1000) sched_yield();
 }
 
-static void product_strip(const product *p, int64_t index) {
+/// Strip `index` of all outputs: whose it is, its output's number, and its first row there.
+static const attune_int8_output *find_strip(const product *p, int64_t index, int64_t *which, int64_t *first) {
     const attune_int8_output *output = p->outputs;
-    int64_t which = 0;
-    for (; index >= attune_pieces(output->rows, STRIP_ROWS); output++, which++)
+    for (*which = 0; index >= attune_pieces(output->rows, STRIP_ROWS); output++, ++*which)
         index -= attune_pieces(output->rows, STRIP_ROWS);
-    const uint8_t *strip = (const uint8_t *)output->repacked + index * attune_strip_bytes(output->type, p->blocks);
-    int64_t first = index * STRIP_ROWS, columns = attune_min(STRIP_ROWS, output->rows - first);
+    *first = index * STRIP_ROWS;
+    return output;
+}
+
+static void multiply_strip(const product *p, int64_t index) {
+    int64_t which, first;
+    const attune_int8_output *output = find_strip(p, index, &which, &first);
+    int64_t columns = attune_min(STRIP_ROWS, output->rows - first);
+    const uint8_t *strip =
+        (const uint8_t *)output->repacked + first / STRIP_ROWS * attune_strip_bytes(output->type, p->blocks);
     float out[8 * STRIP_ROWS] __attribute__((aligned(64)));
     for (int64_t row = 0, count; row < p->rows; row += count) {
         count = attune_tile_rows(p->rows - row);
         p->run->multiply(output->type, strip, p->blocks, p->tiles + row * p->blocks * TILE_WORDS, count, out);
-        if (p->terms_count && row == 0) await_projections(p);
-        const float *u = p->u;
-        for (int64_t t = 0; t < p->terms_count; t++) {
-            const attune_low_rank *term = p->terms + t;
-            int64_t offset = term->offsets[which], rank = term->offsets[which + 1] - offset;
-            const uint16_t *b = rank ? term->b[which] + first * rank : NULL;
-            for (int64_t r = attune_max(row, term->first); b && r < attune_min(row + count, term->last); r++)
-                p->run->expand(b, rank, u + (r - term->first) * term->rank + offset, out + (r - row) * STRIP_ROWS);
-            u += (term->last - term->first) * term->rank;
-        }
         for (int64_t r = 0; r < count; r++) {
             float *y = output->y + (row + r) * output->rows + first;
             const float *from = out + r * STRIP_ROWS;
@@ -183,22 +176,55 @@ static void product_strip(const product *p, int64_t index) {
     }
 }
 
+// The low-rank terms of the strips from..<to.
+static void expand_strips(const product *p, int64_t from, int64_t to) {
+    while (from < to) {
+        int64_t which, first;
+        const attune_int8_output *output = find_strip(p, from, &which, &first);
+        int64_t columns = attune_min((to - from) * STRIP_ROWS, output->rows - first);
+        const float *u = p->u;
+        for (int64_t t = 0; t < p->terms_count; t++) {
+            const attune_low_rank *term = p->terms + t;
+            int64_t offset = term->offsets[which], rank = term->offsets[which + 1] - offset;
+            for (int64_t row = term->first; rank && row < term->last; row++) {
+                const float *inner = u + (row - term->first) * term->rank + offset;
+                p->run->expand(
+                    term->b[which] + first * rank, rank, inner, output->y + row * output->rows + first, columns);
+            }
+            u += (term->last - term->first) * term->rank;
+        }
+        from += attune_pieces(columns, STRIP_ROWS);
+    }
+}
+
 static void product_chunk(void *context, int64_t chunk) {
     product *p = context;
-    if (chunk < p->projections) {
-        project(p, chunk);
-        atomic_fetch_add_explicit(&p->projected, 1, memory_order_release);
-        return;
+    if (p->projects && chunk == 0) {
+        for (int64_t row = 0; row < p->rows; row++) project_row(p, row);
+        atomic_store_explicit(&p->projected, 1, memory_order_release);
     }
-    int64_t first = (chunk - p->projections) * p->strips_per_chunk;
-    for (int64_t i = first; i < attune_min(first + p->strips_per_chunk, p->strips); i++) product_strip(p, i);
+    int64_t last = attune_min((chunk + 1) * p->strips_per_chunk - p->lead, p->strips);
+    int64_t first = attune_max(0, chunk * p->strips_per_chunk - p->lead);
+    // The terms of a few strips are added while the next ones are on their way, once the projections are there.
+    int64_t expanded = first;
+    for (int64_t i = first; i < last; i++) {
+        multiply_strip(p, i);
+        if (!p->terms_count || i + 1 - expanded < EXPANDED_STRIPS) continue;
+        if (!atomic_load_explicit(&p->projected, memory_order_acquire)) continue;
+        expand_strips(p, expanded, i + 1);
+        expanded = i + 1;
+    }
+    if (!p->terms_count) return;
+    await_projections(p);
+    expand_strips(p, expanded, last);
 }
 
 void attune_multiply_int8(
     const float *x, int64_t rows, int64_t columns, const attune_int8_output *outputs, int64_t count,
     int32_t accumulating, const attune_low_rank *terms, int64_t terms_count) {
     const attune_int8_operations *run = operations();
-    int64_t blocks = columns / 32, words = rows * blocks * TILE_WORDS, strips = 0, bytes = 0, inner = 0, chunks = 0;
+    int64_t blocks = columns / 32, words = rows * blocks * TILE_WORDS, strips = 0, bytes = 0, inner = 0;
+    int64_t factors = 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t pieces = attune_pieces(outputs[i].rows, STRIP_ROWS);
         strips += pieces;
@@ -206,15 +232,24 @@ void attune_multiply_int8(
     }
     for (int64_t i = 0; i < terms_count; i++) {
         inner += (terms[i].last - terms[i].first) * terms[i].rank;
-        chunks += projection_chunks(terms + i);
+        factors += 2 * terms[i].rank * columns;
     }
     words = attune_pieces(words, 16) * 16;
     int32_t *tiles = attune_scratch(2, (size_t)(words + inner) * 4);
     quantize(run, x, rows, blocks, tiles);
-    int64_t per_chunk = attune_max(1, CHUNK_BYTES * strips / attune_max(1, bytes * rows));
+    // The projections of few rows are a part of the first chunk, and those of many a region of their own.
+    int projects = terms_count > 0 && rows <= LED_ROWS;
+    int64_t lead = projects ? factors * strips / attune_max(1, bytes) : 0;
+    // One run of strips for each thread, as long as it is not too long: every cut makes memory start anew.
+    int64_t longest = attune_max(1, CHUNK_BYTES * strips / attune_max(1, bytes));
+    int64_t per_chunk = attune_min(longest, attune_pieces(strips + lead, attune_pool_threads()));
     product p = {
         .run = run, .x = x, .tiles = tiles, .rows = rows, .blocks = blocks, .outputs = outputs, .terms = terms,
-        .terms_count = terms_count, .strips = strips, .strips_per_chunk = per_chunk, .projections = chunks,
-        .accumulating = accumulating, .u = (float *)(tiles + words)};
-    attune_parallel(chunks + attune_pieces(strips, per_chunk), product_chunk, &p);
+        .terms_count = terms_count, .strips = strips, .strips_per_chunk = per_chunk, .lead = attune_min(lead, per_chunk),
+        .accumulating = accumulating, .projects = projects, .u = (float *)(tiles + words)};
+    if (terms_count > 0 && !projects) {
+        attune_parallel(rows, project_row, &p);
+        atomic_store(&p.projected, 1);
+    }
+    attune_parallel(attune_pieces(strips + p.lead, per_chunk), product_chunk, &p);
 }

@@ -47,8 +47,8 @@ typedef struct {
         int32_t type, const uint8_t *strip, int64_t blocks, const int32_t *tile, int64_t rows, float *out);
     /// u[i] = a[i, columns]·x for `count` rows of a in bfloat16.
     void (*project)(const uint16_t *a, int64_t count, int64_t columns, const float *x, float *u);
-    /// out[16] += Σ_j u[j]·b[j, 16], b in bfloat16.
-    void (*expand)(const uint16_t *b, int64_t rank, const float *u, float *out);
+    /// y[0..<columns] += Σ_j u[j]·b[·, j] with b in bfloat16, 16 rows after 16 rows as [rank][16].
+    void (*expand)(const uint16_t *b, int64_t rank, const float *u, float *y, int64_t columns);
 } attune_int8_operations;
 
 extern const attune_int8_operations attune_int8_portable;

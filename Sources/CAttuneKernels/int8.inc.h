@@ -136,27 +136,26 @@ static void FN(multiply)(
     else FN(q8_0)(strip, blocks, tile, rows, out);
 }
 
-INLINE void FN(project_rows)(const int count, const uint16_t *a, int64_t columns, const float *x, float *u) {
-    vec sum[4];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < count; i++) sum[i] = (vec){0};
-    for (int64_t k = 0; k < columns; k += 16) {
-        vec value = LOAD(x + k);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < count; i++) sum[i] = FMA(WIDE(a + i * columns + k), value, sum[i]);
-    }
-#pragma clang loop unroll(full)
-    for (int i = 0; i < count; i++) u[i] = FN(sum)(&sum[i]);
-}
-
 static void FN(project)(const uint16_t *a, int64_t count, int64_t columns, const float *x, float *u) {
-    int64_t i = 0;
-    for (; i + 4 <= count; i += 4) FN(project_rows)(4, a + i * columns, columns, x, u + i);
-    for (; i < count; i++) FN(project_rows)(1, a + i * columns, columns, x, u + i);
+    // Row after row, as the factors lie in memory; the columns are whole blocks of 32.
+    for (int64_t i = 0; i < count; i++, a += columns) {
+        vec sum[4] = {{0}, {0}, {0}, {0}};
+        int64_t k = 0;
+        for (; k + 64 <= columns; k += 64)
+#pragma clang loop unroll(full)
+            for (int j = 0; j < 4; j++) sum[j] = FMA(WIDE(a + k + 16 * j), LOAD(x + k + 16 * j), sum[j]);
+        for (int j = 0; k < columns; k += 16, j++) sum[j] = FMA(WIDE(a + k), LOAD(x + k), sum[j]);
+        vec all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        u[i] = FN(sum)(&all);
+    }
 }
 
-static void FN(expand)(const uint16_t *b, int64_t rank, const float *u, float *out) {
-    vec sum = LOAD(out);
-    for (int64_t j = 0; j < rank; j++) sum = FMA(SPLAT(u[j]), WIDE(b + j * STRIP_ROWS), sum);
-    STORE(out, sum);
+static void FN(expand)(const uint16_t *b, int64_t rank, const float *u, float *y, int64_t columns) {
+    for (int64_t i = 0; i < columns; i += STRIP_ROWS, b += rank * STRIP_ROWS) {
+        vec sum = {0};
+        for (int64_t j = 0; j < rank; j++) sum = FMA(SPLAT(u[j]), WIDE(b + j * STRIP_ROWS), sum);
+        if (columns - i >= STRIP_ROWS) STORE(y + i, LOAD(y + i) + sum);
+        else
+            for (int64_t k = 0; k < columns - i; k++) y[i + k] += sum[k];
+    }
 }

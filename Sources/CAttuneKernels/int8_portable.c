@@ -74,9 +74,12 @@ static void project(const uint16_t *a, int64_t count, int64_t columns, const flo
     }
 }
 
-static void expand(const uint16_t *b, int64_t rank, const float *u, float *out) {
-    for (int64_t j = 0; j < rank; j++)
-        for (int64_t i = 0; i < STRIP_ROWS; i++) out[i] += u[j] * wide(b[j * STRIP_ROWS + i]);
+static void expand(const uint16_t *b, int64_t rank, const float *u, float *y, int64_t columns) {
+    for (int64_t i = 0; i < columns; i++) {
+        float sum = 0;
+        for (int64_t j = 0; j < rank; j++) sum += u[j] * wide(b[(i / STRIP_ROWS * rank + j) * STRIP_ROWS + i % STRIP_ROWS]);
+        y[i] += sum;
+    }
 }
 
 const attune_int8_operations attune_int8_portable = {quantize, multiply, project, expand};
