@@ -37,4 +37,10 @@ extension CryptoError {
     static let attuneFileDamaged = CryptoError(
         code: "E-SEAL-013", message: "the passphrase is right, but the file was changed or cut",
         remedy: "Ask for the file again.", exitStatus: .invalidData)
+
+    static func spool(_ reason: String) -> CryptoError {
+        CryptoError(
+            code: "E-SEAL-020", message: "intermediate results cannot be kept on disk: \(reason)",
+            remedy: "Free disk space, or do without them: --trunk-cache 0", exitStatus: .failure)
+    }
 }

@@ -30,6 +30,8 @@ package struct TrainingRequest: Sendable {
     package var skipBad = false
     /// Bytes that may be used, where less than what is free.
     package var memoryLimit: Int?
+    /// Most bytes on disk for the hidden states below the adapted layers; nil chooses, 0 keeps none.
+    package var trunkCache: Int?
 
     package init(adapters: [Adapter], wishes: AutoSettings.Wishes = AutoSettings.Wishes()) {
         precondition(!adapters.isEmpty && Set(adapters.map(\.name)).count == adapters.count)

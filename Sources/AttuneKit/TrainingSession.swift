@@ -6,28 +6,33 @@ import AttuneCore
 import AttuneModel
 import AttuneTraining
 import AttuneVault
+import Foundation
 
 /// Training of one adapter, or of several in the same passes, from the data to new versions in the vault.
 ///
 /// `prepare` or `resume` plan it and take its memory; `run` does it, and keeps a record, a curve and checkpoints of each
-/// adapter. Each run can be gone on with by itself: it ends in the same bytes alone.
+/// adapter. Each run can be gone on with by itself.
 package final class TrainingSession {
     package let base: BaseRecord
     /// In the order of the request.
     package internal(set) var parts: [Part]
     package let memory: MemoryPlan
+    /// nil where no layer lies below those that are adapted.
+    package let trunk: TrunkPlan?
 
     let workspace: Workspace
     let trainer: Trainer
 
     private init(
-        workspace: Workspace, base: BaseRecord, model: BaseModel, parts: [Part], limits: MemoryLimits
+        workspace: Workspace, base: BaseRecord, model: BaseModel, parts: [Part], limits: MemoryLimits,
+        trunkCache: Int? = nil
     ) throws {
         self.workspace = workspace
         self.base = base
         self.parts = parts
         trainer = try Trainer(model: model, base: base.identity, tasks: parts.map(\.task))
         memory = MemoryPlan(model: model, trainer: trainer, limits: limits)
+        trunk = TrunkPlan(trainer, folder: workspace.paths.store.path, limit: trunkCache)
     }
 
     /// Plans new runs.
@@ -71,7 +76,9 @@ package final class TrainingSession {
                 configuration: chosen.configuration, reasons: chosen.reasons, start: start,
                 paths: request.adapters[index].paths)
         }
-        return try TrainingSession(workspace: workspace, base: base, model: model, parts: parts, limits: limits)
+        return try TrainingSession(
+            workspace: workspace, base: base, model: model, parts: parts, limits: limits,
+            trunkCache: request.trunkCache)
     }
 
     /// Takes up interrupted runs where their last checkpoints left them; several go on in the same passes.

@@ -102,6 +102,9 @@ package final class TrainingPass<Element: Scalar> {
         return stream.prefix(batch.count)
     }
 
+    /// Memory for `rows` of the states that `forward` takes as `trunk`: T × D, used up by it.
+    package func trunkRows(_ rows: Int) -> Matrix<Element> { stream.prefix(rows) }
+
     private func runTrunk(_ batch: PackedTokens, _ step: BlockStep<Element>) {
         let x = stream.prefix(batch.count)
         gatherRows(model.tokenEmbedding, batch.tokens, into: x)

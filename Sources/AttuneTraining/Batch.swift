@@ -12,13 +12,28 @@ package struct Batch: Sendable {
     /// Positions whose next token in the same segment is learned, ascending; the loss is over these alone.
     package let counted: [Int]
 
-    package init(blocks: [Block]) {
+    /// The blocks it is made of.
+    let members: [Member]
+
+    /// A block in a batch.
+    struct Member {
+        /// The number of the block in its run; −1 where it has none.
+        let number: Int
+        let rows: Range<Int>
+    }
+
+    package init(blocks: [Block]) { self.init(numbered: blocks.map { (-1, $0) }) }
+
+    /// Blocks with the numbers that their run gives them.
+    init(numbered blocks: [(number: Int, block: Block)]) {
         var tokens: [Int32] = []
         var segments: [Range<Int>] = []
         var targets: [Int32] = []
         var counted: [Int] = []
-        for block in blocks {
+        var members: [Member] = []
+        for (number, block) in blocks {
             let start = tokens.count
+            members.append(Member(number: number, rows: start..<start + block.tokens.count))
             tokens += block.tokens
             for segment in block.segments where !segment.isEmpty {
                 segments.append(segment.lowerBound + start..<segment.upperBound + start)
@@ -32,6 +47,7 @@ package struct Batch: Sendable {
         packed = PackedTokens(tokens: tokens, segments: segments)
         self.targets = targets
         self.counted = counted
+        self.members = members
     }
 
     /// Several batches end to end.
@@ -44,8 +60,12 @@ package struct Batch: Sendable {
         var segments: [Range<Int>] = []
         var targets: [Int32] = []
         var counted: [Int] = []
+        var members: [Member] = []
         for batch in batches {
             let start = tokens.count
+            members += batch.members.map {
+                Member(number: $0.number, rows: $0.rows.lowerBound + start..<$0.rows.upperBound + start)
+            }
             tokens += batch.packed.tokens
             segments += batch.packed.segments.map { $0.lowerBound + start..<$0.upperBound + start }
             targets += batch.targets
@@ -54,5 +74,6 @@ package struct Batch: Sendable {
         packed = PackedTokens(tokens: tokens, segments: segments)
         self.targets = targets
         self.counted = counted
+        self.members = members
     }
 }

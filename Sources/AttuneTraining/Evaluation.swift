@@ -59,14 +59,15 @@ package struct Evaluator {
             model: model, layouts: [layout],
             settings: PassSettings(maxTokens: rows * longest, precision: precision, keptLayers: 1),
             chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
-        batches = useful.batches(of: rows)
+        batches = useful.map { (-1, $0) }.batches(of: rows)
     }
 
-    /// Uses a pass that exists already, such as the trainer's; `blocks` are known to fit it.
-    init(model: BaseModel, pass: LossPass<Float>, blocks: [Block], batch: Int) {
+    /// Uses a pass that exists already, such as the trainer's; `blocks` are known to fit it, and have numbers from
+    /// `number` on.
+    init(model: BaseModel, pass: LossPass<Float>, blocks: [Block], number: Int, batch: Int) {
         self.model = model
         self.pass = pass
-        batches = blocks.filter { $0.targetCount > 0 }.batches(of: batch)
+        batches = blocks.enumerated().map { (number + $0, $1) }.batches(of: batch)
     }
 
     package var isEmpty: Bool { batches.isEmpty }
@@ -93,14 +94,16 @@ package struct Evaluator {
     }
 }
 
-extension [Block] {
+extension [(number: Int, block: Block)] {
     /// Consecutive blocks laid end to end, `count` at a time.
     func batches(of count: Int) -> [Batch] {
         stride(from: 0, to: self.count, by: count).map {
-            Batch(blocks: Array(self[$0..<Swift.min($0 + count, self.count)]))
+            Batch(numbered: Array(self[$0..<Swift.min($0 + count, self.count)]))
         }
     }
+}
 
+extension [Block] {
     /// - Throws: `TrainingError` E-TRAIN-007 for an id outside of the vocabulary.
     func check(vocabulary: Int) throws(TrainingError) {
         for block in self {

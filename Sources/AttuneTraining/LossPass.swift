@@ -25,11 +25,35 @@ package final class LossPass<Element: Scalar> {
         }
     }
 
+    /// A batch and its shares, laid out so that a pass over them allocates nothing.
+    package struct Work {
+        let batch: Batch
+        let adapters: [AdapterRows<Element>]
+        let scales: [Element]
+        let gradients: [LoRAParameters<Element>]
+        /// The counted positions of each share.
+        let counted: [ArraySlice<Int>]
+
+        /// - Parameter shares: for disjoint rows in ascending order; rows of none count for nothing.
+        package init(_ batch: Batch, shares: [Share]) {
+            self.batch = batch
+            adapters = shares.map(\.adapter)
+            scales = shares.map(\.scale)
+            gradients = shares.map(\.gradients)
+            counted = shares.map { batch.counted[$0.counted] }
+        }
+    }
+
     private let pass: TrainingPass<Element>
     private let head: ChunkedCrossEntropy<Element>
     private let residency: LayerResidency
     package let vocabulary: Int
     package var maxTokens: Int { pass.settings.maxTokens }
+    /// Where the states below the lowest adapted layer are kept; nil computes them each time.
+    var trunk: TrunkCache?
+
+    /// The lowest layer that an adapter changes, or L where there is none.
+    var lowestAdaptedLayer: Int { pass.lowestAdaptedLayer }
 
     package init(model: BaseModel, layouts: [LoRALayout], settings: PassSettings, chunk: Int) {
         pass = TrainingPass(model: model, layouts: layouts, settings: settings)
@@ -43,37 +67,39 @@ package final class LossPass<Element: Scalar> {
     package func loss(_ batch: Batch, parameters: LoRAParameters<Element>?) -> Double {
         guard !batch.counted.isEmpty else { return 0 }
         let adapters = parameters.map { [AdapterRows(rows: 0..<batch.packed.count, parameters: $0)] } ?? []
-        let hidden = pass.forward(batch.packed, adapters: adapters)
+        let hidden = forward(batch, adapters)
         residency.use(residency.head, .cycle)
         return head.loss(hidden: hidden, targets: batch.targets, counted: batch.counted[...])
     }
 
-    /// Σ −log p, with `scale` times its gradient added to `gradients`, for one adapter on the whole batch.
-    package func accumulate(
-        _ batch: Batch, parameters: LoRAParameters<Element>, scale: Element,
-        dropout: (rate: Float, stream: RandomStream)?, into gradients: LoRAParameters<Element>
-    ) -> Double {
-        let adapter = AdapterRows(rows: 0..<batch.packed.count, parameters: parameters, dropout: dropout)
-        let share = Share(adapter: adapter, counted: batch.counted.indices, scale: scale, gradients: gradients)
-        return accumulate(batch, shares: [share])[0]
-    }
-
-    /// Σ −log p of each share's rows, with its gradient added to the share's gradients.
+    /// Adds Σ −log p of each share's rows to `losses`, and its gradient to the share's gradients.
     ///
-    /// - Parameter shares: for disjoint rows in ascending order; rows of none count for nothing.
-    package func accumulate(_ batch: Batch, shares: [Share]) -> [Double] {
-        guard shares.contains(where: { !$0.counted.isEmpty }) else { return shares.map { _ in 0 } }
-        let hidden = pass.forward(batch.packed, adapters: shares.map(\.adapter))
+    /// A share whose loss is not finite leaves the others as they are; its own gradients are of no use.
+    package func accumulate(_ work: Work, into losses: inout [Double]) {
+        guard work.counted.contains(where: { !$0.isEmpty }) else { return }
+        let batch = work.batch
+        let hidden = forward(batch, work.adapters)
         residency.use(residency.head, .up)
         let dHidden = head.clearedGradient(rows: hidden.rows)
-        let losses = shares.map { share in
-            head.addLoss(
-                hidden: hidden, targets: batch.targets, counted: batch.counted[share.counted], scale: share.scale,
+        var isUseful = false
+        for index in work.adapters.indices {
+            let loss = head.addLoss(
+                hidden: hidden, targets: batch.targets, counted: work.counted[index], scale: work.scales[index],
                 into: dHidden)
+            losses[index] += loss
+            if loss.isFinite {
+                isUseful = true
+            } else {
+                dHidden.rows(work.adapters[index].rows).buffer.update(repeating: 0)
+            }
         }
-        // A gradient that is not finite would only spread; the caller sees it in the loss.
-        guard losses.allSatisfy(\.isFinite) else { return losses }
-        pass.backward(dHidden, accumulatingInto: shares.map(\.gradients))
-        return losses
+        if isUseful { pass.backward(dHidden, accumulatingInto: work.gradients) }
+    }
+
+    private func forward(_ batch: Batch, _ adapters: [AdapterRows<Element>]) -> Matrix<Element> {
+        guard let trunk, lowestAdaptedLayer > 0 else { return pass.forward(batch.packed, adapters: adapters) }
+        let states = pass.trunkRows(batch.packed.count)
+        if !trunk.load(batch, into: states) { trunk.keep(pass.trunk(of: batch.packed), of: batch) }
+        return pass.forward(batch.packed, adapters: adapters, trunk: states)
     }
 }

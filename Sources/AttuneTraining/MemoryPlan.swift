@@ -51,7 +51,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
             $0 + 12 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
         }
         activations = TrainingPass<Float>.bytes(
-            model: model, layouts: [layout],
+            model: model, layouts: [layout] + others.map(\.layout),
             settings: configuration.passSettings(longest: max(1, min(longest, configuration.maxLength))))
         head = ChunkedCrossEntropy<Float>.bytes(
             vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)

@@ -21,22 +21,43 @@ extension Trainer {
 
     /// The next step of some tracks, made ready: taking it allocates nothing.
     struct PreparedStep {
-        let batches: [SharedBatch]
+        let passes: [Pass]
         /// One for each track that takes part.
         var results: [StepResult]
+        /// Room for the losses of one pass.
+        var losses: [Double]
+    }
+
+    /// One pass through the model, and the result that each of its shares belongs to.
+    struct Pass {
+        let work: LossPass<Float>.Work
+        let results: [Int]
     }
 
     /// The blocks of the next step of these tracks, laid out in passes.
     func prepareStep(_ active: [Int]) -> PreparedStep {
         let steps = active.map { (track: $0, batches: tracks[$0].batches(of: tracks[$0].state.step)) }
+        let results = steps.map { track, batches in
+            StepResult(
+                track: track, loss: 0, norm: 0, rate: tracks[track].schedule.rate(at: tracks[track].state.step),
+                tokens: batches.reduce(0) { $0 + $1.packed.count },
+                counted: batches.reduce(0) { $0 + $1.counted.count })
+        }
+        let passes = SharedBatch.shared(steps, capacity: pass.maxTokens).map { shared in
+            let indices = shared.parts.compactMap { part in results.firstIndex { $0.track == part.track } }
+            let shares = zip(shared.parts, indices).map { part, index in
+                let track = tracks[part.track]
+                return LossPass.Share(
+                    adapter: AdapterRows(
+                        rows: part.rows, parameters: track.parameters,
+                        dropout: track.dropout(step: track.state.step, pass: part.pass)),
+                    counted: part.counted, scale: 1 / Float(results[index].counted),
+                    gradients: track.optimizer.gradients)
+            }
+            return Pass(work: LossPass.Work(shared.batch, shares: shares), results: indices)
+        }
         return PreparedStep(
-            batches: SharedBatch.shared(steps, capacity: pass.maxTokens),
-            results: steps.map { track, batches in
-                StepResult(
-                    track: track, loss: 0, norm: 0, rate: tracks[track].schedule.rate(at: tracks[track].state.step),
-                    tokens: batches.reduce(0) { $0 + $1.packed.count },
-                    counted: batches.reduce(0) { $0 + $1.counted.count })
-            })
+            passes: passes, results: results, losses: [Double](repeating: 0, count: active.count))
     }
 
     /// One step of each track: gradients of the mean loss over all counted tokens of its passes, clipped, and one
@@ -46,7 +67,7 @@ extension Trainer {
     /// - Throws: `ModelError` `E-GGUF-009` or `E-MODEL-006` for a base that cannot be computed with; nothing is changed.
     func take(_ step: inout PreparedStep) throws {
         for result in step.results { tracks[result.track].optimizer.clearGradients() }
-        for batch in step.batches { accumulate(batch, into: &step.results) }
+        for pass in step.passes { accumulate(pass, &step) }
         for index in step.results.indices {
             step.results[index].loss /= Double(step.results[index].counted)
             step.results[index].norm = tracks[step.results[index].track].optimizer.gradientNorm
@@ -63,21 +84,10 @@ extension Trainer {
     }
 
     /// Adds Σ −log p of one pass to the results, and each adapter's share of its mean's gradient to its gradients.
-    private func accumulate(_ shared: SharedBatch, into results: inout [StepResult]) {
-        let indices = shared.parts.compactMap { part in results.firstIndex { $0.track == part.track } }
-        precondition(indices.count == shared.parts.count, "a pass for a track that takes no step")
-        let losses = pass.accumulate(
-            shared.batch,
-            shares: zip(shared.parts, indices).map { part, index in
-                let track = tracks[part.track]
-                let adapter = AdapterRows(
-                    rows: part.rows, parameters: track.parameters,
-                    dropout: track.dropout(step: track.state.step, pass: part.pass))
-                return LossPass.Share(
-                    adapter: adapter, counted: part.counted, scale: 1 / Float(results[index].counted),
-                    gradients: track.optimizer.gradients)
-            })
-        for (index, loss) in zip(indices, losses) { results[index].loss += loss }
+    private func accumulate(_ one: Pass, _ step: inout PreparedStep) {
+        for share in one.results.indices { step.losses[share] = 0 }
+        pass.accumulate(one.work, into: &step.losses)
+        for share in one.results.indices { step.results[one.results[share]].loss += step.losses[share] }
     }
 
     /// Measures training passes on the run's own data, without changing anything; three are enough for a range.
@@ -90,10 +100,10 @@ extension Trainer {
             let active = all.filter { tracks[$0].state.step < tracks[$0].state.total }
             guard !active.isEmpty else { break }
             var step = prepareStep(active)
-            for batch in step.batches where measured.count < passes {
+            for pass in step.passes where measured.count < passes {
                 let start = clock.now
-                accumulate(batch, into: &step.results)
-                measured.append((batch.batch.packed.count, (clock.now - start).seconds))
+                accumulate(pass, &step)
+                measured.append((pass.work.batch.packed.count, (clock.now - start).seconds))
             }
             for index in active { tracks[index].state.step += 1 }
         }

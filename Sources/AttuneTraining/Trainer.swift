@@ -7,9 +7,9 @@ import AttuneTensor
 
 /// Trains one adapter, or several side by side: an explicit loop over steps, with all memory taken before the first.
 ///
-/// The same base, blocks, configuration and start give the same bytes, for any count of threads, wherever the run was
-/// interrupted, and whatever else is trained beside it. One trainer serves one thread at a time; nothing here belongs
-/// on Swift's cooperative pool.
+/// The same base, blocks, configuration and start give the same bytes, for any count of threads and wherever the run
+/// was interrupted; beside others only the order of some sums is another. One trainer serves one thread at a time;
+/// nothing here belongs on Swift's cooperative pool.
 package final class Trainer {
     /// One for each adapter, in the order of the tasks.
     package let tracks: [TrainingTrack]
@@ -26,19 +26,21 @@ package final class Trainer {
     package init(model: BaseModel, base: BaseIdentity, tasks: [TrainingTask]) throws(TrainingError) {
         precondition(!tasks.isEmpty, "nothing to train")
         var tracks: [TrainingTrack] = []
-        for task in tasks { tracks.append(try TrainingTrack(task, model: model, base: base)) }
+        for task in tasks {
+            tracks.append(
+                try TrainingTrack(task, model: model, base: base, number: tracks.last?.numbers.upperBound ?? 0))
+        }
         guard Set(tracks.map(\.configuration.precision)).count == 1 else {
             throw .setting("precision", "must be the same for adapters that are trained together")
-        }
-        guard Set(tracks.map(\.layout)).count == 1 else {
-            throw .setting("rank", "must be the same for adapters that are trained together")
         }
         pass = LossPass(
             model: model, layouts: tracks.map(\.layout), settings: .shared(tracks),
             chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
         let pass = self.pass
         evaluators = tracks.map {
-            Evaluator(model: model, pass: pass, blocks: $0.validation, batch: $0.configuration.passBlocks)
+            Evaluator(
+                model: model, pass: pass, blocks: $0.validation, number: $0.numbers.lowerBound + $0.training.count,
+                batch: $0.configuration.passBlocks)
         }
         self.model = model
         self.tracks = tracks

@@ -7,7 +7,7 @@ import AttuneTensor
 
 /// One adapter on its way: its blocks, its numbers and how far it has come.
 ///
-/// A track knows nothing of the others that share a trainer's passes, so it ends in the bytes it has alone.
+/// A track knows nothing of the others that share a trainer's passes, so it learns what it learns alone.
 package final class TrainingTrack {
     package let configuration: TrainingConfiguration
     package let layout: LoRALayout
@@ -17,6 +17,8 @@ package final class TrainingTrack {
     let fingerprint: BlockFingerprint
     let training: [Block]
     let validation: [Block]
+    /// The numbers of all blocks, those to learn from before those that measure.
+    let numbers: Range<Int>
     let schedule: LearningRateSchedule
     let parameters: LoRAParameters<Float>
     let best: LoRAParameters<Float>
@@ -26,8 +28,9 @@ package final class TrainingTrack {
 
     /// Takes the memory of the adapter, its gradients and its optimiser.
     ///
+    /// - Parameter number: the number of its first block.
     /// - Throws: `TrainingError` E-TRAIN-001, 002, 004, 007 or 008.
-    init(_ task: TrainingTask, model: BaseModel, base: BaseIdentity) throws(TrainingError) {
+    init(_ task: TrainingTask, model: BaseModel, base: BaseIdentity, number: Int) throws(TrainingError) {
         let (start, checkpoint) = (task.start, task.checkpoint)
         var settings = task.configuration
         if let start {
@@ -66,6 +69,7 @@ package final class TrainingTrack {
         self.fingerprint = fingerprint
         self.training = useful
         self.validation = held
+        numbers = number..<number + useful.count + held.count
         schedule = LearningRateSchedule(
             shape: settings.schedule, peak: settings.learningRate, warmupRatio: settings.warmupRatio, steps: steps)
         order = BlockOrder(count: useful.count, seed: settings.seed)
@@ -128,8 +132,11 @@ package final class TrainingTrack {
     func batches(of step: Int) -> [Batch] {
         let first = step * configuration.blocksPerStep
         let last = min(first + configuration.blocksPerStep, configuration.totalBlocks(training.count))
-        var blocks: [Block] = []
-        for position in first..<last { blocks.append(training[order.block(at: position)]) }
+        var blocks: [(number: Int, block: Block)] = []
+        for position in first..<last {
+            let index = order.block(at: position)
+            blocks.append((numbers.lowerBound + index, training[index]))
+        }
         return blocks.batches(of: configuration.passBlocks)
     }
 

@@ -29,12 +29,16 @@ extension Vault {
         result.chunkBytes = result.chunks * SealedChunk.byteCount
         result.databaseBytes = Self.size(folder.database)
         result.logBytes = Self.size(folder.databaseLog)
-        var space = statvfs()
-        if statvfs(folder.path, &space) == 0 {
-            let (bytes, overflow) = Int(space.f_bavail).multipliedReportingOverflow(by: Int(space.f_frsize))
-            result.freeBytes = overflow ? Int.max : bytes
-        }
+        result.freeBytes = Self.freeBytes(at: folder.path)
         return result
+    }
+
+    /// Bytes that are free on the disk of a folder; 0 where that is not known.
+    package static func freeBytes(at path: String) -> Int {
+        var space = statvfs()
+        guard statvfs(path, &space) == 0 else { return 0 }
+        let (bytes, overflow) = Int(space.f_bavail).multipliedReportingOverflow(by: Int(space.f_frsize))
+        return overflow ? Int.max : bytes
     }
 
     /// Gives unused space back: rewrites the database if a quarter of it is unused, and empties its log.

@@ -15,7 +15,8 @@ import Testing
         let path = folder.path + "/base.gguf"
         let tool = TestBase.tests.deletingLastPathComponent().appending(path: "tools/make-synthetic-base").path
         let process = try ChildProcess(
-            tool, ["--shape", "tiny", "--type", "q4_1", path], environment: ProcessInfo.processInfo.environment, folder: folder.path,
+            tool, ["--shape", "tiny", "--type", "q4_1", path], environment: ProcessInfo.processInfo.environment,
+            folder: folder.path,
             output: folder.path + "/out", errors: folder.path + "/errors")
         #expect(try process.wait() == .exit(0))
         return try BaseModel(path: path)

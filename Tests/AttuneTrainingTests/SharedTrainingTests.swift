@@ -13,7 +13,7 @@ import Testing
     /// Three adapters that differ in everything that may differ.
     private func tasks(_ tiny: TinyRun) -> [TrainingTask] {
         var (second, third) = (tiny, tiny)
-        second.training = (0..<7).map { TinyRun.block(start: 5 * $0 + 2, length: 8 + $0 % 3) }
+        second.training = (0..<7).map { TinyRun.block(start: 5 * $0 + 2, length: 10 + $0 % 3) }
         second.validation = []
         second.configuration.seed = 9
         second.configuration.epochs = 4
@@ -65,6 +65,24 @@ import Testing
             #expect(one.reason == other.reason && one.steps == other.steps && one.keptStep == other.keptStep)
             #expect(one.tokens == other.tokens && one.epochs == other.epochs)
             #expect(abs((one.keptLoss ?? 0) - (other.keptLoss ?? 0)) < 1e-4)
+        }
+    }
+
+    @Test func blocksOfAFewTokensFollowTheCurveTheyHaveAlone() throws {
+        // So few rows are multiplied in another order when they stand alone.
+        var tiny = try TinyRun()
+        tiny.configuration.batch = 1
+        tiny.training = (0..<6).map { TinyRun.block(start: $0, length: 5) }
+        var other = tiny
+        other.training = (0..<6).map { TinyRun.block(start: 3 * $0, length: 7) }
+        var losses: [[Double]] = [[], []]
+        try trainer(tiny, [tiny.task(), other.task()]).run { event, index in
+            if case .step(let report) = event { losses[index].append(report.loss) }
+        }
+        for (index, run) in [tiny, other].enumerated() {
+            var alone: [Double] = []
+            _ = try run.run { if case .step(let report) = $0 { alone.append(report.loss) } }
+            #expect(alone.count == losses[index].count && zip(alone, losses[index]).allSatisfy { abs($0 - $1) < 1e-4 })
         }
     }
 

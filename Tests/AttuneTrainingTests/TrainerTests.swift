@@ -233,7 +233,12 @@ import Testing
         let gradients = LoRAParameters<Double>(layout: layout)
         let stream = RandomStream(seed: 9)
         for index in 0..<layout.count { parameters.values.buffer[index] = 0.1 * stream.normal(at: UInt64(index)) }
-        let loss = pass.accumulate(batch, parameters: parameters, scale: 1, dropout: nil, into: gradients)
+        let share = LossPass.Share(
+            adapter: AdapterRows(rows: 0..<batch.packed.count, parameters: parameters), counted: batch.counted.indices,
+            scale: 1, gradients: gradients)
+        var losses = [0.0]
+        pass.accumulate(LossPass.Work(batch, shares: [share]), into: &losses)
+        let loss = losses[0]
         #expect(abs(loss - pass.loss(batch, parameters: parameters)) < 1e-9)
         for index in stride(from: 5, to: layout.count, by: 97) {
             let value = parameters.values.buffer[index]

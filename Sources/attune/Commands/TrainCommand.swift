@@ -14,7 +14,7 @@ struct TrainCommand: AttuneCommand {
         discussion: """
             PATH is a folder of .md and .txt files, or .jsonl files. The plan is shown first. Ctrl-C saves everything; \
             attune runs resume goes on with the same bytes. With --also, several adapters are trained in the same \
-            passes through the base, each to the bytes it would have alone: attune train diary --also letters=mail/
+            passes through the base, each with the losses it would have alone: attune train diary --also letters=mail/
             """)
 
     @OptionGroup var global: GlobalOptions

@@ -50,7 +50,7 @@ final class TrainingOutput {
                 try line(
                     Plan(
                         event: "plan", name: part.name, base: session.base.name, configuration: track.configuration,
-                        outline: track.outline, memory: session.memory, time: time,
+                        outline: track.outline, memory: session.memory, trunk: session.trunk, time: time,
                         reasons: explain ? part.reasons : nil))
                 continue
             }
@@ -62,6 +62,13 @@ final class TrainingOutput {
         console.note(
             "Fit   \(Format.bytes(session.memory.total)) of \(Format.bytes(session.memory.available)) free: "
                 + "\(session.memory.fits ? "ok" : "tight")  (\(parts))")
+        if let trunk = session.trunk {
+            console.note(
+                "Disk  "
+                    + (trunk.reason.map { "the lowest \(trunk.layers) layers are computed in every epoch: \($0)" }
+                        ?? "the lowest \(trunk.layers) layers are computed once and kept, sealed, in \(Format.bytes(trunk.bytes))")
+            )
+        }
         console.note(
             "Time  \(Format.duration(time.low)) to \(Format.duration(time.high)) "
                 + "(from 3 measured steps, \(Format.count(Int(time.tokensPerSecond))) tok/s)")
@@ -219,6 +226,7 @@ extension TrainingOutput {
         let configuration: TrainingConfiguration
         let outline: TrainingOutline
         let memory: MemoryPlan
+        let trunk: TrunkPlan?
         let time: TimeEstimate
         let reasons: [AutoSettings.Reason]?
     }

@@ -35,6 +35,7 @@ extension TrainOptions {
             request.layers = selection
         }
         request.memoryLimit = memoryLimit
+        request.trunkCache = trunkCache
         return request
     }
 

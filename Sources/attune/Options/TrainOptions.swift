@@ -37,6 +37,10 @@ struct TrainOptions: ParsableArguments {
     @Option(help: "Recompute activations in the backward pass: on or off.") var checkpointing: Switch?
     @Option(help: "Stop after so long, such as 90m or 2h.") var timeLimit: String?
     @Option(help: "Use at most so much memory, such as 4G.", transform: memorySize) var memoryLimit: Int?
+    @Option(
+        help: "Most disk for what the layers below the adapted ones give, such as 2G; sealed. 0 keeps none.",
+        transform: diskSize)
+    var trunkCache: Int?
     @Option(help: "Start from an adapter, such as notes@3.") var from: String?
     @Flag(help: "Leave bad rows out, counted and listed.") var skipBad = false
 
