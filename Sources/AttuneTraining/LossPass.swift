@@ -58,7 +58,8 @@ package final class LossPass<Element: Scalar> {
     package init(model: BaseModel, layouts: [LoRALayout], settings: PassSettings, chunk: Int) {
         pass = TrainingPass(model: model, layouts: layouts, settings: settings)
         head = ChunkedCrossEntropy(
-            head: model.head, maxTokens: settings.maxTokens, chunk: chunk, precision: settings.precision)
+            head: model.head, maxTokens: settings.maxTokens, chunk: chunk,
+            precision: settings.rounds ? .bfloat16 : .float32)
         residency = model.residency
         vocabulary = model.head.rows
     }

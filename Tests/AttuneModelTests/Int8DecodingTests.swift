@@ -5,6 +5,7 @@ import AttuneAdapter
 import AttuneModel
 import AttuneTensor
 import AttuneTokenizer
+import Foundation
 import Testing
 
 @Suite struct Int8DecodingTests {
@@ -34,6 +35,38 @@ import Testing
             }
         }
         #expect(divergences.reduce(0, +) / Double(divergences.count) < 1e-2)
+    }
+
+    static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
+    static let openings = [
+        "The capital of France is", "Once upon a time", "def fibonacci(n):\n", "Dear Anna,", "The recipe begins with",
+        "In the year 1660", "My favourite tree is", "To mend a bicycle, first", "The sea was calm when",
+        "Scientists have found that", "1, 2, 3, 4,", "Question: What is gravity?\nAnswer:", "The meeting was about",
+        "She opened the letter and", "A good night's sleep", "import os\n", "The difference between cats and dogs",
+        "It was raining in", "The winter of that year", "To be a good neighbour",
+    ]
+
+    /// Along what float32 writes, 64 tokens after each of 20 openings.
+    @Test(.enabled(if: isSlow)) func alongGreedyTextsTheDistributionsAreThoseOfFloat32() throws {
+        let model = try ModelFixtures.base.get()
+        var divergences: [Double] = []
+        for opening in Self.openings {
+            let exact = try decoder(.float32)
+            var ids = model.tokenizer.encode(opening, special: .refused, addBOS: false)
+            var logits = try exact.evaluate(ids)
+            let rounded = try decoder(.int8)
+            var other = try rounded.evaluate(ids)
+            for _ in 0..<64 {
+                divergences.append(Divergence.of(logits, other))
+                let next = Int32(logits.buffer.indices.max { logits.buffer[$0] < logits.buffer[$1] } ?? 0)
+                ids.append(next)
+                logits = try exact.evaluate([next])
+                other = try rounded.evaluate([next])
+            }
+        }
+        let mean = divergences.reduce(0, +) / Double(divergences.count)
+        #expect(mean < 1e-2, "mean over \(divergences.count) tokens: \(mean)")
+        print("int8 against float32: mean divergence \(mean) nats over \(divergences.count) tokens")
     }
 
     @Test func theBytesDoNotDependOnThePieces() throws {
