@@ -45,29 +45,34 @@ struct BlockScratch<Buffer: Sendable>: Sendable {
 }
 
 extension BlockScratch<BufferPlan.Slot> {
-    /// Places the scratch memory for `tokens` rows; layouts without sites need none of the adapters' part.
-    init(shape: BaseShape, layouts: [LoRALayout], tokens: Int, dropout: Bool, in plan: inout BufferPlan) {
+    /// Places the scratch memory for `tokens` rows; layouts without sites need none of the adapters' part, and forward
+    /// passes alone none for gradients.
+    init(
+        shape: BaseShape, layouts: [LoRALayout], tokens: Int, dropout: Bool, backward: Bool = true,
+        in plan: inout BufferPlan
+    ) {
+        let gradients = backward ? tokens : 0
         let queryWidth = shape.heads * shape.headDimension
         let keyWidth = shape.keyValueHeads * shape.headDimension
         let entries = layouts.flatMap(\.entries)
         normalized = plan.placeOperand(tokens, shape.width)
-        dNormalized = plan.place(tokens, shape.width)
-        dOutput = plan.placeOperand(tokens, shape.width)
+        dNormalized = plan.place(gradients, shape.width)
+        dOutput = plan.placeOperand(gradients, shape.width)
         let shared = plan.mark
         hidden = plan.placeOperand(tokens, shape.feedForward)
-        dHidden = plan.placeOperand(tokens, shape.feedForward)
+        dHidden = plan.placeOperand(gradients, shape.feedForward)
         plan.rewind(to: shared)
-        dQuery = plan.place(tokens, queryWidth)
-        dKey = plan.place(tokens, keyWidth)
-        dValue = plan.place(tokens, keyWidth)
-        dMixed = plan.placeOperand(tokens, queryWidth)
-        queryOperand = plan.placeOperand(tokens, queryWidth)
-        keyOperand = plan.placeOperand(tokens, keyWidth)
-        valueOperand = plan.placeOperand(tokens, keyWidth)
+        dQuery = plan.place(gradients, queryWidth)
+        dKey = plan.place(gradients, keyWidth)
+        dValue = plan.place(gradients, keyWidth)
+        dMixed = plan.placeOperand(gradients, queryWidth)
+        queryOperand = plan.placeOperand(gradients, queryWidth)
+        keyOperand = plan.placeOperand(gradients, keyWidth)
+        valueOperand = plan.placeOperand(gradients, keyWidth)
         plan.close()
         let widest = dropout ? entries.map(\.inputs).max() ?? 0 : 0
         masked = plan.placeOperand(tokens, widest)
         maskedExact = plan.place(tokens, widest)
-        inner = plan.placeOperand(tokens, Operand<Float>.innerColumns(rank: entries.map(\.rank).max() ?? 0))
+        inner = plan.placeOperand(gradients, Operand<Float>.innerColumns(rank: entries.map(\.rank).max() ?? 0))
     }
 }

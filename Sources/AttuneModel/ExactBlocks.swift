@@ -40,7 +40,8 @@ struct ExactBlocks<Element: Scalar> {
                 shape: shape, tokens: settings.maxTokens,
                 rank: { module in entries.filter { $0.site.module == module }.map(\.rank).max() ?? 0 }, in: &plan)
             scratch = BlockScratch(
-                shape: shape, layouts: layouts, tokens: settings.maxTokens, dropout: settings.dropout, in: &plan)
+                shape: shape, layouts: layouts, tokens: settings.maxTokens, dropout: settings.dropout,
+                backward: false, in: &plan)
             buffers = plan
         }
     }
@@ -51,7 +52,7 @@ struct ExactBlocks<Element: Scalar> {
         keeping rounded: BlockActivations<Operand<Element>>, needsOutput: Bool
     ) {
         var step = step
-        step.scratch = scratch.map { $0.rows(0..<x.rows) }
+        step.scratch = scratch.map { $0.rows(0..<min($0.rows, x.rows)) }
         let exact = kept.map { $0.rows(0..<x.rows) }
         block.forward(x, step, keeping: exact, needsOutput: needsOutput)
         rounded.set(exact)
