@@ -160,6 +160,13 @@ extension Operand {
                     x.bits, Int64(x.columns), Int64(x.rows), transposed ? 1 : 0, described, Int64(described.count))
             }
         }
+        for (factor, output) in zip(factors, outputs) {
+            guard case .rounded(let u) = output else { continue }
+            // The number beside an odd last one meets a zero in every product, but NaN of an earlier pass would survive.
+            let rank = transposed ? factor.columns : factor.rows
+            guard rank % 2 == 1, rank < u.columns else { continue }
+            for row in 0..<u.rows { u.pointer[row * u.columns + rank] = BFloat16(0) }
+        }
     }
 
     /// dA += s·Uᵀ·X: this is U [T, R] in `innerColumns` columns, X [T, in], dA [R, in].

@@ -199,7 +199,8 @@ void attune_products(
     const uint16_t *x, int64_t x_stride, int64_t tokens, int32_t transposed, const attune_product *products,
     int64_t count) {
 #if defined(__x86_64__)
-    if (attune_level() == ATTUNE_LEVEL_AVX512BF16)
+    // The tiles take two numbers of a row at a time.
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16 && x_stride % 2 == 0)
         return attune_bf16_products(x, x_stride, tokens, transposed, products, count);
 #endif
     attune_staged_products(operations(4), x, x_stride, tokens, transposed, products, count);
@@ -209,7 +210,7 @@ void attune_gated_products(
     const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
     int64_t h_stride) {
 #if defined(__x86_64__)
-    if (attune_level() == ATTUNE_LEVEL_AVX512BF16)
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16 && x_stride % 2 == 0)
         return attune_bf16_gated_products(x, x_stride, tokens, products, h, h_stride);
 #endif
     attune_staged_gated_products(operations(4), x, x_stride, tokens, products, h, h_stride);

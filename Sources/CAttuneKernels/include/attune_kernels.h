@@ -259,7 +259,7 @@ typedef struct {
     int64_t term_count;
 } attune_product;
 
-/// Y_i (+)= X·W_iᵀ + b_i + Σ s·U·F; transposed: X·W_i. X [T, inputs] with an even stride from row to row.
+/// Y_i (+)= X·W_iᵀ + b_i + Σ s·U·F; transposed: X·W_i. X [T, inputs], quickest with an even stride from row to row.
 void attune_products(
     const uint16_t *x, int64_t x_stride, int64_t tokens, int32_t transposed, const attune_product *products,
     int64_t count);
