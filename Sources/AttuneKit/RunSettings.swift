@@ -13,16 +13,19 @@ package struct RunSettings: Codable, Sendable {
     package let start: Digest256?
     /// Paths as they were given, for people.
     package let paths: [String]
+    /// Bytes that the run may use, where a person set a limit.
+    package let memoryLimit: Int?
 
     func encoded() throws -> String { try JSON.stored(self) }
 
     package init(
-        training: TrainingConfiguration, baseName: String, start: Digest256?, paths: [String]
+        training: TrainingConfiguration, baseName: String, start: Digest256?, paths: [String], memoryLimit: Int? = nil
     ) {
         self.training = training
         self.baseName = baseName
         self.start = start
         self.paths = paths
+        self.memoryLimit = memoryLimit
     }
 
     /// Reads what `encoded` wrote.

@@ -24,7 +24,7 @@ extension TrainingSession {
         init(
             name: String, base: BaseRecord, model: BaseModel, material: TrainingMaterial,
             configuration: TrainingConfiguration, reasons: [AutoSettings.Reason] = [], start: LoadedAdapter?,
-            paths: [String], checkpoint: Checkpoint? = nil, runID: String? = nil
+            paths: [String], memoryLimit: Int?, checkpoint: Checkpoint? = nil, runID: String? = nil
         ) {
             self.name = name
             self.material = material
@@ -34,7 +34,8 @@ extension TrainingSession {
             self.checkpoint = checkpoint
             packed = material.packed(configuration, model: model)
             settings = RunSettings(
-                training: configuration, baseName: base.name, start: start?.record.id, paths: paths)
+                training: configuration, baseName: base.name, start: start?.record.id, paths: paths,
+                memoryLimit: memoryLimit)
         }
 
         /// The version it goes on from.

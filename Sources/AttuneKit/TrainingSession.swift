@@ -25,13 +25,14 @@ package final class TrainingSession {
 
     private init(
         workspace: Workspace, base: BaseRecord, model: BaseModel, parts: [Part], limits: MemoryLimits,
-        trunkCache: Int? = nil
+        residentWeights: Int?, trunkCache: Int? = nil
     ) throws {
         self.workspace = workspace
         self.base = base
         self.parts = parts
         trainer = try Trainer(model: model, base: base.identity, tasks: parts.map(\.task))
-        memory = MemoryPlan(model: model, trainer: trainer, limits: limits)
+        memory = MemoryPlan(model: model, trainer: trainer, limits: limits, residentWeights: residentWeights)
+        memory.limitWeights(of: model)
         trunk = TrunkPlan(trainer, folder: workspace.paths.store.path, limit: trunkCache)
     }
 
@@ -57,6 +58,7 @@ package final class TrainingSession {
         for adapter in request.adapters { try workspace.checkName(adapter.name, fits: base.identity) }
         let model = try workspace.bases.open(base)
         let limits = MemoryLimits.current().limited(to: request.memoryLimit)
+        var residentWeights: Int?
         let parts = try request.adapters.indices.map { index in
             let start = starts[index]
             var wishes = request.wishes
@@ -70,15 +72,17 @@ package final class TrainingSession {
             let fraction = wishes.validationFraction ?? TrainingConfiguration.standardValidation
             let material = TrainingMaterial(rows: datasets[index].rows, validation: fraction, model: model)
             let chosen = try AutoSettings.choose(
-                model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes, limits: limits)
+                model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes, limits: limits,
+                adapters: request.adapters.count)
+            residentWeights = chosen.memory.residentWeights ?? residentWeights
             return Part(
                 name: request.adapters[index].name, base: base, model: model, material: material,
                 configuration: chosen.configuration, reasons: chosen.reasons, start: start,
-                paths: request.adapters[index].paths)
+                paths: request.adapters[index].paths, memoryLimit: limits.asked)
         }
         return try TrainingSession(
             workspace: workspace, base: base, model: model, parts: parts, limits: limits,
-            trunkCache: request.trunkCache)
+            residentWeights: residentWeights, trunkCache: request.trunkCache)
     }
 
     /// Takes up interrupted runs where their last checkpoints left them; several go on in the same passes.
@@ -98,6 +102,8 @@ package final class TrainingSession {
             throw KitError.noBase(settings[0].baseName, known: [])
         }
         let model = try workspace.bases.open(base)
+        let limits = MemoryLimits.current().limited(to: settings.compactMap(\.memoryLimit).min())
+        var residentWeights: Int?
         let parts = try zip(runs, settings).map { run, settings in
             let rows = try vault.documents(ofRun: run.id).map {
                 try StoredRow(decoding: try vault.documentText($0.digest)).row
@@ -105,14 +111,22 @@ package final class TrainingSession {
             let checkpoint = try vault.loadCheckpoint(ofRun: run.id).map { saved in
                 try saved.bytes.withUnsafeBytes { try Checkpoint(encoded: $0) }
             }
+            let start = try settings.start.map { try workspace.load(try vault.version(id: $0)) }
+            // The memory may be another than when the run began; the passes stay, for the same bytes.
+            let (configuration, plan) = MemoryPlan.fastest(
+                model: model, layout: checkpoint?.parameters.layout ?? start?.adapter.layout,
+                configuration: settings.training, longest: settings.training.maxLength, limits: limits,
+                adapters: runs.count, fixedPasses: true)
+            residentWeights = plan.residentWeights ?? residentWeights
             return Part(
                 name: run.adapter, base: base, model: model,
                 material: TrainingMaterial(rows: rows, validation: settings.training.validationFraction, model: model),
-                configuration: settings.training,
-                start: try settings.start.map { try workspace.load(try vault.version(id: $0)) },
-                paths: settings.paths, checkpoint: checkpoint, runID: run.id)
+                configuration: configuration, start: start, paths: settings.paths, memoryLimit: limits.asked,
+                checkpoint: checkpoint, runID: run.id)
         }
-        return try TrainingSession(workspace: workspace, base: base, model: model, parts: parts, limits: .current())
+        return try TrainingSession(
+            workspace: workspace, base: base, model: model, parts: parts, limits: limits,
+            residentWeights: residentWeights)
     }
 
     /// What the trainer made of the settings of a part.

@@ -137,59 +137,93 @@ struct AutoChooser {
             "half the work of float32, with sums in float32")
     }
 
-    func plan(limits: MemoryLimits, threads: Int) -> MemoryPlan {
-        MemoryPlan(
-            model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
-            threads: threads)
-    }
-
-    /// Keeps activations where they fit, and shrinks what nobody asked for where the rest does not.
-    mutating func chooseForMemory(limits: MemoryLimits, threads: Int) throws(TrainingError) {
-        configuration.checkpointing = wishes.checkpointing ?? false
-        let kept = plan(limits: limits, threads: threads)
-        // Half of what is free, so that the machine stays usable for other things.
-        if wishes.checkpointing == nil, kept.total > limits.available / 2 { configuration.checkpointing = true }
-        note(
-            "recompute activations", configuration.checkpointing ? "yes" : "no", wishes.checkpointing != nil,
-            configuration.checkpointing
-                ? "keeping them would need \(Bytes.text(kept.total)) of \(Bytes.text(limits.available)) free"
-                : "keeping them is faster and takes \(Bytes.text(kept.total)) of \(Bytes.text(limits.available)) free")
-        while !plan(limits: limits, threads: threads).fits, try shrink(limits: limits, threads: threads) {}
-        let final = plan(limits: limits, threads: threads)
-        guard final.fits else {
+    /// Runs as fast as memory allows, and shrinks what nobody asked for where that is not enough.
+    mutating func chooseForMemory(
+        limits: MemoryLimits, adapters: Int, threads: Int
+    ) throws(TrainingError) -> MemoryPlan {
+        var plan = runFastest(limits: limits, adapters: adapters, threads: threads)
+        while !plan.fits || isWorthSmallMoments(plan, limits: limits, adapters: adapters, threads: threads),
+            let next = shrink(from: plan, limits: limits, adapters: adapters, threads: threads)
+        { plan = next }
+        guard plan.fits else {
             let fitting = try MemoryPlan.fitting(
                 model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
-                threads: threads)
+                adapters: adapters, checkpointing: wishes.checkpointing, threads: threads)
             throw .doesNotFit(
-                needed: final.total, available: limits.available,
+                needed: plan.total, limits: limits,
                 flags: fitting.configuration.memoryFlags(changedFrom: configuration))
+        }
+        noteMemory(plan)
+        return plan
+    }
+
+    private func chooser(_ limits: MemoryLimits, _ adapters: Int, _ threads: Int) -> MemoryChooser {
+        MemoryChooser(
+            model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
+            adapters: adapters, threads: threads, checkpointing: wishes.checkpointing)
+    }
+
+    private mutating func runFastest(limits: MemoryLimits, adapters: Int, threads: Int) -> MemoryPlan {
+        let choice = chooser(limits, adapters, threads).fastest(configuration)
+        configuration = choice.configuration
+        return choice.plan
+    }
+
+    /// Whether moments of 8 bits would let so many more layers keep their activations that a step takes a tenth less
+    /// time; only within a limit that a person set, for they are not quite the same moments.
+    private func isWorthSmallMoments(_ plan: MemoryPlan, limits: MemoryLimits, adapters: Int, threads: Int) -> Bool {
+        guard limits.asked != nil, wishes.optimizer == nil, configuration.optimizer == .adamw,
+            configuration.checkpointing
+        else { return false }
+        let chooser = chooser(limits, adapters, threads)
+        var smaller = configuration
+        smaller.optimizer = .adamw8bit
+        return chooser.fastest(smaller).cost < 0.9 * chooser.fastest(configuration).cost
+    }
+
+    private mutating func noteMemory(_ plan: MemoryPlan) {
+        let layers = model.shape.layers
+        let recomputed = configuration.recomputedLayers(of: layers)
+        note(
+            "recompute activations", recomputed == 0 ? "no" : "\(recomputed) of \(layers) layers",
+            wishes.checkpointing != nil,
+            "takes \(Bytes.text(plan.total)) of \(Bytes.text(plan.available)); keeping them is faster")
+        if configuration.passBlocks < configuration.batch {
+            note(
+                "pass", configuration.passBlocks, false,
+                "of the \(configuration.batch) blocks of a batch go through the model together: as fast, in less memory"
+            )
+        }
+        if let window = plan.residentWeights {
+            note(
+                "weights in memory", Bytes.text(window), false,
+                "of \(Bytes.text(model.residency.total)); layers are read ahead and dropped")
         }
     }
 
-    /// Makes one thing smaller that nobody asked for; false where there is none left.
-    private mutating func shrink(limits: MemoryLimits, threads: Int) throws(TrainingError) -> Bool {
-        let before = plan(limits: limits, threads: threads).total
+    /// Makes one thing smaller that nobody asked for; nil where there is none left.
+    private mutating func shrink(from plan: MemoryPlan, limits: MemoryLimits, adapters: Int, threads: Int)
+        -> MemoryPlan?
+    {
         let setting: String
-        let value: Int
-        if configuration.batch > 1, wishes.batch == nil, wishes.accumulation == nil {
-            let blocks = configuration.blocksPerStep
-            configuration.batch = (configuration.batch + 1) / 2
-            configuration.accumulation = (blocks + configuration.batch - 1) / configuration.batch
-            (setting, value) = ("batch", configuration.batch)
+        let value: String
+        if configuration.optimizer == .adamw, wishes.optimizer == nil {
+            configuration.optimizer = .adamw8bit
+            (setting, value) = ("optimizer", configuration.optimizer.rawValue)
         } else if configuration.maxLength > 128, wishes.maxLength == nil {
             configuration.maxLength = max(128, configuration.maxLength / 2)
-            (setting, value) = ("maximum length", configuration.maxLength)
+            (setting, value) = ("maximum length", "\(configuration.maxLength)")
         } else if configuration.lora.rank > 4, wishes.rank == nil {
             configuration.lora.rank = max(4, configuration.lora.rank / 2)
             configuration.lora.alpha = wishes.alpha ?? 2 * Float(configuration.lora.rank)
-            (setting, value) = ("rank", configuration.lora.rank)
+            (setting, value) = ("rank", "\(configuration.lora.rank)")
         } else {
-            return false
+            return nil
         }
-        let after = plan(limits: limits, threads: threads).total
+        let next = runFastest(limits: limits, adapters: adapters, threads: threads)
         note(
             setting, value, false,
-            "needs \(Bytes.text(after)) instead of \(Bytes.text(before)), and \(Bytes.text(limits.available)) are free")
-        return true
+            "takes \(Bytes.text(next.total)) instead of \(Bytes.text(plan.total)) of \(Bytes.text(plan.available))")
+        return next
     }
 }

@@ -84,10 +84,11 @@ package struct AutoSettings: Sendable {
     ///
     /// Settings that a person chose are never changed; where the rest cannot be made to fit around them, the error
     /// says so and `MemoryPlan.fitting` says what would help.
+    /// - Parameter adapters: how many are trained in the same passes.
     /// - Throws: `TrainingError` E-TRAIN-001 or E-TRAIN-005.
     package static func choose(
         model: BaseModel, data: DataSize, wishes: Wishes = Wishes(), limits: MemoryLimits = .current(),
-        threads: Int = Kernels.threads
+        adapters: Int = 1, threads: Int = Kernels.threads
     ) throws(TrainingError) -> AutoSettings {
         var chooser = AutoChooser(model: model, data: data, wishes: wishes)
         try chooser.checkWishes()
@@ -98,9 +99,7 @@ package struct AutoSettings: Sendable {
         chooser.chooseRate()
         chooser.chooseRest()
         try chooser.configuration.validate()
-        try chooser.chooseForMemory(limits: limits, threads: threads)
-        return AutoSettings(
-            configuration: chooser.configuration, reasons: chooser.reasons,
-            memory: chooser.plan(limits: limits, threads: threads))
+        let memory = try chooser.chooseForMemory(limits: limits, adapters: adapters, threads: threads)
+        return AutoSettings(configuration: chooser.configuration, reasons: chooser.reasons, memory: memory)
     }
 }

@@ -14,58 +14,78 @@ extension MemoryPlan {
         package let changes: [String]
     }
 
+    /// How given settings run fastest within the limits; what is chosen changes no result but for the order of sums.
+    ///
+    /// - Parameters:
+    ///   - adapters: how many are trained in the same passes.
+    ///   - checkpointing: whether activations are computed again; nil chooses how many layers do.
+    ///   - fixedPasses: keeps the blocks of a pass, for a run that goes on.
+    /// - Returns: the configuration with its passes and kept layers, and its plan, which may not fit.
+    package static func fastest(
+        model: BaseModel, layout: LoRALayout? = nil, configuration: TrainingConfiguration, longest: Int,
+        limits: MemoryLimits, adapters: Int = 1, checkpointing: Bool? = nil, fixedPasses: Bool = false,
+        threads: Int = Kernels.threads
+    ) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
+        let chooser = MemoryChooser(
+            model: model, configuration: configuration, layout: layout, longest: longest, limits: limits,
+            adapters: adapters, threads: threads, checkpointing: checkpointing)
+        let choice = chooser.fastest(configuration, fixedPasses: fixedPasses)
+        return (choice.configuration, choice.plan)
+    }
+
     /// The cheapest changes that make a run fit: first those that only cost time, then those that change results.
     ///
-    /// In order: recompute activations; halve the batch and double the accumulation; shorten blocks; lower the rank.
-    /// - Throws: `TrainingError` E-TRAIN-005 where nothing helps.
+    /// In order: recompute activations; moments of 8 bits; shorten blocks; lower the rank.
+    /// - Throws: `TrainingError` E-TRAIN-005 with the least that it takes where nothing helps.
     package static func fitting(
         model: BaseModel, configuration: TrainingConfiguration, longest: Int, limits: MemoryLimits,
-        threads: Int = Kernels.threads
+        adapters: Int = 1, checkpointing: Bool? = nil, threads: Int = Kernels.threads
     ) throws(TrainingError) -> Fitting {
-        var settings = configuration
+        var checkpointing = checkpointing
         var changes: [String] = []
-        func plan() -> MemoryPlan {
-            MemoryPlan(model: model, configuration: settings, longest: longest, limits: limits, threads: threads)
+        func run(_ configuration: TrainingConfiguration) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
+            fastest(
+                model: model, configuration: configuration, longest: longest, limits: limits,
+                adapters: adapters, checkpointing: checkpointing, threads: threads)
         }
-        let wanted = plan()
-        var current = wanted
-        func note(_ text: String) {
-            let next = plan()
-            changes.append("\(text): \(Bytes.text(next.total)) instead of \(Bytes.text(current.total))")
+        var current = run(configuration)
+        func change(_ text: String, _ body: (inout TrainingConfiguration) -> Void) {
+            var settings = current.configuration
+            body(&settings)
+            let next = run(settings)
+            changes.append("\(text): \(Bytes.text(next.plan.total)) instead of \(Bytes.text(current.plan.total))")
             current = next
         }
-        if !current.fits, !settings.checkpointing {
-            settings.checkpointing = true
-            note("compute activations again instead of keeping them (about a third slower)")
+        if !current.plan.fits, checkpointing == false {
+            checkpointing = nil
+            change("compute activations again where keeping them does not fit (up to half slower)") { _ in }
         }
-        while !current.fits, settings.batch > 1 {
-            let blocks = settings.blocksPerStep
-            settings.batch = (settings.batch + 1) / 2
-            settings.accumulation = (blocks + settings.batch - 1) / settings.batch
-            note("batch \(settings.batch) with \(settings.accumulation) passes for a step (same result, slower)")
+        if !current.plan.fits, current.configuration.optimizer == .adamw {
+            change("moments of 8 bits") { $0.optimizer = .adamw8bit }
         }
-        while !current.fits, settings.maxLength > 128 {
-            settings.maxLength = max(128, min(settings.maxLength, longest) / 2)
-            note("blocks of \(settings.maxLength) tokens")
+        while !current.plan.fits, current.configuration.maxLength > 128 {
+            let length = max(128, min(current.configuration.maxLength, longest) / 2)
+            change("blocks of \(length) tokens") { $0.maxLength = length }
         }
-        while !current.fits, settings.lora.rank > 4 {
-            let scale = settings.lora.alpha / Float(settings.lora.rank)
-            settings.lora.rank = max(4, settings.lora.rank / 2)
-            settings.lora.alpha = scale * Float(settings.lora.rank)
-            note("rank \(settings.lora.rank)")
+        while !current.plan.fits, current.configuration.lora.rank > 4 {
+            let rank = max(4, current.configuration.lora.rank / 2)
+            change("rank \(rank)") { settings in
+                let scale = settings.lora.alpha / Float(settings.lora.rank)
+                settings.lora.rank = rank
+                settings.lora.alpha = scale * Float(rank)
+            }
         }
-        guard current.fits else { throw .doesNotFit(needed: current.total, available: limits.available) }
-        return Fitting(configuration: settings, plan: current, changes: changes)
+        guard current.plan.fits else { throw .doesNotFit(needed: current.plan.total, limits: limits) }
+        return Fitting(configuration: current.configuration, plan: current.plan, changes: changes)
     }
 }
 
 extension TrainingConfiguration {
-    /// The flags of `attune train` for what differs from `other` among the settings that decide the memory.
+    /// The flags of `attune train` for what differs from `other` among the settings that a person may have to change.
     func memoryFlags(changedFrom other: TrainingConfiguration) -> String {
         var flags: [String] = []
-        if checkpointing != other.checkpointing { flags.append("--checkpointing \(checkpointing ? "on" : "off")") }
-        if batch != other.batch { flags.append("--batch \(batch)") }
-        if accumulation != other.accumulation { flags.append("--accumulate \(accumulation)") }
+        if checkpointing, !other.checkpointing { flags.append("--checkpointing on") }
+        if optimizer != other.optimizer { flags.append("--optimizer \(optimizer.rawValue)") }
         if maxLength != other.maxLength { flags.append("--max-len \(maxLength)") }
         if lora.rank != other.lora.rank { flags.append("--rank \(lora.rank) --alpha \(lora.alpha)") }
         return flags.joined(separator: " ")

@@ -7,8 +7,10 @@ import AttuneTensor
 
 /// What a run will occupy, in bytes, known before it starts.
 package struct MemoryPlan: Codable, Hashable, Sendable {
-    /// The mapped file of the base.
+    /// The mapped file of the base, or as much of it as is in memory at once.
     package let weights: Int
+    /// The limit for layers and head in memory at once; nil where all of them stay.
+    package let residentWeights: Int?
     /// Parameters, gradients, the version that is kept and two moments: 20 bytes for each of P, or 14 where the moments
     /// have 8 bits.
     package let adapter: Int
@@ -21,54 +23,48 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     /// Program, tokenizer and data.
     package let overhead: Int
     package let available: Int
+    /// Bytes that the system has, whatever a person allows.
+    package let free: Int
 
     package var total: Int { weights + adapter + activations + head + panels + overhead }
     package var fits: Bool { total <= available }
 
     /// The plan of a run whose longest block has `longest` tokens.
-    package init(
-        model: BaseModel, configuration: TrainingConfiguration, longest: Int, limits: MemoryLimits,
-        threads: Int = Kernels.threads
-    ) {
-        self.init(
-            model: model, layout: LoRALayout(shape: model.shape, configuration: configuration.lora),
-            configuration: configuration, longest: longest, limits: limits, threads: threads)
-    }
-
-    /// The plan for a layout that the configuration alone does not give, such as that of an imported adapter.
     ///
-    /// - Parameter others: adapters that are trained in the same passes.
+    /// - Parameters:
+    ///   - layout: where the configuration alone does not give it, as for an imported adapter.
+    ///   - adapters: how many are trained in the same passes, all with this layout.
+    ///   - residentWeights: what `LayerResidency` is limited to; nil is no limit.
     package init(
-        model: BaseModel, layout: LoRALayout, configuration: TrainingConfiguration, longest: Int,
-        others: [(layout: LoRALayout, configuration: TrainingConfiguration)] = [], limits: MemoryLimits,
-        threads: Int = Kernels.threads
+        model: BaseModel, layout: LoRALayout? = nil, configuration: TrainingConfiguration, longest: Int,
+        adapters: Int = 1, limits: MemoryLimits, residentWeights: Int? = nil, threads: Int = Kernels.threads
     ) {
+        let layout = layout ?? LoRALayout(shape: model.shape, configuration: configuration.lora)
         let shape = model.shape
         let tokens = configuration.passBlocks * max(1, min(longest, configuration.maxLength))
         let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
-        weights = model.file.totalBytes
-        adapter = ([(layout: layout, configuration: configuration)] + others).reduce(0) {
-            $0 + 12 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
-        }
+        weights = min(model.file.totalBytes, residentWeights.map { $0 + Self.seams } ?? .max)
+        self.residentWeights = residentWeights
+        adapter = adapters * (12 * layout.count + Moments.bytes(layout: layout, optimizer: configuration.optimizer))
         activations = TrainingPass<Float>.bytes(
-            model: model, layouts: [layout] + others.map(\.layout),
+            model: model, layouts: Array(repeating: layout, count: adapters),
             settings: configuration.passSettings(longest: max(1, min(longest, configuration.maxLength))))
         head = ChunkedCrossEntropy<Float>.bytes(
             vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)
         panels = Self.panels(
             shape: shape, logits: chunk * model.head.rows, tokens: tokens, precision: configuration.precision,
             threads: threads)
-        overhead = 80 << 20
+        overhead = 48 << 20
         available = limits.available
+        free = limits.free
     }
 
     /// The plan of a trainer as it is.
-    package init(model: BaseModel, trainer: Trainer, limits: MemoryLimits) {
+    package init(model: BaseModel, trainer: Trainer, limits: MemoryLimits, residentWeights: Int? = nil) {
         let tracks = trainer.tracks.sorted { $0.passTokens > $1.passTokens }
         self.init(
             model: model, layout: tracks[0].layout, configuration: tracks[0].configuration,
-            longest: tracks[0].longest, others: tracks.dropFirst().map { ($0.layout, $0.configuration) },
-            limits: limits)
+            longest: tracks[0].longest, adapters: tracks.count, limits: limits, residentWeights: residentWeights)
     }
 
     /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,
@@ -88,9 +84,19 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         return max(rounded, attention) * 5 / 4 + (8 << 20) + threads * 64 * max(widest, 4096) * 4
     }
 
-    /// C for a vocabulary: as many positions as make logits of 96 MiB, between 16 and 512.
+    /// Bytes beside the layers that are held: the kernel maps up to 2 MiB at once, at both ends of a layer and around
+    /// rows of the embedding, and the header was read.
+    private static let seams = 12 << 20
+
+    /// Has the base keep no more of its weights in memory than planned.
+    package func limitWeights(of model: BaseModel) {
+        // The system's cache would keep what was used last and drop what is needed next.
+        model.residency.limit(to: residentWeights, dropsCache: model.file.totalBytes > free)
+    }
+
+    /// C for a vocabulary: as many positions as make logits of 48 MiB, between 16 and 512.
     package static func chunk(vocabulary: Int) -> Int {
-        min(512, max(16, (96 << 20) / (4 * max(1, vocabulary)) / 16 * 16))
+        min(512, max(16, (48 << 20) / (4 * max(1, vocabulary)) / 16 * 16))
     }
 
     /// The parts with their names, for the fit line.

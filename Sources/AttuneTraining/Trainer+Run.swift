@@ -219,7 +219,7 @@ extension Trainer {
         onEvent(.finished(summary), index)
         return TrainingOutcome(
             summary: summary,
-            adapter: Adapter(base: track.base, configuration: configuration.lora, parameters: kept.copied()),
+            adapter: Adapter(base: track.base, configuration: configuration.lora, parameters: kept),
             checkpoint: resumable ? track.checkpoint : nil, failure: failure)
     }
 }

@@ -82,6 +82,19 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
             dropout: lora.dropout > 0)
     }
 
+    /// Whether both give the same bytes: what is kept in memory and what is computed again makes no difference.
+    func givesTheResults(of other: TrainingConfiguration) -> Bool {
+        var own = self
+        (own.checkpointing, own.keptLayers) = (other.checkpointing, other.keptLayers)
+        return own == other
+    }
+
+    /// Layers of a model of `layers` whose activations are computed again before their backward pass.
+    package func recomputedLayers(of layers: Int) -> Int {
+        let adapted = layers - (lora.layers.min() ?? 0)
+        return checkpointing ? max(0, adapted - max(1, keptLayers ?? 1)) : 0
+    }
+
     /// Blocks that make one step of the optimiser.
     package var blocksPerStep: Int { batch * accumulation }
 

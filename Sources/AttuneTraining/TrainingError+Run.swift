@@ -34,11 +34,16 @@ extension TrainingError {
 
     /// E-TRAIN-005: more memory than there is.
     ///
-    /// - Parameter flags: the cheapest change that makes it fit; empty where nothing does.
-    static func doesNotFit(needed: Int, available: Int, flags: String = "") -> Self {
-        Self(
+    /// - Parameters:
+    ///   - needed: the least that it takes.
+    ///   - flags: the cheapest change that makes it fit; empty where nothing does.
+    static func doesNotFit(needed: Int, limits: MemoryLimits, flags: String = "") -> Self {
+        let available = Bytes.text(limits.available)
+        let isAsked = limits.asked.map { $0 <= limits.free } ?? false
+        return Self(
             code: "E-TRAIN-005",
-            message: "training needs \(Bytes.text(needed)), and \(Bytes.text(available)) are free",
+            message: "training needs at least \(Bytes.text(needed)), and "
+                + (isAsked ? "--memory-limit allows \(available)" : "\(available) are free"),
             remedy: flags.isEmpty
                 ? "Close other programs, or use a smaller base with --base." : "It fits with \(flags)",
             exitStatus: .doesNotFit)

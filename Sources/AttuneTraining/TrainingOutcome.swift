@@ -29,6 +29,8 @@ package struct TrainingOutcome: Sendable {
 
     package let summary: Summary
     /// The version to keep: that of the lowest validation loss, or the last where nothing is held out.
+    ///
+    /// Shares its numbers with the trainer, so that no second copy is needed: use it before the trainer runs on.
     package let adapter: Adapter
     /// From here the run can be continued; nil after it finished or diverged.
     package let checkpoint: Checkpoint?

@@ -160,12 +160,16 @@ static size_t pages(const mapped_file *file, size_t offset, size_t count, char *
 void mapped_file_load(const mapped_file *file, size_t offset, size_t count) {
     char *address;
     size_t bytes = pages(file, offset, count, &address);
-    // Without it a map that expects random access would be read page by page.
-    posix_fadvise(file->descriptor, (off_t)offset, (off_t)count, POSIX_FADV_WILLNEED);
+    size_t start = offset / page_size * page_size, end = start + bytes, asked = start;
     // Linux 5.14 has it; before, and for pages that cannot be read, every page is touched.
     enum { POPULATE_READ = 22 };
-    const size_t piece = (size_t)8 << 20;
+    // One request is cut at the device's read-ahead, which is seldom less than 128 KiB.
+    const size_t piece = (size_t)8 << 20, request = (size_t)128 << 10;
     for (size_t done = 0; done < bytes; done += piece) {
+        // A map that expects random access would be read page by page: two pieces are under way before one is mapped.
+        for (; asked < end && asked < start + done + 2 * piece; asked += request) {
+            posix_fadvise(file->descriptor, (off_t)asked, (off_t)request, POSIX_FADV_WILLNEED);
+        }
         size_t part = bytes - done < piece ? bytes - done : piece;
         if (madvise(address + done, part, POPULATE_READ) == 0) continue;
         for (size_t page = 0; page < part; page += page_size) (void)*(volatile char *)(address + done + page);

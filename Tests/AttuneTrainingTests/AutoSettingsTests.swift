@@ -35,7 +35,7 @@ import Testing
         wishes.checkpointing = true
         let settings = try choose(data(100_000), wishes)
         #expect(settings.configuration.lora.rank == 5 && settings.configuration.learningRate == 0.125)
-        #expect(settings.configuration.epochs == 0.5 && settings.configuration.checkpointing)
+        #expect(settings.configuration.epochs == 0.5 && settings.configuration.recomputedLayers(of: 2) == 1)
         for name in ["rank", "learning rate", "epochs"] {
             #expect(settings.reasons.first { $0.setting == name }?.reason == "as you asked")
         }
@@ -61,13 +61,30 @@ import Testing
 
     @Test func tightMemoryShrinksWhatNobodyAskedFor() throws {
         let roomy = try choose(data(3_000_000))
-        #expect(!roomy.configuration.checkpointing)
+        #expect(roomy.configuration.recomputedLayers(of: 2) == 0)
         let tight = try choose(data(3_000_000), available: roomy.memory.total)
-        #expect(tight.configuration.checkpointing)
-        let tighter = try choose(data(3_000_000), available: tight.memory.total - 1)
-        #expect(tighter.configuration.blocksPerStep >= tight.configuration.blocksPerStep)
-        #expect(tighter.configuration.batch < tight.configuration.batch)
-        #expect(tighter.memory.fits)
-        #expect(throws: TrainingError.self) { try choose(data(3_000_000), available: 1000) }
+        #expect(tight.memory.fits && tight.memory.total <= roomy.memory.total)
+        #expect(tight.configuration.blocksPerStep == roomy.configuration.blocksPerStep)
+        let error = #expect(throws: TrainingError.self) { try choose(data(3_000_000), available: 1000) }
+        #expect(error?.code == "E-TRAIN-005" && error?.message.contains("at least") == true)
+    }
+
+    @Test func aLimitThatIsJustMissedIsMetByWhatNobodyAskedFor() throws {
+        let model = try TinyRun().model
+        var wishes = AutoSettings.Wishes()
+        wishes.batch = 4
+        func choose(_ bytes: Int) throws -> AutoSettings {
+            try AutoSettings.choose(
+                model: model, data: data(3_000_000, usual: 64), wishes: wishes,
+                limits: MemoryLimits(available: 1 << 40).limited(to: bytes), threads: 1)
+        }
+        let least = MemoryPlan.fastest(
+            model: model, configuration: try choose(1 << 40).configuration, longest: 256,
+            limits: MemoryLimits(available: 1 << 40).limited(to: 1), threads: 1
+        ).plan.total
+        let settings = try choose(least - 1)
+        #expect(settings.memory.total < least && settings.configuration.batch == 4)
+        #expect(settings.configuration.optimizer == .adamw8bit)
+        #expect(settings.reasons.contains { $0.setting == "optimizer" })
     }
 }

@@ -56,31 +56,101 @@ import Testing
     }
 
     @Test func chunksFollowTheVocabulary() {
-        #expect(MemoryPlan.chunk(vocabulary: 49_152) == 512)
-        #expect(MemoryPlan.chunk(vocabulary: 151_936) == 160)
+        #expect(MemoryPlan.chunk(vocabulary: 49_152) == 256)
+        #expect(MemoryPlan.chunk(vocabulary: 151_936) == 80)
         #expect(MemoryPlan.chunk(vocabulary: 100_000_000) == 16)
         #expect(MemoryPlan.chunk(vocabulary: 0) == 512)
     }
 
-    @Test func theCheapestChangeComesFirst() throws {
-        var tiny = try TinyRun(layers: 4)
-        tiny.configuration.batch = 64
+    private func fastest(
+        _ tiny: TinyRun, _ limits: MemoryLimits, checkpointing: Bool? = nil
+    ) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
+        MemoryPlan.fastest(
+            model: tiny.model, configuration: tiny.configuration, longest: tiny.configuration.maxLength,
+            limits: limits, checkpointing: checkpointing, threads: 1)
+    }
+
+    private func wide() throws -> TinyRun {
+        var tiny = try TinyRun(layers: 6)
+        tiny.configuration.batch = 8
         tiny.configuration.maxLength = 512
         tiny.configuration.lora.rank = 16
-        tiny.configuration.checkpointing = false
+        return tiny
+    }
+
+    @Test func roomyMemoryKeepsEverythingInPassesOf1024Tokens() throws {
+        let (configuration, plan) = fastest(try wide(), limits(1 << 40))
+        #expect(configuration.recomputedLayers(of: 6) == 0 && configuration.passBlocks == 2)
+        #expect(configuration.batch == 8 && plan.residentWeights == nil && plan.fits)
+    }
+
+    @Test func lessMemoryIsNeverPlannedToBeMoreAndStaysWithinTheLimit() throws {
+        let tiny = try wide()
+        let most = fastest(tiny, limits(1 << 40).limited(to: 1 << 40)).plan.total
+        var totals: [Int] = []
+        var recomputed: [Int] = []
+        let least = fastest(tiny, limits(1 << 40).limited(to: 1)).plan.total
+        for step in 0...8 {
+            let limit = most - (most - least) * step / 8
+            let (configuration, plan) = fastest(tiny, limits(1 << 40).limited(to: limit))
+            #expect(plan.fits)
+            totals.append(plan.total)
+            recomputed.append(configuration.recomputedLayers(of: 6))
+        }
+        #expect(zip(totals, totals.dropFirst()).allSatisfy { $0 >= $1 }, "\(totals)")
+        // Half of the layers may be kept as well as none or all.
+        #expect(Set(recomputed).count > 1, "\(recomputed)")
+    }
+
+    @Test func whatAPersonSaysOfRecomputingHolds() throws {
+        let tiny = try wide()
+        #expect(fastest(tiny, limits(1 << 40), checkpointing: true).configuration.recomputedLayers(of: 6) == 5)
+        let kept = fastest(tiny, limits(1 << 20).limited(to: 1 << 20), checkpointing: false)
+        #expect(kept.configuration.recomputedLayers(of: 6) == 0 && !kept.plan.fits)
+    }
+
+    @Test func aRunThatGoesOnKeepsItsPasses() throws {
+        var tiny = try wide()
+        tiny.configuration.microBatch = 3
+        let (configuration, _) = MemoryPlan.fastest(
+            model: tiny.model, configuration: tiny.configuration, longest: 512, limits: limits(1 << 40),
+            fixedPasses: true, threads: 1)
+        #expect(configuration.passBlocks == 3 && configuration.givesTheResults(of: tiny.configuration))
+    }
+
+    @Test func theCheapestChangeComesFirst() throws {
+        var tiny = try wide()
+        tiny.configuration.batch = 1
         func fitting(_ bytes: Int) throws -> MemoryPlan.Fitting {
             try MemoryPlan.fitting(
-                model: tiny.model, configuration: tiny.configuration, longest: 512, limits: limits(bytes), threads: 1)
+                model: tiny.model, configuration: tiny.configuration, longest: 512,
+                limits: limits(1 << 40).limited(to: bytes), checkpointing: false, threads: 1)
         }
         let free = try fitting(1 << 40)
-        #expect(free.changes.isEmpty && free.configuration == tiny.configuration)
+        #expect(free.changes.isEmpty && free.configuration.recomputedLayers(of: 6) == 0)
         let once = try fitting(free.plan.total - 1)
-        #expect(once.changes.count == 1 && once.configuration.checkpointing)
-        let twice = try fitting(once.plan.total - 1)
-        #expect(twice.changes.count == 2 && twice.configuration.batch == 32)
-        #expect(twice.configuration.blocksPerStep == 64)
-        #expect(twice.plan.fits)
-        #expect(throws: TrainingError.self) { try fitting(1 << 20) }
+        #expect(once.changes.count == 1 && once.configuration.recomputedLayers(of: 6) > 0)
+        let least = fastest(tiny, limits(1 << 40).limited(to: 1), checkpointing: nil).plan.total
+        let twice = try fitting(least - 1)
+        #expect(twice.changes.count > 1 && twice.configuration.optimizer == .adamw8bit && twice.plan.fits)
+        let error = #expect(throws: TrainingError.self) { try fitting(1 << 20) }
+        #expect(error?.code == "E-TRAIN-005" && error?.message.contains("--memory-limit allows 1.0 MiB") == true)
+    }
+
+    @Test func aBaseLargerThanTheLimitStreams() throws {
+        let folder = try TemporaryDirectory()
+        let base = SyntheticGGUF(layers: 40, width: 64, feedForward: 256, vocabulary: 96, type: .f32, tied: false)
+        let tiny = try TinyRun(model: BaseModel(path: base.write(to: folder)))
+        let whole = fastest(tiny, limits(1 << 40)).plan
+        #expect(whole.residentWeights == nil && whole.weights == tiny.model.file.totalBytes)
+        // The seams of a window are as large as this base; with them its plan is the file at most.
+        let (_, plan) = fastest(tiny, limits(1 << 40).limited(to: 1))
+        #expect(plan.residentWeights == tiny.model.residency.minimum && !plan.fits)
+        plan.limitWeights(of: tiny.model)
+        #expect(tiny.model.residency.limit == tiny.model.residency.minimum)
+        let streamed = try tiny.run().adapter.numbers
+        whole.limitWeights(of: tiny.model)
+        #expect(try tiny.model.residency.limit == nil && tiny.run().adapter.numbers == streamed)
     }
 
     @Test func estimatesSpanTheMeasuredPasses() {
@@ -104,6 +174,13 @@ import Testing
         try folder.write("Name: x\nVmRSS:\t  12 kB\n", to: "proc/self/status")
         for (name, text) in files { try folder.write(text, to: name) }
         return folder
+    }
+
+    @Test func aGroupBelowTheAskedLimitDecides() throws {
+        let limits = MemoryLimits(available: 1000, isLimitedByGroup: true)
+        #expect(limits.limited(to: nil).asked == nil && limits.limited(to: nil).available == 1000)
+        #expect(limits.limited(to: 5000).available == 1000 && limits.limited(to: 200).available == 200)
+        #expect(limits.limited(to: 200).limited(to: nil).available == 200)
     }
 
     @Test func withoutGroupsTheMachineDecides() throws {

@@ -101,23 +101,32 @@ import Testing
             try store.expect(arguments + ["--memory-limit=\(value)"], exits: 64)
         }
         let result = try store.expect(arguments + ["--memory-limit", "3M"], exits: 7)
-        if command != "train" { #expect(result.errors.contains("at least"), "\(result.errors)") }
+        #expect(result.errors.contains("at least"), "\(result.errors)")
+        #expect(result.errors.contains("--memory-limit allows"))
         #expect(try Set(store.versions().keys) == ["notes@1"])
     }
 
     @Test func theCheapestChangeThatFitsIsNamedAndFits() throws {
         let store = try TinyStore()
         let rows = try store.writeRows(60)
-        func command(_ extra: [String]) -> [String] {
-            ["train", rows, "--plan", "--rank", "8", "--max-len", "512", "--memory-limit", "100M", "--yes"] + extra
+        func command(_ limit: String, _ extra: [String]) -> [String] {
+            ["train", rows, "--plan", "--rank", "512", "--max-len", "512", "--memory-limit", limit, "--yes"] + extra
         }
-        let refused = try store.expect(
-            command(["--batch", "256", "--accumulate", "1", "--checkpointing", "off"]), exits: 7)
-        let line = try #require(refused.errors.split(separator: "\n").first { $0.contains("It fits with ") })
+        let plan = try store.expect(
+            command("1G", ["--optimizer", "adamw", "--checkpointing", "on", "--batch", "1", "--jsonl"]), exits: 0)
+        let memory = try #require(plan.jsonLines().first?["memory"] as? [String: Any])
+        let parts = ["weights", "adapter", "activations", "head", "panels", "overhead"].compactMap {
+            memory[$0] as? Int
+        }
+        let limit = "\(parts.reduce(0, +) - 1_000_000)"
+        let refused = try store.expect(command(limit, ["--optimizer", "adamw"]), exits: 7)
+        let line = try #require(
+            refused.errors.split(separator: "\n").first { $0.contains("It fits with ") }, "\(refused.errors)")
         let flags = line.split(separator: " ").drop { !$0.hasPrefix("--") }.map(String.init)
-        #expect(flags.contains("--checkpointing"), "\(line)")
-        let asked = flags.contains("--batch") ? flags : flags + ["--batch", "256"]
-        try store.expect(command(asked), exits: 0)
+        #expect(flags == ["--optimizer", "adamw8bit"], "\(line)")
+        try store.expect(command(limit, flags), exits: 0)
+        // Nobody asked for another optimiser, so it is chosen.
+        try store.expect(command(limit, []), exits: 0)
     }
 
     @Test func wrongUseIs64() throws {

@@ -51,8 +51,11 @@ extension Benchmark {
             data: AutoSettings.DataSize(
                 examples: count, tokens: count * work.maxLength, targets: count * max(1, work.maxLength - 1),
                 longest: work.maxLength, usual: work.maxLength),
-            wishes: wishes, limits: MemoryLimits.current().limited(to: work.memoryLimit))
+            wishes: wishes, limits: MemoryLimits.current().limited(to: work.memoryLimit),
+            adapters: work.adapters)
         let configuration = settings.configuration
+        settings.memory.limitWeights(of: model)
+        defer { model.residency.limit(to: nil) }
         let tasks = (0..<work.adapters).map { index in
             TrainingTask(
                 configuration: configuration,
@@ -61,6 +64,9 @@ extension Benchmark {
         }
         let trainer = try Trainer(model: model, base: identity, tasks: tasks)
 
+        let plan = MemoryPlan(
+            model: model, trainer: trainer, limits: MemoryLimits.current(),
+            residentWeights: settings.memory.residentWeights)
         var share = ShareOfPeak(Self.numbers(work.precision))
         var loss = 0.0
         var rate = 0.0
@@ -73,10 +79,9 @@ extension Benchmark {
         }
 
         var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision.rawValue)
-        // Forward and dX, and forward once more in layers that are computed again; the frozen weights need no gradient.
-        let layers = model.shape.layers
-        let recomputed = configuration.checkpointing ? max(0, layers - (configuration.keptLayers ?? 1)) : 0
-        let linear = Double(linearWeights) * (4 + 2 * Double(recomputed) / Double(layers))
+        // Forward and dX, and forward once more where activations are computed again; the frozen weights need no gradient.
+        let again = configuration.recomputedLayers(of: model.shape.layers)
+        let linear = Double(linearWeights) * (4 + 2 * Double(again) / Double(model.shape.layers))
         let counted = Double(configuration.maxLength - 1) / Double(configuration.maxLength)
         let head = 4 * Double(headWeights) * counted
         report.flopsPerToken = linear
@@ -88,9 +93,10 @@ extension Benchmark {
         report.training = BenchmarkReport.Training(
             adapters: work.adapters, batch: configuration.batch, maxLength: configuration.maxLength,
             rank: configuration.lora.rank,
-            recomputedLayers: recomputed,
-            plannedMib: Double(
-                MemoryPlan(model: model, trainer: trainer, limits: MemoryLimits.current()).total) / 1_048_576,
+            recomputedLayers: again,
+            plannedMib: Double(plan.total) / 1_048_576,
+            plannedPartsMib: Dictionary(
+                plan.parts.map { ($0.name, Double($0.bytes) / 1_048_576) }, uniquingKeysWith: { $1 }),
             loss: loss)
         return report
     }

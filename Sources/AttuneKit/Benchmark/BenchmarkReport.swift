@@ -43,6 +43,8 @@ package struct BenchmarkReport: Encodable, Sendable {
         /// Layers whose activations are computed again in the backward pass.
         package let recomputedLayers: Int
         package let plannedMib: Double
+        /// What the plan is made of, by name.
+        package let plannedPartsMib: [String: Double]
         /// Mean loss of the last step.
         package let loss: Double
     }
