@@ -9,19 +9,13 @@ struct Linear<Element: Scalar>: Sendable {
     let weight: WeightMatrix
     /// 1 × out, where the architecture has one.
     let bias: Matrix<Element>?
-    /// Of the forward product.
     let precision: Precision
-    /// Of the product that passes a gradient down.
-    let gradientPrecision: Precision
 
-    /// The layer `module` of a block; gradients pass in `precision` unless another is given for them.
-    init(
-        _ weights: LayerWeights, _ module: TargetModule, precision: Precision, gradientPrecision: Precision? = nil
-    ) {
+    /// The layer `module` of a block.
+    init(_ weights: LayerWeights, _ module: TargetModule, precision: Precision) {
         weight = weights[module]
         bias = weights.biases[module].map { Matrix(converting: $0) }
         self.precision = precision
-        self.gradientPrecision = gradientPrecision ?? precision
     }
 
     /// Y = X·Wᵀ + b, or Y += X·Wᵀ + b when accumulating.
@@ -34,10 +28,5 @@ struct Linear<Element: Scalar>: Sendable {
             if accumulating { add(bias, to: target) } else { target.copy(from: bias) }
         }
         multiply(x, by: weight, into: y, precision: precision, accumulating: true)
-    }
-
-    /// dX = dY·W, or dX += dY·W when accumulating; W and b are frozen and have no gradient.
-    func backward(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulating: Bool) {
-        multiplyTransposed(dy, by: weight, into: dx, precision: gradientPrecision, accumulating: accumulating)
     }
 }
