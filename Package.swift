@@ -18,6 +18,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
@@ -38,7 +40,14 @@ let package = Package(
         .target(
             name: "AttuneTensor", dependencies: ["AttuneCore", "CAttuneKernels", "COpenBLAS"], swiftSettings: strict),
         .target(name: "AttuneTokenizer", dependencies: ["AttuneCore"], swiftSettings: strict),
-        .target(name: "AttuneCrypto", dependencies: ["AttuneCore", "CSodium"], swiftSettings: strict),
+        .target(
+            name: "AttuneCrypto",
+            dependencies: ["AttuneCore", "CSodium", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
+        .target(
+            name: "AttuneWire",
+            dependencies: ["AttuneCore", "CSodium", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: strict),
 
         // Rank 3.
         .target(name: "AttuneAdapter", dependencies: ["AttuneTensor", "AttuneCore"], swiftSettings: strict),
