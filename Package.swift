@@ -118,6 +118,13 @@ let package = Package(
             dependencies: ["AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport"],
             swiftSettings: strict),
         .testTarget(
+            name: "AttuneWireTests",
+            dependencies: [
+                "AttuneWire", "AttuneCore", "CSodium", "AttuneTestSupport",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "AttuneAdapterTests",
             dependencies: ["AttuneAdapter", "AttuneTensor", "AttuneCore", "AttuneTestSupport"],
             swiftSettings: strict),

@@ -4,7 +4,7 @@
 import AttuneCore
 
 /// The id of a device: BLAKE2b-128 over its public keys, with personal string `AT-device-id`.
-package struct DeviceID: Hashable, Sendable, Comparable, CustomStringConvertible {
+package struct DeviceID: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
     /// Exactly 16 bytes.
     package let bytes: [UInt8]
 
@@ -33,5 +33,30 @@ package struct DeviceID: Hashable, Sendable, Comparable, CustomStringConvertible
 
     package static func < (left: DeviceID, right: DeviceID) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
+    }
+
+    /// The id of the device with these public keys.
+    package init(signingKey: [UInt8], sealingKey: [UInt8]) {
+        bytes = WireHash.blake2b128(signingKey + sealingKey, personal: "AT-device-id")
+    }
+
+    /// The id of the device with this record.
+    package init(_ record: ProtoDeviceRecord) {
+        self.init(signingKey: Array(record.signingKey), sealingKey: Array(record.sealingKey))
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let value = DeviceID(hex: text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "not 32 hexadecimal digits"))
+        }
+        self = value
+    }
+
+    /// Writes the id as its hexadecimal digits.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
     }
 }
