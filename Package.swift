@@ -70,6 +70,9 @@ let package = Package(
             dependencies: ["AttuneModel", "AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore"],
             swiftSettings: strict),
 
+        .target(
+            name: "AttuneSync", dependencies: ["AttuneWire", "AttuneCrypto", "AttuneCore"], swiftSettings: strict),
+
         // Rank 6.
         .target(
             name: "AttuneKit",

@@ -1,0 +1,18 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// The place in its log that a draft gets when it is published.
+package struct EntryPlace: Hashable, Sendable {
+    package let circle: Digest256
+    package let device: DeviceID
+    package let seq: UInt64
+    /// Hash of the own entry before; zeros for the first.
+    package let previous: Digest256
+    package let epoch: UInt32
+    package let lamport: UInt64
+    /// The newest accepted entry of every other device.
+    package let frontier: [DeviceID: LogHead]
+}

@@ -1,0 +1,31 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// What the engine wants done, in order; a change of the store is complete before the next effect begins.
+package enum SyncEffect: Sendable {
+    /// Ask the remote; several requests may be under way at once.
+    case send(ticket: Int, SyncRequest)
+    /// Answers to requests under way are no longer needed.
+    case cancelRequests
+    case replaceLinks(after: UInt64, [Link], cutOffs: [DeviceID: UInt64])
+    case accept([Entry])
+    /// Open what was accepted and make adapters of it; says `applied`.
+    case applyEntries
+    /// Seal and keep the oldest draft at this place; says `published`.
+    case publishNext(EntryPlace)
+    /// Say which chunks are wanted here, with `wanted`.
+    case listWanted
+    case setMarks([DeviceID: LogHead])
+    case record(SyncEvidence)
+    case settle(SyncEvidence.Kind?, DeviceID)
+    case log(SyncLogLine.Level, String)
+    /// Keep a new difference to the remote's clock, in milliseconds.
+    case adjustClock(Int64)
+    /// Say `tick` after this many milliseconds.
+    case wait(milliseconds: Int)
+    /// The run is over.
+    case finished(SyncOutcome)
+}

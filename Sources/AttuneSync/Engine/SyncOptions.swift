@@ -1,0 +1,22 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+/// How the engine goes about a run.
+package struct SyncOptions: Sendable {
+    /// Failures in a row after which a run gives up; nil to go on for ever.
+    package var attempts: Int?
+    /// True for a device that serves its circle: it is sent the entries first and then the chunks it asks for, while
+    /// a relay keeps every chunk and has them before their entry.
+    package var isDirect: Bool
+    /// Seed of the waiting times.
+    package var seed: UInt64
+    /// A deliberate fault, for the simulation to find: publish before the own log was compared with the remote's.
+    package var skipsOwnComparison: Bool
+
+    package init(attempts: Int? = 5, isDirect: Bool = false, seed: UInt64, skipsOwnComparison: Bool = false) {
+        self.attempts = attempts
+        self.isDirect = isDirect
+        self.seed = seed
+        self.skipsOwnComparison = skipsOwnComparison
+    }
+}

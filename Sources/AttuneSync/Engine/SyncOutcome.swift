@@ -1,0 +1,24 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneWire
+
+/// What a run of sync did.
+package struct SyncOutcome: Sendable {
+    package internal(set) var linksTaken = 0
+    package internal(set) var linksSent = 0
+    package internal(set) var entriesTaken = 0
+    package internal(set) var entriesPublished = 0
+    package internal(set) var entriesSent = 0
+    package internal(set) var chunksTaken = 0
+    package internal(set) var chunksSent = 0
+    /// Chunks that are wanted here and that the remote does not have.
+    package internal(set) var chunksAbsent = 0
+    /// What stands in the way of a complete sync, the gravest first; empty if all went well.
+    package internal(set) var problems: [SyncError] = []
+
+    package init() {}
+
+    /// Whether the remote and this device now have the same entries.
+    package var isComplete: Bool { problems.isEmpty }
+}

@@ -1,0 +1,118 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// What sync needs of the store of a device.
+///
+/// Calls block and may come from any thread, never two at once from one session. Each call is one transaction: it
+/// happens whole or, if it throws or the power fails, not at all. Calls marked *durable* return only once the change
+/// has reached the disk (FULL sync); the others may be lost with the power, and sync finds out again what they said.
+/// Everything handed in has been verified. Throws are the store's own errors and end the session.
+package protocol SyncStore: SyncLogReading, Sendable {
+    /// The circle's id: the hash of its genesis link.
+    var circle: Digest256 { get }
+    /// This device.
+    var device: DeviceID { get }
+
+    // MARK: Links
+
+    /// Signed links as received, with seq above `seq`, in order, at most `limit`.
+    func links(after seq: UInt64, limit: Int) throws -> [[UInt8]]
+
+    /// *Durable.* Keeps the links up to `seq`, drops those above it and appends `links`, which follow on each other.
+    ///
+    /// For each device in `cutOffs` entries above its seq are dropped from the log (their versions no longer count as
+    /// the circle's; whatever else refers to them stays), with their wanted chunks.
+    func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws
+
+    // MARK: Log
+
+    /// The newest accepted entry of each device that has one, this device included.
+    func heads() throws -> [DeviceID: LogHead]
+
+    /// The largest lamport number of any accepted entry; 0 if there is none.
+    func largestLamport() throws -> UInt64
+
+    /// The hash of the accepted entry of `device` at `seq`.
+    func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256?
+
+    /// Signed entries of `device` exactly as received, with seq above `seq`, in order; at most `limit`, and no more
+    /// than fit in `byteLimit`, but at least one if there is one.
+    func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]]
+
+    /// The accepted entry with this hash, as received.
+    func entry(_ hash: Digest256) throws -> [UInt8]?
+
+    /// *Durable.* Appends entries that follow on the heads; several devices may be mixed, each in order of seq.
+    ///
+    /// Everything an entry's frontier names is accepted before it, so a parent is always there before its child (unless
+    /// it was cut off). An entry that is accepted already is passed over. Entries of this device itself come here too,
+    /// after a restore; the store then drops the draft that such an entry was made from, if it is there again.
+    func accept(_ entries: [Entry]) throws
+
+    // MARK: Outbox
+
+    /// How many drafts wait.
+    func draftCount() throws -> Int
+
+    /// The oldest draft, its parents resolved to entry hashes.
+    func nextDraft() throws -> EntryDraft?
+
+    /// *Durable.* Takes the draft out of the outbox and makes `entry` the newest of this device's log, then moves
+    /// `ownMark` to it. Returns before anything is sent.
+    ///
+    /// - Throws: if `entry` does not follow on this device's head, or there is no such draft.
+    func publish(_ draft: Int64, as entry: Entry) throws
+
+    /// The newest own head that was ever published here, from the file beside the database: ahead of `heads()` if
+    /// the database alone was set back.
+    func ownMark() throws -> LogHead?
+
+    // MARK: Remotes
+
+    /// The highest head of each device that a remote has shown; empty if it was never asked.
+    func marks(of remote: String) throws -> [DeviceID: LogHead]
+
+    /// Replaces them.
+    func setMarks(_ marks: [DeviceID: LogHead], of remote: String) throws
+
+    // MARK: Evidence
+
+    /// *Durable.* Keeps a piece of evidence; one with the same kind, device, seq and remote stays as it is, but is
+    /// open again.
+    func record(_ evidence: SyncEvidence) throws
+
+    /// All of it, oldest first.
+    func evidence() throws -> [SyncEvidence]
+
+    /// Settles evidence about a device: of one kind, or of all kinds.
+    func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) throws
+
+    // MARK: Chunks
+
+    /// Ids of chunks of accepted versions that are wanted here (pinned, or asked for) and not here, at most `limit`,
+    /// in a stable order: those of one version together.
+    func wantedChunks(limit: Int) throws -> [Digest256]
+
+    /// Those of `ids` that are not in the store.
+    func missingChunks(among ids: [Digest256]) throws -> [Digest256]
+
+    /// Keeps a chunk under its id, which has been compared with its bytes. A torn file may be left by a power cut,
+    /// but never counts as there.
+    func storeChunk(_ id: Digest256, bytes: [UInt8]) throws
+
+    /// The file of a chunk, whole and of exactly 1,048,576 bytes; nil if it is not here.
+    func chunkPath(_ id: Digest256) throws -> String?
+
+    // MARK: Settings and log
+
+    func settings() throws -> SyncSettings
+
+    /// *Durable.*
+    func update(_ settings: SyncSettings) throws
+
+    /// Adds a line with the time of now; the store keeps the newest 10,000.
+    func append(_ line: SyncLogLine) throws
+}

@@ -1,0 +1,100 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+extension SyncError {
+    static func unreachable(_ remote: String, _ reason: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-001", message: "\(remote) cannot be reached: \(reason)",
+            remedy: "Check the network and try again: attune sync now; nothing is lost meanwhile.",
+            exitStatus: .network)
+    }
+
+    static func misbehaved(_ remote: String, _ reason: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-002", message: "\(remote) gave something that was refused: \(reason)",
+            remedy: "Nothing of it was kept; see attune sync log, and sync with another device: attune sync now --direct HOST:PORT",
+            exitStatus: .invalidData)
+    }
+
+    static func unknownCircle(_ remote: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-003", message: "\(remote) does not know this circle",
+            remedy: "Check its address, or bring the circle to it: attune devices add --relay URL",
+            exitStatus: .notFound)
+    }
+
+    package static func revoked(_ remote: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-004", message: "this device is not in the circle any more, says \(remote)",
+            remedy: "What is here stays; join again as a new device: attune devices join CODE",
+            exitStatus: .conflict)
+    }
+
+    /// The store was set back, and nobody has the entries that are missing.
+    static let ownLogLost = SyncError(
+        code: "E-SYNC-005",
+        message: "this store was set back to an older copy, and entries that it published since are nowhere",
+        remedy: "Sync with the device that may have them: attune sync now --direct HOST:PORT; else join again as a new device: attune devices join CODE",
+        exitStatus: .conflict)
+
+    /// Two entries by this device have one place in its log.
+    static let ownLogForked = SyncError(
+        code: "E-SYNC-006", message: "this device's own log has two entries in one place, as after a copied store",
+        remedy: "Use one copy of the store only, and join again with it as a new device: attune devices join CODE",
+        exitStatus: .conflict)
+
+    static func full(_ remote: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-007", message: "\(remote) takes no more: the circle's space is used up",
+            remedy: "Let the relay drop versions that nobody needs (attune adapters rm), or ask for more space.",
+            exitStatus: .doesNotFit)
+    }
+
+    static func newerEntries(_ device: DeviceID) -> SyncError {
+        SyncError(
+            code: "E-SYNC-008",
+            message: "device \(device.fingerprint) writes entries that this version of Attune does not know",
+            remedy: "Install the newest version of Attune here; its entries wait until then.", exitStatus: .partial)
+    }
+
+    static func suspicious(_ what: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-009", message: what,
+            remedy: "Nothing is merged by itself until it is settled: attune sync status", exitStatus: .conflict)
+    }
+
+    static func refused(_ remote: String, _ reason: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-010", message: "\(remote) does not take this device's requests: \(reason)",
+            remedy: "Check that its address is the one it was set up with, and this machine's clock.",
+            exitStatus: .network)
+    }
+
+    static func busy(_ remote: String, seconds: Int) -> SyncError {
+        SyncError(
+            code: "E-SYNC-011", message: "\(remote) is busy and asks to wait \(seconds) s",
+            remedy: "Try again later: attune sync now", exitStatus: .network)
+    }
+
+    static func chunksAbsent(_ count: Int, _ remote: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-012", message: "\(count) chunks of adapters that are wanted here are not on \(remote)",
+            remedy: "Sync on the device that made them, then here: attune sync now", exitStatus: .partial)
+    }
+
+    package static let paused = SyncError(
+        code: "E-SYNC-013", message: "sync is paused", remedy: "attune sync resume", exitStatus: .conflict)
+
+    package static let noRelay = SyncError(
+        code: "E-SYNC-014", message: "no relay is set for this circle",
+        remedy: "Set one with attune devices add --relay URL, or sync directly: attune sync now --direct HOST:PORT",
+        exitStatus: .usage)
+
+    static let additionLost = SyncError(
+        code: "E-SYNC-015",
+        message: "two devices changed the circle at once, and the change that added this device does not count",
+        remedy: "Join again: attune devices join CODE", exitStatus: .conflict)
+}
