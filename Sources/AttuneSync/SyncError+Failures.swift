@@ -15,7 +15,8 @@ extension SyncError {
     static func misbehaved(_ remote: String, _ reason: String) -> SyncError {
         SyncError(
             code: "E-SYNC-002", message: "\(remote) gave something that was refused: \(reason)",
-            remedy: "Nothing of it was kept; see attune sync log, and sync with another device: attune sync now --direct HOST:PORT",
+            remedy:
+                "Nothing of it was kept; see attune sync log, and sync with another device: attune sync now --direct HOST:PORT",
             exitStatus: .invalidData)
     }
 
@@ -37,7 +38,8 @@ extension SyncError {
     static let ownLogLost = SyncError(
         code: "E-SYNC-005",
         message: "this store was set back to an older copy, and entries that it published since are nowhere",
-        remedy: "Sync with the device that may have them: attune sync now --direct HOST:PORT; else join again as a new device: attune devices join CODE",
+        remedy:
+            "Sync with the device that may have them: attune sync now --direct HOST:PORT; else join again as a new device: attune devices join CODE",
         exitStatus: .conflict)
 
     /// Two entries by this device have one place in its log.
