@@ -32,6 +32,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("sqlite3")]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Rank 1.
         .target(name: "AttuneCore", dependencies: ["CMappedFile"], swiftSettings: strict),
@@ -54,7 +55,7 @@ let package = Package(
         .target(
             name: "AttuneVault",
             dependencies: [
-                "AttuneCrypto", "AttuneCore", "CSealedVFS", .product(name: "GRDB", package: "GRDB.swift"),
+                "AttuneCrypto", "AttuneCore", "CSealedVFS", "CZlib", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
 

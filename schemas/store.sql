@@ -1,4 +1,4 @@
--- The tables of attune.db, format 1. Made by StoreSchemaTests with ATTUNE_WRITE=1.
+-- The tables of attune.db, format 2. Made by StoreSchemaTests with ATTUNE_WRITE=1.
 
 CREATE TABLE adapters (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -17,7 +17,7 @@ CREATE TABLE blobs (
     key BLOB NOT NULL CHECK (length(key) = 32),
     size INTEGER NOT NULL CHECK (size >= 0),
     digest BLOB NOT NULL CHECK (length(digest) = 32)
-) STRICT, WITHOUT ROWID;
+, codec INTEGER NOT NULL DEFAULT 0 CHECK (codec IN (0, 1)), encoded_size INTEGER CHECK (encoded_size >= 0), state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 3)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE chats (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

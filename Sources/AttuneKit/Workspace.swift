@@ -58,10 +58,12 @@ package final class Workspace: Sendable {
         _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [Digest256] = [], run: String? = nil
     ) throws -> VersionRecord {
         try checkName(name, fits: adapter.base)
+        let bytes = adapter.encoded()
+        let runs = try bytes.withUnsafeBytes { try SafetensorsFile($0).runs(count: bytes.count) }
         return try vault.addVersion(
             to: name, base: adapter.base.id,
             NewVersion(
-                manifest: try JSON.stored(manifest), bytes: adapter.encoded(), parents: parents, run: run,
+                manifest: try JSON.stored(manifest), bytes: bytes, runs: runs, parents: parents, run: run,
                 lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter))
     }
 

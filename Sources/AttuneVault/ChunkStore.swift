@@ -9,15 +9,20 @@ import Foundation
 struct ChunkStore: Sendable {
     let folder: StoreFolder
 
-    /// Seals `bytes` under a fresh key and makes the chunk files durable, one chunk in memory at a time.
+    /// Encodes and seals `bytes` under a fresh key and makes the chunk files durable, one chunk in memory at a time.
+    ///
+    /// What is stored is what is sent, so bytes that are sent to other devices are encoded here, once.
     ///
     /// Nothing refers to the files yet: a crash from here on leaves orphans, which `collectOrphans` removes.
     ///
+    /// - Parameter runs: what numbers lie where in `bytes`; empty for bytes that are stored as they are.
     /// - Throws: `VaultError` E-VAULT-006 (disk full) or E-VAULT-007; no file is left behind.
-    func store(_ bytes: [UInt8]) throws -> StoredBlob {
+    func store(_ bytes: [UInt8], runs: [TensorRun] = []) throws -> StoredBlob {
         let key = SecretBytes(random: 32)
         let id = Self.randomID()
-        let sealer = try ChunkSealer(blobKey: key, blobID: id, length: bytes.count)
+        let encoded = TensorCodec.encode(bytes, runs: runs)
+        let content = encoded ?? bytes
+        let sealer = try ChunkSealer(blobKey: key, blobID: id, length: content.count)
         var written: [Digest256] = []
         do {
             try DurableFile.makeFolder(folder.staging)
@@ -25,7 +30,7 @@ struct ChunkStore: Sendable {
             var touched: Set<String> = []
             var madeFolder = false
             for index in 0..<sealer.chunkCount {
-                let sealed = bytes.withUnsafeBytes {
+                let sealed = content.withUnsafeBytes {
                     sealer.seal(UnsafeRawBufferPointer(rebasing: $0[sealer.range(of: index)]), index: index)
                 }
                 let path = folder.chunk(sealed.id)
@@ -44,21 +49,24 @@ struct ChunkStore: Sendable {
             throw error
         }
         return StoredBlob(
-            id: id, key: key.withUnsafeBytes { Array($0) }, size: bytes.count, digest: BLAKE2b.hash(bytes),
-            chunks: written)
+            id: id, key: key.withUnsafeBytes { Array($0) }, size: bytes.count, encodedSize: content.count,
+            codec: encoded == nil ? .stored : .planes, digest: BLAKE2b.hash(bytes), chunks: written)
     }
 
     /// The bytes of a blob, every chunk and the whole checked.
     ///
-    /// - Throws: `VaultError` E-VAULT-005 if anything is missing or changed.
+    /// - Throws: `VaultError` E-VAULT-005 if anything is missing or changed, E-VAULT-040 if it is encoded wrongly,
+    ///   E-VAULT-041 if chunks are still to be fetched.
     func load(_ blob: StoredBlob, chunkRead: () -> Void = {}) throws -> [UInt8] {
+        if blob.state == .remote { throw VaultError.notHere }
+        if blob.state == .refused { throw VaultError.refusedContent }
         let key = SecretBytes(copying: blob.key)
         guard key.count == 32, blob.id.count == 16,
-            ChunkSealer.chunkCount(length: blob.size) == blob.chunks.count
+            ChunkSealer.chunkCount(length: blob.encodedSize) == blob.chunks.count
         else { throw VaultError.damaged("a run of bytes has another length than its chunks") }
-        let sealer = try ChunkSealer(blobKey: key, blobID: blob.id, length: blob.size)
+        let sealer = try ChunkSealer(blobKey: key, blobID: blob.id, length: blob.encodedSize)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(blob.size)
+        bytes.reserveCapacity(blob.encodedSize)
         for (index, id) in blob.chunks.enumerated() {
             let path = folder.chunk(id)
             guard let sealed = try DurableFile.read(path, limit: SealedChunk.byteCount) else {
@@ -74,6 +82,7 @@ struct ChunkStore: Sendable {
             }
             chunkRead()
         }
+        if blob.codec == .planes { bytes = try bytes.withUnsafeBytes { try TensorCodec.decode($0, size: blob.size) } }
         guard BLAKE2b.hash(bytes) == blob.digest else {
             throw VaultError.damaged("a run of bytes is not the one that was stored")
         }

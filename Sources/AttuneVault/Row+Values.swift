@@ -62,6 +62,12 @@ extension Row {
         guard let value = Value(rawValue: try value(column)) else { throw VaultError.damaged("an unknown \(column)") }
         return value
     }
+
+    /// A value that is kept as the number of its raw value.
+    func choice<Value: RawRepresentable<Int>>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
+        guard let value = Value(rawValue: try value(column)) else { throw VaultError.damaged("an unknown \(column)") }
+        return value
+    }
 }
 
 extension Digest256 {

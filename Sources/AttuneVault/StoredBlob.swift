@@ -11,17 +11,23 @@ struct StoredBlob: Equatable {
     let id: [UInt8]
     /// 32 random bytes of its own, so that equal contents cannot be told from different ones.
     let key: [UInt8]
-    /// Bytes before padding and sealing.
+    /// Bytes before encoding.
     let size: Int
+    /// Bytes after encoding, before padding and sealing.
+    let encodedSize: Int
+    let codec: BlobCodec
     /// BLAKE2b-256 of those bytes.
     let digest: Digest256
     /// Chunk ids in order.
     let chunks: [Digest256]
+    var state = BlobState.here
 
     func insert(_ database: Database) throws {
         try database.execute(
-            sql: "INSERT INTO blobs (id, key, size, digest) VALUES (?, ?, ?, ?)",
-            arguments: [Data(id), Data(key), size, digest.data])
+            sql: """
+                INSERT INTO blobs (id, key, size, digest, codec, encoded_size, state) VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [Data(id), Data(key), size, digest.data, codec.rawValue, encodedSize, state.rawValue])
         for (position, chunk) in chunks.enumerated() {
             try database.execute(
                 sql: "INSERT INTO chunks (blob, position, id) VALUES (?, ?, ?)",
@@ -34,9 +40,12 @@ struct StoredBlob: Equatable {
         else { throw VaultError.damaged("a run of bytes is not listed") }
         let rows = try Row.fetchAll(
             database, sql: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [Data(id)])
+        let size = try row.value("size", as: Int.self)
         return StoredBlob(
-            id: id, key: try row.bytes("key"), size: try row.value("size"), digest: try row.digest("digest"),
-            chunks: try rows.map { try $0.digest("id") })
+            id: id, key: try row.bytes("key"), size: size, encodedSize: try row.optional("encoded_size") ?? size,
+            codec: try row.choice("codec"), digest: try row.digest("digest"),
+            chunks: try rows.map { try $0.digest("id") },
+            state: try row.choice("state"))
     }
 
     /// Forgets the blob unless a version or a run still needs it; the ids of chunk files that nothing needs any more.

@@ -33,7 +33,7 @@ extension Vault {
         let name = try AdapterName.checked(name)
         let id = Self.versionID(manifest: version.manifest, bytes: version.bytes)
         if let known = try write({ try self.revive($0, name: name, base: base, id: id) }) { return known }
-        let blob = try chunks.store(version.bytes)
+        let blob = try chunks.store(version.bytes, runs: version.runs)
         return try keeping(blob) { database in
             try self.insert(database, version, id: id, blob: blob, name: name, base: base)
         }

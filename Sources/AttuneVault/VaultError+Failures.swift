@@ -109,6 +109,23 @@ extension VaultError {
             remedy: "Run: attune adapters rollback, then remove it.", exitStatus: .conflict)
     }
 
+    // Bytes of versions.
+
+    static func badEncoding(_ reason: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-040", message: "the bytes of a version are not encoded as they should be: \(reason)",
+            remedy: "Run: attune doctor", exitStatus: .invalidData)
+    }
+
+    static let notHere = VaultError(
+        code: "E-VAULT-041", message: "the bytes of this version are on another device and were not fetched yet",
+        remedy: "Run: attune sync now", exitStatus: .notFound)
+
+    static let refusedContent = VaultError(
+        code: "E-VAULT-042",
+        message: "this version came from another device and holds numbers that no adapter may hold",
+        remedy: "Remove it, or train it again where it was made.", exitStatus: .invalidData)
+
     // Runs, chats, trash, undo.
 
     static func noRun(_ id: String) -> VaultError {

@@ -49,11 +49,12 @@ struct OpeningTests {
     @Test(arguments: [Vault.Mode.reading, .writing])
     func aNewerLayoutOfTheTablesIsRefusedAndLeftAlone(mode: Vault.Mode) throws {
         let store = try TestStore()
-        try store.vault.write { try $0.execute(sql: "PRAGMA user_version = 2") }
+        try store.vault.write { try $0.execute(sql: "PRAGMA user_version = \(StoreSchema.format + 1)") }
         try store.vault.close()
         let error = failure { try TestStore.open(store.path, mode) }
         #expect(error?.failureCode == "E-VAULT-004")
-        #expect("\(error!)".contains("format 2") && "\(error!)".contains("format 1"))
+        #expect("\(error!)".contains("format \(StoreSchema.format + 1)"))
+        #expect("\(error!)".contains("format \(StoreSchema.format)"))
     }
 
     @Test func aDamagedKeyFileIsSaidToBeDamaged() throws {

@@ -1,0 +1,138 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneTestSupport
+import Foundation
+import GRDB
+import Testing
+
+@testable import AttuneVault
+
+struct TensorCodecTests {
+    /// Numbers as weights have them: of both signs, most of them of a few magnitudes.
+    static func weights(_ count: Int, seed: UInt64) -> [Float] {
+        var random = SyntheticRandom(seed: seed)
+        return (0..<count).map { _ in random.uniform(0.02) + random.uniform(0.02) + random.uniform(0.02) }
+    }
+
+    static func bfloat16(_ values: [Float]) -> [UInt8] {
+        values.flatMap { value in
+            let bits = UInt16(truncatingIfNeeded: (value.bitPattern &+ 0x8000) >> 16)
+            return [UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8)]
+        }
+    }
+
+    static func float32(_ values: [Float]) -> [UInt8] {
+        values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt32($0))) } }
+    }
+
+    static func decode(_ bytes: [UInt8], _ size: Int) throws -> [UInt8] {
+        try bytes.withUnsafeBytes { try TensorCodec.decode($0, size: size) }
+    }
+
+    @Test func numbersComeBackBitForBitAndTakeLessRoom() throws {
+        let values = Self.weights(100_000, seed: 3)
+        let header = TestStore.bytes(777)
+        for (kind, numbers) in [
+            (TensorRun.Kind.bfloat16, Self.bfloat16(values)), (.float32, Self.float32(values)),
+        ] {
+            let bytes = header + numbers
+            let encoded = try #require(
+                TensorCodec.encode(bytes, runs: [TensorRun(.raw, count: 777), TensorRun(kind, count: numbers.count)]))
+            #expect(try Self.decode(encoded, bytes.count) == bytes)
+            #expect(Double(encoded.count) < (kind == .bfloat16 ? 0.70 : 0.86) * Double(bytes.count))
+        }
+    }
+
+    @Test func everyBitPatternSurvives() throws {
+        let patterns = (0...UInt16.max).flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
+        let skewed = patterns + [UInt8](repeating: 0x3C, count: 400_000)
+        for kind in [TensorRun.Kind.bfloat16, .float32] {
+            let encoded = try #require(TensorCodec.encode(skewed, runs: [TensorRun(kind, count: skewed.count)]))
+            #expect(try Self.decode(encoded, skewed.count) == skewed)
+        }
+    }
+
+    @Test func float32NumbersThatAreBfloat16AtHeartTakeNoMoreThanThose() throws {
+        let short = Self.bfloat16(Self.weights(50_000, seed: 9))
+        var long: [UInt8] = []
+        for index in stride(from: 0, to: short.count, by: 2) { long += [0, 0, short[index], short[index + 1]] }
+        let one = try #require(TensorCodec.encode(short, runs: [TensorRun(.bfloat16, count: short.count)]))
+        let other = try #require(TensorCodec.encode(long, runs: [TensorRun(.float32, count: long.count)]))
+        #expect(other.count < one.count + 16)
+        #expect(try Self.decode(other, long.count) == long)
+    }
+
+    @Test func whatDoesNotGetShorterIsLeftAsItIs() {
+        var random = SyntheticRandom(seed: 1)
+        let noise = (0..<4096).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        #expect(TensorCodec.encode(noise, runs: [TensorRun(.bfloat16, count: 4096)]) == nil)
+        #expect(TensorCodec.encode(noise, runs: []) == nil)
+        #expect(TensorCodec.encode(noise, runs: [TensorRun(.raw, count: 4096)]) == nil)
+        #expect(TensorCodec.encode([], runs: []) == nil)
+        // Runs that do not fit the bytes are no reason to lose any.
+        #expect(TensorCodec.encode(noise, runs: [TensorRun(.float32, count: 4095)]) == nil)
+        #expect(TensorCodec.encode(noise, runs: [TensorRun(.float32, count: 8192)]) == nil)
+        #expect(TensorCodec.encode(noise, runs: [TensorRun(.float32, count: -4), TensorRun(.raw, count: 4100)]) == nil)
+        // Beyond the ratio that a reader accepts.
+        let zeros = [UInt8](repeating: 0, count: 100_000)
+        #expect(TensorCodec.encode(zeros, runs: [TensorRun(.float32, count: zeros.count)]) == nil)
+    }
+
+    @Test func changedStreamsGiveErrorsAndNeverOtherLengths() throws {
+        let numbers = Self.bfloat16(Self.weights(3000, seed: 5))
+        let good = try #require(TensorCodec.encode(numbers, runs: [TensorRun(.bfloat16, count: numbers.count)]))
+        for length in stride(from: 0, to: good.count, by: 7) {
+            #expect(failure { try Self.decode(Array(good[..<length]), numbers.count) }?.failureCode == "E-VAULT-040")
+        }
+        #expect(failure { try Self.decode(good + [0], numbers.count) }?.failureCode == "E-VAULT-040")
+        for size in [0, 1, numbers.count - 2, numbers.count + 2, numbers.count * 100, Int.max] {
+            #expect(failure { try Self.decode(good, size) }?.failureCode == "E-VAULT-040", "\(size)")
+        }
+        for byte in 0..<good.count {
+            var changed = good
+            changed[byte] ^= 1 << UInt8(byte % 8)
+            if let bytes = try? Self.decode(changed, numbers.count) { #expect(bytes.count == numbers.count) }
+        }
+    }
+
+    @Test func aStreamThatWouldGrowBeyondItsSizeIsRefused() throws {
+        // A plane of 40 bytes, whose stream holds 200,000.
+        let bomb = try #require(Deflate.huffmanCoded([UInt8](repeating: 0, count: 200_000)))
+        var writer = ByteWriter()
+        writer.append(TensorCodec.magic)
+        writer.bigEndian(UInt32(1))
+        writer.append([TensorRun.Kind.bfloat16.rawValue])
+        writer.bigEndian(UInt64(80))
+        writer.append([1])
+        writer.bigEndian(UInt64(bomb.count))
+        writer.append(bomb)
+        writer.append([2, 0])
+        #expect(failure { try Self.decode(writer.bytes, 80) }?.failureCode == "E-VAULT-040")
+        // A count of runs and a length that no file has.
+        let lengths: [UInt8] = [0, 0, 0, 1, 1, 127, 255, 255, 255, 255, 255, 255, 255]
+        #expect(failure { try Self.decode(TensorCodec.magic + lengths, 80) }?.failureCode == "E-VAULT-040")
+        #expect(
+            failure { try Self.decode(TensorCodec.magic + [255, 255, 255, 255], 80) }?.failureCode == "E-VAULT-040")
+    }
+
+    @Test func encodedVersionsAreStoredInFewerChunksAndReadBack() throws {
+        let store = try TestStore()
+        let numbers = Self.bfloat16(Self.weights(1_500_000, seed: 11))
+        let runs = [TensorRun(.bfloat16, count: numbers.count)]
+        let version = try store.vault.addVersion(
+            to: "notes", base: TestStore.base, NewVersion(manifest: "{}", bytes: numbers, runs: runs))
+        #expect(TestStore.chunkFiles(store.path).count == 2 && version.size == 3_000_000)
+        #expect(try store.vault.versionBytes(version.id) == numbers)
+        #expect(try store.vault.verify().isWhole)
+    }
+
+    @Test func versionsOfTheFirstLayoutStayReadable() throws {
+        let store = try TestStore()
+        let version = try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
+        // What the columns of an older store hold after the step.
+        try store.vault.write { try $0.execute(sql: "UPDATE blobs SET encoded_size = NULL") }
+        #expect(try store.vault.versionBytes(version.id) == TestStore.bytes(3000))
+    }
+}
