@@ -14,13 +14,18 @@ let kernelSettings: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .de
 let package = Package(
     name: "attune",
     products: [
-        .executable(name: "attune", targets: ["attune"])
+        .executable(name: "attune", targets: ["attune"]),
+        .executable(name: "attune-relay", targets: ["attune-relay"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Rank 0: C.
@@ -74,6 +79,20 @@ let package = Package(
         .target(
             name: "AttuneSync", dependencies: ["AttuneWire", "AttuneCrypto", "AttuneCore"], swiftSettings: strict),
 
+        .target(
+            name: "AttuneRelay",
+            dependencies: [
+                "AttuneWire", "AttuneCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
+
         // Rank 6.
         .target(
             name: "AttuneKit",
@@ -90,6 +109,16 @@ let package = Package(
                 "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
                 "AttuneTokenizer", "AttuneTensor", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .executableTarget(
+            name: "attune-relay",
+            dependencies: [
+                "AttuneRelay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
 

@@ -1,0 +1,51 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+extension RelayError {
+    /// Something in the relay failed; the log says what.
+    static func failed(_ cause: any Error) -> RelayError {
+        RelayError(
+            "E-RELAY-030", 500, "the relay failed", remedy: "Try again; its operator finds the cause in its log.",
+            cause: cause)
+    }
+
+    /// The store cannot write.
+    static func unavailable(_ cause: (any Error)?) -> RelayError {
+        RelayError(
+            "E-RELAY-031", 503, "the relay's store does not answer", remedy: "Try again later.", exit: .network,
+            fields: ["Retry-After": "5"], cause: cause)
+    }
+
+    /// The disk of the relay is full.
+    static let diskFull = RelayError(
+        "E-RELAY-032", 507, "the relay's disk is full", remedy: "Free space, or run attune-relay gc.",
+        exit: .doesNotFit)
+
+    /// A system call failed.
+    static func disk(_ call: String, _ number: Int32) -> RelayError {
+        if number == ENOSPC || number == EDQUOT { return diskFull }
+        return RelayError(
+            "E-RELAY-033", 500, "\(call): \(String(cString: strerror(number)))",
+            remedy: "Check the relay's folder and its permissions.")
+    }
+
+    /// An option of the command is wrong.
+    package static func option(_ what: String) -> RelayError {
+        RelayError("E-RELAY-034", 500, what, remedy: "See attune-relay serve --help.", exit: .usage)
+    }
+
+    /// The store has a format of a newer program, or of another.
+    package static func format(_ what: String) -> RelayError {
+        RelayError("E-RELAY-035", 500, what, remedy: "Update attune-relay.", exit: .invalidData)
+    }
+
+    /// The folder is used by a relay already.
+    package static func locked(_ folder: String) -> RelayError {
+        RelayError(
+            "E-RELAY-036", 500, "a relay serves \(folder) already", remedy: "Stop it, or give another --dir.",
+            exit: .storeLocked)
+    }
+}

@@ -1,0 +1,99 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+extension RelayRoutes {
+    @Sendable func missingChunks(_ request: Request, _ context: RelayContext) async throws -> Response {
+        let circle = try circle(context)
+        let caller = try await service.caller(of: request, context, circle: circle)
+        let body = try await body(request, context)
+        try await caller.check(body)
+        let message = try Bodies.decode(body, of: request, as: ProtoChunkIDs.self)
+        let ids = message.ids.compactMap { Digest256($0) }
+        guard ids.count == message.ids.count, ids.count <= limits.chunkIDsPerQuery else {
+            throw RelayError.malformed("up to \(limits.chunkIDsPerQuery) ids of 32 bytes are asked for at once")
+        }
+        var answer = ProtoChunkIDs()
+        answer.ids = try await service.store.missing(ids, in: circle).map { Data($0.bytes) }
+        return try Bodies.answer(answer, to: request)
+    }
+
+    @Sendable func chunkHead(_ request: Request, _ context: RelayContext) async throws -> Response {
+        let (circle, id) = (try circle(context), try chunkID(context))
+        let caller = try await service.caller(of: request, context, circle: circle, isTransfer: true)
+        try await caller.check(try await body(request, context))
+        guard let size = try await service.store.chunkSize(id, in: circle) else { throw RelayError.noChunk }
+        return Response(
+            status: .ok,
+            headers: [
+                .contentType: "application/octet-stream", .contentLength: String(size), .eTag: "\"\(id)\"",
+            ])
+    }
+
+    @Sendable func chunk(_ request: Request, _ context: RelayContext) async throws -> Response {
+        let (circle, id) = (try circle(context), try chunkID(context))
+        let caller = try await service.caller(of: request, context, circle: circle, isTransfer: true)
+        try await caller.check(try await body(request, context))
+        let device = caller.device.id
+        guard service.transfers.take(device) else { throw RelayError.tooMany("transfers at once", retryAfter: 1) }
+        let bytes: ByteBuffer
+        do {
+            guard let found = try await service.store.chunk(id, in: circle) else { throw RelayError.noChunk }
+            bytes = found
+        } catch {
+            service.transfers.give(device)
+            throw error
+        }
+        let (service, channel, seconds) = (service, context.channel, limits.transferSeconds)
+        let body = ResponseBody(contentLength: bytes.readableBytes) { writer in
+            // A reader that stops reading is let go.
+            let deadline = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { channel.close(promise: nil) }
+            defer {
+                deadline.cancel()
+                service.transfers.give(device)
+            }
+            try await writer.write(bytes)
+            try await writer.finish(nil)
+            service.metrics.sent(bytes.readableBytes)
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/octet-stream", .eTag: "\"\(id)\"", .cacheControl: "no-store"],
+            body: body)
+    }
+
+    @Sendable func putChunk(_ request: Request, _ context: RelayContext) async throws -> Response {
+        let (circle, id) = (try circle(context), try chunkID(context))
+        let caller = try await service.caller(of: request, context, circle: circle, isTransfer: true)
+        let device = caller.device.id
+        guard service.transfers.take(device) else { throw RelayError.tooMany("transfers at once", retryAfter: 1) }
+        defer { service.transfers.give(device) }
+        let bytes = try await Bodies.collect(
+            request, context, limit: limits.chunkBytes, seconds: limits.transferSeconds)
+        guard bytes.readableBytes == limits.chunkBytes else {
+            throw RelayError.malformed("a chunk has exactly \(limits.chunkBytes) bytes")
+        }
+        service.metrics.received(bytes.readableBytes)
+        let signed = caller.signed
+        try await BlockingWork.run {
+            let whole = Array(bytes.readableBytesView)
+            guard WireHash.blake2b(whole, personal: "") == id, (try? signed.check(body: whole)) != nil else {
+                throw RelayError.wrongHash
+            }
+        }
+        let isNew = try await service.store.putChunk(bytes, id: id, in: circle)
+        return Bodies.empty(isNew ? .created : .ok)
+    }
+
+    private func chunkID(_ context: RelayContext) throws -> Digest256 {
+        guard let id = context.parameters.get("chunk").flatMap({ Digest256(hex: $0) }) else {
+            throw RelayError.malformed("a chunk's id has 64 hexadecimal digits")
+        }
+        return id
+    }
+}

@@ -1,0 +1,136 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import NIOCore
+import Synchronization
+
+/// Chunks as files `aa/bb/id` below one folder; a file is there whole or not at all, through any crash.
+struct ChunkFiles: Sendable {
+    let folder: String
+    private let known = KnownFolders()
+
+    /// - Throws: where the folder cannot be made.
+    init(folder: String) throws {
+        self.folder = folder
+        try FileManager.default.createDirectory(
+            atPath: folder + "/incoming", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        // What a crash left half written was never acknowledged.
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder + "/incoming") {
+            unlink("\(folder)/incoming/\(name)")
+        }
+    }
+
+    private func leaf(_ id: Digest256) -> String {
+        let name = id.description
+        return "\(folder)/\(name.prefix(2))/\(name.dropFirst(2).prefix(2))"
+    }
+
+    func path(_ id: Digest256) -> String { "\(leaf(id))/\(id)" }
+
+    /// Bytes of the file, or nil where there is none.
+    func size(_ id: Digest256) -> Int? {
+        let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let end = lseek(descriptor, 0, SEEK_END)
+        return end < 0 ? nil : Int(end)
+    }
+
+    /// Writes a file and returns once it and its name are on disk.
+    func write(_ bytes: ByteBuffer, id: Digest256) throws {
+        let folder = leaf(id)
+        try makeFolder(folder)
+        let temporary = "\(self.folder)/incoming/\(UUID().uuidString)"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw RelayError.disk("open", errno) }
+        var isKept = false
+        defer {
+            close(descriptor)
+            if !isKept { unlink(temporary) }
+        }
+        try bytes.withUnsafeReadableBytes { source in
+            var offset = 0
+            while offset < source.count {
+                let count = Foundation.write(
+                    descriptor, UnsafeRawBufferPointer(rebasing: source[offset...]).baseAddress, source.count - offset)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { throw RelayError.disk("write", errno) }
+                offset += count
+            }
+        }
+        guard fdatasync(descriptor) == 0 else { throw RelayError.disk("fdatasync", errno) }
+        guard rename(temporary, path(id)) == 0 else { throw RelayError.disk("rename", errno) }
+        isKept = true
+        try sync(folder: folder)
+    }
+
+    /// The whole file, or nil where there is none.
+    func read(_ id: Digest256) throws -> ByteBuffer? {
+        let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw RelayError.disk("open", errno)
+        }
+        defer { close(descriptor) }
+        let end = lseek(descriptor, 0, SEEK_END)
+        guard end >= 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw RelayError.disk("lseek", errno) }
+        let size = Int(end)
+        var buffer = ByteBufferAllocator().buffer(capacity: size)
+        while buffer.readableBytes < size {
+            let left = size - buffer.readableBytes
+            let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: left) { space in
+                max(0, Foundation.read(descriptor, space.baseAddress, left))
+            }
+            guard count > 0 else { throw RelayError.disk("read", errno) }
+        }
+        return buffer
+    }
+
+    /// Removes the file; does nothing where there is none.
+    func remove(_ id: Digest256) { unlink(path(id)) }
+
+    /// Ids of files that were last written before `date`.
+    func names(before date: Date) -> [Digest256] {
+        let url = URL(filePath: folder)
+        guard
+            let files = FileManager.default.enumerator(
+                at: url, includingPropertiesForKeys: [.contentModificationDateKey, .isRegularFileKey])
+        else { return [] }
+        return files.compactMap { item in
+            guard let file = item as? URL, let id = Digest256(hex: file.lastPathComponent),
+                let values = try? file.resourceValues(forKeys: [.contentModificationDateKey]),
+                let written = values.contentModificationDate, written < date
+            else { return nil }
+            return id
+        }
+    }
+
+    private func makeFolder(_ path: String) throws {
+        guard !known.contains(path) else { return }
+        let parent = URL(filePath: path).deletingLastPathComponent().path
+        for (child, above) in [(parent, folder), (path, parent)] {
+            if mkdir(child, 0o700) == 0 {
+                try sync(folder: above)
+            } else if errno != EEXIST {
+                throw RelayError.disk("mkdir", errno)
+            }
+        }
+        known.insert(path)
+    }
+
+    private func sync(folder: String) throws {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw RelayError.disk("open", errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw RelayError.disk("fsync", errno) }
+    }
+}
+
+/// Folders that this process has seen or made; 65,536 at most.
+private final class KnownFolders: Sendable {
+    private let paths = Mutex<Set<String>>([])
+    func contains(_ path: String) -> Bool { paths.withLock { $0.contains(path) } }
+    func insert(_ path: String) { paths.withLock { _ = $0.insert(path) } }
+}

@@ -1,0 +1,88 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneWire
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import SwiftProtobuf
+
+/// Reads and writes bodies: protobuf, or its JSON mapping where the client asks for it.
+enum Bodies {
+    private enum Form {
+        case protobuf
+        case json
+    }
+
+    /// Reads a whole body of at most `limit` bytes, within `seconds`, whatever its length field says.
+    static func collect(
+        _ request: Request, _ context: RelayContext, limit: Int, seconds: Int
+    ) async throws -> ByteBuffer {
+        if let announced = request.headers[.contentLength].flatMap({ Int($0) }), announced > limit {
+            throw RelayError.tooLarge(limit: limit)
+        }
+        let channel = context.channel
+        let deadline = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { channel.close(promise: nil) }
+        defer { deadline.cancel() }
+        var whole = ByteBuffer()
+        for try await part in request.body {
+            guard whole.readableBytes + part.readableBytes <= limit else { throw RelayError.tooLarge(limit: limit) }
+            if whole.readableBytes == 0 {
+                whole = part
+            } else {
+                whole.writeImmutableBuffer(part)
+            }
+        }
+        context.body.markRead()
+        return whole
+    }
+
+    /// The message in a body.
+    static func decode<Message: SwiftProtobuf.Message>(
+        _ body: ByteBuffer, of request: Request, as type: Message.Type = Message.self
+    ) throws -> Message {
+        do {
+            switch try form(request.headers[.contentType]) {
+            case .protobuf: return try Message(serializedBytes: Array(body.readableBytesView))
+            case .json: return try Message(jsonUTF8Bytes: Array(body.readableBytesView))
+            }
+        } catch let error as RelayError {
+            throw error
+        } catch {
+            throw RelayError.malformed("the body is no \(Message.protoMessageName)")
+        }
+    }
+
+    private static func form(_ type: String?) throws -> Form {
+        switch type?.split(separator: ";").first.map({ $0.lowercased().filter { $0 != " " } }) {
+        case nil, "application/protobuf", "application/x-protobuf": return .protobuf
+        case "application/json": return .json
+        default: throw RelayError.unsupportedType
+        }
+    }
+
+    /// An answer with a message, as the client prefers.
+    static func answer(
+        _ message: some SwiftProtobuf.Message, to request: Request, status: HTTPResponse.Status = .ok
+    ) throws -> Response {
+        let accepted = (request.headers[.accept] ?? "*/*").lowercased()
+        let buffer: ByteBuffer
+        let type: String
+        if accepted.contains("*/*") || accepted.contains("application/*") || accepted.contains("protobuf") {
+            buffer = ByteBuffer(bytes: try message.serializedBytes() as [UInt8])
+            type = "application/protobuf"
+        } else if accepted.contains("application/json") {
+            buffer = ByteBuffer(bytes: try message.jsonUTF8Bytes() as [UInt8])
+            type = "application/json"
+        } else {
+            throw RelayError.notAcceptable
+        }
+        return Response(
+            status: status, headers: [.contentType: type, .cacheControl: "no-store"], body: .init(byteBuffer: buffer))
+    }
+
+    /// An answer without a body.
+    static func empty(_ status: HTTPResponse.Status) -> Response {
+        Response(status: status, headers: [.cacheControl: "no-store"])
+    }
+}

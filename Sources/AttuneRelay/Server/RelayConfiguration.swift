@@ -1,0 +1,38 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import HummingbirdCore
+import HummingbirdTLS
+
+/// How a relay, or a device on the local network, serves.
+package struct RelayConfiguration: Sendable {
+    /// Who may open circles.
+    package enum Creation: Hashable, Sendable {
+        case open
+        case byInvite
+        case never
+    }
+
+    package var host = "127.0.0.1"
+    /// 0 takes a free one.
+    package var port = 0
+    /// Path before `/v1` as clients see it, such as `/attune`; a proxy may pass it on or take it away.
+    package var basePath = ""
+    /// Names that signed requests carry as @authority; empty means the address that the server listens on.
+    package var authorities: [String] = []
+    package var creation = Creation.open
+    package var limits = RelayLimits()
+    /// Addresses of proxies whose X-Forwarded-For is believed.
+    package var trustedProxies: Set<String> = []
+    /// Certificate and key; plain HTTP without. Verification callbacks serve pinned certificates.
+    package var tls: TLSChannelConfiguration?
+    /// Answers `/metrics`; else only requests from this machine that no proxy passed on.
+    package var metricsToken: String?
+    /// What `/v1/info` says.
+    package var software = "attune-relay"
+    /// Bytes that a circle may have, as `/v1/info` says.
+    package var circleBytes: UInt64 = RetentionRules().circleBytes
+
+    package init() {}
+}

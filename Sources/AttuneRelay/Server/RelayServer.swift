@@ -1,0 +1,69 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// The sync API over a store: what a relay runs, and a device that serves its own circle on the local network.
+package struct RelayServer: Sendable {
+    private let service: RelayService
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - mailboxes: for pairing; of this process by default.
+    ///   - logger: gets failures of the store; never a byte of what was sent.
+    package init(
+        store: any RelayStore, mailboxes: any Mailboxes = MemoryMailboxes(), configuration: RelayConfiguration,
+        logger: Logger = Logger(label: "attune.relay")
+    ) {
+        service = RelayService(store: store, mailboxes: mailboxes, configuration: configuration)
+        self.logger = logger
+    }
+
+    /// Serves until the task is cancelled, or a graceful shutdown of the surrounding service group.
+    ///
+    /// - Parameter listening: called once with the port.
+    /// - Throws: where the address cannot be listened on.
+    package func run(listening: @escaping @Sendable (Int) async -> Void) async throws {
+        let configuration = service.configuration
+        let service = service
+        let application = Application(
+            responder: RelayResponder(
+                service: service, inner: RelayRoutes(service: service).router().buildResponder()),
+            server: try builder(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1024,
+                availableConnectionsDelegate: .maximum(configuration.limits.connections, logger: logger)),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port ?? configuration.port
+                service.listens(host: configuration.host, port: port)
+                await listening(port)
+            }, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await service.hub.run(service.store, heartbeat: configuration.limits.heartbeatSeconds)
+            }
+            group.addTask { try await application.run() }
+            // The hub ends only by being cancelled.
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func builder() throws -> HTTPServerBuilder {
+        let limits = service.configuration.limits
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                idleTimeout: .seconds(Int64(limits.idleSeconds)),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
+                    maxHeaderFieldCount: limits.headerFields)))
+        guard let tls = service.configuration.tls else { return plain }
+        return try .tls(plain, configuration: tls)
+    }
+}

@@ -1,0 +1,73 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+import NIOCore
+
+/// What a relay keeps: links, entries and chunks of circles, as bytes that it cannot read.
+///
+/// The server has verified every link and entry before a store sees it; a store keeps order, sizes and durability.
+/// When a call that changes something returns, the change survives a loss of power. All calls may run at once.
+/// A device that serves its own circle conforms over its vault; a relay over SQLite and files, or PostgreSQL.
+package protocol RelayStore: Sendable {
+    /// Keeps a new circle; false where it is there already.
+    ///
+    /// - Parameter invite: an invite token that is used up by this, or nil where none is needed.
+    /// - Throws: `RelayError.inviteRequired` where the token is unknown or used.
+    func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool
+
+    /// The newest link, or nil where there is no such circle.
+    func linkHead(of circle: Digest256) async throws -> LinkHead?
+
+    /// Links with a higher seq than `after`, in order.
+    func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink]
+
+    /// Appends all of the links where the newest one is `after`; false, and no change, where it is another.
+    func appendLinks(_ links: [StoredLink], to circle: Digest256, after: Digest256) async throws -> Bool
+
+    /// Removes a circle with all that belongs to it.
+    func deleteCircle(_ circle: Digest256) async throws
+
+    /// The newest entry of each device, and what the circle uses.
+    func frontier(of circle: Digest256) async throws -> StoredFrontier
+
+    /// Appends entries in order, each by itself; entries that release others free their chunks.
+    func append(_ entries: [StoredEntry], to circle: Digest256, release: ReleaseAllowance) async throws
+        -> [AppendOutcome]
+
+    /// Entries in a stable order, at most `limit` and one more where a fork would be cut.
+    ///
+    /// - Parameters:
+    ///   - device: entries of this device with a seq above `after`; of all devices when nil.
+    ///   - after: without a device, the count of entries that were read before, in order of arrival.
+    func entries(of circle: Digest256, device: DeviceID?, after: UInt64, limit: Int) async throws -> EntryPage
+
+    /// Those of `ids` that the circle does not have.
+    func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256]
+
+    /// Bytes of a chunk, or nil where the circle does not have it.
+    func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int?
+
+    /// A chunk, or nil where the circle does not have it.
+    func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer?
+
+    /// Keeps a chunk whose hash is `id`; false where it was there already.
+    ///
+    /// - Throws: `RelayError.quota` where the circle has no room, `RelayError.diskFull`.
+    func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool
+
+    /// Circles in which something changed, from the call on, whoever changed it.
+    func changes() -> AsyncStream<Digest256>
+
+    /// - Throws: where the store cannot write.
+    func check() async throws
+}
+
+extension RelayStore {
+    /// Counts that only grow, for event streams.
+    package func counters(of circle: Digest256) async throws -> RelayCounters {
+        let frontier = try await frontier(of: circle)
+        return RelayCounters(links: frontier.link.seq, entries: frontier.entries)
+    }
+}

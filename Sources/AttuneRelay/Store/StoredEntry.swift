@@ -1,0 +1,68 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// A verified entry as a store keeps it: what its header says in the clear, and its bytes.
+package struct StoredEntry: Hashable, Sendable {
+    package let device: DeviceID
+    /// From 1; below 2⁶³.
+    package let seq: UInt64
+    package let hash: Digest256
+    /// Zeros for seq 1.
+    package let previous: Digest256
+    package let chunks: [Digest256]
+    /// Entries whose chunks nobody needs any more; empty unless the entry is a release.
+    package let released: [Digest256]
+    /// A serialised `SignedEntry`, as received.
+    package let bytes: [UInt8]
+
+    package init(
+        device: DeviceID, seq: UInt64, hash: Digest256, previous: Digest256, chunks: [Digest256],
+        released: [Digest256], bytes: [UInt8]
+    ) {
+        self.device = device
+        self.seq = seq
+        self.hash = hash
+        self.previous = previous
+        self.chunks = chunks
+        self.released = released
+        self.bytes = bytes
+    }
+}
+
+/// What became of an entry that was pushed.
+package enum AppendOutcome: Hashable, Sendable {
+    case new
+    case exists
+    /// The entry before it is not there.
+    case gap
+    /// Another entry has its device and seq; both are kept.
+    case fork
+    /// Not kept: a third entry with the same device and seq.
+    case refused
+    /// Not kept: it would release more than a day's share.
+    case releaseLimit
+}
+
+/// A run of entries.
+package struct EntryPage: Hashable, Sendable {
+    /// Serialised `SignedEntry` messages, as received.
+    package let entries: [[UInt8]]
+    /// Whether more follow.
+    package let more: Bool
+
+    package init(entries: [[UInt8]], more: Bool) {
+        self.entries = entries
+        self.more = more
+    }
+}
+
+/// How much a release may free at once.
+package enum ReleaseAllowance: Sendable {
+    /// At most half of the bytes within a day.
+    case half
+    /// Everything: the paper device has signed the request.
+    case all
+}

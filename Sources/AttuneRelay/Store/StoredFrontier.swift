@@ -1,0 +1,49 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// Where each device's log ends, and what the circle uses.
+package struct StoredFrontier: Hashable, Sendable {
+    /// The newest entry of a device.
+    package struct Head: Hashable, Sendable {
+        package let device: DeviceID
+        package let seq: UInt64
+        package let entry: Digest256
+
+        package init(device: DeviceID, seq: UInt64, entry: Digest256) {
+            self.device = device
+            self.seq = seq
+            self.entry = entry
+        }
+    }
+
+    /// Sorted by device.
+    package let heads: [Head]
+    package let link: LinkHead
+    /// Entries of all devices, forks too.
+    package let entries: UInt64
+    /// Bytes of chunks and entries.
+    package let bytesUsed: UInt64
+    package let bytesLimit: UInt64
+
+    package init(heads: [Head], link: LinkHead, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64) {
+        self.heads = heads
+        self.link = link
+        self.entries = entries
+        self.bytesUsed = bytesUsed
+        self.bytesLimit = bytesLimit
+    }
+}
+
+/// What an event stream says of a circle: counts that only grow.
+package struct RelayCounters: Hashable, Sendable {
+    package let links: UInt64
+    package let entries: UInt64
+
+    package init(links: UInt64, entries: UInt64) {
+        self.links = links
+        self.entries = entries
+    }
+}
