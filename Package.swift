@@ -148,7 +148,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AttuneCryptoTests",
-            dependencies: ["AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport"],
+            dependencies: [
+                "AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AttuneWireTests",
