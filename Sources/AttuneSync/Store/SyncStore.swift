@@ -6,7 +6,8 @@ import AttuneWire
 
 /// What sync needs of the store of a device.
 ///
-/// Calls block and may come from any thread, never two at once from one session. Each call is one transaction: it
+/// Calls block and may come from any thread, never two at once from one session, but for `storeChunk` and `chunkPath`,
+/// of which several may be under way beside anything else. Each call is one transaction: it
 /// happens whole or, if it throws or the power fails, not at all. Calls marked *durable* return only once the change
 /// has reached the disk (FULL sync); the others may be lost with the power, and sync finds out again what they said.
 /// Everything handed in has been verified. Throws are the store's own errors and end the session.

@@ -1,0 +1,124 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// The device chain: it comes before any entry, since it says whose entries count.
+extension SyncEngine {
+    /// Links of one request.
+    static let linksPerPush = 16
+
+    mutating func compareLinks(_ shown: RemoteFrontier, reading log: some SyncLogReading) throws {
+        frontier = shown
+        phase = .links
+        guard shown.linkSeq >= 1 else { return stop(.misbehaved(remote, "it shows a circle without links")) }
+        if shown.linkSeq > chain.seq {
+            send(.links(after: chain.seq), for: .links)
+        } else if shown.linkSeq == chain.seq, shown.link == chain.head {
+            try compareHeads(reading: log)
+        } else if let mine = try log.links(after: shown.linkSeq - 1, limit: 1).first,
+            try Link(parsing: mine).hash == shown.link
+        {
+            pushLinks(after: shown, try log.links(after: shown.linkSeq, limit: Int(WireLimits.links)))
+        } else if linksDiverged {
+            try compareHeads(reading: log)
+        } else {
+            send(.links(after: 0), for: .allLinks)
+        }
+    }
+
+    private mutating func pushLinks(after shown: RemoteFrontier, _ links: [[UInt8]]) {
+        // The rest follows in the next round.
+        var room = WireLimits.pushBytes - 4096
+        let batch = links.prefix(Self.linksPerPush).prefix {
+            room -= $0.count + 8
+            return room >= 0
+        }
+        send(.pushLinks(Array(batch), previous: shown.link), for: .pushLinks(count: batch.count))
+    }
+
+    mutating func takeLinks(_ received: [[UInt8]], reading log: some SyncLogReading) throws {
+        guard !received.isEmpty else { return nextRound(.misbehaved(remote, "it promised links and gave none")) }
+        var next = chain
+        var links: [Link] = []
+        do {
+            for bytes in received {
+                let link = try Link(parsing: bytes)
+                if links.isEmpty, link.seq == chain.seq + 1, link.previous != chain.head {
+                    return send(.links(after: 0), for: .allLinks)
+                }
+                try next.append(link)
+                links.append(link)
+            }
+        } catch let error as WireError {
+            return refuseLinks(error)
+        }
+        fruitlessRounds = 0
+        try adopt(next, after: chain.seq, links, reading: log)
+    }
+
+    /// Two branches of the chain: the rule of `DeviceChain.prefers` says which one counts.
+    mutating func compareBranches(_ received: [[UInt8]], reading log: some SyncLogReading) throws {
+        let mine = try log.links(after: 0, limit: Int(WireLimits.links))
+        let common = zip(mine, received).prefix { $0 == $1 }.count
+        let theirs: DeviceChain
+        do {
+            theirs = try DeviceChain(verifying: received)
+            guard theirs.circle == chain.circle else { throw WireError.order("it is the chain of another circle") }
+        } catch let error as WireError {
+            return refuseLinks(error)
+        }
+        let suffix = try received[common...].map { try Link(parsing: $0) }
+        guard common < mine.count else {
+            return try adopt(theirs, after: UInt64(common), suffix, reading: log)
+        }
+        guard let first = suffix.first else {
+            return stop(.misbehaved(remote, "its device chain is not the one it names"))
+        }
+        let own = try Link(parsing: mine[common])
+        record(.linkFork, of: first.signer, seq: first.seq, held: own.bytes, other: first.bytes)
+        guard DeviceChain.prefers(first, over: own) else {
+            emit(.log(.alarm, "The circle was changed on two devices at once; the change known here counts."))
+            linksDiverged = true
+            return try compareHeads(reading: log)
+        }
+        emit(.log(.alarm, "The circle was changed on two devices at once; the other change counts: make yours again."))
+        try adopt(theirs, after: UInt64(common), suffix, reading: log)
+    }
+
+    private mutating func refuseLinks(_ error: WireError) {
+        emit(.log(.alarm, "A link was refused: \(error.message)"))
+        stop(.misbehaved(remote, error.message))
+    }
+
+    private mutating func adopt(
+        _ next: DeviceChain, after seq: UInt64, _ links: [Link], reading log: some SyncLogReading
+    ) throws {
+        var cutOffs: [DeviceID: UInt64] = [:]
+        for (device, head) in heads {
+            guard let member = next.devices[device] else {
+                cutOffs[device] = 0
+                heads[device] = nil
+                continue
+            }
+            guard let revocation = member.revocation, head.seq >= revocation.lastSeq else { continue }
+            if let last = revocation.lastEntry, try log.entryHash(of: device, seq: revocation.lastSeq) == last {
+                if head.seq > revocation.lastSeq { cutOffs[device] = revocation.lastSeq }
+                heads[device] = LogHead(seq: revocation.lastSeq, hash: last)
+            } else {
+                // Its log ends otherwise than what is here: all of it is asked for again.
+                cutOffs[device] = 0
+                heads[device] = nil
+            }
+        }
+        chain = next
+        emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
+        outcome.linksTaken += links.count
+        for device in Set(open.map(\.device)) where next.devices[device]?.isActive != true { settle(nil, of: device) }
+        recent = [:]
+        guard let me = next.devices[device] else { return stop(.additionLost) }
+        guard me.isActive else { return stop(.revoked(remote)) }
+        try compareHeads(reading: log)
+    }
+}

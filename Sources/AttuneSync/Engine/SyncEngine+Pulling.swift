@@ -1,0 +1,211 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// Comparing heads, and pulling the entries that are not here.
+extension SyncEngine {
+    /// The log of one device on its way here.
+    struct Pull: Sendable {
+        /// The remote's head of it when the round began.
+        let target: LogHead
+        /// Last entry received, or the head if there is none.
+        var cursor: LogHead?
+        /// Received, checked for order, and not yet accepted, from `next` on.
+        var buffer: [Entry] = []
+        var next = 0
+        var isUnderWay = false
+
+        var first: Entry? { next < buffer.count ? buffer[next] : nil }
+        var wantsPage: Bool { first == nil && !isUnderWay && cursor?.seq ?? 0 < target.seq }
+        var isDone: Bool { first == nil && !isUnderWay && !wantsPage }
+    }
+
+    struct RecentKey: Hashable, Sendable {
+        let device: DeviceID
+        let seq: UInt64
+    }
+
+    /// Pages under way at once.
+    static let parallelPages = 4
+    /// Entries of a page: with 64 devices no more than a few thousand wait in memory.
+    static let pageLimit = 128
+
+    mutating func compareHeads(reading log: some SyncLogReading) throws {
+        guard let frontier else { return }
+        phase = .pulling
+        remoteHeads = [:]
+        for (device, shown) in frontier.heads.sorted(by: { $0.key < $1.key }) where shown.seq >= 1 {
+            // A device that no link has added is nobody's: what a remote says of it does not matter.
+            guard let member = chain.devices[device], !member.isPaper else { continue }
+            var head = shown
+            if let revocation = member.revocation, shown.seq > revocation.lastSeq {
+                guard let last = revocation.lastEntry else { continue }
+                head = LogHead(seq: revocation.lastSeq, hash: last)
+            }
+            remoteHeads[device] = head
+        }
+        compareMarks(reading: log)
+        for (device, head) in remoteHeads.sorted(by: { $0.key < $1.key }) {
+            guard !stalled.contains(device), !isForked(device) else { continue }
+            if head.seq > heads[device]?.seq ?? 0 {
+                pulls[device] = Pull(target: head, cursor: heads[device])
+            } else if try hash(of: device, seq: head.seq, reading: log) != head.hash {
+                askForProof(of: device, seq: head.seq)
+            }
+        }
+        for device in marks.keys.sorted() where marksMissing.contains(device) {
+            guard let mark = marks[device] else { continue }
+            record(
+                .rollback, of: device, seq: mark.seq,
+                held: try heldEntry(of: device, seq: mark.seq, reading: log), other: [])
+        }
+        try continuePulling(reading: log)
+    }
+
+    /// Devices of which the remote shows less than it did.
+    private var marksMissing: Set<DeviceID> {
+        Set(
+            marks.filter { device, mark in
+                guard let member = chain.devices[device] else { return false }
+                let counted = member.revocation.map { min($0.lastSeq, mark.seq) } ?? mark.seq
+                return remoteHeads[device]?.seq ?? 0 < counted
+            }.keys)
+    }
+
+    private mutating func compareMarks(reading log: some SyncLogReading) {
+        let missing = marksMissing
+        for device in Set(open.filter { $0.kind == .rollback }.map(\.device)) where !missing.contains(device) {
+            if let mark = marks[device], open.contains(where: { $0.device == device && $0.seq <= mark.seq }) {
+                settle(.rollback, of: device)
+            }
+        }
+    }
+
+    /// Asks for pages, takes what can be taken, and goes on when there is nothing left.
+    mutating func continuePulling(reading log: some SyncLogReading) throws {
+        try drain(reading: log)
+        for device in pulls.keys.sorted() {
+            guard pulls.values.count(where: \.isUnderWay) < Self.parallelPages else { break }
+            guard let pull = pulls[device], pull.wantsPage else { continue }
+            pulls[device]?.isUnderWay = true
+            send(.entries(device, after: pull.cursor?.seq ?? 0, limit: Self.pageLimit), for: .page(device))
+        }
+        guard purposes.isEmpty else { return }
+        pulls = pulls.filter { !$0.value.isDone }
+        guard pulls.isEmpty else { return try unravel(reading: log) }
+        try pulled(reading: log)
+    }
+
+    mutating func takePage(_ received: [[UInt8]], of device: DeviceID, reading log: some SyncLogReading) throws {
+        guard var pull = pulls[device] else { return }
+        pull.isUnderWay = false
+        pull.buffer = []
+        pull.next = 0
+        if received.isEmpty || received.count > WireLimits.entriesPerPage {
+            giveUp(on: device, "it promised entries of device \(device.fingerprint) and gave \(received.count)")
+            return try continuePulling(reading: log)
+        }
+        for bytes in received where pull.cursor?.seq ?? 0 < pull.target.seq {
+            do {
+                let entry = try Entry(parsing: bytes)
+                guard entry.device == device, entry.seq == (pull.cursor?.seq ?? 0) + 1 else {
+                    giveUp(on: device, "it gave other entries than those asked for")
+                    return try continuePulling(reading: log)
+                }
+                if let cursor = pull.cursor, entry.previous != cursor.hash {
+                    // Inside a page the order is the remote's lie; at its start the log may have forked.
+                    if pull.buffer.isEmpty, cursor == heads[device] {
+                        askForProof(of: device, seq: cursor.seq)
+                    } else {
+                        giveUp(on: device, "its entries of device \(device.fingerprint) do not follow on each other")
+                    }
+                    return try continuePulling(reading: log)
+                }
+                pull.buffer.append(entry)
+                pull.cursor = LogHead(seq: entry.seq, hash: entry.hash)
+            } catch let error as WireError {
+                guard pull.buffer.isEmpty else { break }
+                if error.code == "E-WIRE-004" {
+                    holdBack(device)
+                } else {
+                    giveUp(on: device, error.message)
+                }
+                return try continuePulling(reading: log)
+            }
+        }
+        pulls[device] = pull
+        try continuePulling(reading: log)
+    }
+
+    /// Entries of a newer version wait; what other devices say of them is passed over.
+    private mutating func holdBack(_ device: DeviceID) {
+        pulls[device] = nil
+        stalled.insert(device)
+        let problem = SyncError.newerEntries(device)
+        outcome.problems.append(problem)
+        emit(.log(.warning, problem.message))
+    }
+
+    mutating func giveUp(on device: DeviceID, _ reason: String) {
+        pulls[device] = nil
+        stalled.insert(device)
+        doubt(reason)
+    }
+
+    /// Nothing moves any more: what is waited for is asked for once more, and then counts as hidden.
+    private mutating func unravel(reading log: some SyncLogReading) throws {
+        let waiting = pulls.values.compactMap(\.first).sorted { $0.device < $1.device }
+        fruitlessRounds += 1
+        if fruitlessRounds <= 2 { return beginRound() }
+        for entry in waiting {
+            guard let member = chain.devices[entry.device],
+                (try? entry.verify(signingKey: member.signingKey)) != nil
+            else {
+                giveUp(on: entry.device, "the signature of an entry is wrong")
+                continue
+            }
+            if let missing = try missing(for: entry, reading: log) {
+                // Two devices whose entries wait for each other's would not both be hidden; the one with more is.
+                if remoteHeads[missing.key]?.seq ?? 0 < missing.value.seq || chain.devices[missing.key] == nil {
+                    record(.hidden, of: missing.key, seq: missing.value.seq, held: [], other: entry.bytes)
+                } else if !stalled.contains(missing.key), pulls[missing.key] == nil {
+                    doubt("an entry names one that the remote does not give")
+                }
+            } else {
+                doubt("an entry of device \(entry.device.fingerprint) is of a key epoch that no link has begun")
+            }
+            stalled.insert(entry.device)
+        }
+        pulls = [:]
+        try pulled(reading: log)
+    }
+
+    /// All that can be had is here.
+    private mutating func pulled(reading log: some SyncLogReading) throws {
+        if !isForked(device), heads[device]?.seq ?? 0 >= remoteHeads[device]?.seq ?? 0 { ownCompared = true }
+        keepMarks()
+        guard needsApply else { return try publishNext(reading: log) }
+        needsApply = false
+        phase = .applying
+        emit(.applyEntries)
+    }
+
+    /// What the remote has shown, as far as it is held here.
+    mutating func keepMarks() {
+        let before = marks
+        for (device, shown) in remoteHeads where !isForked(device) {
+            guard let held = heads[device] else { continue }
+            let common = shown.seq <= held.seq ? shown : held
+            if common.seq > marks[device]?.seq ?? 0, !stalled.contains(device) || common == held {
+                marks[device] = common
+            }
+        }
+        for (device, mark) in marks {
+            guard let revocation = chain.devices[device]?.revocation, revocation.lastSeq < mark.seq else { continue }
+            marks[device] = revocation.lastEntry.map { LogHead(seq: revocation.lastSeq, hash: $0) }
+        }
+        if marks != before { emit(.setMarks(marks)) }
+    }
+}

@@ -1,0 +1,128 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// Sending the remote what it lacks, whoever made it.
+extension SyncEngine {
+    /// Entries on their way to the remote.
+    struct Push: Sendable {
+        var batch: [Entry] = []
+        /// Chunk ids that the remote is still to be asked about.
+        var questions: [[Digest256]] = []
+        /// All ids that it was or will be asked about.
+        var asked: Set<Digest256> = []
+    }
+
+    /// Sends the next entries in the order of their lamport numbers, to a relay after their chunks.
+    mutating func pushNext(reading log: some SyncLogReading) throws {
+        phase = .pushing
+        push = Push()
+        guard !isFull else { return beginDownloads() }
+        push.batch = try nextBatch(reading: log)
+        guard !push.batch.isEmpty else {
+            keepMarks()
+            return options.isDirect ? askForWishes() : beginDownloads()
+        }
+        guard !options.isDirect else { return sendBatch() }
+        var seen: Set<Digest256> = []
+        var ids = push.batch.flatMap(\.chunks).filter { seen.insert($0).inserted }
+        if !ids.isEmpty {
+            let absent = Set(try log.missingChunks(among: ids))
+            ids.removeAll { absent.contains($0) }
+        }
+        push.asked = Set(ids)
+        push.questions = stride(from: 0, to: ids.count, by: WireLimits.chunkIDsPerQuery).map {
+            Array(ids[$0..<min($0 + WireLimits.chunkIDsPerQuery, ids.count)])
+        }
+        askForMissing()
+    }
+
+    private func nextBatch(reading log: some SyncLogReading) throws -> [Entry] {
+        var queues: [DeviceID: (entries: ArraySlice<Entry>, cursor: UInt64)] = [:]
+        func page(_ device: DeviceID, after seq: UInt64) throws -> ArraySlice<Entry> {
+            try log.entries(of: device, after: seq, limit: 32, byteLimit: WireLimits.pushBytes)
+                .map { try Entry(parsing: $0) }[...]
+        }
+        for (device, head) in heads where !unwelcome.contains(device) && !isForked(device) {
+            let shown = remoteHeads[device]?.seq ?? 0
+            if shown < head.seq { queues[device] = (try page(device, after: shown), shown) }
+        }
+        var batch: [Entry] = []
+        var room = WireLimits.pushBytes - 64
+        var chunks = 0
+        while batch.count < WireLimits.entriesPerPush {
+            let heads = queues.compactMap(\.value.entries.first)
+            guard let entry = heads.min(by: { ($0.lamport, $0.device) < ($1.lamport, $1.device) }) else { break }
+            room -= entry.bytes.count + 8
+            chunks += entry.chunks.count
+            guard batch.isEmpty || room >= 0 && chunks <= WireLimits.chunkIDsPerQuery else { break }
+            batch.append(entry)
+            queues[entry.device]?.entries.removeFirst()
+            queues[entry.device]?.cursor = entry.seq
+            if queues[entry.device]?.entries.isEmpty == true, entry.seq < self.heads[entry.device]?.seq ?? 0 {
+                queues[entry.device]?.entries = try page(entry.device, after: entry.seq)
+            }
+        }
+        return batch
+    }
+
+    private mutating func askForMissing() {
+        guard !push.questions.isEmpty else { return pumpUploads() }
+        send(.missingChunks(push.questions.removeFirst()), for: .missing)
+    }
+
+    /// A device that serves its circle is asked for the chunks it would like.
+    private mutating func askForWishes() { send(.missingChunks([]), for: .missing) }
+
+    mutating func missing(_ ids: [Digest256]) {
+        // Only what was asked about, and to a device only what it names itself.
+        transfers.queue += push.asked.isEmpty ? ids : ids.filter { push.asked.contains($0) }
+        if push.questions.isEmpty { pumpUploads() } else { askForMissing() }
+    }
+
+    private mutating func sendBatch() { send(.pushEntries(push.batch.map(\.bytes)), for: .pushEntries) }
+
+    /// All chunks of the batch are there.
+    mutating func uploadsDone() {
+        transfers = Transfers()
+        if push.batch.isEmpty { beginDownloads() } else { sendBatch() }
+    }
+
+    mutating func pushed(_ outcomes: [ProtoPushOutcome], reading log: some SyncLogReading) throws {
+        let batch = push.batch
+        guard outcomes.count == batch.count else {
+            return try fail(
+                .malformed("\(outcomes.count) outcomes of \(batch.count) entries"), of: .pushEntries, reading: log)
+        }
+        var proofs: [Entry] = []
+        var hasGap = false
+        for (entry, result) in zip(batch, outcomes) where !unwelcome.contains(entry.device) {
+            switch result {
+            case .new, .exists:
+                if result == .new { outcome.entriesSent += 1 }
+                if entry.seq > remoteHeads[entry.device]?.seq ?? 0 {
+                    remoteHeads[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
+                }
+                backOff.reset()
+            case .gap: hasGap = true
+            case .fork:
+                unwelcome.insert(entry.device)
+                proofs.append(entry)
+            case .refused, .unspecified, .UNRECOGNIZED:
+                unwelcome.insert(entry.device)
+                emit(
+                    .log(.warning, "The remote did not take entry \(entry.seq) of device \(entry.device.fingerprint)."))
+                if entry.device == device { outcome.problems.append(.refused(remote, "it refused an entry")) }
+            }
+        }
+        if hasGap { return nextRound(.misbehaved(remote, "it loses entries")) }
+        keepMarks()
+        guard proofs.isEmpty else {
+            for entry in proofs { askForProof(of: entry.device, seq: entry.seq) }
+            return
+        }
+        try pushNext(reading: log)
+    }
+}

@@ -1,0 +1,88 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// Runs and rounds: how they begin, wait and end.
+extension SyncEngine {
+    mutating func beginRun() {
+        outcome = SyncOutcome()
+        startsAgain = false
+        stalled = []
+        unwelcome = []
+        absentChunks = []
+        isFull = false
+        linksDiverged = false
+        wasClockAdjusted = false
+        fruitlessRounds = 0
+        frontier = nil
+        if options.skipsOwnComparison, !ownCompared {
+            ownCompared = true
+            askToPublish()
+        } else {
+            beginRound()
+        }
+    }
+
+    /// Asks the remote what it has; answers to earlier questions no longer count.
+    mutating func beginRound() {
+        if !purposes.isEmpty { emit(.cancelRequests) }
+        purposes = [:]
+        pulls = [:]
+        push = Push()
+        transfers = Transfers()
+        phase = .comparing
+        send(.frontier, for: .frontier)
+    }
+
+    mutating func finish() {
+        if !purposes.isEmpty { emit(.cancelRequests) }
+        purposes = [:]
+        pulls = [:]
+        recent = [:]
+        push = Push()
+        transfers = Transfers()
+        phase = .idle
+        if !absentChunks.isEmpty {
+            outcome.chunksAbsent = absentChunks.count
+            outcome.problems.append(.chunksAbsent(absentChunks.count, remote))
+        }
+        if let suspicion = open.min(by: { ($0.device, $0.seq) < ($1.device, $1.seq) }) {
+            outcome.problems.append(.suspicious(Self.describe(suspicion)))
+        }
+        emit(.finished(outcome))
+        if startsAgain { beginRun() }
+    }
+
+    /// Ends the run because of `error`.
+    mutating func stop(_ error: SyncError) {
+        outcome.problems.insert(error, at: 0)
+        emit(.log(.warning, error.message))
+        startsAgain = false
+        finish()
+    }
+
+    mutating func pause(milliseconds: Int) {
+        if !purposes.isEmpty { emit(.cancelRequests) }
+        purposes = [:]
+        phase = .waiting
+        emit(.wait(milliseconds: milliseconds))
+    }
+
+    mutating func send(_ request: SyncRequest, for purpose: Purpose) {
+        lastTicket += 1
+        purposes[lastTicket] = purpose
+        emit(.send(ticket: lastTicket, request))
+    }
+
+    mutating func emit(_ effect: SyncEffect) { effects.append(effect) }
+
+    /// The remote gave something wrong: nothing of it is kept, and the run goes on with the rest.
+    mutating func doubt(_ reason: String) {
+        emit(.log(.alarm, reason))
+        if !outcome.problems.contains(where: { $0.code == "E-SYNC-002" }) {
+            outcome.problems.append(.misbehaved(remote, reason))
+        }
+    }
+}

@@ -1,0 +1,178 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// How a device and one remote come to have the same links, entries and chunks, as a state machine: events in, effects
+/// out, no clock and no changes of its own.
+///
+/// A run goes through comparing (frontier), links, pulling, applying, publishing, pushing, downloading. An entry is
+/// accepted only when everything its frontier names is accepted, and entries are pushed in the order of their lamport
+/// numbers, so what a device or a relay has is closed under causality at any time; a remote that shows an entry but
+/// not what it names is hiding something. Nothing is published before the own log was compared with the remote's.
+package struct SyncEngine: Sendable {
+    /// What the store says when the engine starts.
+    package struct Start: Sendable {
+        package var device: DeviceID
+        /// The remote's name, for marks, evidence and messages.
+        package var remote: String
+        package var chain: DeviceChain
+        package var heads: [DeviceID: LogHead]
+        package var largestLamport: UInt64
+        package var ownMark: LogHead?
+        package var marks: [DeviceID: LogHead]
+        package var evidence: [SyncEvidence]
+
+        package init(
+            device: DeviceID, remote: String, chain: DeviceChain, heads: [DeviceID: LogHead], largestLamport: UInt64,
+            ownMark: LogHead?, marks: [DeviceID: LogHead], evidence: [SyncEvidence]
+        ) {
+            self.device = device
+            self.remote = remote
+            self.chain = chain
+            self.heads = heads
+            self.largestLamport = largestLamport
+            self.ownMark = ownMark
+            self.marks = marks
+            self.evidence = evidence
+        }
+    }
+
+    /// Where a run is.
+    enum Phase: Hashable, Sendable {
+        case idle, comparing, links, pulling, applying, publishing, pushing, downloading, waiting
+    }
+
+    /// What a request under way is for.
+    enum Purpose: Hashable, Sendable {
+        case frontier, links, allLinks, pushLinks(count: Int), page(DeviceID), forkProof(DeviceID, seq: UInt64)
+        case missing, pushEntries, upload(Digest256), download(Digest256)
+    }
+
+    /// A kind of evidence about a place in a log.
+    struct Suspicion: Hashable, Sendable {
+        let kind: SyncEvidence.Kind
+        let device: DeviceID
+        let seq: UInt64
+    }
+
+    package let device: DeviceID
+    package let remote: String
+    let options: SyncOptions
+
+    var chain: DeviceChain
+    var heads: [DeviceID: LogHead]
+    var largestLamport: UInt64
+    var ownMark: LogHead?
+    var marks: [DeviceID: LogHead]
+    var open: Set<Suspicion>
+
+    var phase = Phase.idle
+    var effects: [SyncEffect] = []
+    var purposes: [Int: Purpose] = [:]
+    var lastTicket = 0
+    var backOff: SyncBackOff
+    var outcome = SyncOutcome()
+    /// A start that came while a run was under way.
+    var startsAgain = false
+
+    /// What the remote has, as far as this run knows; entries past a cut-off are not counted.
+    var remoteHeads: [DeviceID: LogHead] = [:]
+    var frontier: RemoteFrontier?
+    /// Whether the own log was compared with a remote's since the engine started.
+    var ownCompared = false
+    var needsApply = true
+    /// Devices whose entries are not pulled again in this run.
+    var stalled: Set<DeviceID> = []
+    /// Devices whose entries the remote did not take in this run.
+    var unwelcome: Set<DeviceID> = []
+    var isFull = false
+    /// The remote has another branch of the device chain, and ours counts.
+    var linksDiverged = false
+    var wasClockAdjusted = false
+    /// Rounds since anything was accepted.
+    var fruitlessRounds = 0
+
+    var pulls: [DeviceID: Pull] = [:]
+    var recent: [RecentKey: Digest256] = [:]
+    var push = Push()
+    var transfers = Transfers()
+    var absentChunks: Set<Digest256> = []
+    var tookChunks = false
+
+    package init(_ start: Start, options: SyncOptions) {
+        device = start.device
+        remote = start.remote
+        self.options = options
+        chain = start.chain
+        heads = start.heads
+        largestLamport = start.largestLamport
+        ownMark = start.ownMark
+        marks = start.marks
+        open = Set(
+            start.evidence.filter { !$0.isSettled }.map {
+                Suspicion(kind: $0.kind, device: $0.device, seq: $0.seq)
+            })
+        backOff = SyncBackOff(seed: options.seed)
+    }
+
+    /// Takes an event and says what is to be done, in order.
+    ///
+    /// - Parameter log: the store as it is after all earlier effects.
+    /// - Throws: what `log` throws; the engine is of no use any more then.
+    package mutating func handle(_ event: SyncEvent, reading log: some SyncLogReading) throws -> [SyncEffect] {
+        switch event {
+        case .start:
+            if phase == .idle { beginRun() } else { startsAgain = true }
+        case .answer(let ticket, let answer):
+            if let purpose = purposes.removeValue(forKey: ticket) { try take(answer, to: purpose, reading: log) }
+        case .applied:
+            if phase == .applying { try publishNext(reading: log) }
+        case .published(let entry):
+            if phase == .publishing { try published(entry, reading: log) }
+        case .wanted(let ids):
+            if phase == .downloading { download(ids) }
+        case .tick:
+            if phase == .waiting { beginRound() }
+        case .paused:
+            if phase != .idle { stop(.paused) }
+        }
+        defer { effects = [] }
+        return effects
+    }
+
+    private mutating func take(_ answer: SyncAnswer, to purpose: Purpose, reading log: some SyncLogReading) throws {
+        switch (purpose, answer) {
+        case (_, .failed(let failure)): try fail(failure, of: purpose, reading: log)
+        case (.frontier, .frontier(let shown)): try compareLinks(shown, reading: log)
+        case (.links, .links(let links)): try takeLinks(links, reading: log)
+        case (.allLinks, .links(let links)): try compareBranches(links, reading: log)
+        case (.pushLinks(let count), .linksTaken):
+            outcome.linksSent += count
+            beginRound()
+        case (.page(let device), .entries(let entries, _)): try takePage(entries, of: device, reading: log)
+        case (.forkProof(let device, let seq), .entries(let entries, _)):
+            try takeProof(entries, of: device, seq: seq, reading: log)
+        case (.missing, .missingChunks(let ids)): missing(ids)
+        case (.pushEntries, .pushed(let outcomes)): try pushed(outcomes, reading: log)
+        case (.upload, .uploaded):
+            outcome.chunksSent += 1
+            backOff.reset()
+            transfers.underWay -= 1
+            pumpUploads()
+        case (.download, .downloaded):
+            outcome.chunksTaken += 1
+            tookChunks = true
+            backOff.reset()
+            transfers.underWay -= 1
+            pumpDownloads()
+        case (.download(let id), .wrongChunk):
+            doubt("a chunk has other bytes than its id says")
+            absentChunks.insert(id)
+            transfers.underWay -= 1
+            pumpDownloads()
+        default: try fail(.malformed("an answer to another question"), of: purpose, reading: log)
+        }
+    }
+}

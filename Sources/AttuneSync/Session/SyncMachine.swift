@@ -1,0 +1,100 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// The engine with its store: does the effects that concern the store, and hands out the others.
+///
+/// Blocks while the store does. After an error it is of no use; a new one starts from what the store has.
+package struct SyncMachine: Sendable {
+    private var engine: SyncEngine
+    private let store: any SyncStore
+    private let author: any EntryAuthor
+    private let apply: @Sendable () throws -> Void
+
+    /// - Parameters:
+    ///   - remote: the remote's name, under which marks and evidence are kept.
+    ///   - apply: opens accepted entries and makes adapters of them; called before anything is published.
+    /// - Throws: the store's errors; `WireError` if its own links do not verify.
+    package init(
+        store: any SyncStore, remote: String, author: any EntryAuthor, options: SyncOptions,
+        apply: @escaping @Sendable () throws -> Void
+    ) throws {
+        self.store = store
+        self.author = author
+        self.apply = apply
+        let chain = try DeviceChain(verifying: try store.links(after: 0, limit: Int(WireLimits.links)))
+        engine = SyncEngine(
+            SyncEngine.Start(
+                device: store.device, remote: remote, chain: chain, heads: try store.heads(),
+                largestLamport: try store.largestLamport(), ownMark: try store.ownMark(),
+                marks: try store.marks(of: remote), evidence: try store.evidence()),
+            options: options)
+    }
+
+    /// Chunks of the transfer under way, and how many of them are done.
+    package var chunks: (done: Int, total: Int) {
+        (engine.transfers.next - engine.transfers.underWay, engine.transfers.queue.count)
+    }
+
+    package mutating func handle(_ event: SyncEvent) throws -> [SyncAction] {
+        var actions: [SyncAction] = []
+        var events = [event]
+        while !events.isEmpty {
+            for effect in try engine.handle(events.removeFirst(), reading: StoreReading(store: store)) {
+                if let next = try perform(effect, &actions) { events.append(next) }
+            }
+        }
+        return actions
+    }
+
+    private func perform(_ effect: SyncEffect, _ actions: inout [SyncAction]) throws -> SyncEvent? {
+        switch effect {
+        case .send(let ticket, let request): actions.append(.send(ticket: ticket, request))
+        case .cancelRequests: actions.append(.cancelRequests)
+        case .wait(let milliseconds): actions.append(.wait(milliseconds: milliseconds))
+        case .finished(let outcome): actions.append(.finished(outcome))
+        case .replaceLinks(let seq, let links, let cutOffs):
+            try store.replaceLinks(after: seq, with: links, cutOffs: cutOffs)
+        case .accept(let entries): try store.accept(entries)
+        case .applyEntries:
+            try apply()
+            return .applied
+        case .publishNext(let place): return .published(try publish(at: place))
+        case .listWanted: return .wanted(try store.wantedChunks(limit: 1024))
+        case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
+        case .record(let evidence): try store.record(evidence)
+        case .settle(let kind, let device): try store.settle(kind, of: device)
+        case .log(let level, let text):
+            try store.append(SyncLogLine(level: level, remote: engine.remote, text: text))
+        case .adjustClock(let offset):
+            var settings = try store.settings()
+            settings.clockOffset += offset
+            try store.update(settings)
+            actions.append(.adjustClock(settings.clockOffset))
+        }
+        return nil
+    }
+
+    private func publish(at place: EntryPlace) throws -> Entry? {
+        guard let draft = try store.nextDraft() else { return nil }
+        let entry = try Entry(parsing: try author.write(draft, at: place))
+        try store.publish(draft.id, as: entry)
+        return entry
+    }
+
+    /// Only the questions of a store.
+    private struct StoreReading: SyncLogReading {
+        let store: any SyncStore
+
+        func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try store.links(after: seq, limit: limit) }
+        func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256? {
+            try store.entryHash(of: device, seq: seq)
+        }
+        func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
+            try store.entries(of: device, after: seq, limit: limit, byteLimit: byteLimit)
+        }
+        func missingChunks(among ids: [Digest256]) throws -> [Digest256] { try store.missingChunks(among: ids) }
+    }
+}

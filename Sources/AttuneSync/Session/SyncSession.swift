@@ -1,0 +1,141 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneWire
+import Foundation
+import NIOPosix
+import Synchronization
+
+/// Syncs a store with one remote: lets the engine decide, the store keep and the transport ask.
+///
+/// The store's calls run on a thread pool, never on the cooperative one. One run at a time.
+package final class SyncSession: Sendable {
+    private let store: any SyncStore
+    let transport: any SyncTransport
+    private let machine: Mutex<SyncMachine>
+    private let running = Mutex(false)
+
+    /// - Parameters:
+    ///   - author: seals and signs drafts.
+    ///   - apply: opens accepted entries and makes adapters of them; runs where it may block.
+    /// - Throws: the store's errors.
+    package init(
+        store: any SyncStore, transport: any SyncTransport, author: any EntryAuthor, options: SyncOptions,
+        apply: @escaping @Sendable () throws -> Void
+    ) throws {
+        self.store = store
+        self.transport = transport
+        machine = Mutex(
+            try SyncMachine(
+                store: store, remote: transport.remote, author: author, options: options, apply: apply))
+        transport.adjustClock(try store.settings().clockOffset)
+    }
+
+    /// Syncs once.
+    ///
+    /// - Parameter progress: told of every step, from any thread.
+    /// - Returns: what was done; look at `problems`.
+    /// - Throws: the store's errors, or `CancellationError`; then the session is of no use any more.
+    package func run(progress: @escaping @Sendable (SyncProgress) -> Void = { _ in }) async throws -> SyncOutcome {
+        precondition(running.withLock { exchange(&$0, with: true) } == false, "a session runs once at a time")
+        defer { running.withLock { $0 = false } }
+        let (events, inbox) = AsyncStream.makeStream(of: SyncEvent.self)
+        let meter = SyncMeter(start: transport.traffic)
+        var tasks: [Task<Void, Never>] = []
+        defer { for task in tasks { task.cancel() } }
+        inbox.yield(.start)
+        for await event in events {
+            let actions = try await handle(event)
+            for action in actions {
+                switch action {
+                case .finished(let outcome): return outcome
+                case .cancelRequests:
+                    for task in tasks { task.cancel() }
+                    tasks = []
+                case .adjustClock(let offset): transport.adjustClock(offset)
+                case .wait(let milliseconds):
+                    progress(meter.progress(traffic: transport.traffic, chunks: (0, 0), waiting: milliseconds))
+                    tasks.append(
+                        Task {
+                            try? await Task.sleep(for: .milliseconds(milliseconds))
+                            if !Task.isCancelled { inbox.yield(.tick) }
+                        })
+                case .send(let ticket, let request):
+                    tasks.append(
+                        Task {
+                            let answer = await self.answer(request)
+                            if !Task.isCancelled { inbox.yield(.answer(ticket, answer)) }
+                        })
+                }
+            }
+            if tasks.count > 64 { tasks.removeFirst(32) }
+            progress(meter.progress(traffic: transport.traffic, chunks: machine.withLock { $0.chunks }, waiting: nil))
+            try Task.checkCancellation()
+        }
+        throw CancellationError()
+    }
+
+    private func handle(_ event: SyncEvent) async throws -> [SyncAction] {
+        try await Self.blocking { try self.machine.withLock { try $0.handle(event) } }
+    }
+
+    /// Runs what may block on threads that are there for it.
+    static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await NIOThreadPool.singleton.runIfActive(body)
+    }
+
+    private func answer(_ request: SyncRequest) async -> SyncAnswer {
+        do {
+            return try await ask(request)
+        } catch let failure as RemoteFailure {
+            return .failed(failure)
+        } catch {
+            return .failed(.unreachable("\(error)"))
+        }
+    }
+
+    private func ask(_ request: SyncRequest) async throws -> SyncAnswer {
+        switch request {
+        case .frontier: return .frontier(try await transport.frontier())
+        case .links(let seq): return .links(try await transport.links(after: seq))
+        case .pushLinks(let links, let previous):
+            try await transport.push(links: links, previous: previous)
+            return .linksTaken
+        case .entries(let device, let seq, let limit):
+            let page = try await transport.entries(of: device, after: seq, limit: limit)
+            return .entries(page.entries, more: page.more)
+        case .pushEntries(let entries): return .pushed(try await transport.push(entries: entries))
+        case .missingChunks(let ids): return .missingChunks(try await transport.missingChunks(among: ids))
+        case .upload(let id): return try await upload(id)
+        case .download(let id): return try await download(id)
+        }
+    }
+
+    private func upload(_ id: Digest256) async throws -> SyncAnswer {
+        let store = store
+        let bytes = try await Self.blocking { () -> [UInt8]? in
+            guard let path = try store.chunkPath(id), let handle = FileHandle(forReadingAtPath: path) else {
+                return nil
+            }
+            defer { try? handle.close() }
+            guard let data = try handle.read(upToCount: WireLimits.chunkBytes + 1), data.count == WireLimits.chunkBytes
+            else { return nil }
+            return Array(data)
+        }
+        guard let bytes else { return .failed(.notFound) }
+        try await transport.upload(id, bytes: bytes)
+        return .uploaded
+    }
+
+    private func download(_ id: Digest256) async throws -> SyncAnswer {
+        let bytes = try await transport.download(id)
+        let store = store
+        return try await Self.blocking {
+            guard BLAKE2b.hash(bytes) == id else { return .wrongChunk }
+            try store.storeChunk(id, bytes: bytes)
+            return .downloaded
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+import Foundation
+import NIOHTTP1
+import SwiftProtobuf
+
+/// The routes of `schemas/relay.openapi.yaml`.
+extension HTTPTransport {
+    private var path: String { "/v1/circles/\(circle)" }
+
+    package func frontier() async throws -> RemoteFrontier {
+        let message: ProtoFrontier = try decode(try await send(try request(.GET, path + "/frontier")).body)
+        // Devices that ever were, with room for those that nobody knows.
+        guard message.heads.count <= Int(WireLimits.links) else { throw RemoteFailure.malformed("too many heads") }
+        var heads: [DeviceID: LogHead] = [:]
+        for item in message.heads {
+            guard let device = DeviceID(item.device), let hash = Digest256(item.entry),
+                (1...WireLimits.counter).contains(item.seq)
+            else { throw RemoteFailure.malformed("a head") }
+            heads[device] = LogHead(seq: item.seq, hash: hash)
+        }
+        guard let link = Digest256(message.link), message.linkSeq <= WireLimits.links else {
+            throw RemoteFailure.malformed("the newest link")
+        }
+        return RemoteFrontier(
+            heads: heads, linkSeq: message.linkSeq, link: link, bytesUsed: message.bytesUsed,
+            bytesLimit: message.bytesLimit)
+    }
+
+    package func links(after seq: UInt64) async throws -> [[UInt8]] {
+        let limit = Int(WireLimits.links) * 16 << 10
+        let message: ProtoLinks = try decode(
+            try await send(try request(.GET, path + "/links", query: "after=\(seq)"), limit: limit).body)
+        guard message.links.count <= Int(WireLimits.links) else { throw RemoteFailure.malformed("too many links") }
+        return try message.links.map { try $0.serializedBytes() }
+    }
+
+    package func push(links: [[UInt8]], previous: Digest256) async throws {
+        var message = ProtoLinks()
+        message.links = try links.map { try ProtoSignedLink(serializedBytes: $0) }
+        let body: [UInt8] = try message.serializedBytes()
+        _ = try await send(
+            try request(.POST, path + "/links", body: body, fields: [("If-Match", "\"\(previous)\"")]))
+    }
+
+    package func entries(
+        of device: DeviceID, after seq: UInt64, limit: Int
+    ) async throws -> (entries: [[UInt8]], more: Bool) {
+        let query = "device=\(device)&after=\(seq)&limit=\(limit)"
+        let message: ProtoEntries = try decode(
+            try await send(try request(.GET, path + "/entries", query: query)).body)
+        guard message.entries.count <= limit else { throw RemoteFailure.malformed("more entries than asked for") }
+        return (message.entries.map { Array($0) }, message.more)
+    }
+
+    package func push(entries: [[UInt8]]) async throws -> [ProtoPushOutcome] {
+        var message = ProtoEntries()
+        message.entries = entries.map { Data($0) }
+        let body: [UInt8] = try message.serializedBytes()
+        let answer = try await send(try request(.POST, path + "/entries", body: body), also: [409])
+        let result: ProtoPushResult = try decode(answer.body)
+        guard result.outcomes.count == entries.count else {
+            // A conflict that is no outcome of entries.
+            throw answer.status == 409 ? RemoteFailure.conflict : .malformed("outcomes")
+        }
+        return result.outcomes
+    }
+
+    package func missingChunks(among ids: [Digest256]) async throws -> [Digest256] {
+        var message = ProtoChunkIDs()
+        message.ids = ids.map { Data($0.bytes) }
+        let body: [UInt8] = try message.serializedBytes()
+        let answer: ProtoChunkIDs = try decode(
+            try await send(try request(.POST, path + "/chunks/missing", body: body)).body)
+        let missing = answer.ids.compactMap { Digest256($0) }
+        guard missing.count == answer.ids.count, missing.count <= WireLimits.chunkIDsPerQuery else {
+            throw RemoteFailure.malformed("ids of chunks")
+        }
+        return missing
+    }
+
+    package func upload(_ id: Digest256, bytes: [UInt8]) async throws {
+        _ = try await send(
+            try request(.PUT, path + "/chunks/\(id)", body: bytes, type: "application/octet-stream"), limit: 64 << 10,
+            seconds: deadlines.chunk)
+    }
+
+    package func download(_ id: Digest256) async throws -> [UInt8] {
+        let answer = try await send(
+            try request(.GET, path + "/chunks/\(id)"), limit: WireLimits.chunkBytes, seconds: deadlines.chunk)
+        guard answer.body.count == WireLimits.chunkBytes else {
+            throw RemoteFailure.malformed("a chunk of \(answer.body.count) bytes")
+        }
+        return answer.body
+    }
+
+    /// Opens the circle at this relay with its genesis link; one that is there already is as good.
+    ///
+    /// - Parameter invite: the word that an operator gave out; nil where none is needed.
+    /// - Throws: `RemoteFailure`.
+    package func createCircle(genesis: [UInt8], invite: String?) async throws {
+        var message = ProtoCreateCircle()
+        message.genesis = try ProtoSignedLink(serializedBytes: genesis)
+        message.invite = invite ?? ""
+        let body: [UInt8] = try message.serializedBytes()
+        _ = try await send(try request(.POST, "/v1/circles", body: body), also: [409])
+    }
+
+    /// Removes the circle and all it has from the relay.
+    ///
+    /// - Throws: `RemoteFailure`.
+    package func deleteCircle() async throws { _ = try await send(try request(.DELETE, path)) }
+
+    private func decode<Message: SwiftProtobuf.Message>(_ body: [UInt8]) throws -> Message {
+        var options = BinaryDecodingOptions()
+        options.messageDepthLimit = 8
+        options.discardUnknownFields = true
+        do {
+            return try Message(serializedBytes: body, options: options)
+        } catch {
+            throw RemoteFailure.malformed("no \(Message.protoMessageName)")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// A remote, as the session asks it. Every call throws a `RemoteFailure`, or `CancellationError`.
+package protocol SyncTransport: Sendable {
+    /// The remote's name, for marks, evidence and messages: the address of a relay, or `device ` and an id.
+    var remote: String { get }
+
+    func frontier() async throws -> RemoteFrontier
+    func links(after seq: UInt64) async throws -> [[UInt8]]
+    func push(links: [[UInt8]], previous: Digest256) async throws
+    func entries(of device: DeviceID, after seq: UInt64, limit: Int) async throws -> (entries: [[UInt8]], more: Bool)
+    func push(entries: [[UInt8]]) async throws -> [ProtoPushOutcome]
+    func missingChunks(among ids: [Digest256]) async throws -> [Digest256]
+    /// - Parameter bytes: exactly 1,048,576.
+    func upload(_ id: Digest256, bytes: [UInt8]) async throws
+    /// The bytes as they came, exactly 1,048,576 of them; not compared with the id.
+    func download(_ id: Digest256) async throws -> [UInt8]
+    /// Returns when the remote has other links or entries than `known`, or after about a minute.
+    func news(after known: RemoteCounters?) async throws -> RemoteCounters
+    /// Signs with a clock that differs from this machine's by so many milliseconds.
+    func adjustClock(_ offset: Int64)
+    /// Bytes that went each way since the start.
+    var traffic: (sent: Int, received: Int) { get }
+}
+
+/// How many links and entries a remote has; only a change of them means anything.
+package struct RemoteCounters: Hashable, Sendable {
+    package var links: UInt64
+    package var entries: UInt64
+
+    package init(links: UInt64, entries: UInt64) {
+        self.links = links
+        self.entries = entries
+    }
+}
