@@ -87,6 +87,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),
@@ -194,6 +195,13 @@ let package = Package(
             dependencies: [
                 "AttuneTraining", "AttuneModel", "AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore",
                 "AttuneTestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneSyncTests",
+            dependencies: [
+                "AttuneSync", "AttuneWire", "AttuneCrypto", "AttuneCore", "AttuneTestSupport",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),
         .testTarget(

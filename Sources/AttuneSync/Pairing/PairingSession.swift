@@ -1,0 +1,226 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneWire
+import SwiftProtobuf
+
+/// Takes one side of pairing through a mailbox from the first message to the last.
+///
+/// Whatever fails, on either side, burns the code.
+package struct PairingSession: Sendable {
+    /// How long a code is good, from the moment it is shown.
+    package static let lifetime = Duration.seconds(600)
+
+    private let mailbox: any Mailbox
+    private let deadline: ContinuousClock.Instant
+
+    /// - Parameter deadline: when the code ends.
+    package init(mailbox: any Mailbox, deadline: ContinuousClock.Instant = .now + lifetime) {
+        self.mailbox = mailbox
+        self.deadline = deadline
+    }
+
+    /// What the old side says and does.
+    package struct Host: Sendable {
+        /// The circle as it is now.
+        package var chain: DeviceChain
+        package var record: ProtoDeviceRecord
+        package var name: String
+        /// Shows the words that both screens must show.
+        package var show: @Sendable ([String]) async throws -> Void
+        /// Asks a person whether the device may join; throws `PairingError.refused` if not.
+        package var confirm: @Sendable (ProtoPairingAnswer) async throws -> Void
+        /// Takes the device into the circle: makes, publishes and keeps the links.
+        package var admit: @Sendable (ProtoPairingAnswer) async throws -> Welcome
+
+        package init(
+            chain: DeviceChain, record: ProtoDeviceRecord, name: String,
+            show: @escaping @Sendable ([String]) async throws -> Void,
+            confirm: @escaping @Sendable (ProtoPairingAnswer) async throws -> Void,
+            admit: @escaping @Sendable (ProtoPairingAnswer) async throws -> Welcome
+        ) {
+            self.chain = chain
+            self.record = record
+            self.name = name
+            self.show = show
+            self.confirm = confirm
+            self.admit = admit
+        }
+    }
+
+    /// What the new device is told once it is in.
+    package struct Welcome: Sendable {
+        package var links: [ProtoSignedLink]
+        package var relay: String?
+        package var bases: [ProtoPairingWelcome.BaseHint]
+
+        package init(links: [ProtoSignedLink], relay: String?, bases: [ProtoPairingWelcome.BaseHint]) {
+            self.links = links
+            self.relay = relay
+            self.bases = bases
+        }
+    }
+
+    /// What the new side says and does.
+    package struct Guest: Sendable {
+        package var record: ProtoDeviceRecord
+        package var name: String
+        /// Shows the words that both screens must show, and asks whether they are the same.
+        package var confirm: @Sendable (_ words: [String], ProtoPairingOffer) async throws -> Void
+        /// Signs `attune/v1/join!` over the circle, this device and the offered link.
+        package var counterSign: @Sendable (_ circle: Digest256, _ previous: Digest256) throws -> [UInt8]
+        /// Fetches the links where they do not fit a message.
+        package var fetchLinks: @Sendable (_ circle: Digest256, _ relay: String) async throws -> [[UInt8]]
+        /// Keeps the verified circle.
+        package var keep: @Sendable (DeviceChain, _ links: [[UInt8]], ProtoPairingWelcome) async throws -> Void
+
+        package init(
+            record: ProtoDeviceRecord, name: String,
+            confirm: @escaping @Sendable ([String], ProtoPairingOffer) async throws -> Void,
+            counterSign: @escaping @Sendable (Digest256, Digest256) throws -> [UInt8],
+            fetchLinks: @escaping @Sendable (Digest256, String) async throws -> [[UInt8]],
+            keep: @escaping @Sendable (DeviceChain, [[UInt8]], ProtoPairingWelcome) async throws -> Void
+        ) {
+            self.record = record
+            self.name = name
+            self.confirm = confirm
+            self.counterSign = counterSign
+            self.fetchLinks = fetchLinks
+            self.keep = keep
+        }
+    }
+
+    /// Old side: admits the device that knows the code; who it was.
+    ///
+    /// - Throws: `PairingError`, or what `host` or the mailbox throws.
+    package func admit(code: PairingCode, authority: String?, host: Host) async throws -> ProtoPairingAnswer {
+        var talk = Talk(flow: PairingFlow(side: .old, code: code, authority: authority, record: host.record), self)
+        do {
+            let words = try await talk.agree()
+            try await host.show(words)
+            try await talk.send(
+                talk.flow.offer(
+                    circle: host.chain.circle, seq: host.chain.seq, link: host.chain.head, name: host.name))
+            guard case .answered(let answer) = try await talk.next() else { throw PairingError.abandoned }
+            try await host.confirm(answer)
+            let welcome = try await host.admit(answer)
+            try await talk.send(
+                talk.flow.welcome(links: welcome.links, relay: welcome.relay, bases: welcome.bases))
+            // The device is in the circle from here on; whether it says so changes nothing.
+            _ = try? await talk.next()
+            await mailbox.burn()
+            return answer
+        } catch {
+            await mailbox.burn()
+            throw error
+        }
+    }
+
+    /// New side: joins the circle of the device that shows the code.
+    ///
+    /// - Throws: `PairingError`, `WireError` for a chain that does not hold, or what `guest` or the mailbox throws.
+    package func join(code: PairingCode, authority: String?, guest: Guest) async throws -> DeviceChain {
+        var talk = Talk(flow: PairingFlow(side: .new, code: code, authority: authority, record: guest.record), self)
+        do {
+            let words = try await talk.agree()
+            guard case .offered(let offer) = try await talk.next() else { throw PairingError.abandoned }
+            guard let circle = Digest256(offer.circle), let link = Digest256(offer.link) else {
+                throw PairingError.badMessage("the offer is malformed")
+            }
+            try await guest.confirm(words, offer)
+            try await talk.send(
+                talk.flow.answer(counterSignature: guest.counterSign(circle, link), name: guest.name))
+            guard case .welcomed(let welcome) = try await talk.next() else { throw PairingError.abandoned }
+            let links =
+                welcome.links.isEmpty
+                ? try await guest.fetchLinks(circle, welcome.relay)
+                : try welcome.links.map { try $0.serializedBytes() as [UInt8] }
+            let chain = try Self.verify(links, offer: offer, own: guest.record)
+            try await guest.keep(chain, links, welcome)
+            // This device has everything; if the other one never hears of it, it still is in the circle.
+            try? await talk.send(talk.flow.done(link: chain.head))
+            return chain
+        } catch {
+            await mailbox.burn()
+            throw error
+        }
+    }
+
+    /// The chain from its genesis to the link that added this device.
+    static func verify(
+        _ links: [[UInt8]], offer: ProtoPairingOffer, own: ProtoDeviceRecord
+    ) throws -> DeviceChain {
+        let chain = try DeviceChain(verifying: links)
+        guard chain.circle == Digest256(offer.circle) else {
+            throw PairingError.badCircle("its first link is another one than was offered")
+        }
+        guard offer.linkSeq >= 1, offer.linkSeq < UInt64(links.count) else {
+            throw PairingError.badCircle("links are missing")
+        }
+        let offered = try Link(parsing: links[Int(offer.linkSeq) - 1])
+        guard offered.hash == Digest256(offer.link) else {
+            throw PairingError.badCircle("it does not hold the link that was offered")
+        }
+        guard let sponsor = chain.devices[DeviceID(offer.device)], sponsor.isActive, !sponsor.isPaper else {
+            throw PairingError.badCircle("the other device is not in it")
+        }
+        guard let me = chain.devices[DeviceID(own)], me.isActive, me.record == own, me.addedAt > offer.linkSeq else {
+            throw PairingError.badCircle("this device is not in it")
+        }
+        guard chain.envelopes[me.id] != nil else { throw PairingError.badCircle("there is no key for this device") }
+        return chain
+    }
+}
+
+extension PairingSession {
+    /// A flow together with the mailbox it talks through.
+    private struct Talk: ~Copyable {
+        var flow: PairingFlow
+        private let mailbox: any Mailbox
+        private let deadline: ContinuousClock.Instant
+        private var received: [[UInt8]] = []
+        private var taken = 0
+
+        init(flow: consuming PairingFlow, _ session: PairingSession) {
+            self.flow = flow
+            mailbox = session.mailbox
+            deadline = session.deadline
+        }
+
+        /// Phases 1 to 3: the words that both screens must show.
+        mutating func agree() async throws -> [String] {
+            try await send(flow.opening())
+            while true { if case .agreed(let words) = try await next() { return words } }
+        }
+
+        func send(_ message: [UInt8]) async throws { try await mailbox.leave(message) }
+
+        /// Answers messages until one brings something.
+        mutating func next() async throws -> PairingEvent {
+            while true {
+                let (answer, event) = try flow.receive(await message())
+                if let answer { try await send(answer) }
+                if let event { return event }
+            }
+        }
+
+        private mutating func message() async throws -> [UInt8] {
+            while taken >= received.count {
+                guard ContinuousClock.now < deadline else { throw PairingError.expired }
+                let page = try await mailbox.take(after: received.count, until: deadline)
+                received += page.messages
+                guard received.count <= WireLimits.pairingMessages else {
+                    throw PairingError.badMessage("there are too many messages")
+                }
+                if page.messages.isEmpty, page.isBurnt {
+                    // Whoever finds the code wrong burns it at once, so the other side never gets to see the proof.
+                    throw flow.isProving ? PairingError.wrongCode : PairingError.abandoned
+                }
+            }
+            taken += 1
+            return received[taken - 1]
+        }
+    }
+}
