@@ -6,7 +6,8 @@ import AttuneTensor
 
 /// An adapter's factors in the form that decoding in int8 reads, made once so that switching to it moves no numbers.
 final class PackedAdapter: Sendable {
-    /// For each layer and each group of it; nil where nothing is adapted.
+    /// For each layer and each group of it; nil where nothing is adapted, and where inputs are not whole blocks of 32,
+    /// which no weight in int8 has.
     private let groups: [LowRankFactors?]
 
     init(_ adapter: Adapter) {
@@ -22,10 +23,12 @@ final class PackedAdapter: Sendable {
             return (shape.inputs(of: modules[0]), modules.map(shape.outputs))
         }
         let counts = all.enumerated().map { index, entries in
-            LowRankFactors.count(
-                inputs: sizes(index).inputs, outputs: sizes(index).outputs, ranks: entries.map { $0?.rank ?? 0 })
+            sizes(index).inputs % 32 > 0
+                ? 0
+                : LowRankFactors.byteCount(
+                    inputs: sizes(index).inputs, outputs: sizes(index).outputs, ranks: entries.map { $0?.rank ?? 0 })
         }
-        let numbers = Storage<UInt16>(count: counts.reduce(0, +))
+        let storage = Storage<UInt8>(count: counts.reduce(0, +))
         var offset = 0
         groups = all.enumerated().map { index, entries in
             guard counts[index] > 0 else { return nil }
@@ -34,7 +37,7 @@ final class PackedAdapter: Sendable {
                 entry.map { (adapter.parameters.a($0), adapter.parameters.b($0), $0.scale) }
             }
             return LowRankFactors(
-                inputs: sizes(index).inputs, outputs: sizes(index).outputs, parts: parts, in: numbers, at: offset)
+                inputs: sizes(index).inputs, outputs: sizes(index).outputs, parts: parts, in: storage, at: offset)
         }
     }
 

@@ -38,12 +38,18 @@ struct Projection: Sendable {
             }
             return
         }
-        var terms: [LowRankRows] = []
-        for one in adapted { terms += one.adapters.terms(group, layer: layer, rows: one.rows) }
-        multiplyInt8(x, by: repacked, into: outputs, adding: terms, accumulating: accumulating)
+        multiplyInt8(x, by: repacked, into: outputs, adding: terms(adapted), accumulating: accumulating)
         for (linear, y) in zip(linears, outputs) {
             guard let bias = linear.bias else { continue }
             for row in 0..<y.rows { add(bias, to: y.rows(row..<row + 1)) }
         }
+    }
+
+    private func terms(_ adapted: [AdaptedRows]) -> [LowRankRows] {
+        // Nearly always the same adapters act on all rows, and of one row nothing is copied.
+        guard let first = adapted.first else { return [] }
+        var terms = first.adapters.terms(group, layer: layer, rows: first.rows)
+        for one in adapted.dropFirst() { terms += one.adapters.terms(group, layer: layer, rows: one.rows) }
+        return terms
     }
 }

@@ -59,7 +59,8 @@ package func multiplyInt8(
             for (index, term) in terms.enumerated() {
                 precondition(term.rows.lowerBound >= 0 && term.rows.upperBound <= x.rows, "rows \(term.rows)")
                 precondition(
-                    term.factors.inputs == x.columns && term.factors.outputs.elementsEqual(weights.lazy.map(\.rows)),
+                    term.factors.inputs == x.columns && term.factors.outputs.count == weights.count
+                        && weights.indices.allSatisfy { term.factors.outputs[$0] == weights[$0].rows },
                     "shapes of the factors")
                 lowRank.initializeElement(at: index, to: term.factors.kernelTerm(term.rows, strength: term.strength))
             }

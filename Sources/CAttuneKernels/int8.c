@@ -4,6 +4,7 @@
 // Products with int8 activations: the repacked weights, and the one parallel region that serves all outputs of an
 // input, low-rank terms included.
 
+#include <math.h>
 #include <sched.h>
 #include <string.h>
 
@@ -91,19 +92,74 @@ static void quantize(const attune_int8_operations *run, const float *x, int64_t 
 
 // ---- Low-rank terms ----------------------------------------------------------------------------------------------
 
-static inline uint16_t bfloat16(float x) { return (uint16_t)(attune_bits_of_float(attune_round_bfloat16(x)) >> 16); }
+int64_t attune_reduction_bytes(int64_t rank, int64_t columns) { return rank * attune_pieces(columns, 64) * 64; }
 
-void attune_round_bfloat16_all(const float *x, int64_t count, uint16_t *out) {
-    for (int64_t i = 0; i < count; i++) out[i] = bfloat16(x[i]);
+int64_t attune_expansion_bytes(int64_t rows, int64_t rank) {
+    return attune_pieces(rows, STRIP_ROWS) * STRIP_ROWS * 4 * attune_inner_words(rank);
 }
 
-void attune_pack_expansion(const float *b, int64_t rows, int64_t rank, uint16_t *out) {
-    for (int64_t strip = 0; strip < attune_pieces(rows, STRIP_ROWS); strip++, out += rank * STRIP_ROWS)
-        for (int64_t j = 0; j < rank; j++)
-            for (int64_t i = 0; i < STRIP_ROWS; i++) {
-                int64_t row = strip * STRIP_ROWS + i;
-                out[j * STRIP_ROWS + i] = row < rows ? bfloat16(b[row * rank + j]) : 0;
-            }
+/// 127 through the largest of `count` numbers `stride` apart, by whose inverse *scale is multiplied. Numbers that are
+/// not finite make the scale NaN, so that the result is not finite either.
+static float int8_unit(const float *x, int64_t count, int64_t stride, float *scale) {
+    float largest = 0, poison = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float value = x[i * stride];
+        if (fabsf(value) > largest) largest = fabsf(value);
+        poison += value - value;
+    }
+    *scale *= largest / 127 + poison;
+    return largest > 0 && poison == 0 ? 127 / largest : 0;
+}
+
+static int32_t int8_of(float x, float unit) {
+    float value = rintf(x * unit);
+    return value >= -127 && value <= 127 ? (int32_t)value : value > 127 ? 127 : value < -127 ? -127 : 0;
+}
+
+void attune_pack_reduction(const float *a, int64_t rank, int64_t columns, uint8_t *out, float *scales) {
+    int64_t width = attune_pieces(columns, 64) * 64;
+    for (int64_t first = 0, count; first < rank; first += count) {
+        count = attune_tile_rows(rank - first);
+        for (int64_t i = 0; i < count; i++) {
+            const float *row = a + (first + i) * columns;
+            float unit = int8_unit(row, columns, 1, scales + first + i);
+            for (int64_t k = 0; k < width; k++)
+                out[first * width + (k / 64 * count + i) * 64 + k % 64] =
+                    (uint8_t)(128 + (k < columns ? int8_of(row[k], unit) : 0));
+        }
+    }
+}
+
+void attune_pack_expansion(const float *b, int64_t rows, int64_t rank, uint8_t *out, float *scales) {
+    int64_t words = attune_inner_words(rank);
+    memset(out, 128, (size_t)attune_expansion_bytes(rows, rank));
+    for (int64_t j = 0; j < rank; j++) {
+        float unit = int8_unit(b + j, rows, rank, scales + j);
+        for (int64_t row = 0; row < rows; row++) {
+            int64_t word = row / STRIP_ROWS * words + j / 4;
+            out[(word * STRIP_ROWS + row % STRIP_ROWS) * 4 + j % 4] = (uint8_t)(128 + int8_of(b[row * rank + j], unit));
+        }
+    }
+}
+
+/// Words that the right factors of the first B of a term take for one row.
+static int64_t inner_words(const attune_low_rank *term, int64_t products) {
+    int64_t words = 0;
+    for (int64_t i = 0; i < products; i++) words += attune_inner_words(term->offsets[i + 1] - term->offsets[i]) + 2;
+    return words;
+}
+
+static void round_inner(const float *u, int64_t rank, int32_t *out) {
+    int64_t words = attune_inner_words(rank);
+    float d = 1, unit = int8_unit(u, rank, 1, &d);
+    int32_t sum = 0;
+    for (int64_t i = 0; i < 4 * words; i++) {
+        int32_t q = i < rank ? int8_of(u[i], unit) : 0;
+        ((int8_t *)out)[i] = (int8_t)q;
+        sum += q;
+    }
+    ((float *)out)[words] = d;
+    out[words + 1] = sum;
 }
 
 // ---- Products ----------------------------------------------------------------------------------------------------
@@ -112,32 +168,41 @@ enum { LED_ROWS = 8, EXPANDED_STRIPS = 8, CHUNK_BYTES = 1 << 19 };
 
 typedef struct {
     const attune_int8_operations *run;
-    const float *x;
     const int32_t *tiles;
     int64_t rows, blocks;
     const attune_int8_output *outputs;
     const attune_low_rank *terms;
     // The first chunk has `lead` strips less than the others, for the projections that are a part of it.
-    int64_t terms_count, strips, strips_per_chunk, lead;
+    int64_t count, terms_count, strips, strips_per_chunk, lead;
     int accumulating, projects;
-    // u of each term, [rows of the term, rank] one after another.
-    float *u;
+    // The right factors of each term's B, for the rows of the term one after another.
+    int32_t *inner;
     _Atomic int projected;
 } product;
 
-// u = strength·scales∘(A·x) for one row of X.
+// strength·scales∘(A·x) for one row of X.
 static void project_row(void *context, int64_t row) {
     const product *p = context;
-    int64_t columns = p->blocks * 32;
-    float *u = p->u;
+    // The tile that holds the row, and the row's number there.
+    int64_t tile = attune_min(row, p->rows) / 8 * 8, rows = attune_tile_rows(p->rows - tile);
+    while (row >= tile + rows) tile += rows, rows = attune_tile_rows(p->rows - tile);
+    const int32_t *x = p->tiles + tile * p->blocks * TILE_WORDS + (row - tile);
+    int32_t *inner = p->inner;
     for (int64_t t = 0; t < p->terms_count; t++) {
         const attune_low_rank *term = p->terms + t;
+        int64_t words = inner_words(term, p->count);
         if (row >= term->first && row < term->last) {
-            float *target = u + (row - term->first) * term->rank;
-            p->run->project(term->a, term->rank, columns, p->x + row * columns, target);
-            for (int64_t i = 0; i < term->rank; i++) target[i] *= term->strength * term->scales[i];
+            float *u = attune_scratch(4, (size_t)term->rank * sizeof(float));
+            p->run->project(term->a, term->rank, p->blocks, x, rows, u);
+            for (int64_t i = 0; i < term->rank; i++) u[i] *= term->strength * term->scales[i];
+            int32_t *target = inner + (row - term->first) * words;
+            for (int64_t i = 0; i < p->count; i++) {
+                int64_t rank = term->offsets[i + 1] - term->offsets[i];
+                round_inner(u + term->offsets[i], rank, target);
+                target += attune_inner_words(rank) + 2;
+            }
         }
-        u += (term->last - term->first) * term->rank;
+        inner += (term->last - term->first) * words;
     }
 }
 
@@ -182,16 +247,16 @@ static void expand_strips(const product *p, int64_t from, int64_t to) {
         int64_t which, first;
         const attune_int8_output *output = find_strip(p, from, &which, &first);
         int64_t columns = attune_min((to - from) * STRIP_ROWS, output->rows - first);
-        const float *u = p->u;
+        const int32_t *inner = p->inner;
         for (int64_t t = 0; t < p->terms_count; t++) {
             const attune_low_rank *term = p->terms + t;
-            int64_t offset = term->offsets[which], rank = term->offsets[which + 1] - offset;
-            for (int64_t row = term->first; rank && row < term->last; row++) {
-                const float *inner = u + (row - term->first) * term->rank + offset;
+            int64_t words = attune_inner_words(term->offsets[which + 1] - term->offsets[which]);
+            int64_t stride = inner_words(term, p->count);
+            const int32_t *u = inner + inner_words(term, which);
+            for (int64_t row = term->first; words && row < term->last; row++, u += stride)
                 p->run->expand(
-                    term->b[which] + first * rank, rank, inner, output->y + row * output->rows + first, columns);
-            }
-            u += (term->last - term->first) * term->rank;
+                    term->b[which] + first * 4 * words, words, u, output->y + row * output->rows + first, columns);
+            inner += (term->last - term->first) * stride;
         }
         from += attune_pieces(columns, STRIP_ROWS);
     }
@@ -231,8 +296,8 @@ void attune_multiply_int8(
         bytes += pieces * attune_strip_bytes(outputs[i].type, blocks);
     }
     for (int64_t i = 0; i < terms_count; i++) {
-        inner += (terms[i].last - terms[i].first) * terms[i].rank;
-        factors += 2 * terms[i].rank * columns;
+        inner += (terms[i].last - terms[i].first) * inner_words(terms + i, count);
+        factors += attune_reduction_bytes(terms[i].rank, columns);
     }
     words = attune_pieces(words, 16) * 16;
     int32_t *tiles = attune_scratch(2, (size_t)(words + inner) * 4);
@@ -244,9 +309,9 @@ void attune_multiply_int8(
     int64_t longest = attune_max(1, CHUNK_BYTES * strips / attune_max(1, bytes));
     int64_t per_chunk = attune_min(longest, attune_pieces(strips + lead, attune_pool_threads()));
     product p = {
-        .run = run, .x = x, .tiles = tiles, .rows = rows, .blocks = blocks, .outputs = outputs, .terms = terms,
+        .run = run, .tiles = tiles, .rows = rows, .blocks = blocks, .outputs = outputs, .count = count, .terms = terms,
         .terms_count = terms_count, .strips = strips, .strips_per_chunk = per_chunk, .lead = attune_min(lead, per_chunk),
-        .accumulating = accumulating, .projects = projects, .u = (float *)(tiles + words)};
+        .accumulating = accumulating, .projects = projects, .inner = tiles + words};
     if (terms_count > 0 && !projects) {
         attune_parallel(rows, project_row, &p);
         atomic_store(&p.projected, 1);

@@ -11,6 +11,10 @@
 //
 // Activations: rows in tiles of 8, the rest in tiles of 4, 2 and 1. A tile of R rows is, for each block of 32 columns,
 // [8 words][R][4] int8, then d[R] and s[R] in float32 and the sums of q[R] in int32: x ≈ d·q, s = d·Σq.
+//
+// Low-rank factors: A in tiles of 8 rows, the rest in tiles of 4, 2 and 1; a tile of R rows is, for each 64 columns,
+// [R][64] bytes of 128 + q, the columns padded with q = 0. B in strips of 16 rows, each [rank/4] words of [16][4] bytes of
+// 128 + q, rows and rank padded with q = 0. Its right factor is [rank/4] words of int8, d, and in int32 the sum of q.
 
 #pragma once
 #include "internal.h"
@@ -35,6 +39,9 @@ static inline int64_t attune_strip_bytes(int32_t type, int64_t blocks) {
     return attune_pieces(blocks, attune_group_blocks(type)) * attune_group_bytes(type);
 }
 
+/// Words of the rounded right factor of B, without its d and its sum.
+static inline int64_t attune_inner_words(int64_t rank) { return attune_pieces(rank, 4); }
+
 /// Rows of the tile that starts `left` rows before the end.
 static inline int64_t attune_tile_rows(int64_t left) { return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
@@ -45,10 +52,10 @@ typedef struct {
     /// out[rows, 16] = tile · stripᵀ.
     void (*multiply)(
         int32_t type, const uint8_t *strip, int64_t blocks, const int32_t *tile, int64_t rows, float *out);
-    /// u[i] = a[i, columns]·x for `count` rows of a in bfloat16.
-    void (*project)(const uint16_t *a, int64_t count, int64_t columns, const float *x, float *u);
-    /// y[0..<columns] += Σ_j u[j]·b[·, j] with b in bfloat16, 16 rows after 16 rows as [rank][16].
-    void (*expand)(const uint16_t *b, int64_t rank, const float *u, float *y, int64_t columns);
+    /// u[0..<rank] = A·x for the first row of what is left of a tile of `rows` rows.
+    void (*project)(const uint8_t *a, int64_t rank, int64_t blocks, const int32_t *tile, int64_t rows, float *u);
+    /// y[0..<columns] += B·u over strips of B, u of `words` words.
+    void (*expand)(const uint8_t *b, int64_t words, const int32_t *u, float *y, int64_t columns);
 } attune_int8_operations;
 
 extern const attune_int8_operations attune_int8_portable;

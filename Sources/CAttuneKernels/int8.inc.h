@@ -3,19 +3,18 @@
 
 // Products with int8 activations in vectors of 16. Included inside the target of the level, after vector.inc.h, with
 // TILE_ROWS, FN(offset) and FN(dot) defined:
-//   void dot(ivec *acc, const ivec *w, int32_t x, type): acc[i] += Σ_j w[4i + j]·x[j], w as it lies in the strip;
+//   void dot(ivec *acc, const ivec *w, ivec x, type): acc[i] += Σ_j w[4i + j]·x[4i + j], w as it lies in the strip;
 //   offset(type): what was added to each w, and is taken back by Σ x.
 
-typedef uint16_t loose_words16 __attribute__((vector_size(32), aligned(2)));
 typedef uint32_t uvec __attribute__((vector_size(64)));
 typedef int32_t loose_ivec __attribute__((vector_size(64), aligned(4)));
 
 typedef _Float16 loose_halves __attribute__((vector_size(32), aligned(2)));
 
-/// 16 numbers of half precision, and of bfloat16.
+/// 16 numbers of half precision.
 #define HALVES(p) FLOATS(*(const loose_halves *)(p))
-#define WIDE(p) ((vec)(__builtin_convertvector(*(const loose_words16 *)(p), uvec) << 16))
 #define SPLAT(v) ((vec){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v})
+#define WORDS(v) ((ivec){v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v})
 #define FMA(a, b, c) __builtin_elementwise_fma((a), (b), (c))
 
 static void FN(quantize)(const float *x, int64_t rows, int64_t blocks, int32_t *tile) {
@@ -57,13 +56,13 @@ INLINE void FN(block)(
         ivec w = *(const loose_ivec *)(quants + 64 * g);
         if (type == BLOCK_Q8_0) {
 #pragma clang loop unroll(full)
-            for (int r = 0; r < rows; r++) FN(dot)(&acc[r], &w, tile[g * stride + r], type);
+            for (int r = 0; r < rows; r++) FN(dot)(&acc[r], &w, WORDS(tile[g * stride + r]), type);
         } else {
             ivec low = w & 0x0F0F0F0F, high = (ivec)((uvec)w >> 4) & 0x0F0F0F0F;
 #pragma clang loop unroll(full)
-            for (int r = 0; r < rows; r++) FN(dot)(&acc[r], &low, tile[g * stride + r], type);
+            for (int r = 0; r < rows; r++) FN(dot)(&acc[r], &low, WORDS(tile[g * stride + r]), type);
 #pragma clang loop unroll(full)
-            for (int r = 0; r < rows; r++) FN(dot)(&acc[r], &high, tile[(4 + g) * stride + r], type);
+            for (int r = 0; r < rows; r++) FN(dot)(&acc[r], &high, WORDS(tile[(4 + g) * stride + r]), type);
         }
     }
     const float *d = (const float *)(tile + 8 * stride), *s = (const float *)(tile + 9 * stride);
@@ -136,26 +135,65 @@ static void FN(multiply)(
     else FN(q8_0)(strip, blocks, tile, rows, out);
 }
 
-static void FN(project)(const uint16_t *a, int64_t count, int64_t columns, const float *x, float *u) {
-    // Row after row, as the factors lie in memory; the columns are whole blocks of 32.
-    for (int64_t i = 0; i < count; i++, a += columns) {
-        vec sum[4] = {{0}, {0}, {0}, {0}};
-        int64_t k = 0;
-        for (; k + 64 <= columns; k += 64)
+/// A row of X as one vector of words for each 64 columns, the d of its words, and minus what the offset of A adds.
+typedef struct {
+    ivec q, start;
+    vec d;
+} FN(pair);
+
+/// u[0..<rows] = a tile of A times x.
+INLINE void FN(reduce)(const int rows, const uint8_t *a, int64_t pairs, const FN(pair) *x, float *u) {
+    vec sum[8];
 #pragma clang loop unroll(full)
-            for (int j = 0; j < 4; j++) sum[j] = FMA(WIDE(a + k + 16 * j), LOAD(x + k + 16 * j), sum[j]);
-        for (int j = 0; k < columns; k += 16, j++) sum[j] = FMA(WIDE(a + k), LOAD(x + k), sum[j]);
-        vec all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-        u[i] = FN(sum)(&all);
+    for (int i = 0; i < rows; i++) sum[i] = (vec){0};
+    for (int64_t k = 0; k < pairs; k++, a += 64 * rows) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            ivec acc = x[k].start, w = *(const loose_ivec *)(a + 64 * i);
+            FN(dot)(&acc, &w, x[k].q, BLOCK_Q8_0);
+            sum[i] = FMA(FLOATS(acc), x[k].d, sum[i]);
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) u[i] = FN(sum)(&sum[i]);
+}
+
+static void FN(project)(
+    const uint8_t *a, int64_t rank, int64_t blocks, const int32_t *tile, int64_t rows, float *u) {
+    int64_t pairs = attune_pieces(blocks, 2);
+    FN(pair) *x = attune_scratch(3, (size_t)pairs * sizeof *x);
+    for (int64_t k = 0; k < pairs; k++) {
+        int32_t q[16] = {0}, start[16] = {0};
+        float d[16] = {0};
+        for (int half = 0; half < 2 && 2 * k + half < blocks; half++, tile += TILE_WORDS * rows) {
+            for (int i = 0; i < 8; i++) q[8 * half + i] = tile[i * rows];
+            for (int i = 0; i < 8; i++) d[8 * half + i] = ((const float *)tile)[8 * rows];
+            start[8 * half] = -FN(offset)(BLOCK_Q8_0) * tile[10 * rows];
+        }
+        x[k] = (FN(pair)){*(const loose_ivec *)q, *(const loose_ivec *)start, LOAD(d)};
+    }
+    for (int64_t first = 0, count; first < rank; first += count) {
+        count = attune_tile_rows(rank - first);
+        const uint8_t *from = a + first * pairs * 64;
+        if (count == 8) FN(reduce)(8, from, pairs, x, u + first);
+        else if (count == 4) FN(reduce)(4, from, pairs, x, u + first);
+        else if (count == 2) FN(reduce)(2, from, pairs, x, u + first);
+        else FN(reduce)(1, from, pairs, x, u + first);
     }
 }
 
-static void FN(expand)(const uint16_t *b, int64_t rank, const float *u, float *y, int64_t columns) {
-    for (int64_t i = 0; i < columns; i += STRIP_ROWS, b += rank * STRIP_ROWS) {
-        vec sum = {0};
-        for (int64_t j = 0; j < rank; j++) sum = FMA(SPLAT(u[j]), WIDE(b + j * STRIP_ROWS), sum);
-        if (columns - i >= STRIP_ROWS) STORE(y + i, LOAD(y + i) + sum);
+static void FN(expand)(const uint8_t *b, int64_t words, const int32_t *u, float *y, int64_t columns) {
+    const vec d = SPLAT(((const float *)u)[words]);
+    const ivec start = WORDS(-FN(offset)(BLOCK_Q8_0) * u[words + 1]);
+    for (int64_t i = 0; i < columns; i += STRIP_ROWS) {
+        ivec acc = start;
+        for (int64_t j = 0; j < words; j++, b += 4 * STRIP_ROWS) {
+            ivec w = *(const loose_ivec *)b;
+            FN(dot)(&acc, &w, WORDS(u[j]), BLOCK_Q8_0);
+        }
+        vec sum = FLOATS(acc);
+        if (columns - i >= STRIP_ROWS) STORE(y + i, FMA(sum, d, LOAD(y + i)));
         else
-            for (int64_t k = 0; k < columns - i; k++) y[i + k] += sum[k];
+            for (int64_t k = 0; k < columns - i; k++) y[i + k] = __builtin_elementwise_fma(sum[k], d[k], y[i + k]);
     }
 }

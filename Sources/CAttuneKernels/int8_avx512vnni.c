@@ -19,9 +19,9 @@
 
 INLINE int32_t FN(offset)(int32_t type) { return type == BLOCK_Q8_0 ? 128 : type == BLOCK_Q4_0 ? 8 : 0; }
 
-INLINE void FN(dot)(ivec *acc, const ivec *w, int32_t x, int32_t type) {
+INLINE void FN(dot)(ivec *acc, const ivec *w, ivec x, int32_t type) {
     (void)type;
-    *acc = (ivec)_mm512_dpbusd_epi32((__m512i)*acc, (__m512i)*w, _mm512_set1_epi32(x));
+    *acc = (ivec)_mm512_dpbusd_epi32((__m512i)*acc, (__m512i)*w, (__m512i)x);
 }
 
 #include "int8.inc.h"

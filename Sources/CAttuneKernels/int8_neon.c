@@ -18,14 +18,15 @@
 
 INLINE int32_t FN(offset)(int32_t type) { return type == BLOCK_Q4_0 ? 8 : 0; }
 
-INLINE void FN(dot)(ivec *acc, const ivec *w, int32_t x, int32_t type) {
+INLINE void FN(dot)(ivec *acc, const ivec *w, ivec x, int32_t type) {
     int32x4_t a[4];
-    int8x16_t b[4], value = vreinterpretq_s8_s32(vdupq_n_s32(x));
+    int8x16_t b[4], c[4];
     __builtin_memcpy(a, acc, sizeof a);
     __builtin_memcpy(b, w, sizeof b);
+    __builtin_memcpy(c, &x, sizeof c);
     // Both factors are signed, so q of Q8_0 is taken without its 128.
     for (int i = 0; i < 4; i++)
-        a[i] = vdotq_s32(a[i], type == BLOCK_Q8_0 ? veorq_s8(b[i], vdupq_n_s8(-128)) : b[i], value);
+        a[i] = vdotq_s32(a[i], type == BLOCK_Q8_0 ? veorq_s8(b[i], vdupq_n_s8(-128)) : b[i], c[i]);
     __builtin_memcpy(acc, a, sizeof a);
 }
 

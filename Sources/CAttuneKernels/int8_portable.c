@@ -64,21 +64,31 @@ static void multiply(
     }
 }
 
-static inline float wide(uint16_t bits) { return attune_float_of_bits((uint32_t)bits << 16); }
-
-static void project(const uint16_t *a, int64_t count, int64_t columns, const float *x, float *u) {
-    for (int64_t i = 0; i < count; i++) {
-        float sum = 0;
-        for (int64_t k = 0; k < columns; k++) sum += wide(a[i * columns + k]) * x[k];
-        u[i] = sum;
+static void project(const uint8_t *a, int64_t rank, int64_t blocks, const int32_t *tile, int64_t rows, float *u) {
+    int64_t pairs = attune_pieces(blocks, 2);
+    for (int64_t first = 0, count; first < rank; first += count) {
+        count = attune_tile_rows(rank - first);
+        for (int64_t i = 0; i < count; i++) {
+            float sum = 0;
+            for (int64_t block = 0; block < blocks; block++) {
+                const uint8_t *w = a + ((first * pairs + block / 2 * count + i) * 2 + block % 2) * 32;
+                const int32_t *words = tile + block * TILE_WORDS * rows;
+                int32_t dot = 0;
+                for (int k = 0; k < 32; k++) dot += (w[k] - 128) * ((const int8_t *)(words + k / 4 * rows))[k % 4];
+                sum += ((const float *)words)[8 * rows] * (float)dot;
+            }
+            u[first + i] = sum;
+        }
     }
 }
 
-static void expand(const uint16_t *b, int64_t rank, const float *u, float *y, int64_t columns) {
+static void expand(const uint8_t *b, int64_t words, const int32_t *u, float *y, int64_t columns) {
+    const int8_t *q = (const int8_t *)u;
     for (int64_t i = 0; i < columns; i++) {
-        float sum = 0;
-        for (int64_t j = 0; j < rank; j++) sum += u[j] * wide(b[(i / STRIP_ROWS * rank + j) * STRIP_ROWS + i % STRIP_ROWS]);
-        y[i] += sum;
+        const uint8_t *w = b + i / STRIP_ROWS * words * STRIP_ROWS * 4 + i % STRIP_ROWS * 4;
+        int32_t dot = 0;
+        for (int64_t j = 0; j < 4 * words; j++) dot += (w[j / 4 * STRIP_ROWS * 4 + j % 4] - 128) * q[j];
+        y[i] += ((const float *)u)[words] * (float)dot;
     }
 }
 

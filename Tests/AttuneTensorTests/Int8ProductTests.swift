@@ -34,9 +34,9 @@ import Testing
                     Float(index) + 0.5
                 )
             }
-            let numbers = Storage<UInt16>(
-                count: 3 + LowRankFactors.count(inputs: columns, outputs: outputs, ranks: ranks))
-            factors = LowRankFactors(inputs: columns, outputs: outputs, parts: parts, in: numbers, at: 3)
+            let factorBytes = Storage<UInt8>(
+                count: 64 + LowRankFactors.byteCount(inputs: columns, outputs: outputs, ranks: ranks))
+            factors = LowRankFactors(inputs: columns, outputs: outputs, parts: parts, in: factorBytes, at: 64)
         }
 
         func products(_ terms: [LowRankRows], accumulating: Bool = false, of rows: Range<Int>? = nil) -> [Matrix<Float>]
@@ -48,37 +48,41 @@ import Testing
             return outputs
         }
 
-        /// Y = X̂·Wᵀ with X rounded as documented, and s·(X·Aᵀ)·Bᵀ with A and B in bfloat16 added to `rows`.
+        /// Y = X̂·Wᵀ and s·(X̂·Âᵀ)·B̂ᵀ, which is added to `rows`, with X, A, B and the left factor of B̂ᵀ rounded as documented.
         func expected(_ index: Int, rows: Range<Int>, strength: Float) -> Matrix<Double> {
             let w: Matrix<Double> = Samples.expanded(weights[index])
             let y = Matrix<Double>(rows: x.rows, columns: w.rows)
             multiply(rounded(), w, transposed: true, into: y)
             guard let part = parts[index], !rows.isEmpty else { return y }
-            let a = Matrix(rows: part.a.rows, columns: part.a.columns, part.a.values.map(bfloat16))
-            let b = Matrix(rows: part.b.rows, columns: part.b.columns, part.b.values.map(bfloat16))
-            let input = Matrix(rows: rows.count, columns: x.columns, x.rows(rows).values.map { Double($0) })
+            let a = int8(part.a, groups: (0..<part.a.count).map { $0 / part.a.columns })
+            let b = int8(part.b, groups: (0..<part.b.count).map { $0 % part.b.columns })
+            let input = rounded().rows(rows)
             let inner = Matrix<Double>(rows: rows.count, columns: a.rows)
-            multiply(input, a, transposed: true, into: inner)
+            multiply(input, a, transposed: true, into: inner, alpha: Double(part.scale) * Double(strength), beta: 0)
+            // The scales of B's columns go to the left.
+            let scales = (0..<b.columns).map { j in (0..<b.rows).map { abs(b[$0, j]) }.max()! / 127 }
+            for i in 0..<b.rows { for j in 0..<b.columns { b[i, j] /= scales[j] } }
+            let left = Matrix(
+                rows: inner.rows, columns: inner.columns,
+                inner.values.enumerated().map { Float($1 * scales[$0 % inner.columns]) })
             multiply(
-                inner, b, transposed: true, into: y.rows(rows), alpha: Double(part.scale) * Double(strength), beta: 1)
+                int8(left, groups: (0..<left.count).map { $0 / left.columns }), b, transposed: true,
+                into: y.rows(rows), alpha: 1, beta: 1)
             return y
         }
 
-        private func rounded() -> Matrix<Double> {
-            let result = Matrix<Double>(rows: x.rows, columns: x.columns)
-            for start in stride(from: 0, to: x.count, by: 32) {
-                let block = x.values[start..<start + 32]
-                let d = (block.map(abs).max() ?? 0) / 127
-                for (offset, value) in block.enumerated() {
-                    result.pointer[start + offset] = Double(d) * Double((value / d).rounded(.toNearestOrEven))
-                }
-            }
-            return result
-        }
+        private func rounded() -> Matrix<Double> { int8(x, groups: (0..<x.count).map { $0 / 32 }) }
 
-        private func bfloat16(_ x: Float) -> Double {
-            let bits = x.bitPattern
-            return Double(Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000))
+        /// `m` rounded to int8, each group of its elements with a scale of its own.
+        private func int8(_ m: Matrix<Float>, groups: [Int]) -> Matrix<Double> {
+            var scales: [Int: Float] = [:]
+            for (group, value) in zip(groups, m.values) { scales[group] = max(scales[group] ?? 0, abs(value) / 127) }
+            return Matrix(
+                rows: m.rows, columns: m.columns,
+                zip(groups, m.values).map { group, value in
+                    let d = scales[group] ?? 0
+                    return d > 0 ? Double(d) * Double((value / d).rounded(.toNearestOrEven)) : 0
+                })
         }
     }
 

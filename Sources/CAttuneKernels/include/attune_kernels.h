@@ -108,24 +108,29 @@ typedef struct {
     float *y;
 } attune_int8_output;
 
-/// out = x in bfloat16.
-void attune_round_bfloat16_all(const float *x, int64_t count, uint16_t *out);
-/// out = B [rows, rank] in bfloat16 as [rows/16][rank][16], rows padded with zeros.
-void attune_pack_expansion(const float *b, int64_t rows, int64_t rank, uint16_t *out);
+/// Bytes of A [rank, columns] and of B [rows, rank] as the two functions below leave them.
+int64_t attune_reduction_bytes(int64_t rank, int64_t columns);
+int64_t attune_expansion_bytes(int64_t rows, int64_t rank);
+/// out = A [rank, columns] in int8, each row divided by a number of its own, by which scales[row] is multiplied. The
+/// columns are a multiple of 32.
+void attune_pack_reduction(const float *a, int64_t rank, int64_t columns, uint8_t *out, float *scales);
+/// out = B [rows, rank] in int8, each column divided by a number of its own, by which scales[column] is multiplied.
+void attune_pack_expansion(const float *b, int64_t rows, int64_t rank, uint8_t *out, float *scales);
 
 /// A low-rank term of all products of an input for the rows first..<last of X: y_i += strength·B_i·(scales∘(A·x)), the
-/// part offsets[i]..<offsets[i + 1] of the inner dimension belonging to product i.
+/// part offsets[i]..<offsets[i + 1] of the inner dimension belonging to product i. x is rounded as for the products, and
+/// the right factor of each B_i to int8 with a float32 scale.
 typedef struct {
     int64_t first, last, rank;
     float strength;
-    /// [rank, columns] in bfloat16.
-    const uint16_t *a;
+    /// All A_i, one below the other, as attune_pack_reduction leaves them.
+    const uint8_t *a;
     /// [rank].
     const float *scales;
     /// One more than there are products.
     const int64_t *offsets;
     /// For each product B as attune_pack_expansion leaves it; unused where its rank is 0.
-    const uint16_t *const *b;
+    const uint8_t *const *b;
 } attune_low_rank;
 
 /// y_i[T, rows_i] = X·W_iᵀ + Σ low-rank terms, or added to y_i. X [T, columns] is rounded to int8 in blocks of 32 with a
