@@ -33,21 +33,27 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - layout: where the configuration alone does not give it, as for an imported adapter.
-    ///   - adapters: how many are trained in the same passes, all with this layout.
+    ///   - adapters: how many are trained in the same passes, as far as `others` does not say more of them.
+    ///   - others: the other adapters of the passes; nil: as this one.
     ///   - residentWeights: what `LayerResidency` is limited to; nil is no limit.
     package init(
         model: BaseModel, layout: LoRALayout? = nil, configuration: TrainingConfiguration, longest: Int,
-        adapters: Int = 1, limits: MemoryLimits, residentWeights: Int? = nil, threads: Int = Kernels.threads
+        adapters: Int = 1, others: [(layout: LoRALayout, configuration: TrainingConfiguration)]? = nil,
+        limits: MemoryLimits, residentWeights: Int? = nil, threads: Int = Kernels.threads
     ) {
         let layout = layout ?? LoRALayout(shape: model.shape, configuration: configuration.lora)
+        let own = (layout: layout, configuration: configuration)
+        let all = [own] + (others ?? Array(repeating: own, count: max(0, adapters - 1)))
         let shape = model.shape
         let tokens = configuration.passBlocks * max(1, min(longest, configuration.maxLength))
         let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
         weights = min(model.file.totalBytes, residentWeights.map { $0 + Self.seams } ?? .max)
         self.residentWeights = residentWeights
-        adapter = adapters * (12 * layout.count + Moments.bytes(layout: layout, optimizer: configuration.optimizer))
+        adapter = all.reduce(0) {
+            $0 + 12 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
+        }
         activations = TrainingPass<Float>.bytes(
-            model: model, layouts: Array(repeating: layout, count: adapters),
+            model: model, layouts: all.map(\.layout),
             settings: configuration.passSettings(longest: max(1, min(longest, configuration.maxLength))))
         head = ChunkedCrossEntropy<Float>.bytes(
             vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)
@@ -64,7 +70,9 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         let tracks = trainer.tracks.sorted { $0.passTokens > $1.passTokens }
         self.init(
             model: model, layout: tracks[0].layout, configuration: tracks[0].configuration,
-            longest: tracks[0].longest, adapters: tracks.count, limits: limits, residentWeights: residentWeights)
+            longest: tracks[0].longest, others: tracks.dropFirst().map { ($0.layout, $0.configuration) },
+            limits: limits,
+            residentWeights: residentWeights)
     }
 
     /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,
