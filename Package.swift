@@ -128,7 +128,9 @@ let package = Package(
         .executableTarget(
             name: "attune-relay",
             dependencies: [
-                "AttuneRelay", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "AttuneRelay", "AttuneCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -147,7 +149,14 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "AttuneTestSupport", dependencies: ["AttuneTensor", "AttuneCore"], path: "Tests/AttuneTestSupport",
+            name: "AttuneTestSupport",
+            dependencies: [
+                "AttuneTensor", "AttuneWire", "AttuneCore", "CSodium",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Tests/AttuneTestSupport",
             swiftSettings: strict),
         .testTarget(
             name: "AttuneCoreTests", dependencies: ["AttuneCore", "AttuneTestSupport"], swiftSettings: strict),
@@ -176,6 +185,16 @@ let package = Package(
         .testTarget(
             name: "AttuneAdapterTests",
             dependencies: ["AttuneAdapter", "AttuneTensor", "AttuneCore", "AttuneTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AttuneRelayTests",
+            dependencies: [
+                "AttuneRelay", "AttuneWire", "AttuneCore", "AttuneTestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AttuneVaultTests",

@@ -32,20 +32,8 @@ extension RelayError {
             remedy: "Check the relay's folder and its permissions.")
     }
 
-    /// An option of the command is wrong.
-    package static func option(_ what: String) -> RelayError {
-        RelayError("E-RELAY-034", 500, what, remedy: "See attune-relay serve --help.", exit: .usage)
-    }
-
     /// The store has a format of a newer program, or of another.
     package static func format(_ what: String) -> RelayError {
         RelayError("E-RELAY-035", 500, what, remedy: "Update attune-relay.", exit: .invalidData)
-    }
-
-    /// The folder is used by a relay already.
-    package static func locked(_ folder: String) -> RelayError {
-        RelayError(
-            "E-RELAY-036", 500, "a relay serves \(folder) already", remedy: "Stop it, or give another --dir.",
-            exit: .storeLocked)
     }
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCore
+import Foundation
 
 /// The command `attune-relay`: keeps and passes on what devices have sealed, and cannot open it.
 @main
@@ -12,5 +14,25 @@ struct AttuneRelayCommand: AsyncParsableCommand {
             A relay learns the addresses of devices, when they sync, how many there are, and padded sizes. It never has
             a key.
             """,
-        subcommands: [ServeCommand.self, InviteCommand.self])
+        subcommands: [
+            ServeCommand.self, InviteCommand.self, StatusCommand.self, QuotaCommand.self, GarbageCommand.self,
+        ])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as any AttuneError {
+            FileHandle.standardError.write(Data("attune-relay: \(error)\n".utf8))
+            exit(withCode: error.exitStatus)
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    private static func exit(withCode status: ExitStatus) -> Never { Foundation.exit(status.rawValue) }
 }

@@ -1,22 +1,20 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneRelay
-
 /// An address and a port, such as `127.0.0.1:8377` or `[::1]:0`.
 struct ListenAddress {
     let host: String
     let port: Int
 
-    /// - Throws: `RelayError` E-RELAY-034.
+    /// - Throws: `RelayFailure` E-RELAY-034.
     init(_ text: String) throws {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            throw RelayError.option("--listen is ADDRESS:PORT, such as 127.0.0.1:8377, and not \(text)")
+            throw RelayFailure.option("--listen is ADDRESS:PORT, such as 127.0.0.1:8377, and not \(text)")
         }
         let name = text[..<colon]
         host = String(name.hasPrefix("[") && name.hasSuffix("]") ? name.dropFirst().dropLast() : name)
         self.port = Int(port)
-        guard !host.isEmpty else { throw RelayError.option("--listen is ADDRESS:PORT, and not \(text)") }
+        guard !host.isEmpty else { throw RelayFailure.option("--listen is ADDRESS:PORT, and not \(text)") }
     }
 
     var isLoopback: Bool { host.hasPrefix("127.") || host == "::1" || host == "localhost" }

@@ -10,30 +10,50 @@ import UnixSignals
 
 /// `attune-relay serve`: the first line it prints is the address it listens on.
 struct ServeCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve devices.")
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve devices.",
+        discussion: """
+            Ends on SIGTERM and SIGINT once what is under way has ended, after 20 s at the latest.
+            Environment: ATTUNE_RELAY_METRICS_TOKEN is the bearer token of /metrics, which answers this machine without.
+            """)
 
     @Option(help: "Address and port; port 0 takes a free one.") var listen = "127.0.0.1:8377"
-    @Option(help: "Folder of the relay's data.") var dir: String
-    @Flag(help: "Let anyone open a circle; the default on loopback only.") var open = false
+    @OptionGroup var data: StoreOptions
+    @OptionGroup var access: AccessOptions
+    @OptionGroup var limits: LimitOptions
+    @Option(help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "notice"
 
     func run() async throws {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        guard let level = Logger.Level(rawValue: logLevel) else {
+            throw RelayFailure.option("--log-level is \(logLevel)")
+        }
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        ProcessLimits.apply()
         let address = try ListenAddress(listen)
-        var configuration = RelayConfiguration()
-        configuration.host = address.host
-        configuration.port = address.port
-        configuration.creation = open || address.isLoopback ? .open : .byInvite
-        let store = try SQLiteRelayStore(folder: dir)
-        let server = RelayServer(store: store, configuration: configuration)
-        let service = RelayProcess(server: server) { port in
-            let line = "Listening on http://\(address.shownHost):\(port)\n"
+        var configuration = try access.configuration(address)
+        configuration.limits = limits.limits
+        configuration.circleBytes = data.circleBytes
+        let opened = try await data.open(serving: true)
+        let server = RelayServer(store: opened.store, mailboxes: opened.mailboxes, configuration: configuration)
+        let scheme = configuration.tls == nil ? "http" : "https"
+        let base = configuration.basePath
+        let serving = RelayProcess(server: server) { port in
+            let line = "Listening on \(scheme)://\(address.shownHost):\(port)\(base)\n"
             try? FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
         }
+        let logger = Logger(label: "attune.relay")
         var group = ServiceGroupConfiguration(
-            services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: Logger(label: "attune.relay"))
+            services: [
+                .init(service: GarbageCollection(store: opened.store, logger: logger)), .init(service: serving),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(20)
         try await ServiceGroup(configuration: group).run()
+        withExtendedLifetime(opened) {}
     }
 }
 
@@ -43,4 +63,25 @@ struct RelayProcess: Service {
     let listening: @Sendable (Int) async -> Void
 
     func run() async throws { try await server.run(listening: listening) }
+}
+
+/// Collects garbage at the start and every hour.
+struct GarbageCollection: Service {
+    let store: any RelayMaintenance
+    let logger: Logger
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                do {
+                    try await store.collectGarbage()
+                } catch is CancellationError {
+                    return
+                } catch {
+                    logger.error("collecting garbage: \(error)")
+                }
+                try await Task.sleep(for: .seconds(3600))
+            }
+        }
+    }
 }

@@ -11,11 +11,13 @@ struct ChunkFiles: Sendable {
     let folder: String
     private let known = KnownFolders()
 
+    /// - Parameter isAlone: whether unfinished files of earlier processes can go.
     /// - Throws: where the folder cannot be made.
-    init(folder: String) throws {
+    init(folder: String, isAlone: Bool) throws {
         self.folder = folder
         try FileManager.default.createDirectory(
             atPath: folder + "/incoming", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        guard isAlone else { return }
         // What a crash left half written was never acknowledged.
         for name in try FileManager.default.contentsOfDirectory(atPath: folder + "/incoming") {
             unlink("\(folder)/incoming/\(name)")

@@ -20,15 +20,17 @@ package final class SQLiteRelayStore: RelayStore {
 
     /// Opens or makes the store.
     ///
-    /// - Parameter now: unix seconds; the system's clock by default.
+    /// - Parameters:
+    ///   - isAlone: whether no other process uploads, so that what a crash left half written can go.
+    ///   - now: unix seconds; the system's clock by default.
     /// - Throws: `RelayError` where the folder cannot be used, or holds the store of a newer program.
     package init(
-        folder: String, rules: RetentionRules = RetentionRules(),
+        folder: String, rules: RetentionRules = RetentionRules(), isAlone: Bool = true,
         now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     ) throws {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        files = try ChunkFiles(folder: folder + "/chunks")
+        files = try ChunkFiles(folder: folder + "/chunks", isAlone: isAlone)
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
         configuration.maximumReaderCount = 4
@@ -41,6 +43,9 @@ package final class SQLiteRelayStore: RelayStore {
             // The pool turned it down for WAL; an answer here means that the change survives a loss of power.
             try database.execute(sql: "PRAGMA synchronous = FULL")
             try database.execute(sql: "PRAGMA journal_size_limit = 16777216")
+        }
+        guard try pool.read({ try Self.migrator.hasBeenSuperseded($0) }) == false else {
+            throw RelayError.format("\(folder) holds data of a newer attune-relay")
         }
         try Self.migrator.migrate(pool)
         commits = CommitQueue(pool)

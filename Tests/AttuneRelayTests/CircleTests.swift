@@ -1,0 +1,113 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneTestSupport
+import AttuneWire
+import Foundation
+import Testing
+
+@Suite("Circles at a relay") struct CircleTests {
+    @Test("a circle opens once, and its links come back as they were sent")
+    func opening() async throws {
+        var fixture = try await RelayFixture()
+        let again = try await fixture.client.create(fixture.circle.links[0])
+        #expect(again.status == 409 && again.code == "E-RELAY-008")
+        let second = try await fixture.add()
+        let links = try await fixture.client(of: second).links()
+        #expect(try links.links.map { try Link($0).hash } == fixture.circle.links.map(\.hash))
+        let frontier = try await fixture.client.frontier()
+        #expect(frontier.linkSeq == 2 && frontier.link == Data(fixture.circle.chain.head.bytes))
+    }
+
+    @Test("links are appended only after the newest one, and once though sent twice")
+    func race() async throws {
+        var fixture = try await RelayFixture()
+        let genesis = fixture.circle.id
+        var other = fixture.circle
+        let link = try fixture.circle.add(SyntheticDevice(), by: fixture.founder)
+        let rival = try other.add(SyntheticDevice(), by: fixture.founder)
+        #expect(try await fixture.client.append([link], after: genesis).status == 201)
+        #expect(try await fixture.client.append([link], after: genesis).status == 201)
+        let late = try await fixture.client.append([rival], after: genesis)
+        #expect(late.status == 412 && late.code == "E-RELAY-009")
+        #expect(late.field("ETag") == "\"\(link.hash)\"")
+        let wrong = try await fixture.client.append([rival], after: link.hash)
+        #expect(wrong.status == 422 && wrong.code == "E-RELAY-010")
+        #expect(try await fixture.client.links().links.count == 2)
+    }
+
+    @Test("of twenty who append at once one succeeds")
+    func manyAtOnce() async throws {
+        let fixture = try await RelayFixture()
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<20 {
+                var circle = fixture.circle
+                let link = try circle.add(SyntheticDevice(), by: fixture.founder)
+                group.addTask { try await fixture.client.append([link], after: fixture.circle.id).status }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(statuses.count { $0 == 201 } == 1)
+        #expect(statuses.count { $0 == 412 } == 19)
+    }
+
+    @Test("a removed device learns that it was, and nothing more")
+    func revocation() async throws {
+        var fixture = try await RelayFixture()
+        let lost = try await fixture.add()
+        let third = try await fixture.add()
+        let before = fixture.circle.chain.head
+        let removal = try fixture.circle.revoke(lost, by: fixture.founder)
+        let after = try fixture.circle.add(SyntheticDevice(), by: fixture.founder)
+        #expect(try await fixture.client.append([removal, after], after: before).status == 201)
+
+        let client = fixture.client(of: lost)
+        for (method, path) in [
+            ("GET", "/frontier"), ("GET", "/entries"), ("GET", "/events?wait=1"), ("GET", "/chunks/\(before)"),
+        ] {
+            let answer = try await client.send(method, client.home + path)
+            #expect(answer.status == 403 && answer.code == "E-RELAY-005", "\(path)")
+        }
+        let entry = try fixture.circle.entry(by: lost)
+        #expect(try await client.push([entry]).status == 403)
+        #expect(try await fixture.client(of: third).outcomes([entry]) == [.refused])
+        let seen = try await client.links().links
+        #expect(try seen.map { try Link($0).hash } == fixture.circle.links.dropLast().map(\.hash))
+    }
+
+    @Test("a circle that is deleted takes all with it, chunks too")
+    func deletion() async throws {
+        let fixture = try await RelayFixture()
+        let chunk = SyntheticCircle.chunk()
+        #expect(try await fixture.client.put(chunk).status == 201)
+        let entry = try fixture.circle.entry(by: fixture.founder, chunks: [chunk.id])
+        #expect(try await fixture.client.outcomes([entry]) == [.new])
+        #expect(try await fixture.client.send("DELETE", fixture.client.home).status == 204)
+        #expect(try await fixture.client.send("GET", fixture.client.home + "/frontier").status == 404)
+        let files = FileManager.default.enumerator(atPath: fixture.relay.folder + "/chunks")?.allObjects ?? []
+        #expect(!files.contains { ($0 as? String)?.hasSuffix(chunk.id.description) == true })
+        let again = try await fixture.client.create(fixture.circle.links[0])
+        #expect(again.status == 201)
+        #expect(try await fixture.client.missing([chunk.id]) == [chunk.id])
+    }
+
+    @Test("where circles are opened by invitation, a token opens one")
+    func invitation() async throws {
+        let relay = try RelayProcess(options: ["--invite-only"])
+        let (first, second, paper) = (SyntheticDevice(), SyntheticDevice(), SyntheticDevice(paper: true))
+        let circle = try SyntheticCircle(founder: first, paper: paper)
+        let other = try SyntheticCircle(founder: second, paper: SyntheticDevice(paper: true))
+        let client = RelayClient(relay.address, device: first, circle: circle.id)
+        #expect(try await client.create(circle.links[0]).code == "E-RELAY-015")
+        #expect(try await client.create(circle.links[0], invite: "guess").code == "E-RELAY-015")
+        let folder = try TemporaryDirectory()
+        let invite = try ChildProcess(
+            try RelayProcess.binary, ["invite", "--dir", relay.folder], environment: ["PATH": "/usr/bin:/bin"],
+            folder: folder.path, output: nil, errors: folder.path + "/errors")
+        let token = try #require(invite.readLine())
+        #expect(try await client.create(circle.links[0], invite: token).status == 201)
+        let late = try await RelayClient(relay.address, device: second).create(other.links[0], invite: token)
+        #expect(late.code == "E-RELAY-015")
+    }
+}

@@ -1,0 +1,62 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+import Foundation
+
+extension RelayClient {
+    package func create(_ genesis: Link, invite: String = "") async throws -> Answer {
+        var message = ProtoCreateCircle()
+        message.genesis = genesis.signed
+        message.invite = invite
+        return try await send("POST", "/v1/circles", message: message)
+    }
+
+    package func append(_ links: [Link], after: Digest256) async throws -> Answer {
+        var message = ProtoLinks()
+        message.links = links.map(\.signed)
+        return try await send("POST", home + "/links", message: message, fields: [("If-Match", "\"\(after)\"")])
+    }
+
+    package func push(_ entries: [Entry]) async throws -> Answer {
+        var message = ProtoEntries()
+        message.entries = entries.map { Data($0.bytes) }
+        return try await send("POST", home + "/entries", message: message)
+    }
+
+    /// Pushes entries and returns what became of each.
+    package func outcomes(_ entries: [Entry]) async throws -> [ProtoPushOutcome] {
+        try await push(entries).message(ProtoPushResult.self).outcomes
+    }
+
+    package func release(_ entry: Entry) async throws -> Answer {
+        var message = ProtoEntries()
+        message.entries = [Data(entry.bytes)]
+        return try await send("POST", home + "/release", message: message)
+    }
+
+    package func entries(_ query: String = "") async throws -> ProtoEntries {
+        try await send("GET", home + "/entries" + query).message()
+    }
+
+    package func frontier() async throws -> ProtoFrontier { try await send("GET", home + "/frontier").message() }
+
+    package func links() async throws -> ProtoLinks { try await send("GET", home + "/links").message() }
+
+    package func put(_ chunk: (id: Digest256, bytes: [UInt8])) async throws -> Answer {
+        try await send(
+            "PUT", home + "/chunks/\(chunk.id)", body: chunk.bytes,
+            fields: [("Content-Type", "application/octet-stream")])
+    }
+
+    package func get(_ chunk: Digest256) async throws -> Answer { try await send("GET", home + "/chunks/\(chunk)") }
+
+    /// Those of the chunks that the relay does not have.
+    package func missing(_ chunks: [Digest256]) async throws -> [Digest256] {
+        var message = ProtoChunkIDs()
+        message.ids = chunks.map { Data($0.bytes) }
+        let answer = try await send("POST", home + "/chunks/missing", message: message)
+        return try answer.message(ProtoChunkIDs.self).ids.compactMap { Digest256($0) }
+    }
+}
