@@ -17,7 +17,7 @@ extension CryptoError {
         code: "E-KEY-042", message: "the public sealing key of a device is not one",
         remedy: "Do not add this device; start again with a new code: attune devices add", exitStatus: .invalidData)
 
-    static func epochRefused(_ what: String, epoch: UInt32) -> CryptoError {
+    package static func epochRefused(_ what: String, epoch: UInt32) -> CryptoError {
         CryptoError(
             code: "E-KEY-043", message: "\(what) does not open under the key of epoch \(epoch)",
             remedy: "Sync again; if it stays, the device that wrote it is faulty: attune devices list",

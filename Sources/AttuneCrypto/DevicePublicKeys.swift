@@ -12,6 +12,12 @@ package struct DevicePublicKeys: Sendable, Equatable {
     /// SHA-256 of the subject public key info of its TLS certificate; empty for the recovery words.
     package let tlsKeyHash: [UInt8]
 
+    package init(signingKey: [UInt8], sealingKey: [UInt8], tlsKeyHash: [UInt8]) {
+        self.signingKey = signingKey
+        self.sealingKey = sealingKey
+        self.tlsKeyHash = tlsKeyHash
+    }
+
     /// Whether these are the recovery words as a device.
     package var isPaper: Bool { tlsKeyHash.isEmpty }
 

@@ -56,10 +56,14 @@ extension Link {
         }
     }
 
+    /// Whether the keys of a device have the lengths they should have.
+    static func isRecord(_ record: ProtoDeviceRecord) -> Bool {
+        record.signingKey.count == 32 && record.sealingKey.count == sealingKeyBytes
+            && record.tlsKeyHash.count == (record.paper ? 0 : 32)
+    }
+
     private static func check(_ record: ProtoDeviceRecord) throws {
-        guard record.signingKey.count == 32, record.sealingKey.count == sealingKeyBytes,
-            record.tlsKeyHash.count == (record.paper ? 0 : 32)
-        else { throw WireError.link("the keys of a device") }
+        guard isRecord(record) else { throw WireError.link("the keys of a device") }
     }
 
     private static func check(_ keys: ProtoEpochKeys) throws {

@@ -39,7 +39,7 @@ package struct Link: Sendable, Equatable {
         guard (1...WireLimits.links).contains(body.seq), UInt64(body.epoch) < body.seq else {
             throw WireError.link("number")
         }
-        hash = WireHash.blake2b(encoded, personal: "AT-devlink")
+        hash = Self.hash(body: encoded)
         self.body = body
         self.signed = signed
         self.signer = signer
@@ -58,6 +58,9 @@ package struct Link: Sendable, Equatable {
         else { throw WireError.link("not a signed link") }
         try self.init(parsing: bytes)
     }
+
+    /// The hash of a link with this serialised body.
+    package static func hash(body: [UInt8]) -> Digest256 { WireHash.blake2b(body, personal: "AT-devlink") }
 
     /// The only version of the format.
     package static let version: UInt32 = 1

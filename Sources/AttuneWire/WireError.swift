@@ -68,6 +68,10 @@ package struct WireError: AttuneError, Equatable {
         WireError("E-WIRE-010", "an entry is of key epoch \(epoch), which the device chain does not have yet")
     }
 
+    package static func payload(_ reason: String) -> WireError {
+        WireError("E-WIRE-012", "what is sealed in an entry is malformed: \(reason)")
+    }
+
     static let otherCircle = WireError("E-WIRE-011", "the message belongs to another circle")
 
     static func request(_ reason: String) -> WireError {

@@ -29,6 +29,9 @@ package enum WireLimits {
     package static let chunks = 16_384
     /// Entries that one release entry names.
     package static let released = 1024
+    /// Bytes of a blob before and after encoding, and how many times smaller encoding may have made it.
+    package static let blobBytes: UInt64 = 16 << 30
+    package static let blobRatio: UInt64 = 64
     /// Highest sequence number and lamport clock, far below where adding could overflow.
     package static let counter: UInt64 = 1 << 62
     /// Most that a lamport clock may be ahead of the largest one seen.

@@ -1,0 +1,56 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneWire
+
+/// The keys of a circle's epochs that a device can read, from the newest back to the first.
+package struct EpochKeyring: Sendable {
+    /// By number.
+    package private(set) var keys: [UInt32: EpochKey] = [:]
+
+    /// Opens this device's envelope of the newest epoch and walks back from it.
+    ///
+    /// A device that was just added, or was revoked, has no envelope; then only the known keys count.
+    ///
+    /// - Parameter known: keys that were kept, such as the one this device made itself.
+    /// - Throws: `CryptoError` E-KEY-041 (envelope), E-KEY-043 (an epoch does not open, or opens to another key than
+    ///   was known).
+    package init(chain: DeviceChain, device: DeviceKeys, known: [EpochKey] = []) throws {
+        for key in known { keys[key.epoch] = key }
+        if let envelope = chain.envelopes[device.deviceID] {
+            let circle = chain.epoch == 1 ? nil : chain.circle
+            let key = try EpochKey.open(envelope, epoch: chain.epoch, circle: circle, keys: device)
+            try take(key)
+        }
+        guard var current = newest else { return }
+        while current.epoch > 1 {
+            guard let sealed = chain.sealedPrevious[current.epoch] else { break }
+            current = try current.open(previous: sealed, circle: chain.circle)
+            try take(current)
+        }
+    }
+
+    /// The key of the newest epoch that this device has.
+    package var newest: EpochKey? { keys.keys.max().flatMap { keys[$0] } }
+
+    /// The key of an epoch.
+    package subscript(epoch: UInt32) -> EpochKey? { keys[epoch] }
+
+    /// Adds a key that this device just made.
+    ///
+    /// - Throws: `CryptoError` E-KEY-043 if another one is known.
+    package mutating func take(_ key: EpochKey) throws {
+        if let known = keys[key.epoch], !known.isEqual(to: key) {
+            throw CryptoError.epochRefused("another key", epoch: key.epoch)
+        }
+        keys[key.epoch] = key
+    }
+
+    /// The name of a device; nil for the paper device, and where its epoch's key is not here or does not open it.
+    package func name(of device: CircleDevice) -> String? {
+        guard !device.sealedName.isEmpty else { return nil }
+        return try? keys[device.nameEpoch]?.open(name: device.sealedName, device: device.id.bytes)
+    }
+}

@@ -1,0 +1,178 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneWire
+import Foundation
+import SwiftProtobuf
+
+/// Makes the links by which a device changes its circle; each has been verified as any other device will.
+///
+/// A link follows on the newest one of `chain`: append it at the relay, and if another was faster, take that one and
+/// make the link anew.
+package struct LinkWriter: Sendable {
+    package let chain: DeviceChain
+    private let keys: DeviceKeys
+
+    /// - Parameter keys: of the signer: an active device, or the recovery words.
+    package init(chain: DeviceChain, keys: DeviceKeys) {
+        self.chain = chain
+        self.keys = keys
+    }
+
+    /// Starts a circle.
+    ///
+    /// - Parameters:
+    ///   - keys: of the first device.
+    ///   - paper: public keys of the recovery words; nil for a circle without.
+    /// - Returns: the first link, whose hash is the circle's id, and the key of epoch 1.
+    /// - Throws: `CryptoError` E-KEY-044 (name), E-KEY-042 (the sealing key of the recovery words).
+    package static func genesis(
+        keys: DeviceKeys, name: String, paper: DevicePublicKeys?
+    ) throws -> (link: Link, key: EpochKey) {
+        let key = EpochKey.random(epoch: 1)
+        let recipients = [keys.publicKeys] + (paper.map { [$0] } ?? [])
+        let genesis = try ProtoGenesis.with {
+            $0.device = keys.publicKeys.record
+            if let paper { $0.paper = paper.record }
+            $0.epochKeys = try Self.epochKeys(key, previous: nil, circle: nil, for: recipients)
+            $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID.bytes))
+        }
+        let body = Self.body(signer: keys, seq: 1, previous: [UInt8](repeating: 0, count: 32), epoch: 0)
+        let link = try Self.sign(body, payload: .genesis(genesis), keys: keys)
+        _ = try DeviceChain(genesis: link)
+        return (link, key)
+    }
+
+    /// Adds a device; its epoch key comes with the next `epoch(keyring:)`.
+    ///
+    /// - Parameter counterSignature: by the new device over this circle and its newest link.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-042 to E-KEY-044.
+    package func add(
+        _ device: ProtoDeviceRecord, name: String, counterSignature: [UInt8], keyring: EpochKeyring
+    ) throws -> Link {
+        let id = DeviceID(device)
+        let key = try current(keyring)
+        // The next epoch has to be sealed for it; better to know now that this will work.
+        _ = try Envelope.seal(SecretBytes(count: 32), to: Array(device.sealingKey), info: [])
+        let add = try ProtoAddDevice.with {
+            $0.device = device
+            $0.counterSignature = Data(counterSignature)
+            $0.sealedName = Data(try key.seal(name: name, device: id.bytes))
+        }
+        return try next(.add(add))
+    }
+
+    /// Starts an epoch whose key all active devices get, after an addition or to renew the keys.
+    ///
+    /// - Throws: `CryptoError` E-KEY-043 if this device has not the key of the newest epoch.
+    package func epoch(keyring: EpochKeyring) throws -> (link: Link, key: EpochKey) {
+        let (keys, key) = try nextEpoch(keyring, without: [])
+        return (try next(.epochKeys(keys)), key)
+    }
+
+    /// Gives a device another name.
+    ///
+    /// - Throws: `WireError` E-WIRE-007, `CryptoError` E-KEY-043, E-KEY-044.
+    package func rename(_ device: DeviceID, to name: String, keyring: EpochKeyring) throws -> Link {
+        let key = try current(keyring)
+        let rename = try ProtoRenameDevice.with {
+            $0.device = Data(device.bytes)
+            $0.sealedName = Data(try key.seal(name: name, device: device.bytes))
+        }
+        return try next(.rename(rename))
+    }
+
+    /// Shuts devices out and starts an epoch without them.
+    ///
+    /// - Parameters:
+    ///   - devices: each with its last entry that counts; nil if none does.
+    ///   - second: who agrees, where `chain.needsSecondSignature` says so; else left out.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-043.
+    package func revoke(
+        _ devices: [DeviceID: Entry.Position?], second: (device: DeviceID, signature: [UInt8])? = nil,
+        keyring: EpochKeyring
+    ) throws -> (link: Link, key: EpochKey) {
+        let ids = devices.keys.sorted()
+        let (epochKeys, key) = try nextEpoch(keyring, without: ids)
+        let revoke = ProtoRevokeDevices.with {
+            $0.revocations = ids.map { id in
+                let last = devices[id].flatMap { $0 }
+                return .with {
+                    $0.device = Data(id.bytes)
+                    $0.lastSeq = last?.seq ?? 0
+                    $0.lastEntry = Data(last?.hash.bytes ?? [])
+                }
+            }
+            $0.epochKeys = epochKeys
+            if let second, chain.needsSecondSignature(revoking: ids, by: keys.deviceID) {
+                $0.secondSigner = Data(second.device.bytes)
+                $0.secondSignature = Data(second.signature)
+            }
+        }
+        return (try next(.revoke(revoke)), key)
+    }
+
+    private func current(_ keyring: EpochKeyring) throws -> EpochKey {
+        guard let key = keyring[chain.epoch] else {
+            throw CryptoError.epochRefused("the circle's newest key is not here: nothing", epoch: chain.epoch)
+        }
+        return key
+    }
+
+    private func nextEpoch(_ keyring: EpochKeyring, without ids: [DeviceID]) throws -> (ProtoEpochKeys, EpochKey) {
+        let previous = try current(keyring)
+        let key = EpochKey.random(epoch: chain.epoch + 1)
+        let recipients = chain.recipients.filter { !ids.contains($0.id) }.map { DevicePublicKeys($0.record) }
+        return (try Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients), key)
+    }
+
+    private func next(_ payload: ProtoLinkBody.OneOf_Payload) throws -> Link {
+        let body = Self.body(signer: keys, seq: chain.seq + 1, previous: chain.head.bytes, epoch: chain.epoch)
+        let link = try Self.sign(body, payload: payload, keys: keys)
+        var copy = chain
+        try copy.append(link)
+        return link
+    }
+
+    private static func epochKeys(
+        _ key: EpochKey, previous: EpochKey?, circle: Digest256?, for devices: [DevicePublicKeys]
+    ) throws -> ProtoEpochKeys {
+        try ProtoEpochKeys.with {
+            $0.epoch = key.epoch
+            $0.envelopes = try devices.sorted { $0.deviceID < $1.deviceID }.map { device in
+                try .with {
+                    $0.device = Data(device.id)
+                    $0.sealed = Data(try key.envelope(for: device, circle: circle))
+                }
+            }
+            if let previous, let circle { $0.sealedPrevious = Data(key.seal(previous: previous, circle: circle)) }
+        }
+    }
+
+    private static func body(signer: DeviceKeys, seq: UInt64, previous: [UInt8], epoch: UInt32) -> ProtoLinkBody {
+        .with {
+            $0.version = Link.version
+            $0.suite = Link.suite
+            $0.seq = seq
+            $0.previous = Data(previous)
+            $0.signer = Data(signer.deviceID.bytes)
+            $0.epoch = epoch
+        }
+    }
+
+    private static func sign(
+        _ body: ProtoLinkBody, payload: ProtoLinkBody.OneOf_Payload, keys: DeviceKeys
+    ) throws -> Link {
+        var body = body
+        body.payload = payload
+        let encoded: [UInt8] = try body.serializedBytes()
+        let hash = Link.hash(body: encoded)
+        return try Link(
+            .with {
+                $0.body = Data(encoded)
+                $0.signature = Data(keys.sign(SignedText.link(hash)))
+            })
+    }
+}

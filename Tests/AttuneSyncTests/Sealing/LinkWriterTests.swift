@@ -1,0 +1,138 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneWire
+import SwiftProtobuf
+import Testing
+
+@Suite struct LinkWriterTests {
+    @Test func everyDeviceReadsAllEpochsAndNamesFromTheLinksAndItsOwnKeysAlone() throws {
+        var circle = try SealedCircle()
+        let second = try circle.add("second")
+        let third = try circle.add("third")
+        try circle.take(circle.writer(second).rename(third.deviceID, to: "tower", keyring: circle.keyring))
+        let chain = try DeviceChain(verifying: circle.links.map(\.bytes))
+        #expect(chain == circle.chain && chain.epoch == 3)
+        for keys in [circle.first, second, third, circle.paper] {
+            let keyring = try EpochKeyring(chain: chain, device: keys)
+            #expect(keyring.keys.count == 3)
+            for (epoch, key) in circle.keyring.keys { #expect(keyring[epoch]?.isEqual(to: key) == true) }
+            let names = chain.active.compactMap { keyring.name(of: $0) }
+            #expect(Set(names) == ["first", "second", "tower"])
+        }
+    }
+
+    @Test func aDeviceThatIsNotInTheCircleReadsNothing() throws {
+        var circle = try SealedCircle()
+        _ = try circle.add("second")
+        let keyring = try circle.keyring(of: DeviceKeys.generate())
+        #expect(keyring.keys.isEmpty && keyring.newest == nil)
+        #expect(circle.chain.active.allSatisfy { keyring.name(of: $0) == nil })
+    }
+
+    @Test func aRevokedDeviceKeepsWhatItHadAndGetsNothingNew() throws {
+        var circle = try SealedCircle()
+        let second = try circle.add("second")
+        let third = try circle.add("third")
+        let before = try circle.keyring(of: third)
+        try circle.take(circle.writer().revoke([third.deviceID: nil], keyring: circle.keyring))
+        let after = try EpochKeyring(chain: circle.chain, device: third, known: Array(before.keys.values))
+        #expect(Set(after.keys.keys) == [1, 2, 3] && circle.chain.epoch == 4)
+        #expect(try circle.keyring(of: second).keys.count == 4)
+        #expect(sealingCode { _ = try circle.writer(third).epoch(keyring: before) } == "E-KEY-043")
+        #expect(
+            sealingCode { _ = try circle.writer(third).rename(second.deviceID, to: "x", keyring: circle.keyring) }
+                == "E-WIRE-007")
+    }
+
+    @Test func revokingTheLastOtherTakesASecondSignature() throws {
+        var circle = try SealedCircle()
+        let second = try circle.add("second")
+        #expect(
+            sealingCode { _ = try circle.writer().revoke([second.deviceID: nil], keyring: circle.keyring) }
+                == "E-WIRE-007")
+        let signature = circle.paper.secondSignature(revoking: [second.deviceID], after: circle.chain.head)
+        try circle.take(
+            circle.writer().revoke(
+                [second.deviceID: nil], second: (circle.paper.deviceID, signature), keyring: circle.keyring))
+        #expect(circle.chain.active.map(\.id) == [circle.first.deviceID])
+    }
+
+    @Test func theRecoveryWordsReadEverythingAndBringANewDeviceIn() throws {
+        var circle = try SealedCircle()
+        _ = try circle.add("second")
+        let keyring = try circle.keyring(of: circle.paper)
+        let fresh = try DeviceKeys.generate()
+        try circle.take(
+            circle.writer(circle.paper).add(
+                fresh.publicKeys.record, name: "fresh",
+                counterSignature: fresh.counterSignature(joining: circle.chain.circle, after: circle.chain.head),
+                keyring: keyring))
+        try circle.take(circle.writer(circle.paper).epoch(keyring: keyring))
+        #expect(try circle.keyring(of: fresh).keys.count == 3)
+    }
+
+    @Test func aDeviceIsAddedOnlyWithItsOwnSignatureAndAKeyThatCanBeSealedFor() throws {
+        let circle = try SealedCircle()
+        let fresh = try DeviceKeys.generate()
+        let foreign = try SealedCircle().chain
+        for wrong in [
+            fresh.counterSignature(joining: foreign.circle, after: circle.chain.head),
+            fresh.counterSignature(joining: circle.chain.circle, after: foreign.head),
+            circle.first.counterSignature(joining: circle.chain.circle, after: circle.chain.head),
+        ] {
+            #expect(
+                sealingCode {
+                    _ = try circle.writer().add(
+                        fresh.publicKeys.record, name: "x", counterSignature: wrong, keyring: circle.keyring)
+                } == "E-WIRE-005")
+        }
+        var record = fresh.publicKeys.record
+        record.sealingKey = .init(repeating: 0xff, count: 1216)
+        #expect(
+            sealingCode {
+                _ = try circle.writer().add(
+                    record, name: "x",
+                    counterSignature: fresh.counterSignature(joining: circle.chain.circle, after: circle.chain.head),
+                    keyring: circle.keyring)
+            } == "E-KEY-042")
+    }
+
+    @Test func anEnvelopeOfAnotherEpochOrCircleDoesNotOpen() throws {
+        var circle = try SealedCircle()
+        let second = try circle.add("second")
+        let envelope = try #require(circle.chain.envelopes[second.deviceID])
+        #expect(
+            sealingCode { _ = try EpochKey.open(envelope, epoch: 3, circle: circle.chain.circle, keys: second) }
+                == "E-KEY-041")
+        // A relay cannot show another key for an epoch that this device already has.
+        #expect(
+            sealingCode {
+                _ = try EpochKeyring(chain: circle.chain, device: second, known: [EpochKey.random(epoch: 1)])
+            } == "E-KEY-043")
+    }
+
+    @Test func noBitOfALinkCanBeChangedAndNoLengthIsTaken() throws {
+        var circle = try SealedCircle()
+        _ = try circle.add("second")
+        let genesis = try DeviceChain(genesis: circle.links[0])
+        let bytes = circle.links[1].bytes
+        for place in bytes.indices {
+            for bit in place < 200 || place > bytes.count - 300 ? Array(0..<8) : [place % 8] {
+                var changed = bytes
+                changed[place] ^= 1 << UInt8(bit)
+                var chain = genesis
+                let code = sealingCode { try chain.append(Link(parsing: changed)) }
+                #expect(code?.hasPrefix("E-WIRE-") == true, "byte \(place) bit \(bit)")
+            }
+        }
+        for count in bytes.indices {
+            #expect(sealingCode { _ = try Link(parsing: Array(bytes[..<count])) } == "E-WIRE-001")
+        }
+        #expect(sealingCode { _ = try Link(parsing: bytes + [0]) } == "E-WIRE-001")
+        #expect(sealingCode { _ = try Link(parsing: bytes + bytes) } == "E-WIRE-001")
+    }
+}
