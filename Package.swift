@@ -81,7 +81,7 @@ let package = Package(
         .target(
             name: "AttuneSync",
             dependencies: [
-                "AttuneWire", "AttuneCrypto", "AttuneCore",
+                "AttuneVault", "AttuneWire", "AttuneCrypto", "AttuneCore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

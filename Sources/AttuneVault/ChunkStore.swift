@@ -89,6 +89,47 @@ struct ChunkStore: Sendable {
         return bytes
     }
 
+    /// Whether the file of a chunk is here, of the one size that chunks have.
+    func isHere(_ id: Digest256) -> Bool {
+        var status = stat()
+        return lstat(folder.chunk(id), &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+            && status.st_size == SealedChunk.byteCount
+    }
+
+    /// Keeps the bytes of a chunk from another device; they reach the disk with `makeDurable`.
+    func keep(_ id: Digest256, _ bytes: [UInt8]) throws {
+        guard !isHere(id) else { return }
+        try DurableFile.makeFolder(folder.staging)
+        try DurableFile.makeFolder(folder.chunks)
+        let path = folder.chunk(id)
+        try DurableFile.makeFolder(String(path.prefix(path.count - 65)))
+        let staging = "\(folder.staging)/\(id)"
+        unlink(staging)
+        try bytes.withUnsafeBytes { try DurableFile.write($0, to: path, staging: staging, syncs: false) }
+    }
+
+    /// Brings chunk files to the disk, comparing those with their ids that are not `known` to be right.
+    ///
+    /// - Returns: false if one is missing or was torn by a power cut; that one is removed.
+    func makeDurable(_ ids: [Digest256], known: Set<Digest256>) throws -> Bool {
+        var parents: Set<String> = []
+        for id in ids {
+            let path = folder.chunk(id)
+            if !known.contains(id) {
+                guard let bytes = try DurableFile.read(path, limit: SealedChunk.byteCount), BLAKE2b.hash(bytes) == id
+                else {
+                    unlink(path)
+                    return false
+                }
+            }
+            try DurableFile.sync(path)
+            parents.insert(String(path.prefix(path.count - 65)))
+        }
+        for parent in parents { try DurableFile.syncFolder(parent) }
+        try DurableFile.syncFolder(folder.chunks)
+        return true
+    }
+
     /// Removes chunk files that nothing refers to any more; what cannot be removed now is an orphan for later.
     func remove(_ ids: [Digest256]) {
         for id in ids { unlink(folder.chunk(id)) }

@@ -8,13 +8,19 @@ enum DurableFile {
     /// Puts `bytes` at `path` by way of `staging`: write, sync, rename. The caller syncs the folder.
     ///
     /// - Throws: `VaultError` E-VAULT-006 if the disk is full, else E-VAULT-007; the staged file is removed.
-    static func write(_ bytes: UnsafeRawBufferPointer, to path: String, staging: String) throws {
+    ///
+    /// - Parameter syncs: false where `sync` follows later; a power cut may tear the file until then.
+    static func write(
+        _ bytes: UnsafeRawBufferPointer, to path: String, staging: String, syncs: Bool = true
+    ) throws {
         let descriptor = open(staging, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw VaultError.system("cannot write \(staging)", errno: errno) }
         do {
             defer { close(descriptor) }
             try writeAll(bytes, to: descriptor, path: path)
-            guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(path)", errno: errno) }
+            guard !syncs || fsync(descriptor) == 0 else {
+                throw VaultError.system("cannot write \(path)", errno: errno)
+            }
         } catch {
             unlink(staging)
             throw error
@@ -24,6 +30,14 @@ enum DurableFile {
             unlink(staging)
             throw VaultError.system("cannot write \(path)", errno: code)
         }
+    }
+
+    /// Brings the bytes of a file to the disk.
+    static func sync(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw VaultError.system("cannot open \(path)", errno: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(path)", errno: errno) }
     }
 
     /// Makes renames and removals inside the folder at `path` durable.

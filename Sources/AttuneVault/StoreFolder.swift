@@ -16,6 +16,8 @@ struct StoreFolder: Sendable {
     var databaseLog: String { path + "/attune.db-wal" }
     /// Sealed chunks, in sub-folders named by the first two digits of their ids.
     var chunks: String { path + "/chunks" }
+    /// The newest entry that this device published.
+    var ownHead: String { path + "/own.head" }
     var lock: String { path + "/lock" }
     /// Files being written; whatever is left here is a fragment.
     var staging: String { path + "/tmp" }

@@ -20,7 +20,9 @@ enum StoreSchema {
             try database.execute(sql: "PRAGMA user_version = 1")
         }
         migrator.registerMigration("2") { database in
-            for statement in encodedBlobs { try database.execute(sql: statement) }
+            for statement in encodedBlobs + circle + logs + events + people {
+                try database.execute(sql: statement)
+            }
             try database.execute(sql: "PRAGMA user_version = 2")
         }
         return migrator

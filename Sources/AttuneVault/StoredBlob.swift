@@ -48,7 +48,7 @@ struct StoredBlob: Equatable {
             state: try row.choice("state"))
     }
 
-    /// Forgets the blob unless a version or a run still needs it; the ids of chunk files that nothing needs any more.
+    /// Forgets the blob unless a version, a run or something received still needs it; the ids of chunk files that nothing needs any more.
     static func release(_ database: Database, id: [UInt8]) throws -> [Digest256] {
         let needed =
             try Bool.fetchOne(
@@ -56,6 +56,7 @@ struct StoredBlob: Equatable {
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM versions WHERE blob = :id)
                         OR EXISTS (SELECT 1 FROM runs WHERE checkpoint = :id)
+                        OR EXISTS (SELECT 1 FROM received WHERE blob = :id)
                     """, arguments: ["id": Data(id)]) ?? true
         guard !needed else { return [] }
         let rows = try Row.fetchAll(database, sql: "SELECT id FROM chunks WHERE blob = ?", arguments: [Data(id)])

@@ -31,15 +31,15 @@ package struct TensorRun: Hashable, Sendable {
         self.count = count
     }
 
-    /// The same stretches, neighbours of one kind joined and empty ones left out; nil unless they cover `total` bytes
-    /// with whole numbers.
+    /// The same stretches, raw neighbours joined and empty ones left out; nil unless they cover `total` bytes with whole
+    /// numbers. Tensors stay apart: each has exponents, and so codes, of its own.
     static func joined(_ runs: [TensorRun], total: Int) -> [TensorRun]? {
         var result: [TensorRun] = []
         var rest = total
         for run in runs where run.count != 0 {
             guard run.count > 0, run.count <= rest, run.count % run.kind.width == 0 else { return nil }
             rest -= run.count
-            if let last = result.last, last.kind == run.kind {
+            if let last = result.last, last.kind == .raw, run.kind == .raw {
                 result[result.count - 1] = TensorRun(run.kind, count: last.count + run.count)
             } else {
                 result.append(run)

@@ -117,7 +117,7 @@ extension Vault {
         try Row.fetchAll(
             database,
             sql: """
-                SELECT v.*, a.name AS adapter_name, a.head AS head, b.size AS size,
+                SELECT v.*, a.name AS adapter_name, a.head AS head, b.size AS size, b.state AS blob_state,
                     (SELECT json_group_array(name)
                      FROM (SELECT name FROM labels WHERE version = v.seq ORDER BY name)) AS labels
                 FROM versions v JOIN adapters a ON a.id = v.adapter JOIN blobs b ON b.id = v.blob
@@ -131,6 +131,7 @@ extension Vault {
                 created: try row.date("created"), run: try row.optional("run"),
                 lossBefore: try row.optional("loss_before"), lossAfter: try row.optional("loss_after"),
                 labels: try row.json("labels"), isHead: try row.optional("head", as: Int64.self) == sequence,
+                state: try row.choice("blob_state"),
                 row: sequence, adapterID: try row.bytes("adapter"), blob: try row.bytes("blob"))
         }
     }

@@ -39,6 +39,7 @@ extension Vault {
                 database, adapterID: id, id: source.id, blob: source.blob, manifest: source.manifest,
                 parents: source.parents, run: source.run, lossBefore: source.lossBefore, lossAfter: source.lossAfter)
             try setHead(database, id, to: row)
+            try noteVersion(database, row, after: nil)
             let subject = Hex.encode(id)
             try log(
                 database, .copy, "copy \(source.reference) to \(newName)", subject: subject,
@@ -84,6 +85,8 @@ extension Vault {
             guard previous != target.row else { return target }
             let id = try row.value("id", as: Data.self)
             try setHead(database, id, to: target.row)
+            let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
+            try noteHead(database, id, from: previousID)
             let subject = Hex.encode(id)
             try log(
                 database, .rollback, "point \(target.adapter) at \(target.reference)", subject: subject,
@@ -95,6 +98,7 @@ extension Vault {
     func setName(_ database: Database, _ id: Data, to name: String) throws {
         try requireFree(database, name)
         try database.execute(sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, id])
+        try noteName(database, id)
     }
 
     /// - Throws: `VaultError` E-VAULT-021 if a live adapter has this name.

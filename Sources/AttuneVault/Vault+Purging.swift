@@ -33,6 +33,7 @@ extension Vault {
         switch entry.kind {
         case .adapter:
             let id = try Self.data(hex: entry.subject)
+            try noteErased(database, id)
             blobs = try Row.fetchAll(database, sql: "SELECT blob FROM versions WHERE adapter = ?", arguments: [id])
                 .map { try $0.bytes("blob") }
             try setHead(database, id, to: nil)
@@ -49,6 +50,7 @@ extension Vault {
             // An earlier entry of the same purge may have taken the whole adapter.
             guard let row = Int64(entry.subject), let version = try Self.version(database, row: row) else { return [] }
             blobs = [version.blob]
+            try forgetDraft(database, of: version)
             try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [row])
             try forgetReversals(database, of: version)
         case .run:

@@ -121,6 +121,7 @@ extension Vault {
             try requireFree(database, name)
             if name != oldName { reversal = .trashRenamed(adapter: entry.subject, name: oldName) }
             try database.execute(sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, id])
+            if name != oldName { try noteName(database, id) }
         case .version:
             guard let row = Int64(entry.subject), let version = try Self.version(database, row: row) else {
                 throw VaultError.notInTrash(entry.name)
@@ -142,8 +143,11 @@ extension Vault {
     }
 
     /// Marks a thing as removed or not and keeps the list of the trash in step.
+    ///
+    /// - Parameter isLocal: false where another device did it.
     func setTrashed(
-        _ database: Database, _ kind: TrashEntry.Kind, _ subject: String, _ trashed: Bool, name: String
+        _ database: Database, _ kind: TrashEntry.Kind, _ subject: String, _ trashed: Bool, name: String,
+        isLocal: Bool = true
     ) throws {
         switch kind {
         case .adapter:
@@ -167,6 +171,7 @@ extension Vault {
             try database.execute(
                 sql: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [kind.rawValue, subject])
         }
+        if kind == .adapter, isLocal { try noteTrashed(database, try Self.data(hex: subject), trashed) }
     }
 
     /// The bytes of an adapter's id.

@@ -67,7 +67,7 @@ extension Vault {
     private func apply(_ database: Database, _ reversal: Reversal) throws {
         switch reversal {
         case .rename(let adapter, let name): try setName(database, try Self.data(hex: adapter), to: name)
-        case .moveHead(let adapter, let row): try setHead(database, try Self.data(hex: adapter), to: row)
+        case .moveHead(let adapter, let row): try moveHead(database, try Self.data(hex: adapter), to: row)
         case .label(let adapter, let name, let row):
             try setLabel(database, try Self.data(hex: adapter), name, to: row)
         case .trash(let kind, let subject):
@@ -77,15 +77,23 @@ extension Vault {
             try setTrashed(database, .adapter, adapter, true, name: name)
             try database.execute(
                 sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, try Self.data(hex: adapter)])
+            try noteName(database, try Self.data(hex: adapter))
         case .removeVersion(let adapter, let version, let head):
             guard let head else {
                 let name = try title(database, .adapter, adapter)
                 return try setTrashed(database, .adapter, adapter, true, name: name)
             }
-            try setHead(database, try Self.data(hex: adapter), to: head)
+            try moveHead(database, try Self.data(hex: adapter), to: head)
             let name = try title(database, .version, "\(version)")
             try setTrashed(database, .version, "\(version)", true, name: name)
         }
+    }
+
+    private func moveHead(_ database: Database, _ adapter: Data, to row: Int64) throws {
+        let head = try Int64.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
+        let previous = try head.flatMap { try Self.version(database, row: $0)?.id }
+        try setHead(database, adapter, to: row)
+        try noteHead(database, adapter, from: previous)
     }
 
     /// The name under which the trash lists a thing.

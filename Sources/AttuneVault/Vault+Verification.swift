@@ -28,9 +28,9 @@ extension Vault {
             report.add(error, subject: "database")
             return report
         }
-        let total = versions.count + runs.count
+        let total = versions.count { $0.state != .remote && $0.state != .refused } + runs.count
         var chunksRead = 0
-        for version in versions {
+        for version in versions where version.state != .remote && version.state != .refused {
             report.check("\(version.reference)") {
                 let blob = try self.read { try StoredBlob.fetch($0, id: version.blob) }
                 let bytes = try self.chunks.load(blob) { chunksRead += 1 }
@@ -47,7 +47,7 @@ extension Vault {
                 _ = try self.chunks.load(blob) { chunksRead += 1 }
             }
             report.checkpoints += 1
-            progress(versions.count + report.checkpoints, total)
+            progress(report.versions + report.checkpoints, total)
         }
         report.chunks = chunksRead
         return report

@@ -81,6 +81,8 @@ extension Vault {
         guard wasTrashed || previous != known.row else { return known }
         if wasTrashed { try untrash(database, .version, "\(known.row)") }
         try setHead(database, adapterID, to: known.row)
+        let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
+        try noteHead(database, adapterID, from: previousID)
         try log(
             database, .addVersion, "add \(known.reference) again", subject: Hex.encode(adapterID),
             reversal: wasTrashed
@@ -100,6 +102,7 @@ extension Vault {
             database, adapterID: adapterID, id: id, blob: blob.id, manifest: version.manifest,
             parents: version.parents, run: version.run, lossBefore: version.lossBefore, lossAfter: version.lossAfter)
         try setHead(database, adapterID, to: row)
+        try noteVersion(database, row, after: previous)
         guard let record = try Self.version(database, row: row) else { throw VaultError.noVersion(name) }
         let subject = Hex.encode(adapterID)
         try log(
@@ -125,17 +128,18 @@ extension Vault {
 
     func insertVersion(
         _ database: Database, adapterID: Data, id: Digest256, blob: [UInt8], manifest: String, parents: [Digest256],
-        run: String?, lossBefore: Double?, lossAfter: Double?
+        run: String?, lossBefore: Double?, lossAfter: Double?, created: Int64? = nil, number: Int? = nil
     ) throws -> Int64 {
         try database.execute(
             sql: """
                 INSERT INTO versions
                     (id, adapter, number, parents, manifest, blob, created, run, loss_before, loss_after)
-                VALUES (?, ?, (SELECT COALESCE(MAX(number), 0) + 1 FROM versions WHERE adapter = ?), ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, COALESCE(?, (SELECT COALESCE(MAX(number), 0) + 1 FROM versions WHERE adapter = ?)),
+                    ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id.data, adapterID, adapterID, try storedJSON(parents), manifest, Data(blob),
-                Timestamp.milliseconds(now()), run, lossBefore, lossAfter,
+                id.data, adapterID, number, adapterID, try storedJSON(parents), manifest, Data(blob),
+                created ?? Timestamp.milliseconds(now()), run, lossBefore, lossAfter,
             ])
         return database.lastInsertedRowID
     }

@@ -33,6 +33,7 @@ package final class Vault: Sendable {
     let chunks: ChunkStore
     let key: SecretBytes
     let now: Clock
+    let arrivals = Arrivals()
     /// Keeps the database's key known below; nil where the database is not sealed.
     private let seal: SealedDatabase?
 

@@ -126,6 +126,38 @@ extension VaultError {
         message: "this version came from another device and holds numbers that no adapter may hold",
         remedy: "Remove it, or train it again where it was made.", exitStatus: .invalidData)
 
+    // Sync.
+
+    static let alreadyInCircle = VaultError(
+        code: "E-VAULT-050", message: "this store is a device of a circle already",
+        remedy: "See which: attune devices list", exitStatus: .conflict)
+
+    package static let notInCircle = VaultError(
+        code: "E-VAULT-051", message: "this store is no device of a circle",
+        remedy: "Run: attune devices add, or attune devices join CODE", exitStatus: .notFound)
+
+    static let notNext = VaultError(
+        code: "E-VAULT-052", message: "an entry does not follow on the log of its device",
+        remedy: "Run: attune sync now", exitStatus: .conflict)
+
+    static func badVersion(_ reason: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-053", message: "a version from another device cannot be: \(reason)",
+            remedy: "Look at the devices: attune devices list", exitStatus: .invalidData)
+    }
+
+    static func noPerson(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-054", message: "there is no person named \(name)", remedy: "Run: attune people list",
+            exitStatus: .notFound)
+    }
+
+    static func nothingReceived(_ name: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-055", message: "nothing named \(name) was received", remedy: "Run: attune people received",
+            exitStatus: .notFound)
+    }
+
     // Runs, chats, trash, undo.
 
     static func noRun(_ id: String) -> VaultError {

@@ -29,6 +29,8 @@ package struct VersionRecord: Sendable, Equatable {
     package let labels: [String]
     /// True if the adapter's name points at it.
     package let isHead: Bool
+    /// Whether its bytes are here; those of another device may still have to be fetched.
+    package let state: BlobState
 
     let row: Int64
     let adapterID: [UInt8]

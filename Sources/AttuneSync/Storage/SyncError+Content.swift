@@ -1,0 +1,14 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+
+extension SyncError {
+    /// The opened content of an entry is not what an entry may say.
+    static func badContent(_ what: String, cause: (any Error)? = nil) -> SyncError {
+        SyncError(
+            code: "E-SYNC-060", message: "an entry of the circle has content that is refused: \(what)",
+            remedy: "Install the newest version of Attune on all devices, and look at attune sync log.",
+            exitStatus: .invalidData, cause: cause)
+    }
+}

@@ -1,0 +1,143 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneVault
+import AttuneWire
+internal import Foundation
+
+/// The store of a device as sync sees it.
+///
+/// Nothing but `Vault+Sync*` and the events of adapters is reached from here: documents, runs and chats are not.
+package struct VaultSyncStore: SyncStore {
+    package let vault: Vault
+    package let circle: Digest256
+    package let device: DeviceID
+
+    /// - Throws: `VaultError` E-VAULT-051 if the store is in no circle.
+    package init(_ vault: Vault) throws {
+        guard let identity = try vault.circleIdentity(), let device = DeviceID(identity.device) else {
+            throw VaultError.notInCircle
+        }
+        self.vault = vault
+        self.device = device
+        circle = identity.circle
+    }
+
+    package func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try vault.links(after: seq, limit: limit) }
+
+    package func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws {
+        try vault.replaceLinks(
+            after: seq, with: links.map { ($0.hash, $0.bytes) },
+            cutOffs: Dictionary(uniqueKeysWithValues: cutOffs.map { ($0.key.bytes, $0.value) }))
+    }
+
+    package func heads() throws -> [DeviceID: LogHead] { Self.heads(try vault.entryHeads()) }
+
+    package func largestLamport() throws -> UInt64 { try vault.largestLamport() }
+
+    package func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256? {
+        try vault.entryHash(of: device.bytes, seq: seq)
+    }
+
+    package func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
+        try vault.entries(of: device.bytes, after: seq, limit: limit, byteLimit: byteLimit)
+    }
+
+    package func entry(_ hash: Digest256) throws -> [UInt8]? { try vault.entry(hash) }
+
+    package func accept(_ entries: [Entry]) throws { try vault.acceptEntries(entries.map(Self.stored)) }
+
+    package func draftCount() throws -> Int { try vault.draftCount() }
+
+    package func nextDraft() throws -> EntryDraft? {
+        guard let draft = try vault.nextDraft() else { return nil }
+        let (kind, payload) = try EntryPayloadCoding.encode(draft.event)
+        var chunks: [Digest256] = []
+        var released: [Digest256] = []
+        switch draft.event {
+        case .version(let packet): chunks = packet.blob.chunks
+        case .release(_, let entries): released = entries
+        case .head, .name, .trashed: break
+        }
+        return EntryDraft(
+            id: draft.id, kind: kind, payload: payload, parents: draft.parents, chunks: chunks, released: released)
+    }
+
+    package func publish(_ draft: Int64, as entry: Entry) throws {
+        try vault.publishDraft(draft, as: Self.stored(entry))
+    }
+
+    package func ownMark() throws -> LogHead? { try vault.ownMark().map { LogHead(seq: $0.seq, hash: $0.hash) } }
+
+    package func marks(of remote: String) throws -> [DeviceID: LogHead] { Self.heads(try vault.marks(of: remote)) }
+
+    package func setMarks(_ marks: [DeviceID: LogHead], of remote: String) throws {
+        try vault.setMarks(
+            Dictionary(
+                uniqueKeysWithValues: marks.map { ($0.key.bytes, LogPosition(seq: $0.value.seq, hash: $0.value.hash)) }),
+            of: remote)
+    }
+
+    package func record(_ evidence: SyncEvidence) throws {
+        try vault.recordEvidence(
+            StoredEvidence(
+                kind: evidence.kind.rawValue, device: evidence.device.bytes, seq: evidence.seq, held: evidence.held,
+                other: evidence.other, remote: evidence.remote, isSettled: evidence.isSettled))
+    }
+
+    package func evidence() throws -> [SyncEvidence] {
+        try vault.evidence().compactMap { stored in
+            guard let kind = SyncEvidence.Kind(rawValue: stored.kind), let device = DeviceID(stored.device) else {
+                return nil
+            }
+            return SyncEvidence(
+                kind: kind, device: device, seq: stored.seq, held: stored.held, other: stored.other,
+                remote: stored.remote, isSettled: stored.isSettled)
+        }
+    }
+
+    package func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) throws {
+        try vault.settleEvidence(kind?.rawValue, of: device.bytes)
+    }
+
+    package func wantedChunks(limit: Int) throws -> [Digest256] { try vault.wantedChunks(limit: limit) }
+
+    package func missingChunks(among ids: [Digest256]) throws -> [Digest256] { vault.missingChunks(among: ids) }
+
+    package func storeChunk(_ id: Digest256, bytes: [UInt8]) throws { try vault.storeChunk(id, bytes) }
+
+    package func chunkPath(_ id: Digest256) throws -> String? { vault.chunkPath(id) }
+
+    package func settings() throws -> SyncSettings {
+        guard let text = try vault.setting(Self.settingsKey),
+            let settings = try? JSONDecoder().decode(SyncSettings.self, from: Data(text.utf8))
+        else { return SyncSettings() }
+        return settings
+    }
+
+    package func update(_ settings: SyncSettings) throws {
+        let text = String(decoding: try JSONEncoder().encode(settings), as: UTF8.self)
+        try vault.setSetting(Self.settingsKey, to: text)
+    }
+
+    package func append(_ line: SyncLogLine) throws {
+        try vault.appendSyncLog(level: line.level.rawValue, remote: line.remote, text: line.text)
+    }
+
+    /// The setting that holds `SyncSettings` as JSON.
+    private static let settingsKey = "sync.settings"
+
+    private static func heads(_ positions: [[UInt8]: LogPosition]) -> [DeviceID: LogHead] {
+        positions.reduce(into: [:]) { heads, position in
+            guard let device = DeviceID(position.key) else { return }
+            heads[device] = LogHead(seq: position.value.seq, hash: position.value.hash)
+        }
+    }
+
+    private static func stored(_ entry: Entry) -> StoredEntry {
+        StoredEntry(
+            hash: entry.hash, device: entry.device.bytes, seq: entry.seq, previous: entry.previous,
+            kind: entry.kind.rawValue, lamport: entry.lamport, bytes: entry.bytes)
+    }
+}

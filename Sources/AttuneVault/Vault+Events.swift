@@ -1,0 +1,158 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+/// Notes of what happened to adapters, for the other devices of the circle. Each is part of the transaction that does
+/// the thing, and none is taken while the store is in no circle.
+extension Vault {
+    /// Most entries that one entry may follow.
+    static let parentLimit = 8
+
+    /// Notes a version that has become the adapter's head.
+    ///
+    /// It follows the head before it, and all heads among the versions it was made from.
+    func noteVersion(_ database: Database, _ row: Int64, after previous: Int64?) throws {
+        guard try Self.isInCircle(database), let version = try Self.version(database, row: row) else { return }
+        let adapter = Data(version.adapterID)
+        let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
+        let lines = Set(version.parents + [previousID].compactMap { $0 })
+        let parents = try tips(database, adapter, at: previousID, orAmong: lines)
+        try insertEvent(database, adapter, kind: "version", version: version.id, parents: parents)
+        try refreshWanted(database, adapter)
+    }
+
+    /// Notes that the adapter's name points at another version, out of all heads.
+    func noteHead(_ database: Database, _ adapter: Data, resolving: Bool = false, from previous: Digest256? = nil)
+        throws
+    {
+        guard try Self.isInCircle(database),
+            let row = try Int64.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter]),
+            let version = try Self.version(database, row: row)
+        else { return }
+        let parents =
+            try resolving
+            ? Self.tips(database, adapter).map(\.event)
+            : tips(database, adapter, at: previous, orAmong: Set([previous].compactMap { $0 }))
+        try insertEvent(database, adapter, kind: "head", version: version.id, parents: parents)
+        try refreshWanted(database, adapter)
+    }
+
+    /// Notes the adapter's name.
+    func noteName(_ database: Database, _ adapter: Data) throws {
+        guard try Self.isInCircle(database),
+            let name = try String.fetchOne(
+                database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [adapter])
+        else { return }
+        try insertEvent(database, adapter, kind: "name", name: name)
+    }
+
+    /// Notes that the adapter went to the trash or came back.
+    func noteTrashed(_ database: Database, _ adapter: Data, _ isTrashed: Bool) throws {
+        guard try Self.isInCircle(database) else { return }
+        try insertEvent(database, adapter, kind: "trashed", trashed: isTrashed)
+        try refreshWanted(database, adapter)
+    }
+
+    /// Notes that an adapter is erased for good, before it is: what it still had to say is not said any more.
+    func noteErased(_ database: Database, _ adapter: Data) throws {
+        guard try Self.isInCircle(database) else { return }
+        let rows = try Row.fetchAll(
+            database,
+            sql: "SELECT version, entry FROM events WHERE adapter = ? AND kind = 'version' AND entry IS NOT NULL",
+            arguments: [adapter])
+        try database.execute(
+            sql: "DELETE FROM events WHERE adapter = ? AND kind = 'version' AND entry IS NULL", arguments: [adapter])
+        let pairs = try rows.map { (try $0.digest("version"), try $0.digest("entry")) }
+        for start in stride(from: 0, to: pairs.count, by: 1024) {
+            let part = pairs[start..<min(start + 1024, pairs.count)]
+            let released = Released(versions: part.map(\.0), entries: part.map(\.1).sorted())
+            try insertEvent(database, adapter, kind: "release", released: try storedJSON(released))
+        }
+    }
+
+    /// A version that is erased before it was published is not published.
+    func forgetDraft(_ database: Database, of version: VersionRecord) throws {
+        let drafts = try Int64.fetchAll(
+            database,
+            sql: "SELECT seq FROM events WHERE adapter = ? AND version = ? AND entry IS NULL",
+            arguments: [Data(version.adapterID), version.id.data])
+        for draft in drafts {
+            // What followed it follows what it followed.
+            try database.execute(
+                sql: """
+                    INSERT OR IGNORE INTO event_parents (event, parent)
+                    SELECT c.event, p.parent FROM event_parents c JOIN event_parents p ON p.event = c.parent
+                    WHERE c.parent = ?
+                    """, arguments: [draft])
+            try database.execute(sql: "DELETE FROM events WHERE seq = ?", arguments: [draft])
+        }
+    }
+
+    /// Notes all live adapters as they are, for a circle that begins.
+    func draftEverything(_ database: Database) throws {
+        for row in try Row.fetchAll(database, sql: "SELECT id, head FROM adapters WHERE trashed = 0 ORDER BY seq") {
+            let adapter = try row.value("id", as: Data.self)
+            var last: (event: Int64, row: Int64)?
+            for version in try Self.versions(database, "v.adapter = ? AND v.trashed = 0", [adapter]) {
+                let event = try insertEvent(
+                    database, adapter, kind: "version", version: version.id, parents: last.map { [$0.event] } ?? [])
+                last = (event, version.row)
+            }
+            if let head = try row.optional("head", as: Int64.self), let last, last.row != head {
+                try noteHead(database, adapter, resolving: true)
+            }
+        }
+    }
+
+    static func isInCircle(_ database: Database) throws -> Bool {
+        try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM identity)") ?? false
+    }
+
+    struct Released: Codable {
+        let versions: [Digest256]
+        let entries: [Digest256]
+    }
+
+    @discardableResult
+    func insertEvent(
+        _ database: Database, _ adapter: Data, kind: String, version: Digest256? = nil, name: String? = nil,
+        trashed: Bool? = nil, released: String? = nil, parents: [Int64] = [], context: EntryContext? = nil
+    ) throws -> Int64 {
+        try database.execute(
+            sql: """
+                INSERT INTO events (adapter, kind, version, name, trashed, released, entry, device, lamport)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                adapter, kind, version?.data, name, trashed, released, context?.entry.data,
+                context.map { Data($0.device) }, context.map { Int64(clamping: $0.lamport) },
+            ])
+        let event = database.lastInsertedRowID
+        for parent in parents.prefix(Self.parentLimit) {
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
+        }
+        return event
+    }
+
+    /// The events that a local change follows: heads with one of these versions, else the newest event of `version`.
+    private func tips(
+        _ database: Database, _ adapter: Data, at version: Digest256?, orAmong lines: Set<Digest256>
+    ) throws -> [Int64] {
+        let tips = try Self.tips(database, adapter).filter { lines.contains($0.version) }.map(\.event)
+        let here = try version.flatMap { version in
+            try Int64.fetchOne(
+                database,
+                sql: """
+                    SELECT MAX(seq) FROM events WHERE adapter = ? AND version = ? AND kind IN ('version', 'head')
+                    """, arguments: [adapter, version.data])
+        }
+        guard let here, let version, try !Self.tips(database, adapter).contains(where: { $0.version == version }) else {
+            return tips
+        }
+        return [here] + tips
+    }
+}

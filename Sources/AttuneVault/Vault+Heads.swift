@@ -1,0 +1,116 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import GRDB
+
+/// One of the versions that an adapter came to on the devices of the circle, and that no other one follows.
+package struct HeadRecord: Sendable, Equatable {
+    package let version: VersionRecord
+    /// The device (16 bytes) it comes from; nil for one that was not published yet.
+    package let device: [UInt8]?
+}
+
+extension Vault {
+    /// The heads of an adapter: one where all devices agree, several where two went on at once. The one that the name
+    /// points at here comes first.
+    ///
+    /// - Throws: `VaultError` E-VAULT-020.
+    package func heads(of name: String) throws -> [HeadRecord] {
+        try read { try Self.heads($0, try Self.adapterRow($0, named: name)) }
+    }
+
+    /// Names of live adapters that have several heads.
+    package func adaptersWithSeveralHeads() throws -> [String] {
+        try read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM adapters WHERE trashed = 0 ORDER BY seq").compactMap { row in
+                try Self.heads(database, row).count > 1 ? try row.value("name") : nil
+            }
+        }
+    }
+
+    /// Ends a choice between heads: the name points at `version` everywhere, and all heads count as followed.
+    ///
+    /// Nothing is removed: the other heads stay as versions.
+    ///
+    /// - Throws: `VaultError` E-VAULT-020, E-VAULT-023.
+    @discardableResult
+    package func resolve(_ reference: VersionReference) throws -> VersionRecord {
+        try write { database in
+            let target = try Self.version(database, reference)
+            let row = try Self.adapterRow(database, named: reference.adapter)
+            let id = try row.value("id", as: Data.self)
+            let previous = try row.optional("head", as: Int64.self)
+            let several = try Self.heads(database, row).count > 1
+            guard several || previous != target.row else { return target }
+            try setHead(database, id, to: target.row)
+            try noteHead(database, id, resolving: true)
+            let subject = Hex.encode(id)
+            try log(
+                database, .rollback, "choose \(target.reference)", subject: subject,
+                reversal: previous.map { .moveHead(adapter: subject, to: $0) })
+            return try Self.version(database, row: target.row) ?? target
+        }
+    }
+
+    static func heads(_ database: Database, _ row: Row) throws -> [HeadRecord] {
+        let adapter = try row.value("id", as: Data.self)
+        let head = try row.optional("head", as: Int64.self).flatMap { try version(database, row: $0) }
+        var seen: Set<Digest256> = []
+        var result: [HeadRecord] = []
+        for tip in try tips(database, adapter) where seen.insert(tip.version).inserted {
+            guard let found = try versions(database, "v.adapter = ? AND v.id = ?", [adapter, tip.version.data]).first
+            else { continue }
+            result.append(HeadRecord(version: found, device: tip.device))
+        }
+        if let head, !result.contains(where: { $0.version.id == head.id }), result.count != 1 {
+            result.append(HeadRecord(version: head, device: nil))
+        }
+        return result.filter(\.version.isHead) + result.filter { !$0.version.isHead }
+    }
+
+    /// Events about the head of an adapter that no other such event follows, oldest first.
+    static func tips(
+        _ database: Database, _ adapter: Data
+    ) throws -> [(event: Int64, version: Digest256, device: [UInt8]?)] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT e.seq, e.version, COALESCE(
+                    (SELECT v.device FROM events v
+                     WHERE v.adapter = e.adapter AND v.kind = 'version' AND v.version = e.version LIMIT 1),
+                    e.device) AS device
+                FROM events e WHERE e.adapter = ? AND e.kind IN ('version', 'head')
+                    AND NOT EXISTS (SELECT 1 FROM event_parents p WHERE p.parent = e.seq)
+                ORDER BY e.seq
+                """, arguments: [adapter]
+        ).map {
+            (
+                try $0.value("seq"), try $0.digest("version"),
+                try $0.optional("device", as: Data.self).map { [UInt8]($0) }
+            )
+        }
+    }
+
+    /// Moves the name to the one head where the others followed on it, and says which chunks are wanted for that.
+    ///
+    /// Nothing moves while there are several heads or evidence is open: a person decides then.
+    func advance(_ database: Database, _ adapter: Data, isCutOff: Bool = false) throws {
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
+        else { return }
+        let head = try row.optional("head", as: Int64.self).flatMap { try Self.version(database, row: $0) }
+        let tips = try Self.tips(database, adapter)
+        let candidates = try tips.compactMap { tip in
+            try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, tip.version.data]).first
+        }
+        let distinct = Set(candidates.map(\.id))
+        let isNew = head == nil || isCutOff && !(head.map { distinct.contains($0.id) } ?? false)
+        if let first = candidates.first, head.map({ !distinct.contains($0.id) }) ?? true,
+            isNew || distinct.count == 1, try isNew || !Self.hasOpenEvidence(database)
+        {
+            try setHead(database, adapter, to: first.row)
+        }
+        try refreshWanted(database, adapter)
+    }
+}

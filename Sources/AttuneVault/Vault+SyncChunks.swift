@@ -1,0 +1,168 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+/// Which versions of an adapter a device keeps the bytes of, beside those it made itself.
+package enum PinPolicy: String, Sendable, CaseIterable {
+    /// Every version.
+    case all
+    /// The heads; what is used unless a person says otherwise.
+    case heads
+    /// None by itself: bytes come when they are asked for.
+    case none
+}
+
+extension Vault {
+    /// Ids of chunks that are wanted and not here, at most `limit`: those of one version together.
+    package func wantedChunks(limit: Int) throws -> [Digest256] {
+        try read { database in
+            var result: [Digest256] = []
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT c.id FROM blobs b JOIN chunks c ON c.blob = b.id
+                    WHERE b.state = 1 AND b.wanted = 1 ORDER BY b.id, c.position
+                    """)
+            while result.count < limit, let row = try rows.next() {
+                let id = try row.digest("id")
+                if chunks.isHere(id) == false { result.append(id) }
+            }
+            return result
+        }
+    }
+
+    /// Those of `ids` that are not in the store.
+    package func missingChunks(among ids: [Digest256]) -> [Digest256] { ids.filter { !chunks.isHere($0) } }
+
+    /// The file of a chunk, whole; nil if it is not here.
+    package func chunkPath(_ id: Digest256) -> String? { chunks.isHere(id) ? folder.chunk(id) : nil }
+
+    /// Keeps a chunk whose bytes have been compared with its id; a blob whose last chunk it is has arrived then.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005 for bytes of another size, E-VAULT-006 (disk full).
+    package func storeChunk(_ id: Digest256, _ bytes: [UInt8]) throws {
+        try requireWriting()
+        guard bytes.count == SealedChunk.byteCount else { throw VaultError.damaged("a chunk of another size") }
+        try chunks.keep(id, bytes)
+        let complete = try read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT b.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE c.id = ? AND b.state = 1",
+                arguments: [id.data]
+            ).map { try $0.bytes("id") }
+        }.filter { try arrivals.isComplete($0, with: id) { try self.chunksAbsent(of: $0) } }
+        for blob in complete { try settle(blob) }
+    }
+
+    /// Says for one version that its bytes are wanted here.
+    ///
+    /// - Throws: `VaultError` E-VAULT-020, E-VAULT-023.
+    package func want(_ reference: VersionReference) throws {
+        try write { database in
+            let version = try Self.version(database, reference)
+            try database.execute(
+                sql: "UPDATE blobs SET wanted = 1 WHERE id = ? AND state = 1", arguments: [Data(version.blob)])
+        }
+        try settleWhatIsHere()
+    }
+
+    /// Sets which versions of an adapter are kept here.
+    ///
+    /// - Throws: `VaultError` E-VAULT-020.
+    package func pin(_ name: String, _ policy: PinPolicy) throws {
+        try write { database in
+            let adapter = try Self.adapterRow(database, named: name).value("id", as: Data.self)
+            try database.execute(
+                sql: """
+                    INSERT INTO pins (adapter, policy) VALUES (?, ?)
+                    ON CONFLICT (adapter) DO UPDATE SET policy = excluded.policy
+                    """, arguments: [adapter, policy.rawValue])
+            try database.execute(
+                sql: "UPDATE blobs SET wanted = 0 WHERE id IN (SELECT blob FROM versions WHERE adapter = ?)",
+                arguments: [adapter])
+            try refreshWanted(database, adapter)
+        }
+    }
+
+    /// What is kept of an adapter here.
+    ///
+    /// - Throws: `VaultError` E-VAULT-020.
+    package func pinPolicy(of name: String) throws -> PinPolicy {
+        try read { database in
+            try Self.policy(database, try Self.adapterRow(database, named: name).value("id", as: Data.self))
+        }
+    }
+
+    /// Versions from other devices whose bytes arrived and that nobody looked at yet.
+    package func arrivedVersions() throws -> [VersionRecord] {
+        try read { try Self.versions($0, "b.state = 2", []) }
+    }
+
+    /// Says what was found in a version that arrived: it is as good as one made here, or refused for good.
+    package func judge(_ version: VersionRecord, isSound: Bool) throws {
+        try write { database in
+            try database.execute(
+                sql: "UPDATE blobs SET state = ? WHERE id = ? AND state = 2",
+                arguments: [isSound ? BlobState.here.rawValue : BlobState.refused.rawValue, Data(version.blob)])
+        }
+    }
+
+    /// Marks as arrived what became complete without being told, such as by a crash after the last chunk.
+    package func settleWhatIsHere() throws {
+        let blobs = try read { database in
+            try Row.fetchAll(database, sql: "SELECT id FROM blobs WHERE state = 1 AND wanted = 1").map {
+                try $0.bytes("id")
+            }
+        }
+        for blob in blobs where try chunksAbsent(of: blob).isEmpty { try settle(blob) }
+    }
+
+    func refreshWanted(_ database: Database, _ adapter: Data) throws {
+        let live = "SELECT blob FROM versions WHERE adapter = :adapter"
+        switch try Self.policy(database, adapter) {
+        case .none: return
+        case .all:
+            try database.execute(
+                sql: "UPDATE blobs SET wanted = 1 WHERE state = 1 AND wanted = 0 AND id IN (\(live))",
+                arguments: ["adapter": adapter])
+        case .heads:
+            let tips = try Self.tips(database, adapter)
+            for version in Set(tips.map(\.version)) {
+                try database.execute(
+                    sql: "UPDATE blobs SET wanted = 1 WHERE state = 1 AND id IN (\(live) AND id = :id)",
+                    arguments: ["adapter": adapter, "id": version.data])
+            }
+            // Heads of before that never came are not worth their bytes any more.
+            let kept = tips.map { "x'\(Hex.encode($0.version.bytes))'" }.joined(separator: ", ")
+            try database.execute(
+                sql: """
+                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1
+                    AND id IN (\(live) AND id NOT IN (\(kept)) AND seq IS NOT (SELECT head FROM adapters WHERE id = :adapter))
+                    """, arguments: ["adapter": adapter])
+        }
+    }
+
+    private static func policy(_ database: Database, _ adapter: Data) throws -> PinPolicy {
+        let own = try String.fetchOne(database, sql: "SELECT policy FROM pins WHERE adapter = ?", arguments: [adapter])
+        let general = try String.fetchOne(database, sql: "SELECT value FROM settings WHERE key = 'sync.keep'")
+        return (own ?? general).flatMap(PinPolicy.init(rawValue:)) ?? .heads
+    }
+
+    private func chunksAbsent(of blob: [UInt8]) throws -> Set<Digest256> {
+        Set(try read { try StoredBlob.fetch($0, id: blob) }.chunks.filter { !chunks.isHere($0) })
+    }
+
+    /// Makes the chunks of a blob durable, those of an earlier process checked again, and says that it has arrived.
+    private func settle(_ id: [UInt8]) throws {
+        let blob = try read { try StoredBlob.fetch($0, id: id) }
+        guard try chunks.makeDurable(blob.chunks, known: arrivals.verified) else { return }
+        arrivals.forget(id, blob.chunks)
+        try write { database in
+            try database.execute(
+                sql: "UPDATE blobs SET state = 2, wanted = 0 WHERE id = ? AND state = 1", arguments: [Data(id)])
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+extension Vault {
+    /// How many drafts wait.
+    package func draftCount() throws -> Int {
+        try read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM events WHERE entry IS NULL") ?? 0 }
+    }
+
+    /// The oldest draft, its parents as entries; nil if none waits.
+    package func nextDraft() throws -> Draft? {
+        try read { database in
+            guard
+                let row = try Row.fetchOne(
+                    database, sql: "SELECT * FROM events WHERE entry IS NULL ORDER BY seq LIMIT 1")
+            else { return nil }
+            let id = try row.value("seq", as: Int64.self)
+            let parents = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT e.entry FROM event_parents p JOIN events e ON e.seq = p.parent
+                    WHERE p.event = ? AND e.entry IS NOT NULL
+                    """, arguments: [id]
+            ).map { try $0.digest("entry") }
+            return Draft(id: id, event: try Self.event(database, row), parents: parents.sorted())
+        }
+    }
+
+    /// Takes a draft out of the outbox: `entry` is the newest of this device's log from now on.
+    ///
+    /// - Throws: `VaultError` E-VAULT-052 if the entry does not follow, or no such draft waits.
+    package func publishDraft(_ id: Int64, as entry: StoredEntry) throws {
+        try write { database in
+            guard let identity = try Self.circleIdentity(database), identity.device == entry.device,
+                try Bool.fetchOne(
+                    database, sql: "SELECT EXISTS (SELECT 1 FROM events WHERE seq = ? AND entry IS NULL)",
+                    arguments: [id]) == true
+            else { throw VaultError.notNext }
+            try Self.append(database, entry, isApplied: true)
+            try database.execute(
+                sql: "UPDATE events SET entry = ?, device = ?, lamport = ? WHERE seq = ?",
+                arguments: [entry.hash.data, Data(entry.device), Int64(clamping: entry.lamport), id])
+        }
+        try OwnHeadFile(folder: folder, key: key.copy()).write(
+            LogPosition(seq: entry.seq, hash: entry.hash), device: entry.device)
+    }
+
+    /// The newest own entry that was ever published here, from the file beside the database.
+    package func ownMark() throws -> LogPosition? {
+        guard let identity = try circleIdentity() else { return nil }
+        return try OwnHeadFile(folder: folder, key: key.copy()).read(device: identity.device)
+    }
+
+    private static func event(_ database: Database, _ row: Row) throws -> AdapterEvent {
+        let adapter = try row.bytes("adapter")
+        switch try row.value("kind", as: String.self) {
+        case "version":
+            let id = try row.digest("version")
+            guard let version = try versions(database, "v.adapter = ? AND v.id = ?", [Data(adapter), id.data]).first,
+                let base = try Row.fetchOne(
+                    database, sql: "SELECT base FROM adapters WHERE id = ?", arguments: [Data(adapter)])
+            else { throw VaultError.damaged("a version that was to be published is missing") }
+            let blob = try StoredBlob.fetch(database, id: version.blob)
+            return .version(
+                VersionPacket(
+                    adapter: adapter, name: version.adapter, base: try base.digest("base"), id: id,
+                    parents: version.parents, manifest: version.manifest,
+                    blob: BlobPacket(
+                        id: blob.id, key: blob.key, size: blob.size, encodedSize: blob.encodedSize,
+                        digest: blob.digest, codec: blob.codec, chunks: blob.chunks),
+                    created: UInt64(clamping: Timestamp.milliseconds(version.created)),
+                    lossBefore: version.lossBefore, lossAfter: version.lossAfter, number: version.number))
+        case "head": return .head(adapter: adapter, version: try row.digest("version"))
+        case "name": return .name(adapter: adapter, try row.value("name"))
+        case "trashed": return .trashed(adapter: adapter, try row.value("trashed"))
+        case "release":
+            let released = try row.json("released", as: Released.self)
+            return .release(versions: released.versions, entries: released.entries)
+        default: throw VaultError.damaged("an unknown event")
+        }
+    }
+}

@@ -1,0 +1,399 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneTestSupport
+import Foundation
+import GRDB
+import Testing
+
+@testable import AttuneVault
+
+/// Two stores of one circle, between which entries are carried by hand; nothing is signed here.
+struct SyncTests {
+    static let circle = Digest256(repeatElement(1, count: 32))!
+
+    final class Device {
+        let store: TestStore
+        let id: [UInt8]
+        let name: String
+        var vault: Vault { store.vault }
+
+        init(_ number: UInt8, _ name: String) throws {
+            store = try TestStore()
+            id = [UInt8](repeating: number, count: 16)
+            self.name = name
+        }
+
+        func join() throws {
+            let link = (hash: BLAKE2b.hash([1]), bytes: [UInt8](arrayLiteral: 1))
+            try vault.enterCircle(SyncTests.circle, device: id, sealedKeys: [9], links: [link])
+        }
+
+        @discardableResult
+        func add(_ seed: UInt8, to name: String = "notes", parents: [Digest256] = []) throws -> VersionRecord {
+            var version = TestStore.version(seed)
+            version.parents = parents
+            return try vault.addVersion(to: name, base: TestStore.base, version)
+        }
+
+        /// Publishes what waits and gives the entries with what they say.
+        func publish() throws -> [(StoredEntry, AdapterEvent, EntryContext)] {
+            var result: [(StoredEntry, AdapterEvent, EntryContext)] = []
+            while let draft = try vault.nextDraft() {
+                let head = try vault.entryHeads()[id]
+                let seq = (head?.seq ?? 0) + 1
+                let lamport = try vault.largestLamport() + 1
+                let hash = BLAKE2b.hash(id + [UInt8(seq), UInt8(lamport)])
+                let entry = StoredEntry(
+                    hash: hash, device: id, seq: seq, previous: head?.hash ?? Digest256(repeatElement(0, count: 32))!,
+                    kind: 1, lamport: lamport, bytes: hash.bytes)
+                try vault.publishDraft(draft.id, as: entry)
+                result.append(
+                    (
+                        entry, draft.event,
+                        EntryContext(
+                            entry: hash, device: id, deviceName: name, lamport: lamport, parents: draft.parents)
+                    ))
+            }
+            return result
+        }
+
+        func take(_ entries: [(StoredEntry, AdapterEvent, EntryContext)]) throws {
+            try vault.acceptEntries(entries.map(\.0))
+            for (_, event, context) in entries { try vault.apply(event, context) }
+        }
+
+        /// Copies the chunks that are wanted here from another device.
+        func fetch(from other: Device) throws {
+            while let id = try vault.wantedChunks(limit: 1).first {
+                let path = try #require(other.vault.chunkPath(id))
+                try vault.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
+            }
+        }
+
+        func headNumbers(_ name: String = "notes") throws -> [Int] { try vault.heads(of: name).map(\.version.number) }
+    }
+
+    static func pair() throws -> (Device, Device) {
+        let (a, b) = (try Device(1, "laptop"), try Device(2, "desk"))
+        try a.join()
+        try b.join()
+        return (a, b)
+    }
+
+    @Test func aVersionIsOnTheOtherDeviceAndItsBytesComeAfterIt() throws {
+        let (a, b) = try Self.pair()
+        let made = try a.add(1)
+        #expect(try a.vault.draftCount() == 1)
+        try b.take(try a.publish())
+        let there = try b.vault.version("notes")
+        #expect(there.id == made.id && there.state == .remote && there.number == 1)
+        let error = failure { try b.vault.versionBytes(there.id) }
+        #expect(
+            error?.failureCode == "E-VAULT-041"
+                && "\((error as? any AttuneError)?.remedy ?? "")".contains("attune sync now"))
+        #expect(try b.vault.verify().isWhole)
+        try b.fetch(from: a)
+        #expect(try b.vault.version("notes").state == .arrived)
+        #expect(try b.vault.versionBytes(there.id) == a.vault.versionBytes(made.id))
+        try b.vault.judge(try b.vault.version("notes"), isSound: true)
+        #expect(try b.vault.version("notes").state == .here && b.vault.arrivedVersions().isEmpty)
+        #expect(try b.vault.draftCount() == 0)
+    }
+
+    @Test func whatWasThereBeforeTheCircleIsPublishedOnceWhenItBegins() throws {
+        let (a, b) = (try Device(1, "laptop"), try Device(2, "desk"))
+        for seed in 1...3 { try a.add(UInt8(seed)) }
+        try a.vault.rollback("notes")
+        #expect(try a.vault.draftCount() == 0)
+        try a.join()
+        try b.join()
+        #expect(try a.vault.draftCount() == 4)
+        try b.take(try a.publish())
+        #expect(try b.vault.versions(of: "notes").map(\.number) == [1, 2, 3])
+        #expect(try b.vault.version("notes").number == 2 && b.headNumbers() == [2])
+        #expect(failure { try a.join() }?.failureCode == "E-VAULT-050")
+    }
+
+    @Test func oneHeadThatFollowsTheOtherMovesTheName() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try a.add(2)
+        try a.add(3)
+        try b.take(try a.publish())
+        #expect(try b.vault.version("notes").number == 3 && b.headNumbers() == [3])
+        try a.vault.undo()
+        try b.take(try a.publish())
+        #expect(try b.vault.version("notes").number == 2 && b.headNumbers() == [2] && a.headNumbers() == [2])
+    }
+
+    @Test func headsMadeAtOnceAreBothKeptUntilAPersonChooses() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try b.fetch(from: a)
+        let mine = try a.add(2)
+        let yours = try b.add(3)
+        let (fromA, fromB) = (try a.publish(), try b.publish())
+        try a.take(fromB)
+        try b.take(fromA)
+        #expect(try a.vault.heads(of: "notes").map(\.version.id) == [mine.id, yours.id])
+        #expect(try b.vault.heads(of: "notes").map(\.version.id) == [yours.id, mine.id])
+        #expect(try a.vault.heads(of: "notes").map(\.device) == [a.id, b.id])
+        #expect(try a.vault.version("notes").id == mine.id && b.vault.version("notes").id == yours.id)
+        #expect(try a.vault.adaptersWithSeveralHeads() == ["notes"])
+        let number = try a.vault.heads(of: "notes")[1].version.number
+        try a.vault.resolve(VersionReference("notes@\(number)"))
+        try b.take(try a.publish())
+        for device in [a, b] {
+            #expect(try device.vault.heads(of: "notes").map(\.version.id) == [yours.id])
+            #expect(try device.vault.version("notes").id == yours.id)
+            #expect(try device.vault.versions(of: "notes").count == 3)
+        }
+    }
+
+    @Test func aVersionMadeFromBothHeadsFollowsBoth() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        let mine = try a.add(2)
+        let yours = try b.add(3)
+        let (fromA, fromB) = (try a.publish(), try b.publish())
+        try a.take(fromB)
+        try b.take(fromA)
+        let merged = try a.add(4, parents: [mine.id, yours.id])
+        try b.take(try a.publish())
+        #expect(try a.vault.heads(of: "notes").map(\.version.id) == [merged.id])
+        #expect(try b.vault.heads(of: "notes").map(\.version.id) == [merged.id])
+        #expect(try b.vault.version("notes").id == merged.id)
+    }
+
+    @Test func nothingMovesByItselfWhileALogIsInDoubt() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try a.add(2)
+        let doubt = StoredEvidence(
+            kind: "fork", device: a.id, seq: 2, held: [1], other: [2], remote: "r", isSettled: false)
+        try b.vault.recordEvidence(doubt)
+        try b.take(try a.publish())
+        #expect(try b.vault.version("notes").number == 1)
+        try b.vault.settleEvidence(nil, of: a.id)
+        #expect(try b.vault.version("notes").number == 2)
+        #expect(try b.vault.evidence().map(\.isSettled) == [true])
+        try b.vault.recordEvidence(doubt)
+        #expect(try b.vault.evidence().map(\.isSettled) == [false])
+    }
+
+    @Test func oneNameForTwoAdaptersShowsTheDeviceBehindTheOther() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.add(2)
+        let (fromA, fromB) = (try a.publish(), try b.publish())
+        try a.take(fromB)
+        try b.take(fromA)
+        #expect(try a.vault.adapters().map(\.name) == ["notes", "notes-desk"])
+        #expect(try b.vault.adapters().map(\.name) == ["notes", "notes-laptop"])
+        #expect(try Set(a.vault.adapters().map(\.id)) == Set(b.vault.adapters().map(\.id)))
+    }
+
+    @Test func namesAndTrashFollowTheLatestWord() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try a.vault.rename("notes", to: "diary")
+        try b.vault.rename("notes", to: "journal")
+        try b.vault.rename("journal", to: "letters")
+        let (fromA, fromB) = (try a.publish(), try b.publish())
+        try a.take(fromB)
+        try b.take(fromA)
+        #expect(try a.vault.adapters().map(\.name) == ["letters"] && b.vault.adapters().map(\.name) == ["letters"])
+        try a.vault.trashAdapter("letters")
+        try b.take(try a.publish())
+        #expect(try b.vault.adapters().isEmpty && b.vault.trash().map(\.name) == ["letters"])
+        try b.vault.restore("letters")
+        try a.take(try b.publish())
+        #expect(try a.vault.adapters().map(\.name) == ["letters"] && a.vault.trash().isEmpty)
+        try a.vault.trashAdapter("letters")
+        try a.vault.purgeTrash(olderThan: 0)
+        let last = try a.publish()
+        #expect(
+            last.contains {
+                if case .release(let ids, let entries) = $0.1 { !ids.isEmpty && !entries.isEmpty } else { false }
+            })
+        try b.take(last)
+        #expect(try b.vault.adapters().isEmpty)
+    }
+
+    @Test func entriesBeyondACutOffAndWhatTheyBroughtAreDropped() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try b.fetch(from: a)
+        try a.add(2)
+        try b.take(try a.publish())
+        #expect(try b.vault.version("notes").number == 2 && !b.vault.wantedChunks(limit: 9).isEmpty)
+        try b.vault.replaceLinks(after: 1, with: [(BLAKE2b.hash([2]), [2])], cutOffs: [a.id: 1])
+        #expect(try b.vault.version("notes").number == 1 && b.vault.versions(of: "notes").count == 1)
+        #expect(try b.vault.entryHeads()[a.id]?.seq == 1 && b.vault.wantedChunks(limit: 9).isEmpty)
+        #expect(try b.vault.links(after: 0, limit: 9) == [[1], [2]])
+        #expect(try b.vault.versionBytes(b.vault.version("notes").id) == TestStore.bytes(3000, seed: 1))
+    }
+
+    @Test func aStoreThatWasSetBackFindsItsDraftsInItsOwnEntries() throws {
+        let a = try Device(1, "laptop")
+        try a.join()
+        try a.add(1)
+        // The state before publishing, as a backup would have it.
+        let backup = a.store.directory.path + "/backup"
+        try FileManager.default.createDirectory(atPath: backup, withIntermediateDirectories: true)
+        _ = try a.vault.outsideTransaction { try $0.checkpoint(.truncate) }
+        try FileManager.default.copyItem(atPath: a.store.path + "/attune.db", toPath: backup + "/attune.db")
+        let published = try a.publish()
+        let mark = try #require(try a.vault.ownMark())
+        #expect(mark == LogPosition(seq: 1, hash: published[0].0.hash))
+        try a.vault.close()
+        for name in ["/attune.db", "/attune.db-wal", "/attune.db-shm"] {
+            try? FileManager.default.removeItem(atPath: a.store.path + name)
+        }
+        try FileManager.default.copyItem(atPath: backup + "/attune.db", toPath: a.store.path + "/attune.db")
+        let again = try TestStore.open(a.store.path)
+        #expect(try again.entryHeads().isEmpty && again.draftCount() == 1)
+        #expect(try again.ownMark() == mark)
+        try again.acceptEntries(published.map(\.0))
+        for (_, event, context) in published { try again.apply(event, context) }
+        #expect(try again.draftCount() == 0 && again.versions(of: "notes").count == 1)
+    }
+
+    @Test func anEntryThatDoesNotFollowIsRefusedWhole() throws {
+        let (a, b) = try Self.pair()
+        for seed in 1...3 { try a.add(UInt8(seed)) }
+        let entries = try a.publish()
+        #expect(failure { try b.vault.acceptEntries([entries[0].0, entries[2].0]) }?.failureCode == "E-VAULT-052")
+        #expect(try b.vault.entryHeads().isEmpty)
+        try b.vault.acceptEntries(entries.map(\.0))
+        try b.vault.acceptEntries(entries.map(\.0))
+        #expect(try b.vault.entryHeads()[a.id]?.seq == 3)
+        #expect(try b.vault.entries(of: a.id, after: 1, limit: 9, byteLimit: 1).count == 1)
+    }
+
+    @Test func versionsThatCannotBeAreRefused() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        let entries = try a.publish()
+        try b.vault.acceptEntries(entries.map(\.0))
+        guard case .version(let good) = entries[0].1 else { return }
+        func refused(_ change: (inout VersionPacket) -> Void) -> String? {
+            var packet = good
+            change(&packet)
+            return failure { try b.vault.apply(.version(packet), entries[0].2) }?.failureCode
+        }
+        #expect(refused { $0.blob.encodedSize = 1 << 40 } == "E-VAULT-053")
+        #expect(refused { $0.blob.chunks = [] } == "E-VAULT-053")
+        #expect(refused { $0.blob.key = [] } == "E-VAULT-053")
+        #expect(
+            refused {
+                $0.blob.size = 1 << 39; $0.blob.codec = .planes
+            } == "E-VAULT-053")
+        #expect(refused { $0.adapter = [] } == "E-VAULT-053")
+        #expect(try b.vault.adapters().isEmpty)
+        try b.vault.apply(.version(good), entries[0].2)
+        try b.vault.apply(.version(good), entries[0].2)
+        #expect(try b.vault.versions(of: "notes").count == 1)
+    }
+
+    @Test func tornChunksAreFetchedAgain() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        let id = try #require(try b.vault.wantedChunks(limit: 1).first)
+        // A file of the right size, whose bytes never reached the disk.
+        try b.vault.chunks.keep(id, [UInt8](repeating: 0, count: SealedChunk.byteCount))
+        #expect(try b.vault.wantedChunks(limit: 1).isEmpty)
+        try b.vault.settleWhatIsHere()
+        #expect(try b.vault.wantedChunks(limit: 1) == [id] && b.vault.version("notes").state == .remote)
+        try b.fetch(from: a)
+        #expect(try b.vault.version("notes").state == .arrived)
+    }
+
+    @Test func pinsSayWhatIsKept() throws {
+        let (a, b) = try Self.pair()
+        for seed in 1...3 { try a.add(UInt8(seed)) }
+        try b.take(try a.publish())
+        #expect(try b.vault.wantedChunks(limit: 9).count == 1 && b.vault.pinPolicy(of: "notes") == .heads)
+        try b.vault.pin("notes", .all)
+        #expect(try b.vault.wantedChunks(limit: 9).count == 3)
+        try b.vault.pin("notes", .none)
+        #expect(try b.vault.wantedChunks(limit: 9).isEmpty)
+        try b.vault.want(VersionReference("notes@2"))
+        #expect(try b.vault.wantedChunks(limit: 9).count == 1)
+    }
+
+    @Test func leavingTheCircleKeepsTheAdapters() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try b.fetch(from: a)
+        try b.vault.leaveCircle()
+        #expect(try b.vault.circleIdentity() == nil && b.vault.entryHeads().isEmpty && b.vault.ownMark() == nil)
+        #expect(try b.vault.versions(of: "notes").count == 1)
+        try b.add(2)
+        #expect(try b.vault.draftCount() == 0)
+    }
+
+    @Test func questionsOfASyncWithoutNewsAreQuickWithTenThousandVersions() throws {
+        let device = try Device(1, "laptop")
+        try device.join()
+        let packet = VersionPacket(
+            adapter: [UInt8](repeating: 5, count: 16), name: "notes", base: TestStore.base, id: TestStore.base,
+            parents: [], manifest: "{}",
+            blob: BlobPacket(
+                id: [UInt8](repeating: 5, count: 16), key: [UInt8](repeating: 5, count: 32), size: 1, encodedSize: 1,
+                digest: TestStore.base, codec: .stored, chunks: [TestStore.base]),
+            created: 1, lossBefore: nil, lossAfter: nil, number: 1)
+        try device.vault.fill(packet, count: 10_000)
+        let clock = ContinuousClock()
+        let time = try clock.measure {
+            _ = try device.vault.entryHeads()
+            _ = try device.vault.marks(of: "r")
+            _ = try device.vault.largestLamport()
+            _ = try device.vault.nextDraft()
+            _ = try device.vault.ownMark()
+            _ = try device.vault.wantedChunks(limit: 64)
+            _ = try device.vault.unappliedEntries(limit: 256)
+            _ = try device.vault.evidence()
+        }
+        #expect(time < .milliseconds(150), "\(time)")
+    }
+}
+
+extension Vault {
+    /// Many entries and versions of one adapter, as a long-lived circle has them.
+    fileprivate func fill(_ packet: VersionPacket, count: Int) throws {
+        try write { database in
+            var previous = Digest256(repeatElement(0, count: 32))!
+            let author = [UInt8](repeating: 7, count: 16)
+            for number in 1...count {
+                let hash = BLAKE2b.hash([UInt8](withUnsafeBytes(of: number) { Array($0) }))
+                try Self.append(
+                    database,
+                    StoredEntry(
+                        hash: hash, device: author, seq: UInt64(number), previous: previous, kind: 1,
+                        lamport: UInt64(number), bytes: [UInt8](repeating: 1, count: 400)), isApplied: true)
+                previous = hash
+                try database.execute(
+                    sql:
+                        "INSERT INTO events (adapter, kind, version, entry, device, lamport) VALUES (?, ?, ?, ?, ?, ?)",
+                    arguments: [Data(packet.adapter), "version", hash.data, hash.data, Data(author), number])
+                if number > 1 {
+                    let event = database.lastInsertedRowID
+                    try database.execute(
+                        sql: "INSERT INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, event - 1])
+                }
+            }
+        }
+    }
+}
