@@ -106,6 +106,13 @@ package struct AdapterError: AttuneError {
             remedy: "Use q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj.")
     }
 
+    /// E-ADAPTER-014: adapters whose sum makes no adapter.
+    static func notMergeable(_ reason: String) -> Self {
+        Self(
+            "E-ADAPTER-014", "these adapters cannot be merged: \(reason)",
+            remedy: "Merge adapters of one base that adapt the same modules and layers.", exitStatus: .conflict)
+    }
+
     private static func listed(_ names: [String]) -> String {
         let shown = names.sorted().prefix(8).joined(separator: ", ")
         return names.count > 8 ? "\(shown) and \(names.count - 8) more" : shown

@@ -46,4 +46,28 @@ extension KitError {
             code: "E-ADAPTER-025", message: "no adapter or version called \(name) is in the trash",
             remedy: "See what is there: attune trash", exitStatus: .notFound)
     }
+
+    static func oneHead(_ name: String) -> KitError {
+        KitError(
+            code: "E-ADAPTER-026", message: "there is nothing to choose: all devices have the same \(name)",
+            remedy: "See its versions: attune adapters versions \(name)", exitStatus: .conflict)
+    }
+
+    static func noLosses(_ name: String) -> KitError {
+        KitError(
+            code: "E-ADAPTER-027", message: "no head of \(name) was ever measured on held-out text",
+            remedy: "Choose one: attune adapters resolve \(name) --choose \(name)@N", exitStatus: .conflict)
+    }
+
+    static func weights(_ count: Int, versions: Int) -> KitError {
+        KitError(
+            code: "E-ADAPTER-028", message: "\(count) weights for \(versions) versions",
+            remedy: "Give one for each, such as --weight .7,.3", exitStatus: .usage)
+    }
+
+    static func foreignVersion(_ reason: String) -> KitError {
+        KitError(
+            code: "E-ADAPTER-029", message: "a version that was made elsewhere is refused: \(reason)",
+            remedy: "Ask whoever made it for a good one.", exitStatus: .invalidData)
+    }
 }

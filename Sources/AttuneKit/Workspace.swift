@@ -38,6 +38,7 @@ package final class Workspace: Sendable {
         let adapter = try vault.versionBytes(record.id).withUnsafeBytes {
             try Adapter(encoded: $0, manifest: manifest)
         }
+        if record.state == .arrived { try Self.checkNorms(adapter) }
         return LoadedAdapter(record: record, manifest: manifest, adapter: adapter)
     }
 

@@ -71,6 +71,9 @@ extension Vault {
     }
 
     /// Events about the head of an adapter that no other such event follows, oldest first.
+    ///
+    /// Two devices may say the same version, one that made it and one that got it in a file: what follows one of them
+    /// follows the other.
     static func tips(
         _ database: Database, _ adapter: Data
     ) throws -> [(event: Int64, version: Digest256, device: [UInt8]?)] {
@@ -83,6 +86,9 @@ extension Vault {
                     e.device) AS device
                 FROM events e WHERE e.adapter = ? AND e.kind IN ('version', 'head')
                     AND NOT EXISTS (SELECT 1 FROM event_parents p WHERE p.parent = e.seq)
+                    AND NOT (e.kind = 'version' AND EXISTS (
+                        SELECT 1 FROM events o JOIN event_parents p ON p.parent = o.seq
+                        WHERE o.adapter = e.adapter AND o.kind = 'version' AND o.version = e.version))
                 ORDER BY e.seq
                 """, arguments: [adapter]
         ).map {

@@ -7,9 +7,6 @@ import Foundation
 import GRDB
 
 extension Vault {
-    /// Seals the secret keys of this device once more inside the store.
-    package func sealsKey() -> SecretBytes { KeyDerivation.subkey(of: key, id: 1, context: "ATseals_") }
-
     /// This device and its circle; nil before `attune devices add` or `join`.
     package func circleIdentity() throws -> CircleIdentity? { try read { try Self.circleIdentity($0) } }
 

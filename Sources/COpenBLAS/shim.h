@@ -33,3 +33,36 @@ static inline void attune_openblas_sgemm(
         CblasRowMajor, transposed_a ? CblasTrans : CblasNoTrans, transposed_b ? CblasTrans : CblasNoTrans, m, n, k,
         alpha, a, lda, b, ldb, beta, c, ldc);
 }
+
+// LAPACK is inside the library, and its C header is another package: the Fortran routines with integers by value.
+// Each returns LAPACK's info, 0 for success; `size` -1 asks for the work space, which comes back in work[0].
+void dgeqrf_(const int32_t *m, const int32_t *n, double *a, const int32_t *lda, double *tau, double *work,
+             const int32_t *lwork, int32_t *info);
+void dorgqr_(const int32_t *m, const int32_t *n, const int32_t *k, double *a, const int32_t *lda, const double *tau,
+             double *work, const int32_t *lwork, int32_t *info);
+void dgesdd_(const char *jobz, const int32_t *m, const int32_t *n, double *a, const int32_t *lda, double *s, double *u,
+             const int32_t *ldu, double *vt, const int32_t *ldvt, double *work, const int32_t *lwork, int32_t *iwork,
+             int32_t *info, size_t jobz_length);
+
+static inline int32_t attune_dgeqrf(
+    int32_t m, int32_t n, double *a, int32_t lda, double *tau, double *work, int32_t size) {
+    int32_t info = 0;
+    dgeqrf_(&m, &n, a, &lda, tau, work, &size, &info);
+    return info;
+}
+
+static inline int32_t attune_dorgqr(
+    int32_t m, int32_t n, int32_t k, double *a, int32_t lda, const double *tau, double *work, int32_t size) {
+    int32_t info = 0;
+    dorgqr_(&m, &n, &k, a, &lda, tau, work, &size, &info);
+    return info;
+}
+
+// The first min(m, n) columns of U and rows of V transposed.
+static inline int32_t attune_dgesdd(
+    int32_t m, int32_t n, double *a, int32_t lda, double *s, double *u, int32_t ldu, double *vt, int32_t ldvt,
+    double *work, int32_t size, int32_t *iwork) {
+    int32_t info = 0;
+    dgesdd_("S", &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &size, iwork, &info, 1);
+    return info;
+}

@@ -4,8 +4,8 @@
 import AttuneCore
 import AttuneVault
 import AttuneWire
-internal import Foundation
-internal import SwiftProtobuf
+import Foundation
+import SwiftProtobuf
 
 /// What is sealed in an entry, as the store says it and as it travels.
 package enum EntryPayloadCoding {

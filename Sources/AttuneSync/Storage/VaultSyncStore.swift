@@ -4,7 +4,7 @@
 import AttuneCore
 import AttuneVault
 import AttuneWire
-internal import Foundation
+import Foundation
 
 /// The store of a device as sync sees it.
 ///

@@ -10,7 +10,7 @@ package struct CircleIdentity: Sendable, Equatable {
     package let circle: Digest256
     /// 16 bytes.
     package let device: [UInt8]
-    /// The device's secret keys, sealed once more under `Vault.sealsKey`.
+    /// The device's secret keys, sealed once more under a key inside the store.
     package let sealedKeys: [UInt8]
     package let joined: Date
 }

@@ -27,6 +27,8 @@ struct AdapterSummary: Encodable {
     let run: String?
     let labels: [String]
     let head: Bool
+    /// False while the bytes are on other devices only.
+    let here: Bool
 
     init(_ record: VersionRecord, bases: [BaseRecord]) throws {
         let manifest = try Workspace.manifest(of: record)
@@ -49,6 +51,7 @@ struct AdapterSummary: Encodable {
         run = record.run
         labels = record.labels
         head = record.isHead
+        here = record.state == .here || record.state == .arrived
     }
 
     /// `7.2 (-31%)`: perplexity on held-out text, and the change from the base.
@@ -64,6 +67,7 @@ struct AdapterSummary: Encodable {
     var row: [String] {
         var state = labels
         if head { state.insert("live", at: 0) }
+        if !here { state.append("not fetched") }
         if !basePresent { state.append("base missing here") }
         return [
             name, "@\(version)", base, String(rank), Format.bytes(bytes), perplexityText, Format.ago(created),

@@ -14,7 +14,7 @@ struct AdaptersCommand: ParsableCommand {
         commandName: "adapters", abstract: "The adapters of the store and their versions.",
         subcommands: [
             List.self, Show.self, Versions.self, Diff.self, Label.self, Rename.self, Copy.self, Rollback.self,
-            Remove.self, Restore.self, Verify.self, Export.self, Import.self,
+            Remove.self, Restore.self, Heads.self, Resolve.self, Merge.self, Verify.self, Export.self, Import.self,
         ],
         defaultSubcommand: List.self)
 
@@ -24,8 +24,12 @@ struct AdaptersCommand: ParsableCommand {
 
         func execute() throws {
             let workspace = try global.open(.reading)
-            let heads = try workspace.vault.adapters().compactMap(\.head)
+            let adapters = try workspace.vault.adapters()
+            let heads = try adapters.flatMap { try workspace.heads(of: $0.name).map(\.version) }
             try AdaptersCommand.show(heads, in: workspace, on: global.console)
+            for name in try workspace.vault.adaptersWithSeveralHeads() {
+                global.console.note("\(name) went on on two devices at once: attune adapters resolve \(name)")
+            }
             if heads.isEmpty { global.console.note("none yet: attune train FOLDER") }
         }
     }

@@ -1,0 +1,119 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneAdapter
+import AttuneCore
+import AttuneKit
+import AttuneVault
+import Foundation
+
+extension AdaptersCommand {
+    struct Heads: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the versions that devices came to at once, with what each measured.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The adapter's name.") var name: String
+
+        func execute() throws {
+            let workspace = try global.open(.reading)
+            try AdaptersCommand.show(try workspace.heads(of: name).map(\.version), in: workspace, on: global.console)
+        }
+    }
+
+    struct Resolve: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Choose between versions that two devices made at once.",
+            discussion: """
+                Nothing is lost: the other versions stay. Losses are those that each device measured on its own text.
+                Without an option the heads are shown.
+                """)
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The adapter's name.") var name: String
+        @Option(help: "Go on with this one, such as notes@3.") var choose: String?
+        @Flag(help: "Go on with the sum of all, by --weight.") var merge = false
+        @Option(help: "A weight for each head, such as .7,.3; equal when absent.") var weight: String?
+        @Option(help: "The rank of the sum; that of the first head when absent.") var rank: Int?
+        @Flag(name: .customLong("continue"), help: "Go on with the one of lowest loss, to train on from it.")
+        var continues = false
+
+        func validate() throws {
+            guard [choose != nil, merge, continues].count(where: { $0 }) <= 1 else {
+                throw ValidationError("give one of --choose, --merge and --continue")
+            }
+        }
+
+        func execute() throws {
+            if let choose {
+                let parsed = try VersionReference(choose)
+                guard parsed.adapter == name else { throw ValidationError("\(choose) is no version of \(name)") }
+                let chosen = try global.open(.writing).resolve(name, choosing: parsed)
+                return try global.done("\(name) goes on with \(chosen.reference)")
+            }
+            if merge {
+                let weights = try AdaptersCommand.weights(weight)
+                let outcome = try global.open(.writing).resolve(name, merging: weights, rank: rank)
+                return try AdaptersCommand.report(outcome, global)
+            }
+            if continues {
+                let best = try global.open(.writing).resolveForTraining(name)
+                return try global.done(
+                    "\(name) goes on with \(best.reference): attune train FOLDER --name \(name) --from \(name)")
+            }
+            let workspace = try global.open(.reading)
+            let heads = try workspace.heads(of: name).map(\.version)
+            try AdaptersCommand.show(heads, in: workspace, on: global.console)
+            if heads.count > 1 {
+                global.console.note(
+                    "choose: attune adapters resolve \(name) --choose \(heads[1].reference), --merge or --continue")
+            }
+        }
+    }
+
+    struct Merge: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add adapters of one base up to one, by weights.",
+            discussion:
+                "The sum of their changes is exact; only bringing it back to a rank loses something, which is told.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The versions, such as notes mail@2.") var references: [String]
+        @Option(help: "The name of the sum.") var into: String
+        @Option(help: "A weight for each, such as .7,.3; equal when absent.") var weight: String?
+        @Option(help: "The rank of the sum; that of the first version when absent.") var rank: Int?
+
+        func execute() throws {
+            let weights = try AdaptersCommand.weights(weight)
+            let workspace = try global.open(.writing)
+            let versions = try references.map { try workspace.vault.version($0) }
+            try AdaptersCommand.report(
+                try workspace.merge(versions, weights: weights, into: into, rank: rank), global)
+        }
+    }
+
+    /// `.7,.3`
+    static func weights(_ text: String?) throws -> [Double]? {
+        try text?.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let value = Double(part.trimmingCharacters(in: .whitespaces)), value.isFinite else {
+                throw ValidationError("\(part) is no weight")
+            }
+            return value
+        }
+    }
+
+    private static func report(_ outcome: MergeOutcome, _ global: GlobalOptions) throws {
+        if global.json {
+            return try global.console.print(
+                MergeReport(version: outcome.version.reference.description, lostShare: outcome.relativeError))
+        }
+        let lost =
+            outcome.relativeError < 1e-9 ? "exactly" : String(format: "but for %.2f %%", outcome.relativeError * 100)
+        global.console.print("\(outcome.version.reference) is the sum, \(lost)")
+    }
+
+    private struct MergeReport: Encodable {
+        let schema = 1
+        let version: String
+        /// ‖merged − exact‖ / ‖exact‖.
+        let lostShare: Double
+    }
+}
