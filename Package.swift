@@ -158,6 +158,7 @@ let package = Package(
             ],
             path: "Tests/AttuneTestSupport",
             swiftSettings: strict),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "AttuneCoreTests", dependencies: ["AttuneCore", "AttuneTestSupport"], swiftSettings: strict),
         .testTarget(
@@ -213,7 +214,7 @@ let package = Package(
             name: "AttuneTrainingTests",
             dependencies: [
                 "AttuneTraining", "AttuneModel", "AttuneAdapter", "AttuneTokenizer", "AttuneTensor", "AttuneCore",
-                "AttuneTestSupport",
+                "AttuneTestSupport", "CAllocationCounter",
             ],
             swiftSettings: strict),
         .testTarget(

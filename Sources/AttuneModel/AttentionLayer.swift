@@ -16,6 +16,9 @@ struct AttentionLayer<Element: Scalar>: Sendable {
     let key: LoRALinear<Element>
     let value: LoRALinear<Element>
     let output: LoRALinear<Element>
+    /// Query, key and value, and the output, as the products of one input.
+    private let inputs: [LoRALinear<Element>]
+    private let outputs: [LoRALinear<Element>]
     let headDimension: Int
     let scale: Element
 
@@ -31,6 +34,8 @@ struct AttentionLayer<Element: Scalar>: Sendable {
         key = site(.key)
         value = site(.value)
         output = site(.output)
+        inputs = [query, key, value]
+        outputs = [output]
         headDimension = configuration.headDimension
         scale = Element(configuration.attentionScale)
     }
@@ -44,15 +49,16 @@ struct AttentionLayer<Element: Scalar>: Sendable {
         kept.input.set(x)
         rmsNorm(
             x, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.attentionRoot.matrix)
-        LoRALinear.forward(
-            [(query, kept.query), (key, kept.key), (value, kept.value)], scratch.normalized, step, keeping: kept)
+        LoRALinear.forward(inputs, scratch.normalized, step, keeping: kept) {
+            $0.module == .query ? kept.query : $0.module == .key ? kept.key : kept.value
+        }
         turn(kept.query.matrix, step, inverse: false)
         turn(kept.key.matrix, step, inverse: false)
         attention(
             q: kept.query.matrix, k: kept.key.matrix, v: kept.value, headDimension: headDimension,
             segments: step.segments,
             scale: scale, into: kept.mixed, logSumExp: kept.logSumExp.matrix)
-        LoRALinear.forward([(output, .exact(x))], kept.mixed, step, keeping: kept, accumulating: true)
+        LoRALinear.forward(outputs, kept.mixed, step, keeping: kept, accumulating: true) { _ in .exact(x) }
     }
 
     /// Turns `d` from the gradient of middle into that of X, and adds the gradients of the factors.

@@ -46,10 +46,17 @@ struct BlockActivations<Buffer: Sendable>: Sendable {
 extension BlockActivations {
     /// Takes over the numbers of exact activations, rounded where these are.
     func set<Element: Scalar>(_ exact: Self) where Buffer == Operand<Element> {
-        for buffer in [
-            \Self.input, \.attentionRoot, \.query, \.key, \.value, \.mixed, \.logSumExp, \.middle, \.feedForwardRoot,
-            \.gate, \.up,
-        ] { self[keyPath: buffer].set(exact[keyPath: buffer].matrix) }
+        input.set(exact.input.matrix)
+        attentionRoot.set(exact.attentionRoot.matrix)
+        query.set(exact.query.matrix)
+        key.set(exact.key.matrix)
+        value.set(exact.value.matrix)
+        mixed.set(exact.mixed.matrix)
+        logSumExp.set(exact.logSumExp.matrix)
+        middle.set(exact.middle.matrix)
+        feedForwardRoot.set(exact.feedForwardRoot.matrix)
+        gate.set(exact.gate.matrix)
+        up.set(exact.up.matrix)
         for module in TargetModule.allCases {
             guard let inner = inner[module], let other = exact.inner[module] else { continue }
             inner.set(other.matrix)

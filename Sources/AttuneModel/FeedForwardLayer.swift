@@ -14,6 +14,9 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
     let gate: LoRALinear<Element>
     let up: LoRALinear<Element>
     let down: LoRALinear<Element>
+    /// Gate and up, and down, as the products of one input.
+    private let inputs: [LoRALinear<Element>]
+    private let outputs: [LoRALinear<Element>]
 
     init(model: BaseModel, layer: Int, layouts: [LoRALayout]) {
         let weights = model.layers[layer]
@@ -25,6 +28,8 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
         gate = site(.gate)
         up = site(.up)
         down = site(.down)
+        inputs = [gate, up]
+        outputs = [down]
     }
 
     var adaptsInputs: Bool { gate.isAdapted || up.isAdapted }
@@ -40,12 +45,11 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
         kept.middle.set(m)
         rmsNorm(
             m, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.feedForwardRoot.matrix)
-        LoRALinear.forward(
-            gate: gate, up: up, scratch.normalized, step, keeping: kept, hidden: scratch.hidden)
+        LoRALinear.forward(gated: inputs, scratch.normalized, step, keeping: kept, hidden: scratch.hidden)
         if needsOutput {
-            LoRALinear.forward([(down, .exact(m))], scratch.hidden, step, keeping: kept, accumulating: true)
+            LoRALinear.forward(outputs, scratch.hidden, step, keeping: kept, accumulating: true) { _ in .exact(m) }
         } else {
-            LoRALinear.project([down], scratch.hidden, step, keeping: kept)
+            LoRALinear.project(outputs, scratch.hidden, step, keeping: kept)
         }
     }
 

@@ -20,13 +20,6 @@ struct Linear<Element: Scalar>: Sendable {
 
     /// Y = X·Wᵀ + b, or Y += X·Wᵀ + b when accumulating.
     func forward(_ x: Matrix<Element>, into y: Matrix<Element>, accumulating: Bool = false) {
-        guard let bias else {
-            return multiply(x, by: weight, into: y, precision: precision, accumulating: accumulating)
-        }
-        for row in 0..<y.rows {
-            let target = y.rows(row..<row + 1)
-            if accumulating { add(bias, to: target) } else { target.copy(from: bias) }
-        }
-        multiply(x, by: weight, into: y, precision: precision, accumulating: true)
+        multiply(x, by: weight, bias: bias, into: y, precision: precision, accumulating: accumulating)
     }
 }

@@ -37,39 +37,49 @@ struct LoRALinear<Element: Scalar>: Sendable {
 
     /// Y (+)= X·Wᵀ + b + s·(dropout(X)·Aᵀ)·Bᵀ for layers that share X, each with its Y, leaving dropout(X)·Aᵀ [T, R]
     /// of each in `kept` for the backward pass.
+    ///
+    /// - Parameter output: Y of a layer.
     static func forward(
-        _ layers: [(layer: LoRALinear, y: Operand<Element>)], _ x: Operand<Element>, _ step: BlockStep<Element>,
-        keeping kept: BlockActivations<Operand<Element>>, accumulating: Bool = false
+        _ layers: [LoRALinear], _ x: Operand<Element>, _ step: BlockStep<Element>,
+        keeping kept: BlockActivations<Operand<Element>>, accumulating: Bool = false,
+        into output: (LoRALinear) -> Operand<Element>
     ) {
-        project(layers.map(\.layer), x, step, keeping: kept)
-        x.multiply(layers.map { $0.product(into: $1, step, kept, accumulating: accumulating) })
+        project(layers, x, step, keeping: kept)
+        withExtendedLifetime((layers, step, kept)) {
+            x.multiply(products: layers.count, terms: layers.count * step.adapters.count) { list in
+                for layer in layers {
+                    layer.describe(to: &list, into: output(layer), step, kept, accumulating: accumulating)
+                }
+            }
+        }
     }
 
     /// As `forward` for gate and up, with h = silu(gate)∘up beside what is kept of them.
+    ///
+    /// - Parameter layers: gate and up.
     static func forward(
-        gate: LoRALinear, up: LoRALinear, _ x: Operand<Element>, _ step: BlockStep<Element>,
+        gated layers: [LoRALinear], _ x: Operand<Element>, _ step: BlockStep<Element>,
         keeping kept: BlockActivations<Operand<Element>>, hidden: Operand<Element>
     ) {
-        project([gate, up], x, step, keeping: kept)
-        x.multiply(
-            gate: gate.product(into: kept.gate, step, kept), up: up.product(into: kept.up, step, kept), hidden: hidden)
-    }
-
-    private func product(
-        into y: Operand<Element>, _ step: BlockStep<Element>, _ kept: BlockActivations<Operand<Element>>,
-        accumulating: Bool = false
-    ) -> LinearProduct<Element> {
-        LinearProduct(weight, bias: bias, into: y, accumulating: accumulating, terms: terms(step, kept))
-    }
-
-    private func terms(
-        _ step: BlockStep<Element>, _ kept: BlockActivations<Operand<Element>>
-    ) -> [LowRankTerm<Element>] {
-        guard isAdapted, let inner = kept.inner[module] else { return [] }
-        return step.adapters.compactMap { adapter in
-            factors(adapter).map {
-                LowRankTerm(rows: adapter.rows, inner: inner.rows(adapter.rows), factor: $0.b, scale: $0.scale)
+        project(layers, x, step, keeping: kept)
+        withExtendedLifetime((layers, step, kept)) {
+            x.multiply(gate: kept.gate, up: kept.up, hidden: hidden, terms: 2 * step.adapters.count) { list in
+                layers[0].describe(to: &list, into: kept.gate, step, kept)
+                layers[1].describe(to: &list, into: kept.up, step, kept)
             }
+        }
+    }
+
+    /// Adds Y (+)= X·Wᵀ + b + s·(dropout(X)·Aᵀ)·Bᵀ to the products of X.
+    private func describe(
+        to list: inout ProductList<Element>, into y: Operand<Element>, _ step: BlockStep<Element>,
+        _ kept: BlockActivations<Operand<Element>>, accumulating: Bool = false
+    ) {
+        list.add(weight, bias: bias, into: y, accumulating: accumulating)
+        guard isAdapted, let inner = kept.inner[module] else { return }
+        for adapter in step.adapters {
+            guard let factors = factors(adapter) else { continue }
+            list.addTerm(adapter.rows, inner: inner.rows(adapter.rows), factor: factors.b, scale: factors.scale)
         }
     }
 
@@ -80,19 +90,29 @@ struct LoRALinear<Element: Scalar>: Sendable {
     ) {
         for adapter in step.adapters {
             let rows = x.rows(adapter.rows)
-            var factors: [Matrix<Element>] = []
-            var inners: [Operand<Element>] = []
-            for layer in layers {
-                guard let mine = layer.factors(adapter), let inner = kept.inner[layer.module] else { continue }
-                if adapter.dropout == nil {
-                    factors.append(mine.a)
-                    inners.append(inner.rows(adapter.rows))
-                } else {
-                    layer.dropped(rows, adapter, step).project([mine.a], into: [inner.rows(adapter.rows)])
+            guard adapter.dropout == nil else {
+                for layer in layers where layer.factors(adapter) != nil {
+                    layer.dropped(rows, adapter, step).multiply(products: 1) {
+                        layer.describeProjection(to: &$0, adapter, kept)
+                    }
+                }
+                continue
+            }
+            withExtendedLifetime((adapter, kept)) {
+                rows.multiply(products: layers.count) { list in
+                    for layer in layers { layer.describeProjection(to: &list, adapter, kept) }
                 }
             }
-            if !factors.isEmpty { rows.project(factors, into: inners) }
         }
+    }
+
+    /// Adds X·Aᵀ of an adapter to the products of X, if it has one here.
+    private func describeProjection(
+        to list: inout ProductList<Element>, _ adapter: AdapterRows<Element>,
+        _ kept: BlockActivations<Operand<Element>>
+    ) {
+        guard let factors = factors(adapter), let inner = kept.inner[module] else { return }
+        list.add(factor: factors.a, into: inner.rows(adapter.rows))
     }
 
     /// With U = dY·B [T, R]: dB += s·dYᵀ·(dropout(X)·Aᵀ); dA += s·Uᵀ·dropout(X); dX (+)= dY·W + s·mask(U·A).
@@ -102,33 +122,44 @@ struct LoRALinear<Element: Scalar>: Sendable {
         _ dy: Operand<Element>, x: Operand<Element>, _ step: BlockStep<Element>,
         kept: BlockActivations<Operand<Element>>, into dx: Operand<Element>?, accumulating: Bool = false
     ) {
-        var terms: [LowRankTerm<Element>] = []
-        let scratch = step.scratch.inner
         for (adapter, gradients) in zip(step.adapters, step.gradients) {
             guard let entry = gradients.layout[site], let factors = factors(adapter), let inner = kept.inner[module]
             else { continue }
             let (dyRows, xRows) = (dy.rows(adapter.rows), x.rows(adapter.rows))
-            let u = scratch.rows(adapter.rows).leading(
-                adapter.rows.count, Operand<Element>.innerColumns(rank: entry.rank))
-            dyRows.projectTransposed(factors.b, into: u)
+            let u = u(adapter, rank: entry.rank, step)
+            withExtendedLifetime((adapter, step)) {
+                dyRows.multiply(products: 1, transposed: true) { $0.add(factor: factors.b, into: u) }
+            }
             inner.rows(adapter.rows).addGradient(
                 ofRows: dyRows, into: gradients.b(entry), scale: factors.scale)
             u.addGradient(dropped(xRows, adapter, step), into: gradients.a(entry), scale: factors.scale)
-            if adapter.dropout == nil {
-                terms.append(LowRankTerm(rows: adapter.rows, inner: u, factor: factors.a, scale: factors.scale))
-            }
         }
         guard let dx else { return }
-        dy.multiplyTransposed(LinearProduct(weight, into: dx, accumulating: accumulating, terms: terms))
+        withExtendedLifetime((self, step, dx)) {
+            dy.multiply(products: 1, terms: step.adapters.count, transposed: true) { list in
+                list.add(weight, into: dx, accumulating: accumulating)
+                for adapter in step.adapters where adapter.dropout == nil {
+                    guard isAdapted, let factors = factors(adapter) else { continue }
+                    list.addTerm(
+                        adapter.rows, inner: u(adapter, rank: factors.rank, step), factor: factors.a,
+                        scale: factors.scale)
+                }
+            }
+        }
         for adapter in step.adapters where adapter.dropout != nil { addMasked(adapter, step, to: dx) }
+    }
+
+    /// The scratch memory for U of an adapter.
+    private func u(_ adapter: AdapterRows<Element>, rank: Int, _ step: BlockStep<Element>) -> Operand<Element> {
+        step.scratch.inner.rows(adapter.rows).leading(
+            adapter.rows.count, Operand<Element>.innerColumns(rank: rank))
     }
 
     /// dX += s·mask(U·A), with U still in scratch memory.
     private func addMasked(_ adapter: AdapterRows<Element>, _ step: BlockStep<Element>, to dx: Operand<Element>) {
         guard let dropout = adapter.dropout, let factors = factors(adapter) else { return }
         let rows = adapter.rows.count
-        let u = step.scratch.inner.rows(adapter.rows).leading(
-            rows, Operand<Element>.innerColumns(rank: factors.rank))
+        let u = u(adapter, rank: factors.rank, step)
         let masked = step.scratch.maskedExact.matrix.leading(rows, factors.a.columns)
         u.expand(factors.a, into: masked, scale: factors.scale)
         AttuneTensor.dropout(masked, into: masked, rate: dropout.rate, stream: dropout.stream.child(stream))

@@ -46,12 +46,14 @@ func withAttentionShape<E: Scalar>(
     precondition(k.columns > 0 && q.columns % k.columns == 0, "query heads are a multiple of the key-value heads")
     precondition(segments.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= q.rows }, "segment outside of the rows")
     _ = Kernels.prepared
-    let bounds = segments.flatMap { [Int64($0.lowerBound), Int64($0.upperBound)] }
-    bounds.withUnsafeBufferPointer { bounds in
+    // A range lies in memory as its two bounds, which is how the kernels take them.
+    precondition(MemoryLayout<Range<Int>>.stride == 2 * MemoryLayout<Int64>.stride)
+    segments.withUnsafeBytes { bounds in
         var shape = attune_attention_shape(
             tokens: Int64(q.rows), heads: Int64(q.columns / headDimension),
             key_value_heads: Int64(k.columns / headDimension), head_dimension: Int64(headDimension),
-            segments: Int64(segments.count), bounds: bounds.baseAddress, scale: Double(scale))
+            segments: Int64(segments.count), bounds: bounds.baseAddress?.assumingMemoryBound(to: Int64.self),
+            scale: Double(scale))
         body(&shape)
     }
 }

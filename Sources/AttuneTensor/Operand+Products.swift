@@ -7,124 +7,32 @@ extension Operand {
     /// Columns of the memory for U = X·Aᵀ: bfloat16 products take numbers in pairs.
     package static func innerColumns(rank: Int) -> Int { (rank + 1) / 2 * 2 }
 
-    /// Y_i (+)= X·W_iᵀ + b_i + Σ s·U·Bᵀ for weights that share X: X [T, in], W_i [out_i, in], Y_i [T, out_i].
-    package func multiply(_ products: [LinearProduct<Element>]) { run(products, transposed: false) }
-
-    /// The products of a gated unit and h = silu(gate)∘up of them, rounded once: X [T, in], h [T, F].
+    /// Makes the products of X, which is this, with weights that share it.
+    ///
+    /// - Parameters:
+    ///   - products: the most that `describe` adds.
+    ///   - terms: the most low-rank terms that it adds.
+    ///   - transposed: the products are dY·W of this as dY [T, out].
     package func multiply(
-        gate: LinearProduct<Element>, up: LinearProduct<Element>, hidden: Operand<Element>
+        products: Int, terms: Int = 0, transposed: Bool = false, _ describe: (inout ProductList<Element>) -> Void
     ) {
-        precondition(gate.output.columns == up.output.columns && up.output.columns == hidden.columns, "a gated unit")
-        run([gate, up], transposed: false, hidden: hidden)
+        var list = ProductList(self, products: products, terms: terms, transposed: transposed)
+        describe(&list)
+        list.run()
     }
 
-    /// dX (+)= dY·W + Σ s·U·A: this is dY [T, out], W [out, in], dX [T, in].
-    package func multiplyTransposed(_ product: LinearProduct<Element>) { run([product], transposed: true) }
-
-    private func run(
-        _ products: [LinearProduct<Element>], transposed: Bool, hidden: Operand<Element>? = nil
+    /// The products of a gated unit, gate first, and h = silu(gate)∘up of them, rounded once: X [T, in], h [T, F].
+    ///
+    /// - Parameter terms: the most low-rank terms of both.
+    package func multiply(
+        gate: Operand, up: Operand, hidden: Operand, terms: Int = 0,
+        _ describe: (inout ProductList<Element>) -> Void
     ) {
-        for product in products {
-            let (inputs, outputs) =
-                transposed
-                ? (product.weight.rows, product.weight.columns) : (product.weight.columns, product.weight.rows)
-            precondition(columns == inputs && product.output.columns == outputs, "shapes of a product")
-            precondition(rows == product.output.rows, "rows of a product")
-        }
-        switch self {
-        case .exact(let x):
-            for product in products { Self.run(x, product, transposed: transposed) }
-            if let hidden { swiGLU(gate: products[0].output, up: products[1].output, into: hidden) }
-        case .rounded(let x):
-            Self.run(x, products, transposed: transposed, hidden: hidden)
-        }
-    }
-
-    private static func run(_ x: Matrix<Element>, _ product: LinearProduct<Element>, transposed: Bool) {
-        let y = product.output.matrix
-        var accumulating = product.accumulating
-        if let bias = product.bias {
-            for row in 0..<y.rows {
-                let target = y.rows(row..<row + 1)
-                if accumulating { AttuneTensor.add(bias, to: target) } else { target.copy(from: bias) }
-            }
-            accumulating = true
-        }
-        if transposed {
-            AttuneTensor.multiplyTransposed(
-                x, by: product.weight, into: y, precision: .float32, accumulating: accumulating)
-        } else {
-            AttuneTensor.multiply(x, by: product.weight, into: y, precision: .float32, accumulating: accumulating)
-        }
-        for term in product.terms {
-            let rank = transposed ? term.factor.rows : term.factor.columns
-            AttuneTensor.multiply(
-                term.inner.matrix.leading(term.rows.count, rank), term.factor, transposed: !transposed,
-                into: y.rows(term.rows), alpha: term.scale, beta: 1)
-        }
-    }
-
-    private static func run(
-        _ x: Matrix<BFloat16>, _ products: [LinearProduct<Element>], transposed: Bool, hidden: Operand<Element>?
-    ) {
-        // All the terms first, because their addresses must hold while the products are described.
-        let terms = products.flatMap(\.terms).map { term in
-            guard case .rounded(let inner) = term.inner else { preconditionFailure("an inner product that is exact") }
-            return attune_rounded_term(
-                first: Int64(term.rows.lowerBound), count: Int64(term.rows.count),
-                rank: Int64(transposed ? term.factor.rows : term.factor.columns), stride: Int64(inner.columns),
-                inner: inner.bits, factor: term.factor.float.pointer, scale: Float(term.scale))
-        }
-        let weights = products.map(\.weight.kernelWeight)
-        _ = Kernels.prepared
-        withExtendedLifetime(products) {
-            terms.withUnsafeBufferPointer { terms in
-                weights.withUnsafeBufferPointer { weights in
-                    var used = 0
-                    var described: [attune_product] = []
-                    for (index, product) in products.enumerated() {
-                        var c = attune_product(product.output)
-                        precondition(!product.accumulating || c.rounded == 0, "a sum in bfloat16")
-                        c.weight = weights.baseAddress.map { $0 + index }
-                        c.bias = product.bias.map { UnsafePointer($0.float.pointer) }
-                        c.accumulating = product.accumulating ? 1 : 0
-                        c.terms = terms.baseAddress.map { $0 + used }
-                        c.term_count = Int64(product.terms.count)
-                        used += product.terms.count
-                        described.append(c)
-                    }
-                    if case .rounded(let h)? = hidden {
-                        attune_gated_products(
-                            x.bits, Int64(x.columns), Int64(x.rows), described, h.bits, Int64(h.columns))
-                    } else {
-                        attune_products(
-                            x.bits, Int64(x.columns), Int64(x.rows), transposed ? 1 : 0, described,
-                            Int64(described.count))
-                    }
-                }
-            }
-        }
-    }
-
-    /// U_i = X·A_iᵀ for factors that share X: X [T, in], A_i [R_i, in], U_i [T, R_i] in `innerColumns` columns.
-    package func project(_ factors: [Matrix<Element>], into inners: [Operand]) {
-        switch self {
-        case .exact(let x):
-            for (factor, inner) in zip(factors, inners) {
-                AttuneTensor.multiply(
-                    x, factor, transposed: true, into: inner.matrix.leading(x.rows, factor.rows))
-            }
-        case .rounded(let x): Self.project(x, factors, into: inners, transposed: false)
-        }
-    }
-
-    /// U = dY·B: this is dY [T, out], B [out, R], U [T, R] in `innerColumns` columns.
-    package func projectTransposed(_ factor: Matrix<Element>, into inner: Operand) {
-        switch self {
-        case .exact(let dy):
-            AttuneTensor.multiply(dy, factor, into: inner.matrix.leading(dy.rows, factor.columns))
-        case .rounded(let dy): Self.project(dy, [factor], into: [inner], transposed: true)
-        }
+        precondition(gate.columns == up.columns && up.columns == hidden.columns, "a gated unit")
+        var list = ProductList(self, products: 2, terms: terms, transposed: false)
+        describe(&list)
+        list.run(hidden: hidden)
+        if case .exact = self { swiGLU(gate: gate, up: up, into: hidden) }
     }
 
     /// Y = s·U·A: this is U [T, R] in `innerColumns` columns, A [R, in], Y [T, in].
@@ -132,40 +40,11 @@ extension Operand {
         switch self {
         case .exact(let u):
             AttuneTensor.multiply(u.leading(y.rows, factor.rows), factor, into: y, alpha: factorScale)
-        case .rounded(let u):
-            Self.project(u, [factor], into: [.exact(y)], transposed: true)
+        case .rounded:
+            withExtendedLifetime(factor) {
+                multiply(products: 1, transposed: true) { $0.add(factor: factor, into: .exact(y)) }
+            }
             scale(y, by: factorScale)
-        }
-    }
-
-    private static func project(
-        _ x: Matrix<BFloat16>, _ factors: [Matrix<Element>], into outputs: [Operand], transposed: Bool
-    ) {
-        _ = Kernels.prepared
-        withExtendedLifetime((factors, outputs)) {
-            let weights = factors.map { factor in
-                attune_weight(
-                    type: Int32(BlockType.f32.rawValue), rows: Int64(factor.rows), columns: Int64(factor.columns),
-                    row_bytes: Int64(factor.columns * MemoryLayout<Float>.stride), bytes: factor.float.pointer)
-            }
-            weights.withUnsafeBufferPointer { weights in
-                var described: [attune_product] = []
-                for (index, output) in outputs.enumerated() {
-                    precondition(output.rows == x.rows, "rows of a projection")
-                    var c = attune_product(output)
-                    c.weight = weights.baseAddress.map { $0 + index }
-                    described.append(c)
-                }
-                attune_products(
-                    x.bits, Int64(x.columns), Int64(x.rows), transposed ? 1 : 0, described, Int64(described.count))
-            }
-        }
-        for (factor, output) in zip(factors, outputs) {
-            guard case .rounded(let u) = output else { continue }
-            // The number beside an odd last one meets a zero in every product, but NaN of an earlier pass would survive.
-            let rank = transposed ? factor.columns : factor.rows
-            guard rank % 2 == 1, rank < u.columns else { continue }
-            for row in 0..<u.rows { u.pointer[row * u.columns + rank] = BFloat16(0) }
         }
     }
 
@@ -194,20 +73,6 @@ extension Operand {
                 u.bits, Int64(u.columns), x.bits, Int64(x.columns), Int64(x.rows), Int64(rank), Int64(x.columns),
                 Float(scale), g.float.pointer, transposed ? 1 : 0)
         default: preconditionFailure("operands of different cases")
-        }
-    }
-}
-
-extension attune_product {
-    /// A product that overwrites `output`; its weight is still to be set.
-    fileprivate init<Element>(_ output: Operand<Element>) {
-        self.init()
-        stride = Int64(output.columns)
-        switch output {
-        case .exact(let y): self.y = UnsafeMutableRawPointer(y.float.pointer)
-        case .rounded(let y):
-            self.y = UnsafeMutableRawPointer(y.pointer)
-            rounded = 1
         }
     }
 }

@@ -34,6 +34,21 @@ package func multiply<E: Scalar>(
     }
 }
 
+/// Y = X·Wᵀ + b, or Y += X·Wᵀ + b: as above, with b [1, out] where there is one.
+package func multiply<E: Scalar>(
+    _ x: Matrix<E>, by w: WeightMatrix, bias: Matrix<E>?, into y: Matrix<E>, precision: Precision,
+    accumulating: Bool = false
+) {
+    guard let bias else {
+        return multiply(x, by: w, into: y, precision: precision, accumulating: accumulating)
+    }
+    for row in 0..<y.rows {
+        let target = y.rows(row..<row + 1)
+        if accumulating { add(bias, to: target) } else { target.copy(from: bias) }
+    }
+    multiply(x, by: w, into: y, precision: precision, accumulating: true)
+}
+
 /// dX = dY·W, or dX += dY·W: dY [T, out], W [out, in], dX [T, in]; the backward pass of X·Wᵀ for a frozen W.
 package func multiplyTransposed<E: Scalar>(
     _ dy: Matrix<E>, by w: WeightMatrix, into dx: Matrix<E>, precision: Precision, accumulating: Bool

@@ -14,6 +14,7 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
     private let gathered: Matrix<Element>
     private let logits: Matrix<Element>
     private let gradient: Matrix<Element>
+    private let wanted: Storage<Int32>
 
     /// C, the positions that go through the head together.
     package var chunk: Int { gathered.rows }
@@ -29,12 +30,14 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
         gathered = Matrix(rows: rows, columns: head.columns)
         logits = Matrix(rows: rows, columns: head.rows)
         gradient = Matrix(rows: maxTokens, columns: head.columns)
+        wanted = Storage(count: rows)
     }
 
-    /// The exact bytes that `init` allocates: C·(D + V) + T·D numbers.
+    /// The exact bytes that `init` allocates: C·(D + V) + T·D numbers and C targets.
     package static func bytes(vocabulary: Int, width: Int, maxTokens: Int, chunk: Int) -> Int {
         let rows = min(chunk, maxTokens)
         return (rows * (width + vocabulary) + maxTokens * width) * MemoryLayout<Element>.stride
+            + rows * MemoryLayout<Int32>.stride
     }
 
     /// Zeros for the gradient of `rows` hidden states, T × D, valid until the next call.
@@ -76,7 +79,10 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
 
     private func eachChunk(
         _ hidden: Matrix<Element>, _ targets: [Int32], _ counted: ArraySlice<Int>,
-        _ body: (_ positions: ArraySlice<Int>, _ x: Matrix<Element>, _ z: Matrix<Element>, _ wanted: [Int32]) -> Void
+        _ body: (
+            _ positions: ArraySlice<Int>, _ x: Matrix<Element>, _ z: Matrix<Element>,
+            _ wanted: UnsafeBufferPointer<Int32>
+        ) -> Void
     ) {
         precondition(hidden.rows <= gradient.rows && hidden.columns == head.columns, "hidden states of another shape")
         for start in stride(from: counted.startIndex, to: counted.endIndex, by: chunk) {
@@ -85,9 +91,10 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
             let z = logits.rows(0..<positions.count)
             for (row, position) in positions.enumerated() {
                 x.rows(row..<row + 1).copy(from: hidden.rows(position..<position + 1))
+                wanted.base[row] = targets[position]
             }
             multiply(x, by: head, into: z, precision: precision)
-            body(positions, x, z, positions.map { targets[$0] })
+            body(positions, x, z, UnsafeBufferPointer(start: wanted.base, count: positions.count))
         }
     }
 }

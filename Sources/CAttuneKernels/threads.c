@@ -15,7 +15,7 @@
 
 #include "internal.h"
 
-enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 6 };
+enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 7, DESCRIPTIONS = 6 };
 #define OPEN 0x80000000u
 
 static pthread_mutex_t job_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -192,3 +192,5 @@ void *attune_scratch(int slot, size_t bytes) {
     }
     return mine->base[slot];
 }
+
+void *attune_description_memory(int64_t bytes) { return attune_scratch(DESCRIPTIONS, (size_t)bytes); }

@@ -20,7 +20,7 @@ import Testing
         let c: Matrix<Double> = ModelFixtures.random(harness.count, entry.outputs, seed: 2)
         let y = Matrix<Double>(rows: harness.count, columns: entry.outputs)
         func value() -> Double {
-            LoRALinear.forward([(layer, .exact(y))], .exact(x), harness.step, keeping: harness.kept)
+            LoRALinear.forward([layer], .exact(x), harness.step, keeping: harness.kept) { _ in .exact(y) }
             return BlockHarness.dot(c, y)
         }
         _ = value()

@@ -24,7 +24,7 @@ import Testing
                     model: tiny.model, layouts: [layout],
                     settings: PassSettings(maxTokens: 48, precision: tiny.configuration.precision, keptLayers: 1)))
         // C = 48 positions of V = 96 logits and D = 32 inputs, and T × D gradients.
-        #expect(plan.head == (48 * (96 + 32) + 48 * 32) * 4)
+        #expect(plan.head == (48 * (96 + 32) + 48 * 32) * 4 + 48 * 4)
         #expect(plan.parts.reduce(0) { $0 + $1.bytes } == plan.total)
         #expect(plan.weights == tiny.model.file.totalBytes)
     }

@@ -264,6 +264,9 @@ typedef struct {
     int64_t term_count;
 } attune_product;
 
+/// At least `bytes` bytes, aligned to 64, for products that are being described; they belong to the calling thread until
+/// its next call. No other function uses them.
+void *attune_description_memory(int64_t bytes);
 /// Y_i (+)= X·W_iᵀ + b_i + Σ s·U·F; transposed: X·W_i. X [T, inputs], quickest with an even stride from row to row.
 void attune_products(
     const uint16_t *x, int64_t x_stride, int64_t tokens, int32_t transposed, const attune_product *products,
