@@ -220,7 +220,7 @@ let package = Package(
         .testTarget(
             name: "AttuneSyncTests",
             dependencies: [
-                "AttuneSync", "AttuneWire", "AttuneCrypto", "AttuneCore", "AttuneTestSupport",
+                "AttuneSync", "AttuneWire", "AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),

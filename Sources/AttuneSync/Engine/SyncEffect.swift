@@ -19,6 +19,8 @@ package enum SyncEffect: Sendable {
     /// Say which chunks are wanted here, with `wanted`.
     case listWanted
     case setMarks([DeviceID: LogHead])
+    /// Up to where the remote has the chunks of each log.
+    case setChunkMarks([DeviceID: LogHead])
     case record(SyncEvidence)
     case settle(SyncEvidence.Kind?, DeviceID)
     case log(SyncLogLine.Level, String)

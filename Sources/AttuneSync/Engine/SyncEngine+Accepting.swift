@@ -41,6 +41,8 @@ extension SyncEngine {
         needsApply = true
         backOff.reset()
         emit(.accept(accepted))
+        // What a relay gives it has with its chunks, by its author's doing; of the own log this device sees to it.
+        if !options.isDirect { moveChunkMarks(over: accepted.filter { $0.device != device }) }
     }
 
     private mutating func take(_ entry: Entry) {

@@ -16,14 +16,38 @@ extension SyncEngine {
     /// Chunks under way at once.
     static let parallelChunks = 8
 
-    mutating func pumpUploads() {
+    mutating func pumpUploads(reading log: some SyncLogReading) throws {
         while transfers.underWay < Self.parallelChunks, transfers.next < transfers.queue.count {
             let id = transfers.queue[transfers.next]
             transfers.next += 1
             transfers.underWay += 1
             send(.upload(id), for: .upload(id))
         }
-        if transfers.underWay == 0 { uploadsDone() }
+        if transfers.underWay == 0 { try uploadsDone(reading: log) }
+    }
+
+    /// Sees to the chunks of entries that came to the relay by another way, such as from a device that had the entry
+    /// only: whoever has its chunks sends them.
+    mutating func completeChunks(reading log: some SyncLogReading) throws {
+        for (device, head) in heads.sorted(by: { $0.key < $1.key }) where !isForked(device) {
+            let common = min(head.seq, remoteHeads[device]?.seq ?? 0)
+            let done = chunkMarks[device]?.seq ?? 0
+            guard done < common else { continue }
+            let page = try log.entries(of: device, after: done, limit: 64, byteLimit: WireLimits.pushBytes)
+                .map { try Entry(parsing: $0) }.prefix { $0.seq <= common }
+            guard !page.isEmpty else { continue }
+            push.completed = Array(page)
+            return try askFor(push.completed, reading: log)
+        }
+        beginDownloads()
+    }
+
+    /// The remote has the chunks of these entries, as far as they are here.
+    mutating func moveChunkMarks(over entries: [Entry]) {
+        for entry in entries where entry.seq == (chunkMarks[entry.device]?.seq ?? 0) + 1 {
+            chunkMarks[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
+        }
+        if !entries.isEmpty { emit(.setChunkMarks(chunkMarks)) }
     }
 
     mutating func beginDownloads() {

@@ -49,7 +49,7 @@ extension SyncEngine {
         case .upload:
             // A device that serves its circle asks for more than is here.
             transfers.underWay -= 1
-            pumpUploads()
+            try pumpUploads(reading: log)
         case .pushLinks:
             // Somebody else was first: what they added comes with the next frontier.
             nextRound(.misbehaved(remote, "it takes no links and shows no other ones"))

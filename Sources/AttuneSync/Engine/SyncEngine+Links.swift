@@ -95,23 +95,8 @@ extension SyncEngine {
     private mutating func adopt(
         _ next: DeviceChain, after seq: UInt64, _ links: [Link], reading log: some SyncLogReading
     ) throws {
-        var cutOffs: [DeviceID: UInt64] = [:]
-        for (device, head) in heads {
-            guard let member = next.devices[device] else {
-                cutOffs[device] = 0
-                heads[device] = nil
-                continue
-            }
-            guard let revocation = member.revocation, head.seq >= revocation.lastSeq else { continue }
-            if let last = revocation.lastEntry, try log.entryHash(of: device, seq: revocation.lastSeq) == last {
-                if head.seq > revocation.lastSeq { cutOffs[device] = revocation.lastSeq }
-                heads[device] = LogHead(seq: revocation.lastSeq, hash: last)
-            } else {
-                // Its log ends otherwise than what is here: all of it is asked for again.
-                cutOffs[device] = 0
-                heads[device] = nil
-            }
-        }
+        let cutOffs = try CutOffs.of(next, heads: &heads) { try log.entryHash(of: $0, seq: $1) }
+        for (device, seq) in cutOffs where chunkMarks[device]?.seq ?? 0 > seq { chunkMarks[device] = heads[device] }
         chain = next
         emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
         outcome.linksTaken += links.count

@@ -9,6 +9,8 @@ extension SyncEngine {
     /// Entries on their way to the remote.
     struct Push: Sendable {
         var batch: [Entry] = []
+        /// Entries that the remote has, whose chunks are on their way.
+        var completed: [Entry] = []
         /// Chunk ids that the remote is still to be asked about.
         var questions: [[Digest256]] = []
         /// All ids that it was or will be asked about.
@@ -23,20 +25,29 @@ extension SyncEngine {
         push.batch = try nextBatch(reading: log)
         guard !push.batch.isEmpty else {
             keepMarks()
-            return options.isDirect ? askForWishes() : beginDownloads()
+            return options.isDirect ? askForWishes() : try completeChunks(reading: log)
         }
         guard !options.isDirect else { return sendBatch() }
+        try askFor(push.batch, reading: log)
+    }
+
+    /// The chunks of these entries that are here.
+    func chunksHere(of entries: [Entry], reading log: some SyncLogReading) throws -> [Digest256] {
         var seen: Set<Digest256> = []
-        var ids = push.batch.flatMap(\.chunks).filter { seen.insert($0).inserted }
-        if !ids.isEmpty {
-            let absent = Set(try log.missingChunks(among: ids))
-            ids.removeAll { absent.contains($0) }
-        }
+        let ids = entries.flatMap(\.chunks).filter { seen.insert($0).inserted }
+        guard !ids.isEmpty else { return [] }
+        let absent = Set(try log.missingChunks(among: ids))
+        return ids.filter { !absent.contains($0) }
+    }
+
+    /// Asks which chunks of these entries the remote lacks, of those that are here, and sends them.
+    mutating func askFor(_ entries: [Entry], reading log: some SyncLogReading) throws {
+        let ids = try chunksHere(of: entries, reading: log)
         push.asked = Set(ids)
         push.questions = stride(from: 0, to: ids.count, by: WireLimits.chunkIDsPerQuery).map {
             Array(ids[$0..<min($0 + WireLimits.chunkIDsPerQuery, ids.count)])
         }
-        askForMissing()
+        try askForMissing(reading: log)
     }
 
     private func nextBatch(reading log: some SyncLogReading) throws -> [Entry] {
@@ -68,26 +79,29 @@ extension SyncEngine {
         return batch
     }
 
-    private mutating func askForMissing() {
-        guard !push.questions.isEmpty else { return pumpUploads() }
+    private mutating func askForMissing(reading log: some SyncLogReading) throws {
+        guard !push.questions.isEmpty else { return try pumpUploads(reading: log) }
         send(.missingChunks(push.questions.removeFirst()), for: .missing)
     }
 
     /// A device that serves its circle is asked for the chunks it would like.
     private mutating func askForWishes() { send(.missingChunks([]), for: .missing) }
 
-    mutating func missing(_ ids: [Digest256]) {
+    mutating func missing(_ ids: [Digest256], reading log: some SyncLogReading) throws {
         // Only what was asked about, and to a device only what it names itself.
         transfers.queue += push.asked.isEmpty ? ids : ids.filter { push.asked.contains($0) }
-        if push.questions.isEmpty { pumpUploads() } else { askForMissing() }
+        try askForMissing(reading: log)
     }
 
     private mutating func sendBatch() { send(.pushEntries(push.batch.map(\.bytes)), for: .pushEntries) }
 
-    /// All chunks of the batch are there.
-    mutating func uploadsDone() {
+    /// All chunks that were asked about are there.
+    mutating func uploadsDone(reading log: some SyncLogReading) throws {
         transfers = Transfers()
-        if push.batch.isEmpty { beginDownloads() } else { sendBatch() }
+        if !push.batch.isEmpty { return sendBatch() }
+        guard !push.completed.isEmpty else { return beginDownloads() }
+        moveChunkMarks(over: push.completed)
+        try pushNext(reading: log)
     }
 
     mutating func pushed(_ outcomes: [ProtoPushOutcome], reading log: some SyncLogReading) throws {
@@ -105,6 +119,7 @@ extension SyncEngine {
                 if entry.seq > remoteHeads[entry.device]?.seq ?? 0 {
                     remoteHeads[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
                 }
+                if !options.isDirect { moveChunkMarks(over: [entry]) }
                 backOff.reset()
             case .gap: hasGap = true
             case .fork:

@@ -22,11 +22,14 @@ package struct SyncEngine: Sendable {
         package var largestLamport: UInt64
         package var ownMark: LogHead?
         package var marks: [DeviceID: LogHead]
+        /// Up to where the remote has the chunks of each log, as far as this device has them.
+        package var chunkMarks: [DeviceID: LogHead]
         package var evidence: [SyncEvidence]
 
         package init(
             device: DeviceID, remote: String, chain: DeviceChain, heads: [DeviceID: LogHead], largestLamport: UInt64,
-            ownMark: LogHead?, marks: [DeviceID: LogHead], evidence: [SyncEvidence]
+            ownMark: LogHead?, marks: [DeviceID: LogHead],
+            chunkMarks: [DeviceID: LogHead], evidence: [SyncEvidence]
         ) {
             self.device = device
             self.remote = remote
@@ -35,6 +38,7 @@ package struct SyncEngine: Sendable {
             self.largestLamport = largestLamport
             self.ownMark = ownMark
             self.marks = marks
+            self.chunkMarks = chunkMarks
             self.evidence = evidence
         }
     }
@@ -66,6 +70,7 @@ package struct SyncEngine: Sendable {
     var largestLamport: UInt64
     var ownMark: LogHead?
     var marks: [DeviceID: LogHead]
+    var chunkMarks: [DeviceID: LogHead]
     var open: Set<Suspicion>
 
     var phase = Phase.idle
@@ -110,6 +115,7 @@ package struct SyncEngine: Sendable {
         largestLamport = start.largestLamport
         ownMark = start.ownMark
         marks = start.marks
+        chunkMarks = start.chunkMarks
         open = Set(
             start.evidence.filter { !$0.isSettled }.map {
                 Suspicion(kind: $0.kind, device: $0.device, seq: $0.seq)
@@ -154,13 +160,13 @@ package struct SyncEngine: Sendable {
         case (.page(let device), .entries(let entries, _)): try takePage(entries, of: device, reading: log)
         case (.forkProof(let device, let seq), .entries(let entries, _)):
             try takeProof(entries, of: device, seq: seq, reading: log)
-        case (.missing, .missingChunks(let ids)): missing(ids)
+        case (.missing, .missingChunks(let ids)): try missing(ids, reading: log)
         case (.pushEntries, .pushed(let outcomes)): try pushed(outcomes, reading: log)
         case (.upload, .uploaded):
             outcome.chunksSent += 1
             backOff.reset()
             transfers.underWay -= 1
-            pumpUploads()
+            try pumpUploads(reading: log)
         case (.download, .downloaded):
             outcome.chunksTaken += 1
             tookChunks = true

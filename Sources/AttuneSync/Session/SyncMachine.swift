@@ -15,21 +15,23 @@ package struct SyncMachine: Sendable {
 
     /// - Parameters:
     ///   - remote: the remote's name, under which marks and evidence are kept.
+    ///   - chain: the store's links where they have been verified already; nil to verify them.
     ///   - apply: opens accepted entries and makes adapters of them; called before anything is published.
     /// - Throws: the store's errors; `WireError` if its own links do not verify.
     package init(
         store: any SyncStore, remote: String, author: any EntryAuthor, options: SyncOptions,
-        apply: @escaping @Sendable () throws -> Void
+        chain verified: DeviceChain? = nil, apply: @escaping @Sendable () throws -> Void
     ) throws {
         self.store = store
         self.author = author
         self.apply = apply
-        let chain = try DeviceChain(verifying: try store.links(after: 0, limit: Int(WireLimits.links)))
+        let chain = try verified ?? DeviceChain(verifying: try store.links(after: 0, limit: Int(WireLimits.links)))
         engine = SyncEngine(
             SyncEngine.Start(
                 device: store.device, remote: remote, chain: chain, heads: try store.heads(),
                 largestLamport: try store.largestLamport(), ownMark: try store.ownMark(),
-                marks: try store.marks(of: remote), evidence: try store.evidence()),
+                marks: try store.marks(of: remote),
+                chunkMarks: try store.marks(of: Self.chunks(of: remote)), evidence: try store.evidence()),
             options: options)
     }
 
@@ -64,6 +66,7 @@ package struct SyncMachine: Sendable {
         case .publishNext(let place): return .published(try publish(at: place))
         case .listWanted: return .wanted(try store.wantedChunks(limit: 1024))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
+        case .setChunkMarks(let marks): try store.setMarks(marks, of: Self.chunks(of: engine.remote))
         case .record(let evidence): try store.record(evidence)
         case .settle(let kind, let device): try store.settle(kind, of: device)
         case .log(let level, let text):
@@ -76,6 +79,9 @@ package struct SyncMachine: Sendable {
         }
         return nil
     }
+
+    /// The name under which the marks of a remote's chunks are kept.
+    private static func chunks(of remote: String) -> String { remote + " chunks" }
 
     private func publish(at place: EntryPlace) throws -> Entry? {
         guard let draft = try store.nextDraft() else { return nil }

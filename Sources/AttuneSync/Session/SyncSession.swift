@@ -14,40 +14,52 @@ import Synchronization
 package final class SyncSession: Sendable {
     private let store: any SyncStore
     let transport: any SyncTransport
-    private let machine: Mutex<SyncMachine>
-    private let running = Mutex(false)
+    private let author: any EntryAuthor
+    private let options: SyncOptions
+    private let apply: @Sendable () throws -> Void
+    private let runs = Mutex(Runs())
+
+    private struct Runs {
+        var count: UInt64 = 0
+        var isRunning = false
+    }
 
     /// - Parameters:
     ///   - author: seals and signs drafts.
     ///   - apply: opens accepted entries and makes adapters of them; runs where it may block.
-    /// - Throws: the store's errors.
     package init(
         store: any SyncStore, transport: any SyncTransport, author: any EntryAuthor, options: SyncOptions,
         apply: @escaping @Sendable () throws -> Void
-    ) throws {
+    ) {
         self.store = store
         self.transport = transport
-        machine = Mutex(
-            try SyncMachine(
-                store: store, remote: transport.remote, author: author, options: options, apply: apply))
-        transport.adjustClock(try store.settings().clockOffset)
+        self.author = author
+        self.options = options
+        self.apply = apply
     }
 
     /// Syncs once.
     ///
     /// - Parameter progress: told of every step, from any thread.
     /// - Returns: what was done; look at `problems`.
-    /// - Throws: the store's errors, or `CancellationError`; then the session is of no use any more.
+    /// - Throws: the store's errors, or `CancellationError`.
     package func run(progress: @escaping @Sendable (SyncProgress) -> Void = { _ in }) async throws -> SyncOutcome {
-        precondition(running.withLock { exchange(&$0, with: true) } == false, "a session runs once at a time")
-        defer { running.withLock { $0 = false } }
+        let run = runs.withLock { runs -> UInt64 in
+            precondition(!runs.isRunning, "a session runs once at a time")
+            runs.isRunning = true
+            runs.count += 1
+            return runs.count
+        }
+        defer { runs.withLock { $0.isRunning = false } }
+        // Each run starts from what the store has: others may have changed it meanwhile.
+        let machine = try await start(run)
         let (events, inbox) = AsyncStream.makeStream(of: SyncEvent.self)
         let meter = SyncMeter(start: transport.traffic)
         var tasks: [Task<Void, Never>] = []
         defer { for task in tasks { task.cancel() } }
         inbox.yield(.start)
         for await event in events {
-            let actions = try await handle(event)
+            let actions = try await Self.blocking { try machine.withLock { try $0.handle(event) } }
             for action in actions {
                 switch action {
                 case .finished(let outcome): return outcome
@@ -77,8 +89,27 @@ package final class SyncSession: Sendable {
         throw CancellationError()
     }
 
-    private func handle(_ event: SyncEvent) async throws -> [SyncAction] {
-        try await Self.blocking { try self.machine.withLock { try $0.handle(event) } }
+    private func start(_ run: UInt64) async throws -> MachineBox {
+        var options = options
+        options.seed &+= run
+        let (store, transport, author, apply) = (store, transport, author, apply)
+        return try await Self.blocking { [options] in
+            transport.adjustClock(try store.settings().clockOffset)
+            return MachineBox(
+                try SyncMachine(
+                    store: store, remote: transport.remote, author: author, options: options, apply: apply))
+        }
+    }
+
+    /// The machine of a run, handed from thread to thread.
+    private final class MachineBox: Sendable {
+        private let machine: Mutex<SyncMachine>
+
+        init(_ machine: consuming sending SyncMachine) { self.machine = Mutex(machine) }
+
+        func withLock<Value: Sendable>(_ body: (inout sending SyncMachine) throws -> sending Value) rethrows -> Value {
+            try machine.withLock(body)
+        }
     }
 
     /// Runs what may block on threads that are there for it.

@@ -1,0 +1,246 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneSync
+import AttuneWire
+import Synchronization
+
+/// A store in memory that loses what is not durable when the power fails, and that can be set back to a copy.
+final class SimulatedStore: SyncStore {
+    struct State: Sendable {
+        var links: [Link] = []
+        var chain: DeviceChain?
+        var logs: [DeviceID: [Entry]] = [:]
+        var drafts: [EntryDraft] = []
+        var lastDraft: Int64 = 0
+        var marks: [String: [DeviceID: LogHead]] = [:]
+        var evidence: [SyncEvidence] = []
+        var wanted: Set<Digest256> = []
+        var chunks: Set<Digest256> = []
+        var settings = SyncSettings()
+        var lines: [SyncLogLine] = []
+    }
+
+    private struct Kept: Sendable {
+        var now = State()
+        var durable = State()
+        /// The file beside the database.
+        var ownMark: LogHead?
+        /// Calls that change something until the power fails; nil for never.
+        var fuse: Int?
+    }
+
+    struct PowerFailure: Error {}
+
+    let circle: Digest256
+    let device: DeviceID
+    private let kept: Mutex<Kept>
+
+    init(device: DeviceID, links: [Link]) {
+        self.device = device
+        circle = links[0].hash
+        var kept = Kept()
+        kept.now.links = links
+        kept.now.chain = try? DeviceChain(verifying: links.map(\.bytes))
+        kept.durable = kept.now
+        self.kept = Mutex(kept)
+    }
+
+    var state: State { kept.withLock { $0.now } }
+
+    // MARK: Faults
+
+    /// The power fails at the `count`th change from now on.
+    func light(fuse count: Int) { kept.withLock { $0.fuse = count } }
+
+    func crash() {
+        kept.withLock {
+            $0.now = $0.durable
+            $0.fuse = nil
+        }
+    }
+
+    func backup() -> (state: State, ownMark: LogHead?) { kept.withLock { ($0.durable, $0.ownMark) } }
+
+    /// - Parameter whole: the file beside the database is set back too.
+    func restore(_ backup: (state: State, ownMark: LogHead?), whole: Bool) {
+        kept.withLock {
+            $0.now = backup.state
+            $0.durable = backup.state
+            if whole { $0.ownMark = backup.ownMark }
+            $0.fuse = nil
+        }
+    }
+
+    private func change<Value>(durably: Bool, _ body: (inout State) throws -> Value) throws -> Value {
+        try kept.withLock { kept in
+            if let fuse = kept.fuse {
+                guard fuse > 0 else { throw PowerFailure() }
+                kept.fuse = fuse - 1
+            }
+            let value = try body(&kept.now)
+            if durably { kept.durable = kept.now }
+            return value
+        }
+    }
+
+    // MARK: Local use
+
+    @discardableResult
+    func draft(
+        _ payload: [UInt8], kind: ProtoEntryKind, parents: [Digest256] = [], chunks: [Digest256] = []
+    ) throws -> Int64 {
+        try change(durably: true) { state in
+            state.lastDraft += 1
+            state.chunks.formUnion(chunks)
+            state.drafts.append(
+                EntryDraft(id: state.lastDraft, kind: kind, payload: payload, parents: parents, chunks: chunks))
+            return state.lastDraft
+        }
+    }
+
+    func want(_ ids: [Digest256]) throws { try change(durably: true) { $0.wanted.formUnion(ids) } }
+
+    /// Forgets drafts that turn out to be published already, as the store does once it has opened its own entries.
+    func apply(_ payload: (Entry) -> [UInt8]?) throws {
+        try change(durably: false) { state in
+            guard !state.drafts.isEmpty else { return }
+            let published = Set((state.logs[device] ?? []).compactMap(payload))
+            state.drafts.removeAll { published.contains($0.payload) }
+        }
+    }
+
+    // MARK: SyncStore
+
+    func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] {
+        state.links.filter { $0.seq > seq }.prefix(limit).map(\.bytes)
+    }
+
+    func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws {
+        try change(durably: true) { state in
+            state.links.removeAll { $0.seq > seq }
+            state.links += links
+            state.chain = try DeviceChain(verifying: state.links.map(\.bytes))
+            for (device, last) in cutOffs { state.logs[device]?.removeAll { $0.seq > last } }
+        }
+    }
+
+    func heads() throws -> [DeviceID: LogHead] {
+        state.logs.compactMapValues { $0.last.map { LogHead(seq: $0.seq, hash: $0.hash) } }
+    }
+
+    func largestLamport() throws -> UInt64 { state.logs.values.compactMap(\.last?.lamport).max() ?? 0 }
+
+    func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256? {
+        let log = state.logs[device] ?? []
+        return seq >= 1 && seq <= log.count ? log[Int(seq) - 1].hash : nil
+    }
+
+    func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
+        var room = byteLimit
+        let found = (state.logs[device] ?? []).dropFirst(Int(min(seq, 1 << 32))).prefix(limit).map(\.bytes)
+        return Array(
+            found.enumerated().prefix {
+                room -= $0.element.count
+                return $0.offset == 0 || room >= 0
+            }.map(\.element))
+    }
+
+    func entry(_ hash: Digest256) throws -> [UInt8]? {
+        state.logs.values.lazy.joined().first { $0.hash == hash }?.bytes
+    }
+
+    func accept(_ entries: [Entry]) throws {
+        try change(durably: true) { state in
+            for entry in entries {
+                var log = state.logs[entry.device] ?? []
+                if log.contains(where: { $0.hash == entry.hash }) { continue }
+                precondition(entry.seq == UInt64(log.count) + 1 && (log.last.map { $0.hash == entry.previous } ?? true))
+                for (other, seen) in entry.frontier where chainAllows(other, seen, state) {
+                    precondition(state.logs[other]?.count ?? 0 >= Int(seen.seq), "an entry came before its past")
+                }
+                log.append(entry)
+                state.logs[entry.device] = log
+            }
+        }
+    }
+
+    private func chainAllows(_ device: DeviceID, _ seen: LogHead, _ state: State) -> Bool {
+        guard let member = state.chain?.devices[device], !state.evidence.contains(where: { $0.device == device })
+        else { return false }
+        return seen.seq <= member.revocation?.lastSeq ?? .max
+    }
+
+    func draftCount() throws -> Int { state.drafts.count }
+
+    func nextDraft() throws -> EntryDraft? { state.drafts.first }
+
+    func publish(_ draft: Int64, as entry: Entry) throws {
+        try change(durably: true) { state in
+            guard let index = state.drafts.firstIndex(where: { $0.id == draft }) else { throw PowerFailure() }
+            precondition(entry.seq == UInt64(state.logs[device]?.count ?? 0) + 1)
+            state.drafts.remove(at: index)
+            state.logs[device, default: []].append(entry)
+        }
+        kept.withLock { $0.ownMark = LogHead(seq: entry.seq, hash: entry.hash) }
+    }
+
+    func ownMark() throws -> LogHead? { kept.withLock { $0.ownMark } }
+
+    func marks(of remote: String) throws -> [DeviceID: LogHead] { state.marks[remote] ?? [:] }
+
+    func setMarks(_ marks: [DeviceID: LogHead], of remote: String) throws {
+        try change(durably: false) { $0.marks[remote] = marks }
+    }
+
+    func record(_ evidence: SyncEvidence) throws {
+        try change(durably: true) { state in
+            state.evidence.removeAll {
+                $0.kind == evidence.kind && $0.device == evidence.device && $0.seq == evidence.seq
+                    && $0.remote == evidence.remote
+            }
+            state.evidence.append(evidence)
+        }
+    }
+
+    func evidence() throws -> [SyncEvidence] { state.evidence }
+
+    func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) throws {
+        try change(durably: false) { state in
+            state.evidence = state.evidence.map { old in
+                guard old.device == device, kind == nil || old.kind == kind else { return old }
+                return SyncEvidence(
+                    kind: old.kind, device: old.device, seq: old.seq, held: old.held, other: old.other,
+                    remote: old.remote, isSettled: true)
+            }
+        }
+    }
+
+    func wantedChunks(limit: Int) throws -> [Digest256] {
+        let state = state
+        return Array(state.wanted.subtracting(state.chunks).sorted().prefix(limit))
+    }
+
+    func missingChunks(among ids: [Digest256]) throws -> [Digest256] {
+        let chunks = state.chunks
+        return ids.filter { !chunks.contains($0) }
+    }
+
+    func storeChunk(_ id: Digest256, bytes: [UInt8]) throws {
+        try change(durably: false) { $0.chunks.formUnion([id]) }
+    }
+
+    func chunkPath(_ id: Digest256) throws -> String? { nil }
+
+    func settings() throws -> SyncSettings { state.settings }
+
+    func update(_ settings: SyncSettings) throws { try change(durably: true) { $0.settings = settings } }
+
+    func append(_ line: SyncLogLine) throws {
+        try change(durably: false) { state in
+            state.lines.append(line)
+            if state.lines.count > 100 { state.lines.removeFirst(50) }
+        }
+    }
+}

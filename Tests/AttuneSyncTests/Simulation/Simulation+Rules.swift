@@ -1,0 +1,116 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneSync
+import AttuneWire
+
+/// What must hold when all is quiet (`sync.md` §8).
+extension Simulation {
+    func check() throws {
+        try checkForks()
+        try checkRevocations()
+        try checkConvergence()
+        try checkNothingLost()
+        try checkSecrecy()
+    }
+
+    private var survivors: [SimulatedDevice] { devices.filter { !revoked.contains($0.id) } }
+
+    /// No device ever gives one place to two entries, and none is suspected of it.
+    private func checkForks() throws {
+        if let fork = relay.forks.first { throw violation("device \(fork.device) published two entries \(fork.seq)") }
+        for device in survivors {
+            if let evidence = device.store.state.evidence.first(where: { !$0.isSettled }) {
+                throw violation("\(device.id) keeps evidence of \(evidence.kind.rawValue) against an honest device")
+            }
+        }
+    }
+
+    /// Nothing by a removed device counts past its cut-off, and it learns that it was removed.
+    private func checkRevocations() throws {
+        for device in survivors {
+            for id in revoked {
+                let last = relay.chain.devices[id]?.revocation?.lastSeq ?? 0
+                guard UInt64(device.store.state.logs[id]?.count ?? 0) <= last else {
+                    throw violation("\(device.id) kept entries of \(id) past its cut-off")
+                }
+            }
+        }
+        for device in devices where revoked.contains(device.id) {
+            guard device.lastProblems.contains(where: { ["E-SYNC-004", "E-SYNC-010"].contains($0.code) }) else {
+                throw violation("\(device.id) does not know that it was removed: \(device.lastProblems.map(\.code))")
+            }
+        }
+    }
+
+    /// All devices and the relay have the same links and entries.
+    private func checkConvergence() throws {
+        for device in survivors {
+            let state = device.store.state
+            guard state.links.map(\.hash) == relay.links.map(\.hash) else {
+                throw violation("\(device.id) has \(state.links.count) of \(relay.links.count) links")
+            }
+            for (author, log) in relay.logs {
+                let last = relay.chain.devices[author]?.revocation?.lastSeq ?? .max
+                let counted = log.prefix { $0.seq <= last }.map(\.hash)
+                guard state.logs[author, default: []].map(\.hash) == counted else {
+                    throw violation(
+                        "\(device.id) has \(state.logs[author]?.count ?? 0) of \(counted.count) entries of \(author); "
+                            + "\(device.lastProblems.map(\.message)) \(state.lines.suffix(3).map(\.text))")
+                }
+            }
+            for (author, log) in state.logs where relay.logs[author]?.count ?? 0 < log.count {
+                throw violation("the relay has \(relay.logs[author]?.count ?? 0) of \(log.count) entries of \(author)")
+            }
+            let wanted = state.wanted.subtracting(state.chunks)
+            guard wanted.isDisjoint(with: relay.chunks) else {
+                throw violation("\(device.id) lacks chunks that the relay has")
+            }
+        }
+    }
+
+    /// Every draft of a device that stayed is with everybody, once, unless it went with a store that was set back.
+    private func checkNothingLost() throws {
+        let published = relay.logs.values.joined().compactMap { entry in
+            SimulatedAuthor.open(entry, key: key).map { Array($0.prefix(40)) }
+        }
+        guard Set(published).count == published.count else { throw violation("something was published twice") }
+        let known = Set(published)
+        for device in survivors {
+            let isStuck = try (device.store.ownMark()?.seq ?? 0) > (device.store.heads()[device.id]?.seq ?? 0)
+            guard !isStuck else {
+                guard device.lastProblems.contains(where: { $0.code == "E-SYNC-005" }) else {
+                    throw violation("\(device.id) lost its own entries and does not say so")
+                }
+                continue
+            }
+            guard device.store.state.drafts.isEmpty else {
+                throw violation("\(device.id) did not publish: \(device.lastProblems.map(\.message))")
+            }
+            for (payload, author) in authors where author == device.id && !excused.contains(payload) {
+                guard known.contains(payload) else { throw violation("a version of \(device.id) is lost") }
+            }
+        }
+        for device in survivors {
+            // Where another device brought the entry to the relay, its author still brings the chunks.
+            let held = device.store.state.chunks
+            for entry in relay.logs[device.id] ?? []
+            where entry.chunks.contains(where: { held.contains($0) && !relay.chunks.contains($0) }) {
+                throw violation("entry \(entry.seq) of \(entry.device) is at the relay without its chunks")
+            }
+        }
+    }
+
+    /// The relay reads nothing.
+    private func checkSecrecy() throws {
+        let first = Self.marker[0]
+        for entry in relay.logs.values.joined() {
+            for (index, byte) in entry.bytes.enumerated() where byte == first {
+                guard !entry.bytes[index...].starts(with: Self.marker.prefix(12)) else {
+                    throw violation("the relay has words of a payload")
+                }
+            }
+        }
+    }
+}
