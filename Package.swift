@@ -221,6 +221,8 @@ let package = Package(
             name: "AttuneSyncTests",
             dependencies: [
                 "AttuneSync", "AttuneWire", "AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),

@@ -8,6 +8,8 @@ import AttuneWire
 extension SyncEngine {
     /// Longest time that a busy remote may ask to wait: an hour.
     static let longestWait = 3600
+    /// Milliseconds beyond which no clock is off: a thousand years.
+    static let largestClockOffset: UInt64 = 1000 * 31_556_952_000
 
     mutating func fail(_ failure: RemoteFailure, of purpose: Purpose, reading log: some SyncLogReading) throws {
         switch failure {
@@ -17,7 +19,9 @@ extension SyncEngine {
         case .malformed(let reason): retry(.misbehaved(remote, reason))
         case .busy(let seconds): wait(seconds)
         case .clock(let offset):
-            guard !wasClockAdjusted else { return stop(.refused(remote, "the clocks differ")) }
+            guard !wasClockAdjusted, offset.magnitude < Self.largestClockOffset else {
+                return stop(.refused(remote, "the clocks differ"))
+            }
             wasClockAdjusted = true
             emit(.adjustClock(offset))
             emit(.log(.info, "The clock here differs from the remote's by \(offset) ms; requests allow for it."))

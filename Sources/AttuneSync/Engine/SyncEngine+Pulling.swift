@@ -55,7 +55,9 @@ extension SyncEngine {
                 askForProof(of: device, seq: head.seq)
             }
         }
-        for device in marks.keys.sorted() where marksMissing.contains(device) {
+        // A device may be set back to a backup and then has less; what it lost it gets again. A relay may not.
+        let fallenBack = options.isDirect ? [] : marksMissing
+        for device in marks.keys.sorted() where fallenBack.contains(device) {
             guard let mark = marks[device] else { continue }
             record(
                 .rollback, of: device, seq: mark.seq,

@@ -73,7 +73,7 @@ package struct SyncMachine: Sendable {
             try store.append(SyncLogLine(level: level, remote: engine.remote, text: text))
         case .adjustClock(let offset):
             var settings = try store.settings()
-            settings.clockOffset += offset
+            settings.clockOffset = settings.clockOffset.addingReportingOverflow(offset).partialValue
             try store.update(settings)
             actions.append(.adjustClock(settings.clockOffset))
         }

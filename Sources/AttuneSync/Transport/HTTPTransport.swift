@@ -80,6 +80,8 @@ package final class HTTPTransport: SyncTransport {
             tlsConfiguration: tls, redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(10), read: .seconds(90), write: .seconds(90)), decompression: .disabled)
         configuration.connectionPool.idleTimeout = .seconds(50)
+        // The engine tries again, and says so; a second loop inside would only hide it.
+        configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 

@@ -44,7 +44,8 @@ extension RemoteFailure {
         options.messageDepthLimit = 8
         let problem =
             (try? ProtoProblem(jsonUTF8Bytes: body, options: options)) ?? (try? ProtoProblem(serializedBytes: body))
-        guard let code = problem?.code, code.utf8.count <= 32, code.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
+        guard let code = problem?.code, (1...32).contains(code.utf8.count),
+            code.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
         else { return nil }
         return code
     }

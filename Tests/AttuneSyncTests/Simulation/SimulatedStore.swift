@@ -4,6 +4,7 @@
 import AttuneCore
 import AttuneSync
 import AttuneWire
+import Foundation
 import Synchronization
 
 /// A store in memory that loses what is not durable when the power fails, and that can be set back to a copy.
@@ -37,8 +38,12 @@ final class SimulatedStore: SyncStore {
     let device: DeviceID
     private let kept: Mutex<Kept>
 
-    init(device: DeviceID, links: [Link]) {
+    /// Where the bytes of chunks are, for a store that syncs over a real socket; nil where ids are enough.
+    let folder: String?
+
+    init(device: DeviceID, links: [Link], folder: String? = nil) {
         self.device = device
+        self.folder = folder
         circle = links[0].hash
         var kept = Kept()
         kept.now.links = links
@@ -228,10 +233,13 @@ final class SimulatedStore: SyncStore {
     }
 
     func storeChunk(_ id: Digest256, bytes: [UInt8]) throws {
+        if let folder { try Data(bytes).write(to: URL(filePath: "\(folder)/\(id)")) }
         try change(durably: false) { $0.chunks.formUnion([id]) }
     }
 
-    func chunkPath(_ id: Digest256) throws -> String? { nil }
+    func chunkPath(_ id: Digest256) throws -> String? {
+        state.chunks.contains(id) ? folder.map { "\($0)/\(id)" } : nil
+    }
 
     func settings() throws -> SyncSettings { state.settings }
 

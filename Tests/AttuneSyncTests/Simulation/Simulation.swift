@@ -27,6 +27,8 @@ final class Simulation {
     /// Percent of messages that are lost or come twice.
     var losses = 0
     var isChaos = true
+    /// False where the relay lies, and devices ought to distrust it.
+    var isHonest = true
     /// Whose draft each payload was.
     var authors: [[UInt8]: DeviceID] = [:]
     /// Drafts that went with a store that was set back, before anybody else had them.
@@ -35,14 +37,15 @@ final class Simulation {
     /// Words in every payload that nobody but the devices may read.
     static let marker = Array("diary of the lighthouse".utf8)
 
-    init(seed: UInt64, skipsOwnComparison: Bool = false) throws {
+    /// - Parameter quiet: so many devices, and no faults of their own; a random number of them if nil.
+    init(seed: UInt64, skipsOwnComparison: Bool = false, quiet: Int? = nil) throws {
         self.seed = seed
         self.skipsOwnComparison = skipsOwnComparison
         var random = SimulationRandom(seed: seed)
         key = random.bytes(32)
         hasPeers = random.percent(40)
         losses = Int.random(in: 0...25, using: &random)
-        let count = Int.random(in: 3...7, using: &random)
+        let count = quiet ?? Int.random(in: 3...7, using: &random)
         let identities = (0..<count).map { _ in SimulatedIdentity(&random) }
         var links = [try SimulatedLinks.genesis(identities[0])]
         var chain = try DeviceChain(genesis: links[0])
@@ -58,6 +61,7 @@ final class Simulation {
         }
         self.random = random
         relay = try SimulatedRelay(links: links)
+        isChaos = quiet == nil
         devices = identities.map { SimulatedDevice(identity: $0, links: links) }
     }
 
@@ -113,7 +117,7 @@ final class Simulation {
                 device.machine = nil
                 device.lastProblems = outcome.problems
                 if let problem = outcome.problems.first(where: { ["E-SYNC-002", "E-SYNC-009"].contains($0.code) }),
-                    !revoked.contains(device.id), !skipsOwnComparison
+                    isHonest, !revoked.contains(device.id), !skipsOwnComparison
                 {
                     throw violation(
                         "device \(index) distrusts honest ones: \(problem.message); \(device.store.state.lines.suffix(5).map(\.text))"

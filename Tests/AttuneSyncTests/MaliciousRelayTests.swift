@@ -1,0 +1,266 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneSync
+import AttuneWire
+import Foundation
+import SwiftProtobuf
+import Testing
+
+/// What devices make of a relay that hides, goes back, forks, swaps and makes things up.
+@Suite struct MaliciousRelayTests {
+    let circle: Simulation
+
+    init() throws {
+        circle = try Simulation(seed: 1, quiet: 3)
+        circle.isHonest = false
+    }
+
+    // MARK: Steps
+
+    private func draft(_ index: Int, chunks: [Digest256] = []) throws {
+        try circle.devices[index].store.draft(
+            Simulation.marker + circle.random.bytes(17), kind: chunks.isEmpty ? .change : .version, chunks: chunks)
+    }
+
+    @discardableResult
+    private func sync(_ index: Int, with peer: Int? = nil) throws -> [String] {
+        circle.devices[index].lastProblems = []
+        try circle.sync(index, with: peer)
+        try circle.advance(until: circle.now + 7_200_000)
+        #expect(circle.devices[index].machine == nil, "every run ends")
+        return circle.devices[index].lastProblems.map(\.code)
+    }
+
+    private func log(_ index: Int, of author: Int) -> [Entry] {
+        circle.devices[index].store.state.logs[circle.devices[author].id] ?? []
+    }
+
+    private func evidence(_ index: Int) -> [SyncEvidence] {
+        circle.devices[index].store.state.evidence.filter { !$0.isSettled }
+    }
+
+    private func shorten(_ answer: SyncAnswer, _ author: DeviceID, to count: Int) -> SyncAnswer {
+        switch answer {
+        case .frontier(var frontier):
+            guard let head = frontier.heads[author], head.seq > count else { return answer }
+            frontier.heads[author] = circle.relay.logs[author].flatMap { log in
+                count == 0 ? nil : LogHead(seq: UInt64(count), hash: log[count - 1].hash)
+            }
+            return .frontier(frontier)
+        default: return answer
+        }
+    }
+
+    // MARK: Lies
+
+    @Test func aHiddenSuffixIsFoundByWhatOthersHaveSeenAndHealsWhenItIsShown() throws {
+        for _ in 0..<2 { try draft(2) }
+        try sync(2)
+        try sync(1)
+        try draft(1)
+        try sync(1)
+        let hidden = circle.devices[2].id
+        circle.relay.lie = { request, answer, device in
+            device == circle.devices[0].id ? shorten(answer, hidden, to: 1) : answer
+        }
+        #expect(try sync(0).contains("E-SYNC-009"))
+        let found = try #require(evidence(0).first)
+        #expect(found.kind == .hidden && found.device == hidden && found.seq == 2)
+        #expect(try Entry(parsing: found.other).device == circle.devices[1].id)
+        #expect(log(0, of: 1).isEmpty, "an entry does not count before what it names")
+        try draft(0)
+        try sync(0)
+        #expect(circle.relay.logs[circle.devices[0].id]?.count == 1, "work on the device goes on")
+        circle.relay.lie = nil
+        #expect(try sync(0).isEmpty)
+        #expect(evidence(0).isEmpty && log(0, of: 1).count == 1 && log(0, of: 2).count == 2)
+    }
+
+    @Test func anOldFrontierRaisesAnAlarmAndIsFilledUpAgain() throws {
+        for _ in 0..<3 { try draft(0) }
+        try sync(0)
+        let own = circle.devices[0].id
+        circle.relay.lie = { _, answer, _ in shorten(answer, own, to: 1) }
+        #expect(try sync(0).contains("E-SYNC-009"))
+        let found = try #require(evidence(0).first)
+        #expect(found.kind == .rollback && found.seq == 3)
+        #expect(try Entry(parsing: found.held).seq == 3)
+        circle.relay.lie = nil
+        #expect(try sync(0).isEmpty && evidence(0).isEmpty)
+    }
+
+    @Test func aForkShownToEachDeviceDifferentlyIsProvenOnceTheyMeet() throws {
+        let author = circle.devices[2]
+        let copy = author.store.backup()
+        try draft(2)
+        try sync(2)
+        let first = try #require(circle.relay.logs[author.id]?.first)
+        try sync(0)
+        // A second copy of the store, to which the relay shows an empty log.
+        author.store.restore(copy, whole: true)
+        circle.relay.logs[author.id] = nil
+        try draft(2)
+        try sync(2)
+        let second = try #require(circle.relay.logs[author.id]?.first)
+        #expect(first.hash != second.hash)
+        let all = circle.relay.logs[author.id]
+        circle.relay.logs[author.id] = [first]
+        circle.relay.lie = { [devices = circle.devices] request, answer, device in
+            guard device == devices[1].id else { return answer }
+            switch (request, answer) {
+            case (.frontier, .frontier(var frontier)):
+                frontier.heads[author.id] = LogHead(seq: 1, hash: second.hash)
+                return .frontier(frontier)
+            case (.entries(author.id, _, _), _): return .entries(all?.map(\.bytes) ?? [], more: false)
+            default: return answer
+            }
+        }
+        #expect(try sync(1).isEmpty && log(1, of: 2).map(\.hash) == [second.hash])
+        #expect(try sync(0, with: 1).contains("E-SYNC-009"))
+        let found = try #require(evidence(0).first)
+        #expect(found.kind == .fork && found.device == author.id)
+        let halves = try [found.held, found.other].map { try Entry(parsing: $0) }
+        #expect(Set(halves.map(\.hash)) == [first.hash, second.hash])
+        for half in halves { try half.verify(signingKey: Array(author.identity.record.signingKey)) }
+        #expect(log(0, of: 2).map(\.hash) == [first.hash], "neither half replaces the other")
+    }
+
+    @Test func replayedEntriesAreRefused() throws {
+        for _ in 0..<3 { try draft(2) }
+        try sync(2)
+        let old = try #require(circle.relay.logs[circle.devices[2].id]).prefix(1).map(\.bytes)
+        try sync(0)
+        try draft(2)
+        try sync(2)
+        circle.relay.lie = { request, answer, _ in
+            if case .entries = request { .entries(old, more: false) } else { answer }
+        }
+        #expect(try sync(0) == ["E-SYNC-002"])
+        #expect(log(0, of: 2).count == 3)
+        circle.relay.lie = nil
+        #expect(try sync(0).isEmpty && log(0, of: 2).count == 4)
+    }
+
+    @Test func changedEntriesAreRefusedAndTheOtherLogsGoOn() throws {
+        try draft(1)
+        try draft(2)
+        try sync(1)
+        try sync(2)
+        let victim = circle.devices[2].id
+        circle.relay.lie = { request, answer, _ in
+            guard case .entries(victim, _, _) = request, case .entries(let entries, let more) = answer else {
+                return answer
+            }
+            let changed = entries.map { bytes -> [UInt8] in
+                guard var signed = try? ProtoSignedEntry(serializedBytes: bytes) else { return bytes }
+                signed.signature[0] ^= 1
+                return (try? signed.serializedBytes()) ?? bytes
+            }
+            return .entries(changed, more: more)
+        }
+        #expect(try sync(0) == ["E-SYNC-002"])
+        #expect(log(0, of: 1).count == 1 && log(0, of: 2).isEmpty && evidence(0).isEmpty)
+    }
+
+    @Test func aSwappedChunkIsThrownAway() throws {
+        let id = WireHash.blake2b([1], personal: "chunk")
+        try draft(2, chunks: [id])
+        try sync(2)
+        try circle.devices[0].store.want([id])
+        circle.relay.lie = { request, answer, _ in if case .download = request { .wrongChunk } else { answer } }
+        #expect(try sync(0).contains("E-SYNC-002"))
+        #expect(!circle.devices[0].store.state.chunks.contains(id))
+        circle.relay.lie = nil
+        #expect(try sync(0).isEmpty)
+        #expect(circle.devices[0].store.state.chunks.contains(id))
+    }
+
+    private func lie(aboutNextLink bytes: [UInt8]) throws {
+        let hash = try WireHash.blake2b(Array(ProtoSignedLink(serializedBytes: bytes).body), personal: "AT-devlink")
+        circle.relay.lie = { request, answer, _ in
+            switch (request, answer) {
+            case (.frontier, .frontier(var frontier)):
+                frontier.linkSeq += 1
+                frontier.link = hash
+                return .frontier(frontier)
+            case (.links, .links(let links)): return .links(links + [bytes])
+            default: return answer
+            }
+        }
+    }
+
+    @Test func aDeviceThatOnlyTheRelayAddedIsRefused() throws {
+        let intruder = SimulatedIdentity(&circle.random)
+        try lie(aboutNextLink: SimulatedLinks.add(intruder, by: intruder, to: circle.relay.chain).bytes)
+        try draft(1)
+        #expect(try sync(0) == ["E-SYNC-002"])
+        #expect(circle.devices[0].store.state.links.count == circle.relay.links.count)
+    }
+
+    @Test func envelopesForOthersThanTheActiveDevicesAreRefused() throws {
+        var body = try SimulatedLinks.epoch(by: circle.devices[1].identity, on: circle.relay.chain).body
+        body.epochKeys.envelopes.removeLast()
+        let link = try circle.devices[1].identity.link(body)
+        try lie(aboutNextLink: link.bytes)
+        #expect(try sync(0) == ["E-SYNC-002"])
+    }
+
+    @Test func aDowngradedSuiteIsRefused() throws {
+        var body = try SimulatedLinks.epoch(by: circle.devices[1].identity, on: circle.relay.chain).body
+        body.suite = 1
+        let encoded: [UInt8] = try body.serializedBytes()
+        var signed = ProtoSignedLink()
+        signed.body = Data(encoded)
+        signed.signature = Data(
+            circle.devices[1].identity.sign(SignedText.link(WireHash.blake2b(encoded, personal: "AT-devlink"))))
+        try lie(aboutNextLink: try signed.serializedBytes())
+        #expect(try sync(0) == ["E-SYNC-002"])
+    }
+
+    @Test func aRevocationThatNoLinkSaysIsNotBelieved() throws {
+        circle.relay.lie = { request, answer, _ in
+            if case .links = request { answer } else { .failed(.forbidden) }
+        }
+        let codes = try sync(0)
+        #expect(!codes.contains("E-SYNC-004") && !codes.isEmpty)
+    }
+
+    @Test(arguments: [
+        RemoteFailure.busy(retryAfter: 1), .busy(retryAfter: nil), .busy(retryAfter: .max), .tooLarge, .full,
+        .server(500),
+        .conflict, .notFound, .timedOut, .clock(offset: .max), .clock(offset: .min), .malformed("x"),
+    ])
+    func aStormOfFailuresEndsAndLosesNothing(failure: RemoteFailure) throws {
+        let id = WireHash.blake2b([2], personal: "chunk")
+        try draft(0, chunks: [id])
+        circle.relay.lie = { _, _, _ in .failed(failure) }
+        #expect(try !sync(0).isEmpty)
+        circle.relay.lie = { request, answer, _ in if case .frontier = request { answer } else { .failed(failure) } }
+        #expect(try !sync(0).isEmpty)
+        circle.relay.lie = nil
+        circle.devices[0].clockError = -circle.devices[0].store.state.settings.clockOffset
+        #expect(try sync(0).isEmpty)
+        #expect(circle.relay.logs[circle.devices[0].id]?.count == 1 && circle.relay.chunks == [id])
+    }
+
+    @Test func endlessPromisesEnd() throws {
+        let ghost = circle.devices[2].id
+        circle.relay.lie = { request, answer, _ in
+            switch (request, answer) {
+            case (.frontier, .frontier(var frontier)):
+                frontier.heads[ghost] = LogHead(seq: WireLimits.counter, hash: frontier.link)
+                return .frontier(frontier)
+            default: return answer
+            }
+        }
+        #expect(try sync(0) == ["E-SYNC-002"])
+        circle.relay.lie = { request, answer, _ in
+            guard case .frontier = request, case .frontier(var frontier) = answer else { return answer }
+            frontier.linkSeq = WireLimits.links
+            return .frontier(frontier)
+        }
+        #expect(try sync(0).first == "E-SYNC-002")
+    }
+}
