@@ -3,7 +3,6 @@
 
 import AttuneCore
 import CSodium
-import Crypto
 
 /// The secret keys of a device: Ed25519 for links, entries and requests, X-Wing for envelopes, P-256 for TLS.
 package final class DeviceKeys: Sendable {

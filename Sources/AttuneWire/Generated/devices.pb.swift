@@ -87,7 +87,7 @@ package nonisolated struct ProtoLinkBody: @unchecked Sendable {
     set {_uniqueStorage()._signer = newValue}
   }
 
-  /// The newest key epoch the signer knew.
+  /// The newest key epoch the signer knew; 0 in the genesis link.
   package var epoch: UInt32 {
     get {_storage._epoch}
     set {_uniqueStorage()._epoch = newValue}
@@ -190,6 +190,7 @@ package nonisolated struct ProtoGenesis: Sendable {
   /// Clears the value of `device`. Subsequent reads from it will return its default value.
   package mutating func clearDevice() {self._device = nil}
 
+  /// The recovery words; left out of a circle without.
   package var paper: ProtoDeviceRecord {
     get {_paper ?? ProtoDeviceRecord()}
     set {_paper = newValue}
@@ -209,7 +210,8 @@ package nonisolated struct ProtoGenesis: Sendable {
   /// Clears the value of `epochKeys`. Subsequent reads from it will return its default value.
   package mutating func clearEpochKeys() {self._epochKeys = nil}
 
-  /// nonce 24 ‖ ciphertext ‖ tag 16 of the first device's name, padded to 64 bytes, under the epoch's name key.
+  /// nonce 24 ‖ ciphertext ‖ tag 16 of the first device's name, padded with zeros to 64 bytes, under subkey 1 "ATdvname"
+  /// of the epoch key, with associated data "attune/v1/dname" ‖ 00 ‖ device id.
   package var sealedName: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -238,6 +240,7 @@ package nonisolated struct ProtoAddDevice: Sendable {
   /// Ed25519 by the new device: "attune/v1/join!" ‖ 00 ‖ circle id ‖ its device id ‖ previous.
   package var counterSignature: Data = Data()
 
+  /// As in the genesis link, under the newest epoch's key.
   package var sealedName: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -296,7 +299,7 @@ package nonisolated struct ProtoRevokeDevices: Sendable {
   /// Clears the value of `epochKeys`. Subsequent reads from it will return its default value.
   package mutating func clearEpochKeys() {self._epochKeys = nil}
 
-  /// For two devices or more, or the last other one: a second active device or the paper device, which signs
+  /// For two devices or more, the last other one, or the paper device: a second active device or the paper device, which signs
   /// "attune/v1/revoke" ‖ 00 ‖ previous ‖ each revoked device id in order.
   package var secondSigner: Data = Data()
 
@@ -320,7 +323,8 @@ package nonisolated struct ProtoEpochKeys: Sendable {
   /// One for each active device and the paper device, sorted by device id.
   package var envelopes: [ProtoEnvelope] = []
 
-  /// nonce 24 ‖ ciphertext ‖ tag 16 of the previous epoch's key under this one; empty in epoch 1.
+  /// nonce 24 ‖ ciphertext ‖ tag 16 of the previous epoch's key under subkey 1 "ATepoch_" of this one, with associated
+  /// data "attune/v1/epoch" ‖ 00 ‖ circle id ‖ epoch u32; empty in epoch 1.
   package var sealedPrevious: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()

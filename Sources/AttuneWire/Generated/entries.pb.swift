@@ -16,7 +16,7 @@
 // entry_hash = BLAKE2b-256(personal "AT-entry-hash", header length u32, highest byte first ‖ header ‖ sealed)
 // signature  = Ed25519("attune/v1/esig" ‖ 00 00 ‖ entry_hash) by the device
 // sealed     = nonce 24 ‖ XChaCha20-Poly1305 ciphertext ‖ tag 16 of (payload length u32 ‖ payload ‖ zeros up to the
-//              Padmé length), key = subkey 1 "ATentry_" of the epoch key,
+//              Padmé length, at least 256), key = subkey 1 "ATentry_" of the epoch key,
 //              associated data "attune/v1/entry" ‖ 00 ‖ header
 
 #if canImport(FoundationEssentials)
