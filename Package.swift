@@ -110,8 +110,25 @@ let package = Package(
         .target(
             name: "AttuneKit",
             dependencies: [
-                "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto", "AttuneTokenizer",
-                "AttuneTensor", "AttuneCore",
+                "AttuneTraining", "AttuneModel", "AttuneSync", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneTokenizer", "AttuneTensor", "AttuneWire", "AttuneCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
+
+        // Rank 7.
+        .target(
+            name: "AttuneService",
+            dependencies: [
+                "AttuneKit", "AttuneRelay", "AttuneSync", "AttuneVault", "AttuneCrypto", "AttuneWire", "AttuneCore",
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict),
 
@@ -119,7 +136,8 @@ let package = Package(
         .executableTarget(
             name: "attune",
             dependencies: [
-                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneService", "AttuneKit", "AttuneRelay", "AttuneSync", "AttuneTraining", "AttuneModel",
+                "AttuneVault", "AttuneAdapter", "AttuneCrypto",
                 "AttuneTokenizer", "AttuneTensor", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -15,7 +15,7 @@ package struct RelayError: AttuneError {
     /// Further fields of the answer, such as `Retry-After`.
     package let fields: [String: String]
 
-    init(
+    package init(
         _ code: String, _ status: Int, _ message: String, remedy: String?, exit: ExitStatus = .failure,
         fields: [String: String] = [:], cause: (any Error)? = nil
     ) {

@@ -15,12 +15,13 @@ struct Attune: ParsableCommand {
         abstract: "A language model that knows your writing, and keeps it to itself.",
         discussion: """
             From nothing to a personal chat: attune init, attune train ./notes, attune chat notes.
-            Nothing leaves this machine.
+            Nothing leaves this machine unless you pair a device.
             """,
         version: BuildInfo.line,
         subcommands: [
             InitCommand.self, TrainCommand.self, AskCommand.self, ChatCommand.self, EvalCommand.self,
-            DataCommand.self, BaseCommand.self, AdaptersCommand.self, RunsCommand.self, KeyCommand.self,
+            DataCommand.self, BaseCommand.self, AdaptersCommand.self, RunsCommand.self, DevicesCommand.self,
+            SyncCommand.self, KeyCommand.self,
             StatusCommand.self, DoctorCommand.self, BenchCommand.self, PathsCommand.self, UndoCommand.self,
             TrashCommand.self,
             ExplainCommand.self,

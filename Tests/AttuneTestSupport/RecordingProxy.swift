@@ -8,14 +8,13 @@ import Synchronization
 package final class RecordingProxy: Sendable {
     /// Where clients connect.
     package let port: UInt16
-    private let target: UInt16
+    private let target = Mutex<UInt16>(0)
     private let listener: Int32
     private let record = Mutex<Data>(Data())
     private let sockets = Mutex<Set<Int32>>([])
 
-    /// - Parameter target: the port on loopback that connections go on to.
-    package init(to target: UInt16) throws {
-        self.target = target
+    /// Takes a port; nothing passes before `start`.
+    package init() throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         self.listener = listener
         var address = Self.loopback(port: 0)
@@ -28,7 +27,14 @@ package final class RecordingProxy: Sendable {
         }
         guard status else { throw Failure(code: errno) }
         port = UInt16(bigEndian: address.sin_port)
-        let thread = Thread { [weak self] in
+    }
+
+    /// Begins to pass connections on.
+    ///
+    /// - Parameter target: the port on loopback where they go; another one from a later call on.
+    package func start(to target: UInt16) {
+        guard self.target.withLock({ exchange(&$0, with: target) }) == 0 else { return }
+        let thread = Thread { [weak self, listener] in
             while true {
                 let client = accept(listener, nil, nil)
                 guard client >= 0 else { return }
@@ -56,7 +62,7 @@ package final class RecordingProxy: Sendable {
 
     private func serve(_ client: Int32) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.loopback(port: target)
+        var address = Self.loopback(port: target.withLock { $0 })
         let connected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0

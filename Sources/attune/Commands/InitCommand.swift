@@ -17,18 +17,23 @@ struct InitCommand: AttuneCommand {
         discussion: """
             Without a terminal, or with --yes, the passphrase comes from --key-file or ATTUNE_KEY_FILE (made with random \
             words if the file does not exist); without one, random words are kept in a key file of this user.
+            With --join the new store belongs to the circle of the device that shows the code, and has its adapters
+            after attune sync now.
             """)
 
     @OptionGroup var global: GlobalOptions
     @Option(help: "smollm2, the name of a base that is here, or a GGUF file.") var base: String = KnownBase.all[0].name
     @Option(help: "Write the recovery words to this new file.") var recoveryFile: String?
+    @Option(help: "The code that attune devices add shows on another device.") var join: String?
+    @OptionGroup var joining: JoinOptions
 
     func execute() throws {
         let console = global.console
         let store = global.paths.store.path
         guard !Vault.exists(at: store) else { throw KitError.storeExists(store) }
         let memory = MemoryLimits.current()
-        console.note("Nothing leaves this machine.")
+        if let join { _ = try PairingCode(parsing: join) }
+        console.note("Nothing leaves this machine unless you pair a device.")
         console.note("  CPU \(Kernels.threads) cores, \(Kernels.level)    RAM \(Format.bytes(memory.available)) free")
 
         let library = BaseLibrary(folder: global.paths.bases)
@@ -40,15 +45,25 @@ struct InitCommand: AttuneCommand {
         if let recoveryFile {
             try NewFile.write(Array((words.words.joined(separator: " ") + "\n").utf8), to: recoveryFile)
         }
-        let kept: String?
+        let (kept, vault): (String?, Vault)
         do {
-            kept = try create(at: store, words: words)
+            (kept, vault) = try create(at: store, words: words)
         } catch {
             // Words of a store that does not exist would only mislead.
             if let recoveryFile, !Vault.exists(at: store) { unlink(recoveryFile) }
             throw error
         }
         if let kept { console.note("Passphrase: random words, kept in \(kept)") }
+        do {
+            try enterCircle(Workspace(paths: global.paths, vault: vault), words)
+            try vault.close()
+        } catch {
+            try? vault.close()
+            // A store that belongs to no circle is not what was asked for; the next code makes it again.
+            try? FileManager.default.removeItem(atPath: store)
+            for path in [recoveryFile, kept].compactMap({ $0 }) { unlink(path) }
+            throw error
+        }
 
         if let recoveryFile {
             console.note("Recovery words: in \(recoveryFile); move it to a safe place")
@@ -62,33 +77,32 @@ struct InitCommand: AttuneCommand {
                 Made(store: store, base: record.name, baseId: record.id.description, keyFile: kept))
         }
         console.print("Store ready: \(store)")
-        console.print("Next:  attune train ./notes")
+        if join == nil { console.print("Next:  attune train ./notes") }
     }
 
-    /// Makes the store; the path of the key file where random words are its passphrase.
-    private func create(at store: String, words: borrowing RecoveryWords) throws -> String? {
+    /// Joins the circle of another device, or begins one of this device and the recovery words.
+    private func enterCircle(_ workspace: Workspace, _ words: borrowing RecoveryWords) throws {
+        if let join { return try joining.join(workspace, code: join, global: global) }
+        try workspace.beginCircle(
+            named: joining.name ?? PairingConsole.machineName, paper: DeviceKeys(paper: words))
+    }
+
+    /// Makes the store; with the path of the key file where random words are its passphrase.
+    private func create(at store: String, words: borrowing RecoveryWords) throws -> (kept: String?, vault: Vault) {
         let key = global.keySource
         if let given = try key.newPassphrase(ask: global.canAsk) {
-            _ = try create(at: store, passphrase: given, words: words)
-            return nil
+            return (nil, try Vault.create(at: store, passphrase: given, recovery: words))
         }
         // The words are on the disk before there is anything that only they open.
         let made = KeySource.randomWords()
         let pending = try key.keepPending(made)
         do {
-            return try key.adopt(pending, vaultID: try create(at: store, passphrase: made, words: words))
+            let vault = try Vault.create(at: store, passphrase: made, recovery: words)
+            return (try key.adopt(pending, vaultID: try Vault.keyFile(at: store).vaultID), vault)
         } catch {
             if !Vault.exists(at: store) { unlink(pending) }
             throw error
         }
-    }
-
-    private func create(
-        at store: String, passphrase: borrowing SecretBytes, words: borrowing RecoveryWords
-    ) throws -> [UInt8] {
-        let vault = try Vault.create(at: store, passphrase: passphrase, recovery: words)
-        try vault.close()
-        return try Vault.keyFile(at: store).vaultID
     }
 
     private struct Made: Encodable {

@@ -29,7 +29,13 @@ struct KeyCommand: ParsableCommand {
                 workspace.vault.yieldLock()  // a person may take long to write them down
                 try RecoveryDialogue(console: console, asks: global.canAsk).show(words)
                 try workspace.vault.replaceRecoveryWords(words)
-                return try global.done("new recovery words are set; the earlier ones no longer work")
+                let paper = try DeviceKeys(paper: words)
+                let isDevice = try Waiting.run { try await workspace.adoptRecoveryWords(paper) }
+                if !isDevice {
+                    console.note(
+                        "the circle's devices are still recovered with the words that it began with: keep those too")
+                }
+                return try global.done("new recovery words are set; the earlier ones no longer open the store")
             }
             let file = try Vault.keyFile(at: global.paths.store.path)
             let kinds = file.slots.map {

@@ -44,6 +44,12 @@ struct Console {
         if !quiet { Self.write("\r\u{1B}[2K\u{1B}[1A\r\u{1B}[2K", to: STDERR_FILENO) }
     }
 
+    /// One line that the next one writes over; only where a person watches.
+    func progress(_ text: String) {
+        guard !quiet, isatty(STDERR_FILENO) == 1 else { return }
+        Self.write("\r\u{1B}[2K" + TerminalText.harmless(text), to: STDERR_FILENO)
+    }
+
     /// An error; with `--json` as one line of JSON.
     func report(_ error: any AttuneError) {
         if json {

@@ -1,0 +1,69 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+
+/// This device's place in its circle, with its secret keys: what every change of the circle starts from.
+package struct DeviceCircle: Sendable {
+    package let keys: DeviceKeys
+    package let device: DeviceID
+    /// As the store holds it.
+    package let chain: DeviceChain
+
+    package var circle: Digest256 { chain.circle }
+    /// This device as the chain has it; nil where its addition does not count any more.
+    package var own: CircleDevice? { chain.devices[device] }
+
+    /// Opens what a store holds of its circle; nil where it is in none.
+    ///
+    /// - Throws: `CryptoError` E-KEY-040, `WireError` where the kept links do not hold, `KitError` E-DEVICE-006.
+    package static func open(_ vault: Vault) throws -> DeviceCircle? {
+        guard let identity = try vault.circleIdentity() else { return nil }
+        let keys = try DeviceKeys(opening: identity.sealedKeys, vaultKey: vault.vaultKey())
+        let chain = try DeviceChain(verifying: vault.links(after: 0, limit: Int(WireLimits.links)))
+        guard chain.circle == identity.circle, identity.device == keys.publicKeys.id else {
+            throw KitError.damagedCircle
+        }
+        return DeviceCircle(keys: keys, device: keys.deviceID, chain: chain)
+    }
+
+    /// As `open`, for what needs a circle.
+    ///
+    /// - Throws: as `open`, and `KitError` E-DEVICE-001.
+    package static func require(_ vault: Vault) throws -> DeviceCircle {
+        guard let circle = try open(vault) else { throw KitError.noCircle }
+        return circle
+    }
+
+    /// The keys of all epochs that this device can read.
+    package func keyring() throws -> EpochKeyring { try EpochKeyring(chain: chain, device: keys) }
+
+    /// What makes the next links.
+    ///
+    /// - Throws: `KitError` E-DEVICE-010 where this device may not change the circle.
+    func writer() throws -> LinkWriter {
+        guard own?.isActive == true else { throw KitError.notADevice }
+        return LinkWriter(chain: chain, keys: keys)
+    }
+
+    /// The name of a device, or its fingerprint where the name cannot be opened.
+    func name(of device: CircleDevice, keyring: EpochKeyring?) -> String {
+        device.isPaper ? "recovery words" : keyring?.name(of: device) ?? device.id.fingerprint
+    }
+
+    /// Keeps links that follow on `chain`, having verified them, and drops the entries that they cut off.
+    package static func keep(_ links: [Link], after chain: DeviceChain, in vault: Vault) throws {
+        var next = chain
+        for link in links { try next.append(link) }
+        let cut = next.devices.values.compactMap { device in
+            device.revocation.flatMap { $0.at > chain.seq ? (device.id.bytes, $0.lastSeq) : nil }
+        }
+        try vault.replaceLinks(
+            after: chain.seq, with: links.map { ($0.hash, $0.bytes) },
+            cutOffs: Dictionary(cut, uniquingKeysWith: { first, _ in first }))
+    }
+}

@@ -1,0 +1,90 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneSync
+
+extension KitError {
+    /// `E-DEVICE-001`: the store is in no circle.
+    package static let noCircle = KitError(
+        code: "E-DEVICE-001", message: "this store is in no circle of devices yet",
+        remedy: "Begin one: attune devices add --relay URL. Or join one: attune devices join CODE --relay URL",
+        exitStatus: .keyRequired)
+
+    /// `E-DEVICE-002`: the store belongs to a circle with other devices.
+    static let inOtherCircle = KitError(
+        code: "E-DEVICE-002",
+        message: "this store is in a circle with other devices, and a store is in one circle only",
+        remedy: "Join with a store of its own: attune init --store DIR --join CODE", exitStatus: .conflict)
+
+    static func noDevice(_ name: String) -> KitError {
+        KitError(
+            code: "E-DEVICE-003", message: "no device of the circle is called \(name)",
+            remedy: "Look at the names: attune devices list", exitStatus: .notFound)
+    }
+
+    static func severalDevices(_ name: String) -> KitError {
+        KitError(
+            code: "E-DEVICE-004", message: "several devices are called \(name)",
+            remedy: "Name the fingerprint instead: attune devices list", exitStatus: .usage)
+    }
+
+    static let revokesItself = KitError(
+        code: "E-DEVICE-005", message: "a device cannot revoke itself",
+        remedy: "Revoke it on another device of the circle.", exitStatus: .usage)
+
+    static let damagedCircle = KitError(
+        code: "E-DEVICE-006", message: "what the store holds of its circle does not fit together",
+        remedy: "Restore the store from a backup, or join again: attune devices join CODE", exitStatus: .invalidData)
+
+    static let otherRecoveryWords = KitError(
+        code: "E-DEVICE-007", message: "these are not the recovery words of this circle",
+        remedy: "They were shown by attune init on the first device.", exitStatus: .wrongKey)
+
+    static let noRecoveryWords = KitError(
+        code: "E-DEVICE-008",
+        message: "this needs the recovery words, and the circle has none",
+        remedy: "Make some: attune key show --new-recovery", exitStatus: .conflict)
+
+    static func notAnAddress(_ text: String) -> KitError {
+        KitError(
+            code: "E-DEVICE-009", message: "\(text) is not an address",
+            remedy: "Give a relay as https://HOST, a device as HOST:PORT", exitStatus: .usage)
+    }
+
+    static let notADevice = KitError(
+        code: "E-DEVICE-010", message: "this device is not in its circle any more",
+        remedy: "Join again as a new device: attune devices join CODE", exitStatus: .conflict)
+
+    /// `E-DEVICE-011`: a relay did not do what was asked.
+    static func remote(_ failure: RemoteFailure, _ relay: String) -> KitError {
+        let (reason, remedy): (String, String) =
+            switch failure {
+            case .unreachable(let reason): (reason, "Check the address and the network.")
+            case .timedOut: ("it does not answer", "Check the address and the network.")
+            case .forbidden, .unauthorised:
+                ("it refuses this device", "Does it ask for an invite? attune devices add --invite TOKEN")
+            case .unknownCircle, .notFound: ("it does not know the circle", "Check its address.")
+            case .busy: ("it is busy", "Try again in a minute.")
+            case .full, .tooLarge: ("it has no room", "Ask for more space, or use another relay.")
+            case .clock: ("the clocks differ", "Set this machine's clock.")
+            case .conflict: ("another device changed the circle at the same moment", "Try again.")
+            case .server(let status): ("it failed with status \(status)", "Try again later.")
+            case .malformed(let reason): ("it gave \(reason)", "Is that the address of a relay?")
+            }
+        return KitError(
+            code: "E-DEVICE-011", message: "\(relay) cannot be used: \(reason)", remedy: remedy, exitStatus: .network)
+    }
+
+    /// `E-DEVICE-012`: the relay has other links than this device.
+    static func linksDiffer(_ relay: String) -> KitError {
+        KitError(
+            code: "E-DEVICE-012", message: "\(relay) has another history of the circle's devices than this one",
+            remedy: "Settle it first: attune sync now", exitStatus: .conflict)
+    }
+
+    /// `E-DEVICE-013`: another device changed the circle while this one was pairing.
+    static let circleMoved = KitError(
+        code: "E-DEVICE-013", message: "another device changed the circle in the meantime",
+        remedy: "Try again: attune devices add", exitStatus: .conflict)
+}

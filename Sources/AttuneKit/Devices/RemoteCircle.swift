@@ -1,0 +1,128 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+
+/// The links of this device's circle, kept the same here and at a relay.
+struct RemoteCircle: Sendable {
+    /// Links that a relay takes at once.
+    private static let linksPerPush = 16
+
+    let vault: Vault
+    let address: RemoteAddress
+    private let client: HTTPClient
+
+    init(vault: Vault, address: RemoteAddress, client: HTTPClient) {
+        self.vault = vault
+        self.address = address
+        self.client = client
+    }
+
+    /// Runs `body` with a client that is shut down at the end.
+    static func withClient<Value: Sendable>(
+        _ client: HTTPClient = HTTPTransport.makeClient(), _ body: (HTTPClient) async throws -> Value
+    ) async throws -> Value {
+        do {
+            let value = try await body(client)
+            try? await client.shutdown()
+            return value
+        } catch {
+            try? await client.shutdown()
+            throw error
+        }
+    }
+
+    func transport(_ circle: DeviceCircle) -> HTTPTransport {
+        let keys = circle.keys
+        return HTTPTransport(
+            client: client, address: address, circle: circle.circle, device: circle.device, sign: { keys.sign($0) })
+    }
+
+    /// Asks the relay, once more with its clock where the clocks differ.
+    private func ask<Value: Sendable>(
+        _ transport: HTTPTransport, _ body: (HTTPTransport) async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body(transport)
+        } catch RemoteFailure.clock(let offset) {
+            transport.adjustClock(offset)
+            return try await body(transport)
+        }
+    }
+
+    /// Brings the circle to the relay, or what the relay knows of it here, so that both have the same links.
+    ///
+    /// - Parameter invite: for a relay that does not know the circle and asks for a token.
+    /// - Throws: `KitError` E-DEVICE-011 and E-DEVICE-012, `WireError` for links that do not hold.
+    func reconcile(invite: String? = nil) async throws -> DeviceCircle {
+        let circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
+        let transport = transport(circle)
+        do {
+            let frontier = try await frontier(of: circle, transport, invite: invite)
+            if frontier.linkSeq > circle.chain.seq {
+                return try await take(try await ask(transport) { try await $0.links(after: circle.chain.seq) }, circle)
+            }
+            let own = try await Blocking.run { [vault] in
+                try vault.links(after: frontier.linkSeq - 1, limit: Int(WireLimits.links))
+            }
+            guard let shared = own.first, try Link(parsing: shared).hash == frontier.link else {
+                throw KitError.linksDiffer(address.base)
+            }
+            var previous = frontier.link
+            for part in stride(from: 1, to: own.count, by: Self.linksPerPush) {
+                let links = Array(own[part..<min(part + Self.linksPerPush, own.count)])
+                try await ask(transport) { [previous] in try await $0.push(links: links, previous: previous) }
+                if let last = links.last { previous = try Link(parsing: last).hash }
+            }
+            return circle
+        } catch let failure as RemoteFailure {
+            throw KitError.remote(failure, address.base)
+        }
+    }
+
+    private func frontier(
+        of circle: DeviceCircle, _ transport: HTTPTransport, invite: String?
+    ) async throws -> RemoteFrontier {
+        do {
+            return try await ask(transport) { try await $0.frontier() }
+        } catch RemoteFailure.unknownCircle {
+            let genesis = try await Blocking.run { [vault] in try vault.links(after: 0, limit: 1) }
+            guard let first = genesis.first else { throw KitError.damagedCircle }
+            try await ask(transport) { try await $0.createCircle(genesis: first, invite: invite) }
+            return try await transport.frontier()
+        }
+    }
+
+    /// Verifies links of the relay and keeps them.
+    private func take(_ links: [[UInt8]], _ circle: DeviceCircle) async throws -> DeviceCircle {
+        try await Blocking.run { [vault] in
+            let parsed = try links.map { try Link(parsing: $0) }
+            guard let first = parsed.first, first.previous == circle.chain.head else {
+                throw KitError.linksDiffer(address.base)
+            }
+            try DeviceCircle.keep(parsed, after: circle.chain, in: vault)
+            return try DeviceCircle.require(vault)
+        }
+    }
+
+    /// Publishes links that follow on the circle's newest.
+    ///
+    /// - Returns: false where another device was faster.
+    func push(_ links: [Link], of circle: DeviceCircle) async throws -> Bool {
+        do {
+            try await ask(transport(circle)) {
+                try await $0.push(links: links.map(\.bytes), previous: circle.chain.head)
+            }
+            return true
+        } catch RemoteFailure.conflict {
+            return false
+        } catch let failure as RemoteFailure {
+            throw KitError.remote(failure, address.base)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+
+extension Workspace {
+    /// Begins a circle of this device alone, unless the store is in one.
+    ///
+    /// - Parameter paper: the recovery words as a device of the circle; nil where nobody has them at hand.
+    @discardableResult
+    package func beginCircle(named name: String, paper: DeviceKeys?) throws -> DeviceCircle {
+        if let present = try DeviceCircle.open(vault) { return present }
+        let keys = try DeviceKeys.generate()
+        let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper?.publicKeys).link
+        try enter(circle: link.hash, keys: keys, links: [link])
+        return try DeviceCircle.require(vault)
+    }
+
+    /// As `beginCircle`, for work that awaits.
+    package func prepareCircle(ownName: String) async throws {
+        _ = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
+    }
+
+    func enter(circle: Digest256, keys: DeviceKeys, links: [Link]) throws {
+        try vault.enterCircle(
+            circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
+            links: links.map { ($0.hash, $0.bytes) })
+    }
+
+    /// Makes new recovery words a device of the circle, where that is possible.
+    ///
+    /// - Returns: false where the circle goes on with the words that it had before.
+    package func adoptRecoveryWords(_ paper: DeviceKeys) async throws -> Bool {
+        guard let circle = try await Blocking.run({ [self] in try DeviceCircle.open(vault) }) else { return true }
+        guard circle.chain.paper == nil else { return false }
+        try await changeCircle { circle in
+            let signature = paper.counterSignature(joining: circle.circle, after: circle.chain.head)
+            let keyring = try circle.keyring()
+            let add = try circle.writer().add(
+                paper.publicKeys.record, name: "recovery words", counterSignature: signature, keyring: keyring)
+            return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
+        }
+        return true
+    }
+
+    /// A link that adds a device, and the epoch whose key the device gets.
+    static func withNewEpoch(_ add: Link, circle: DeviceCircle, keyring: EpochKeyring) throws -> [Link] {
+        var chain = circle.chain
+        try chain.append(add)
+        return [add, try LinkWriter(chain: chain, keys: circle.keys).epoch(keyring: keyring).link]
+    }
+
+    /// Gives a device another name.
+    package func renameDevice(_ name: String, to other: String) async throws -> DeviceListing {
+        let found = try await Blocking.run { [self] in try device(named: name) }
+        guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
+        try await changeCircle { [try $0.writer().rename(id, to: other, keyring: $0.keyring())] }
+        return try await Blocking.run { [self] in try device(named: found.id) }
+    }
+
+    /// Whether the recovery words have to agree to a revocation.
+    package func needsWords(toRevoke devices: [DeviceListing]) throws -> Bool {
+        let circle = try DeviceCircle.require(vault)
+        return circle.chain.needsSecondSignature(revoking: devices.compactMap(\.device), by: circle.device)
+    }
+
+    /// Shuts devices out: nothing that is published from now on reaches them.
+    ///
+    /// - Parameter paper: the recovery words, where `needsWords` says so.
+    /// - Returns: whether the relay knows it already; else the next sync tells it.
+    /// - Throws: `KitError` E-DEVICE-005, E-DEVICE-007, E-DEVICE-008.
+    @discardableResult
+    package func revoke(_ devices: [DeviceListing], paper: DeviceKeys?) async throws -> Bool {
+        let ids = devices.compactMap(\.device)
+        return try await changeCircle { [vault] circle in
+            guard !ids.contains(circle.device) else { throw KitError.revokesItself }
+            let heads = try vault.entryHeads()
+            let last = ids.map { id in
+                (id, heads[id.bytes].map { Entry.Position(seq: $0.seq, hash: $0.hash) })
+            }
+            var second: (device: DeviceID, signature: [UInt8])?
+            if circle.chain.needsSecondSignature(revoking: ids, by: circle.device) {
+                guard let known = circle.chain.paper else { throw KitError.noRecoveryWords }
+                guard let paper, paper.deviceID == known.id else { throw KitError.otherRecoveryWords }
+                second = (known.id, paper.secondSignature(revoking: ids, after: circle.chain.head))
+            }
+            let positions = Dictionary(last, uniquingKeysWith: { first, _ in first })
+            return [try circle.writer().revoke(positions, second: second, keyring: circle.keyring()).link]
+        }
+    }
+
+    /// Makes links on the newest state of the circle, publishes them where a relay is set and can be reached, and
+    /// keeps them.
+    ///
+    /// - Returns: whether the relay has them.
+    @discardableResult
+    func changeCircle(_ make: @escaping @Sendable (DeviceCircle) throws -> [Link]) async throws -> Bool {
+        let relay = try await Blocking.run { [self] in try syncSettings().relay }
+        guard let relay, let address = RemoteAddress(relay) else {
+            try await Blocking.run { [vault] in
+                let circle = try DeviceCircle.require(vault)
+                try DeviceCircle.keep(try make(circle), after: circle.chain, in: vault)
+            }
+            return false
+        }
+        return try await RemoteCircle.withClient { client in
+            let remote = RemoteCircle(vault: vault, address: address, client: client)
+            for _ in 0..<3 {
+                let known: DeviceCircle?
+                do {
+                    known = try await remote.reconcile()
+                } catch let error as KitError where error.code == "E-DEVICE-011" {
+                    known = nil  // shutting a device out must not wait for a relay that is away
+                }
+                let circle: DeviceCircle
+                if let known {
+                    circle = known
+                } else {
+                    circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
+                }
+                let links = try await Blocking.run { try make(circle) }
+                if known != nil, try await !remote.push(links, of: circle) { continue }
+                try await Blocking.run { [vault] in try DeviceCircle.keep(links, after: circle.chain, in: vault) }
+                return known != nil
+            }
+            throw KitError.circleMoved
+        }
+    }
+
+    /// How this device syncs.
+    package func syncSettings() throws -> SyncSettings {
+        guard try vault.circleIdentity() != nil else { return SyncSettings() }
+        return try VaultSyncStore(vault).settings()
+    }
+
+    /// Changes how this device syncs.
+    package func updateSyncSettings(_ change: (inout SyncSettings) -> Void) throws {
+        let store = try VaultSyncStore(vault)
+        var settings = try store.settings()
+        change(&settings)
+        try store.update(settings)
+    }
+}

@@ -1,0 +1,55 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+import Synchronization
+
+/// The circle's keys while sync changes its links: opened anew whenever the newest link is another one.
+package final class CircleKeys: EntryAuthor {
+    private let vault: Vault
+    private let known: Mutex<(circle: DeviceCircle, keyring: EpochKeyring)>
+
+    /// - Throws: what `DeviceCircle.require` and `EpochKeyring` throw.
+    package init(_ vault: Vault) throws {
+        self.vault = vault
+        let circle = try DeviceCircle.require(vault)
+        known = Mutex((circle, try circle.keyring()))
+    }
+
+    /// The circle as the store has it now, with the keys of its epochs.
+    package func current() throws -> (circle: DeviceCircle, keyring: EpochKeyring) {
+        try known.withLock { known in
+            let newest = try vault.links(after: known.circle.chain.seq - 1, limit: 2)
+            guard newest.count == 1, try Link(parsing: newest[0]).hash == known.circle.chain.head else {
+                let circle = try DeviceCircle.require(vault)
+                known = (circle, try EpochKeyring(chain: circle.chain, device: circle.keys))
+                return known
+            }
+            return known
+        }
+    }
+
+    /// Seals and signs a draft under the newest epoch's key.
+    package func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8] {
+        let (circle, keyring) = try current()
+        guard let key = keyring[place.epoch] else { throw KitError.notADevice }
+        return try EntryWriter(keys: circle.keys).entry(draft, at: place, key: key).bytes
+    }
+
+    /// What is sealed in an entry.
+    package func payload(of entry: Entry) throws -> ProtoEntryPayload {
+        try EntryReader(keyring: current().keyring).payload(of: entry)
+    }
+
+    /// What people call a device.
+    package func name(of device: DeviceID) -> String {
+        guard let (circle, keyring) = try? current(), let known = circle.chain.devices[device] else {
+            return device.fingerprint
+        }
+        return circle.name(of: known, keyring: keyring)
+    }
+}

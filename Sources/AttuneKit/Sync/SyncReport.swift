@@ -1,0 +1,54 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneSync
+
+/// What one run of sync did, for people and scripts.
+package struct SyncReport: Sendable, Encodable {
+    package struct Problem: Sendable, Encodable {
+        package let code: String
+        package let message: String
+    }
+
+    package let schema = 1
+    /// The relay's address, or `device ` and an id.
+    package let remote: String
+    package let isComplete: Bool
+    package let entriesTaken: Int
+    package let entriesPublished: Int
+    package let entriesSent: Int
+    package let chunksTaken: Int
+    package let chunksSent: Int
+    package let bytesReceived: Int
+    package let bytesSent: Int
+    package let seconds: Double
+    /// Adapters that went on at several devices at once.
+    package let conflicts: [String]
+    package let problems: [Problem]
+    /// The gravest problem, to end the command with.
+    package let failure: SyncError?
+
+    private enum CodingKeys: String, CodingKey {
+        case schema, remote, isComplete, entriesTaken, entriesPublished, entriesSent, chunksTaken, chunksSent
+        case bytesReceived, bytesSent, seconds, conflicts, problems
+    }
+
+    init(
+        remote: String, outcome: SyncOutcome, traffic: (sent: Int, received: Int), seconds: Double, conflicts: [String]
+    ) {
+        self.remote = remote
+        isComplete = outcome.isComplete
+        entriesTaken = outcome.entriesTaken
+        entriesPublished = outcome.entriesPublished
+        entriesSent = outcome.entriesSent
+        chunksTaken = outcome.chunksTaken
+        chunksSent = outcome.chunksSent
+        bytesReceived = traffic.received
+        bytesSent = traffic.sent
+        self.seconds = seconds
+        self.conflicts = conflicts
+        problems = outcome.problems.map { Problem(code: $0.code, message: $0.message) }
+        failure = outcome.problems.first
+    }
+}

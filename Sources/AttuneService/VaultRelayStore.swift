@@ -1,0 +1,167 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneKit
+import AttuneRelay
+import AttuneSync
+import AttuneVault
+import AttuneWire
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// This device's store as the sync API serves it to the other devices of its circle.
+///
+/// What they push is accepted by the same rules as what is pulled from a relay. All calls go through one thread.
+package final class VaultRelayStore: RelayStore {
+    private let vault: Vault
+    private let store: VaultSyncStore
+    private let keys: CircleKeys
+    private let applier: EntryApplier
+    private let thread = NIOThreadPool(numberOfThreads: 1)
+    private let changed = Changes()
+
+    /// - Throws: `KitError` E-DEVICE-001.
+    package init(_ workspace: Workspace) throws {
+        vault = workspace.vault
+        keys = try CircleKeys(vault)
+        store = try VaultSyncStore(vault)
+        applier = workspace.applier(store: store, keys: keys)
+        thread.start()
+    }
+
+    deinit { thread.shutdownGracefully { _ in } }
+
+    private func run<Value: Sendable>(
+        of circle: Digest256, _ body: @escaping @Sendable (VaultRelayStore) throws -> Value
+    ) async throws -> Value {
+        guard circle == store.circle else { throw RelayError.unknownCircle }
+        return try await thread.runIfActive { [self] in try body(self) }
+    }
+
+    // MARK: Circles and links
+
+    package func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool { false }
+
+    package func deleteCircle(_ circle: Digest256) async throws { throw RelayError.unknownCircle }
+
+    package func linkHead(of circle: Digest256) async throws -> LinkHead? {
+        guard circle == store.circle else { return nil }
+        return try await run(of: circle) { try $0.head() }
+    }
+
+    private func head() throws -> LinkHead {
+        let chain = try keys.current().circle.chain
+        return LinkHead(seq: chain.seq, hash: chain.head)
+    }
+
+    package func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink] {
+        try await run(of: circle) { own in
+            try own.store.links(after: after, limit: Int(WireLimits.links)).map { bytes in
+                let link = try Link(parsing: bytes)
+                return StoredLink(seq: link.seq, hash: link.hash, bytes: bytes)
+            }
+        }
+    }
+
+    package func appendLinks(_ links: [StoredLink], to circle: Digest256, after: Digest256) async throws -> Bool {
+        let kept = try await run(of: circle) { own in
+            let chain = try own.keys.current().circle.chain
+            guard chain.head == after else { return false }
+            try DeviceCircle.keep(links.map { try Link(parsing: $0.bytes) }, after: chain, in: own.vault)
+            return true
+        }
+        if kept { changed.tell(circle) }
+        return kept
+    }
+
+    // MARK: Entries
+
+    package func frontier(of circle: Digest256) async throws -> StoredFrontier {
+        try await run(of: circle) { own in
+            let heads = try own.store.heads().sorted { $0.key < $1.key }.map {
+                StoredFrontier.Head(device: $0.key, seq: $0.value.seq, entry: $0.value.hash)
+            }
+            return StoredFrontier(
+                heads: heads, link: try own.head(), entries: heads.reduce(0) { $0 &+ $1.seq }, bytesUsed: 0,
+                bytesLimit: UInt64(Int64.max))
+        }
+    }
+
+    package func append(
+        _ entries: [AttuneRelay.StoredEntry], to circle: Digest256, release: ReleaseAllowance
+    ) async throws -> [AppendOutcome] {
+        let outcomes = try await run(of: circle) { own in
+            let chain = try own.keys.current().circle.chain
+            let outcomes = try EntryReceiver.take(
+                entries.map(\.bytes), from: "direct", chain: chain, into: own.store)
+            try own.applier.apply()
+            return outcomes
+        }
+        changed.tell(circle)
+        return outcomes.map { outcome in
+            switch outcome {
+            case .new: .new
+            case .exists: .exists
+            case .gap: .gap
+            case .fork: .fork
+            default: .refused
+            }
+        }
+    }
+
+    package func entries(
+        of circle: Digest256, device: DeviceID?, after: UInt64, limit: Int
+    ) async throws -> EntryPage {
+        try await run(of: circle) { own in
+            // Devices ask for one log at a time; only that order is stable here.
+            guard let device else { throw RelayError.oneDeviceOnly }
+            let entries = try own.store.entries(of: device, after: after, limit: limit, byteLimit: 4 << 20)
+            let last = try own.store.heads()[device]?.seq ?? 0
+            return EntryPage(entries: entries, more: after &+ UInt64(entries.count) < last)
+        }
+    }
+
+    // MARK: Chunks
+
+    package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
+        try await run(of: circle) { own in
+            // Only what is wanted here is asked for; the rest stays where it is.
+            let wanted = Set(try own.store.wantedChunks(limit: 16_384))
+            return try own.store.missingChunks(among: ids).filter(wanted.contains)
+        }
+    }
+
+    package func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int? {
+        try await run(of: circle) { try $0.store.chunkPath(id) == nil ? nil : WireLimits.chunkBytes }
+    }
+
+    package func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer? {
+        try await run(of: circle) { own in
+            guard let path = try own.store.chunkPath(id), let handle = FileHandle(forReadingAtPath: path) else {
+                return nil
+            }
+            defer { try? handle.close() }
+            guard let data = try handle.read(upToCount: WireLimits.chunkBytes + 1), data.count == WireLimits.chunkBytes
+            else { return nil }
+            return ByteBuffer(bytes: data)
+        }
+    }
+
+    package func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool {
+        try await run(of: circle) { own in
+            guard try own.store.chunkPath(id) == nil else { return false }
+            guard try own.store.wantedChunks(limit: 16_384).contains(id) else { throw RelayError.unwantedChunk }
+            try own.store.storeChunk(id, bytes: Array(bytes.readableBytesView))
+            return true
+        }
+    }
+
+    // MARK: News
+
+    package func changes() -> AsyncStream<Digest256> { changed.stream() }
+
+    package func check() async throws {}
+}

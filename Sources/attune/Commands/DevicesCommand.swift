@@ -1,0 +1,121 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneCrypto
+import AttuneKit
+import AttuneVault
+import Foundation
+
+/// `attune devices`
+struct DevicesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "devices", abstract: "The devices that share the adapters of this store.",
+        subcommands: [List.self, Add.self, Join.self, Rename.self, Revoke.self, Identity.self],
+        defaultSubcommand: List.self)
+
+    struct List: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "List the devices of the circle.")
+        @OptionGroup var global: GlobalOptions
+        @Flag(help: "Revoked devices too.") var all = false
+
+        func execute() throws {
+            let workspace = try global.open(.reading)
+            let devices = try workspace.devices().filter { all || $0.state != .revoked }
+            if global.json { return try global.console.print(Listed(devices: devices)) }
+            guard !devices.isEmpty else {
+                return global.console.note("this store has no circle yet: attune devices add")
+            }
+            var table = Table(["NAME", "FINGERPRINT", "ENTRIES", "STATE"])
+            for device in devices {
+                table.add([
+                    device.name, device.fingerprint, device.isPaper ? "-" : "\(device.entries)",
+                    device.isThis ? "this device" : device.isPaper ? "recovery words" : device.state.rawValue,
+                ])
+            }
+            global.console.print(table.render())
+        }
+
+        private struct Listed: Encodable {
+            let schema = 1
+            let devices: [DeviceListing]
+        }
+    }
+
+    struct Rename: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "Give a device of the circle another name.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "Its name or fingerprint.") var device: String
+        @Argument(help: "The new name.") var name: String
+
+        func execute() throws {
+            let workspace = try global.open(.writing)
+            let (device, name) = (device, name)
+            let renamed = try Waiting.run { try await workspace.renameDevice(device, to: name) }
+            try global.done("\(renamed.fingerprint) is now \(renamed.name)")
+        }
+    }
+
+    struct Identity: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "id", abstract: "Show the id and the fingerprint of this device.")
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let workspace = try global.open(.reading)
+            guard let own = try workspace.devices().first(where: \.isThis) else { throw KitError.noCircle }
+            if global.json { return try global.console.print(own) }
+            global.console.print("\(own.name)  \(own.fingerprint)  \(own.id)")
+        }
+    }
+
+    struct Revoke: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Shut devices out of the circle.",
+            discussion: """
+                A revoked device gets nothing new. It keeps what it has: any adapter on it must be considered known to \
+                whoever has the device. To revoke two devices at once, or the last other one, the recovery words are \
+                needed too.
+                """)
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "Names or fingerprints.") var devices: [String]
+        @Option(help: "A file with the recovery words, where they are needed.") var wordsFile: String?
+
+        func execute() throws {
+            let console = global.console
+            let workspace = try global.open(.writing)
+            let found = try devices.map { try workspace.device(named: $0) }
+            let names = found.map(\.name).joined(separator: ", ")
+            console.note(
+                "\(names): nothing new reaches it from now on. It keeps what it has, and every adapter on it must be "
+                    + "considered known to whoever has it.")
+            if global.canAsk {
+                guard found.count > 1 || console.confirm("Revoke \(names)?", standard: false) else { return }
+            } else if !global.yes {
+                throw ValidationError("revoking needs an answer: add --yes")
+            }
+            let paper = try secondConfirmation(workspace, found)
+            let isPublished = try Waiting.run { try await workspace.revoke(found, paper: paper) }
+            try global.done(
+                "revoked: \(names). A new key is in use"
+                    + (isPublished ? "." : "; the relay and the other devices learn of it at the next attune sync now.")
+            )
+        }
+
+        /// The recovery words where the circle's rules ask for them.
+        private func secondConfirmation(_ workspace: Workspace, _ devices: [DeviceListing]) throws -> DeviceKeys? {
+            guard try workspace.needsWords(toRevoke: devices) else { return nil }
+            let secret: SecretBytes
+            if let wordsFile {
+                secret = try Passphrase.fromFile(wordsFile)
+            } else {
+                guard global.canPrompt else {
+                    throw KitError.passphraseRequired("the recovery words", option: "--words-file")
+                }
+                secret = try Passphrase.read(prompt: "Recovery words: ")
+            }
+            return try DeviceKeys(paper: RecoveryWords(words: secret))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCrypto
+import AttuneKit
+import Foundation
+
+/// What pairing shows on the terminal and asks there.
+struct PairingConsole: Sendable {
+    private let console: Console
+    private let json: Bool
+    private let asks: Bool
+    private let decides: Bool
+    private let draws: Bool
+    private let listen: NetworkAddress?
+
+    init(global: GlobalOptions, drawsSymbol: Bool, listen: NetworkAddress?) {
+        console = global.console
+        json = global.json
+        asks = global.canAsk
+        decides = global.yes
+        draws = drawsSymbol && !global.json && isatty(STDOUT_FILENO) == 1
+        self.listen = listen
+    }
+
+    /// The machine's name without its domain, as far as a device can be called so.
+    static var machineName: String {
+        let name = String(ProcessInfo.processInfo.hostName.prefix { $0 != "." }.prefix(32))
+        return EpochKey.isName(name) ? name : "device"
+    }
+
+    /// - Parameter port: where this device listens, if it does.
+    func dialogue(port: Int?) -> PairingDialogue {
+        PairingDialogue(
+            showCode: { shown in try await Waiting.offPool { try show(shown, port: port) } },
+            showWords: { words in
+                try await Waiting.offPool {
+                    if json { return try console.print(Words(words: words)) }
+                    console.print("Both screens must show:  \(words.joined(separator: "  "))")
+                }
+            },
+            confirm: { name in
+                try await Waiting.offPool {
+                    if decides { return true }
+                    guard asks else {
+                        console.note("nobody can be asked here whether the words are the same: add --yes")
+                        return false
+                    }
+                    return console.confirm("Same on the other screen (\(name))?", standard: false)
+                }
+            })
+    }
+
+    private func show(_ shown: PairingDialogue.ShownCode, port: Int?) throws {
+        let address = port.flatMap { port in listen.map { $0.text(port: port) } }
+        if json {
+            return try console.print(
+                Code(code: shown.code, relay: shown.relay, listen: address, expiresIn: shown.seconds))
+        }
+        console.print("One-time code (\(shown.seconds / 60) min, one try):")
+        console.print("    \(console.bold(shown.code))")
+        let place = shown.relay.map { "--relay \($0)" } ?? address.map { "--direct \($0)" } ?? ""
+        if draws, let symbol = QRCode("attune:\(shown.code)@\(shown.relay ?? address ?? "")") {
+            console.print("or scan:")
+            for line in symbol.lines() { console.print("  " + line) }
+        }
+        console.print("On the other device:  attune devices join \(shown.code) \(place)")
+        console.print("or on a new one:      attune init --join \(shown.code) \(place)")
+    }
+
+    func paired(_ device: DeviceListing) throws {
+        if json { return try console.print(Paired(paired: device)) }
+        console.print(
+            "Paired with \(device.name) (fp \(device.fingerprint)).  Undo: attune devices revoke \(device.fingerprint)")
+    }
+
+    func joined(_ circle: JoinedCircle) throws {
+        for base in circle.missingBases { console.note("base \(base) is not here yet: attune base add FILE") }
+        if json { return try console.print(Joined(joined: circle)) }
+        console.print("Paired with \(circle.sponsor).  Next:  attune sync now")
+    }
+
+    private struct Code: Encodable {
+        let schema = 1
+        let code: String
+        let relay: String?
+        let listen: String?
+        let expiresIn: Int
+    }
+
+    private struct Words: Encodable {
+        let words: [String]
+    }
+
+    private struct Paired: Encodable {
+        let paired: DeviceListing
+    }
+
+    private struct Joined: Encodable {
+        let joined: JoinedCircle
+    }
+}

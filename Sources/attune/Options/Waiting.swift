@@ -1,0 +1,46 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneKit
+import Foundation
+import Synchronization
+
+/// Lets a command, which runs on the main thread, wait for work that awaits.
+enum Waiting {
+    /// Runs `body` to its end; the first Ctrl-C or SIGTERM cancels it.
+    ///
+    /// - Throws: what `body` throws; E-GENERAL-002 with exit code 130 or 143 after a signal.
+    static func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+        let result = Mutex<Result<Value, any Error>?>(nil)
+        let finished = DispatchSemaphore(value: 0)
+        let task = Task {
+            let outcome: Result<Value, any Error>
+            do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+            result.withLock { $0 = outcome }
+            finished.signal()
+        }
+        let interruption = Interruption { _ in task.cancel() }
+        finished.wait()
+        guard let outcome = result.withLock({ $0 }) else { throw CancellationError() }
+        if case .failure = outcome, interruption.requested { throw Interrupted(code: interruption.exitCode) }
+        return try outcome.get()
+    }
+
+    /// Runs `body`, which blocks, on a thread of its own.
+    static func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread { continuation.resume(with: Result(catching: body)) }.start()
+        }
+    }
+
+    /// A person ended the command.
+    struct Interrupted: AttuneError {
+        let code = "E-GENERAL-002"
+        let message = "interrupted"
+        let remedy: String? = nil
+        let exitStatus: ExitStatus
+
+        fileprivate init(code: Int32) { exitStatus = ExitStatus(rawValue: code) ?? .interrupted }
+    }
+}
