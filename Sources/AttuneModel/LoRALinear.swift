@@ -122,7 +122,9 @@ struct LoRALinear<Element: Scalar>: Sendable {
         _ dy: Operand<Element>, x: Operand<Element>, _ step: BlockStep<Element>,
         kept: BlockActivations<Operand<Element>>, into dx: Operand<Element>?, accumulating: Bool = false
     ) {
-        for (adapter, gradients) in zip(step.adapters, step.gradients) {
+        // Pairs of both lists would be boxes.
+        for index in step.gradients.indices {
+            let (adapter, gradients) = (step.adapters[index], step.gradients[index])
             guard let entry = gradients.layout[site], let factors = factors(adapter), let inner = kept.inner[module]
             else { continue }
             let (dyRows, xRows) = (dy.rows(adapter.rows), x.rows(adapter.rows))
