@@ -10,11 +10,16 @@ package final class RecordingProxy: Sendable {
     package let port: UInt16
     private let target = Mutex<UInt16>(0)
     private let listener: Int32
+    private let keeps: Bool
     private let record = Mutex<Data>(Data())
+    private let passed = Atomic<Int>(0)
     private let sockets = Mutex<Set<Int32>>([])
 
     /// Takes a port; nothing passes before `start`.
-    package init() throws {
+    ///
+    /// - Parameter keeps: whether the bytes are kept, or only counted.
+    package init(keeps: Bool = true) throws {
+        self.keeps = keeps
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         self.listener = listener
         var address = Self.loopback(port: 0)
@@ -50,6 +55,9 @@ package final class RecordingProxy: Sendable {
     /// Everything that passed so far, one direction after the other as it came.
     package var bytes: Data { record.withLock { $0 } }
 
+    /// How many bytes passed so far, both ways.
+    package var count: Int { passed.load(ordering: .relaxed) }
+
     /// Cuts all connections in the middle of whatever they carry.
     package func cut() { sockets.withLock { for descriptor in $0 { shutdown(descriptor, Int32(SHUT_RDWR)) } } }
 
@@ -80,7 +88,7 @@ package final class RecordingProxy: Sendable {
                 while true {
                     let count = read(source, &buffer, buffer.count)
                     guard count > 0 else { break }
-                    self?.record.withLock { $0.append(contentsOf: buffer[..<count]) }
+                    self?.note(buffer[..<count])
                     guard Self.write(buffer[..<count], to: sink) else { break }
                 }
                 shutdown(sink, Int32(SHUT_WR))
@@ -90,6 +98,11 @@ package final class RecordingProxy: Sendable {
                 Self.end(server)
             }.start()
         }
+    }
+
+    private func note(_ bytes: ArraySlice<UInt8>) {
+        passed.add(bytes.count, ordering: .relaxed)
+        if keeps { record.withLock { $0.append(contentsOf: bytes) } }
     }
 
     /// Tells which of two threads is the last one.

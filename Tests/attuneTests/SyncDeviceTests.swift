@@ -1,0 +1,91 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTestSupport
+import Foundation
+import Testing
+
+/// The devices of a circle: how one begins, grows, and shuts devices out.
+@Suite struct SyncDeviceTests {
+    @Test func aNewMachineJoinsWithInitAndTheRecoveryWordsShutTheLastOneOut() throws {
+        let outside = try TemporaryDirectory()
+        let base = try TinyStore.base.write(to: outside, name: "tiny.gguf")
+        let (first, second) = (try AttuneProcess(), try AttuneProcess())
+        let words = outside.path + "/words"
+        let relay = try RelayProcess()
+        let made = try first.run("init", "--base", base, "--recovery-file", words, "--name", "loft", "--yes")
+        #expect(made.status == 0, "\(made.errors)")
+
+        func pair(_ change: (String) -> String) throws -> (Int32, AttuneProcess.Result) {
+            let adding = try first.start(["devices", "add", "--relay", relay.address, "--yes", "--json"])
+            let code = try SyncCircle.code(adding)
+            let joined = try second.run(
+                "init", "--join", change(code), "--relay", relay.address, "--base", base, "--name", "desk", "--yes")
+            _ = adding.remainingLines()
+            guard case .exit(let status) = try adding.wait() else { return (-1, joined) }
+            return (status, joined)
+        }
+        // A wrong code leaves no store behind, so that the next one can be tried.
+        let wrong = try pair { code in
+            let parts = code.split(separator: "-")
+            return ([parts[0], parts[2], parts[1], parts[3] == parts[2] ? "otter" : parts[2]]).joined(separator: "-")
+        }
+        #expect(wrong.0 == 12 && wrong.1.status == 12, "\(wrong)")
+        #expect(!FileManager.default.fileExists(atPath: second.store))
+        let right = try pair { $0 }
+        #expect(right.0 == 0 && right.1.status == 0, "\(right)")
+
+        let list = try first.run("devices", "list", "--json").json()
+        let devices = try #require(list["devices"] as? [[String: Any]])
+        #expect(devices.map { $0["name"] as? String } == ["loft", "desk", "recovery words"])
+        #expect(devices.map { $0["is_this"] as? Bool } == [true, false, false])
+        let id = try second.run("devices", "id", "--json").json()
+        #expect(id["id"] as? String == devices[1]["id"] as? String)
+
+        #expect(try second.run("devices", "rename", "desk", "tower").status == 0)
+        #expect(try first.run("sync", "now").status == 0)
+        #expect(try first.run("devices", "list").output.contains("tower"))
+
+        // The last other device: only with the words, and with the right ones.
+        #expect(try first.run("devices", "revoke", "tower", "--yes").status == 4)
+        let other = try outside.write(Self.otherWords, to: "other")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: other)
+        #expect(try first.run("devices", "revoke", "tower", "--yes", "--words-file", other).status == 12)
+        #expect(try first.run("devices", "revoke", "loft", "--yes", "--words-file", words).status == 64)
+        #expect(try first.run("devices", "revoke", "tower", "--yes", "--words-file", words).status == 0)
+        #expect(try second.run("sync", "now").status == 6)
+        #expect(try !first.run("devices", "list").output.contains("tower"))
+
+        // What was shut out can come back as a new device only.
+        let adding = try first.start(["devices", "add", "--yes", "--json"])
+        let code = try SyncCircle.code(adding)
+        #expect(try second.run("devices", "join", code, "--relay", relay.address, "--yes").status == 0)
+        _ = adding.remainingLines()
+        #expect(try adding.wait() == .exit(0))
+        #expect(try second.run("devices", "id", "--json").json()["id"] as? String != id["id"] as? String)
+    }
+
+    @Test func commandsSayWhatIsMissing() throws {
+        let store = try TinyStore()
+        try store.expect("devices", "id", exits: 4)
+        try store.expect("sync", "now", exits: 4)
+        try store.expect("sync", "status", exits: 4)
+        try store.expect("devices", "add", "--yes", exits: 64)
+        try store.expect("devices", "add", "--relay", "nonsense", "--yes", exits: 64)
+        try store.expect("devices", "add", "--relay", "http://127.0.0.1:1", "--yes", exits: 75)
+        try store.expect("devices", "join", "4-x", "--relay", "http://127.0.0.1:1", "--yes", exits: 64)
+        try store.expect("devices", "join", "4-otter-otter-otter", "--relay", "http://127.0.0.1:1", "--yes", exits: 75)
+        // A circle has begun by now, and sync can be held and limited.
+        try store.expect("sync", "pause", exits: 0)
+        try store.expect("sync", "now", "--relay", "http://127.0.0.1:1", exits: 6)
+        try store.expect("sync", "resume", exits: 0)
+        try store.expect("sync", "now", "--relay", "http://127.0.0.1:1", exits: 75)
+        try store.expect("sync", "limit", "--up", "512K", exits: 0)
+        let limits = try store.expect("sync", "limit", "--json", exits: 0).json()
+        #expect(limits["up"] as? Int == 512 << 10 && limits["down"] as? Int == nil)
+        try store.expect("sync", "log", exits: 0)
+    }
+
+    /// Valid words of nobody.
+    private static let otherWords = Array(repeating: "abandon", count: 23).joined(separator: " ") + " art\n"
+}
