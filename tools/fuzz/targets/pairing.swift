@@ -19,13 +19,26 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
             preconditionFailure("a confirmation of zeros was taken")
         }
     }
-    check { precondition(try ProtoPairingOffer(parsing: bytes).circle.count == 32) }
-    check { precondition(try ProtoPairingAnswer(parsing: bytes).counterSignature.count == 64) }
-    check { precondition(try ProtoPairingWelcome(parsing: bytes).links.count <= WireLimits.links) }
-    check { precondition(try ProtoPairingDone(parsing: bytes).link.count == 32) }
+    check {
+        let message = try ProtoPairingOffer(parsing: bytes)
+        precondition(message.circle.count == 32)
+    }
+    check {
+        let message = try ProtoPairingAnswer(parsing: bytes)
+        precondition(message.counterSignature.count == 64)
+    }
+    check {
+        let message = try ProtoPairingWelcome(parsing: bytes)
+        precondition(message.links.count <= WireLimits.links)
+    }
+    check {
+        let message = try ProtoPairingDone(parsing: bytes)
+        precondition(message.link.count == 32)
+    }
     check {
         let code = try PairingCode(parsing: String(decoding: bytes, as: UTF8.self))
-        precondition(try PairingCode(parsing: code.description) == code)
+        let again = try PairingCode(parsing: code.description)
+        precondition(again == code)
     }
     return 0
 }
