@@ -247,7 +247,8 @@ let package = Package(
         .testTarget(
             name: "AttuneKitTests",
             dependencies: [
-                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneKit", "AttuneSync", "AttuneWire", "AttuneTraining", "AttuneModel", "AttuneVault",
+                "AttuneAdapter", "AttuneCrypto",
                 "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
             ],
             swiftSettings: strict),

@@ -21,7 +21,32 @@ package enum AttuneFile {
         _ payload: UnsafeRawBufferPointer, passphrase: borrowing SecretBytes, cost: PassphraseCost = .moderate
     ) throws -> [UInt8] {
         let fileKey = SecretBytes(random: 32)
-        let header = try AttuneFileHeader(fileKey: fileKey, passphrase: passphrase, cost: cost)
+        return seal(
+            payload, under: fileKey, header: try AttuneFileHeader(fileKey: fileKey, passphrase: passphrase, cost: cost))
+    }
+
+    /// Seals `payload` for devices; the result hides all but the length and the ids of the devices.
+    ///
+    /// - Throws: `CryptoError` E-KEY-042 if a device's key is none, E-SEAL-015 for none or more than 32 devices.
+    package static func seal(_ payload: UnsafeRawBufferPointer, devices: [DevicePublicKeys]) throws -> [UInt8] {
+        let fileKey = SecretBytes(random: 32)
+        return seal(payload, under: fileKey, header: try AttuneFileHeader(fileKey: fileKey, devices: devices))
+    }
+
+    /// Who opens a file: whether a passphrase does, and the ids of devices.
+    ///
+    /// - Throws: `CryptoError` E-SEAL-010, E-KEY-005.
+    package static func recipients(
+        _ bytes: UnsafeRawBufferPointer
+    ) throws -> (takesPassphrase: Bool, devices: [[UInt8]]) {
+        var reader = ByteReader(bytes)
+        let header = try AttuneFileHeader(parsing: &reader, of: bytes)
+        return (!header.slots.isEmpty, header.envelopes.map(\.device))
+    }
+
+    private static func seal(
+        _ payload: UnsafeRawBufferPointer, under fileKey: borrowing SecretBytes, header: AttuneFileHeader
+    ) -> [UInt8] {
         let streamKey = KeyDerivation.subkey(of: fileKey, id: 1, context: "ATfilstr")
         var out = header.authenticatedBytes + header.mac(under: fileKey)
         let messages = max(1, (payload.count + messageCount - 1) / messageCount)
@@ -53,10 +78,28 @@ package enum AttuneFile {
     ///   (not enough memory).
     package static func open(_ bytes: UnsafeRawBufferPointer, passphrase: borrowing SecretBytes) throws -> [UInt8] {
         var reader = ByteReader(bytes)
+        let (header, mac) = try start(&reader, of: bytes)
+        return try open(&reader, under: try header.fileKey(passphrase: passphrase, mac: mac))
+    }
+
+    /// Opens a file that was sealed for this device, all of it or nothing.
+    ///
+    /// - Throws: as `open(_:passphrase:)`, with E-SEAL-014 for a file that is for others.
+    package static func open(_ bytes: UnsafeRawBufferPointer, device: DeviceKeys) throws -> [UInt8] {
+        var reader = ByteReader(bytes)
+        let (header, mac) = try start(&reader, of: bytes)
+        return try open(&reader, under: try header.fileKey(device: device, mac: mac))
+    }
+
+    private static func start(
+        _ reader: inout ByteReader, of bytes: UnsafeRawBufferPointer
+    ) throws -> (AttuneFileHeader, mac: [UInt8]) {
         let header = try AttuneFileHeader(parsing: &reader, of: bytes)
         guard reader.remaining >= 32 + 24 + overhead else { throw CryptoError.malformedAttuneFile("it ends too early") }
-        let mac = try reader.array(32)
-        let fileKey = try header.fileKey(passphrase: passphrase, mac: mac)
+        return (header, try reader.array(32))
+    }
+
+    private static func open(_ reader: inout ByteReader, under fileKey: borrowing SecretBytes) throws -> [UInt8] {
         let streamKey = KeyDerivation.subkey(of: fileKey, id: 1, context: "ATfilstr")
         let streamHeader = try reader.array(24)
         var state = crypto_secretstream_xchacha20poly1305_state()

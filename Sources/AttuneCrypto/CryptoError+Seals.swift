@@ -35,8 +35,16 @@ extension CryptoError {
         remedy: "Ask the sender to seal it with a passphrase.", exitStatus: .wrongKey)
 
     static let attuneFileDamaged = CryptoError(
-        code: "E-SEAL-013", message: "the passphrase is right, but the file was changed or cut",
+        code: "E-SEAL-013", message: "the key is right, but the file was changed or cut",
         remedy: "Ask for the file again.", exitStatus: .invalidData)
+
+    static let fileForOthers = CryptoError(
+        code: "E-SEAL-014", message: "this file is not sealed for this device",
+        remedy: "Ask the sender to seal it for this device, or with a passphrase.", exitStatus: .wrongKey)
+
+    static let tooManyRecipients = CryptoError(
+        code: "E-SEAL-015", message: "a file is sealed for 1 to 32 devices",
+        remedy: "Name fewer devices, or seal it with a passphrase.", exitStatus: .usage)
 
     static func spool(_ reason: String) -> CryptoError {
         CryptoError(

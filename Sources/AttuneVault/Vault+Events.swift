@@ -65,6 +65,7 @@ extension Vault {
             arguments: [adapter])
         try database.execute(
             sql: "DELETE FROM events WHERE adapter = ? AND kind = 'version' AND entry IS NULL", arguments: [adapter])
+        try recountTips(database, adapter)
         let pairs = try rows.map { (try $0.digest("version"), try $0.digest("entry")) }
         for start in stride(from: 0, to: pairs.count, by: 1024) {
             let part = pairs[start..<min(start + 1024, pairs.count)]
@@ -89,6 +90,7 @@ extension Vault {
                     """, arguments: [draft])
             try database.execute(sql: "DELETE FROM events WHERE seq = ?", arguments: [draft])
         }
+        if !drafts.isEmpty { try recountTips(database, Data(version.adapterID)) }
     }
 
     /// Notes all live adapters as they are, for a circle that begins.
@@ -135,7 +137,42 @@ extension Vault {
             try database.execute(
                 sql: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
         }
+        if kind == "version" || kind == "head" { try markTips(database, adapter, event, parents) }
         return event
+    }
+
+    /// A new event is a tip, and what it follows is none any more.
+    ///
+    /// Two devices may say the same version, one that made it and one that got it in a file: what follows one of them
+    /// follows the other.
+    private func markTips(_ database: Database, _ adapter: Data, _ event: Int64, _ parents: [Int64]) throws {
+        try database.execute(
+            sql: """
+                UPDATE events SET tip = NOT (kind = 'version' AND EXISTS (
+                    SELECT 1 FROM events o JOIN event_parents p ON p.parent = o.seq
+                    WHERE o.adapter = events.adapter AND o.version = events.version AND o.kind = 'version'))
+                WHERE seq = ?
+                """, arguments: [event])
+        for parent in parents.prefix(Self.parentLimit) {
+            try database.execute(
+                sql: """
+                    UPDATE events SET tip = 0 WHERE seq = :parent OR adapter = :adapter AND kind = 'version'
+                        AND version = (SELECT version FROM events WHERE seq = :parent AND kind = 'version')
+                    """, arguments: ["parent": parent, "adapter": adapter])
+        }
+    }
+
+    /// Finds the tips of an adapter anew, after events were taken away.
+    func recountTips(_ database: Database, _ adapter: Data) throws {
+        try database.execute(
+            sql: """
+                UPDATE events SET tip = kind IN ('version', 'head')
+                    AND NOT EXISTS (SELECT 1 FROM event_parents p WHERE p.parent = events.seq)
+                    AND NOT (kind = 'version' AND EXISTS (
+                        SELECT 1 FROM events o JOIN event_parents p ON p.parent = o.seq
+                        WHERE o.adapter = events.adapter AND o.version = events.version AND o.kind = 'version'))
+                WHERE adapter = ?
+                """, arguments: [adapter])
     }
 
     /// The events that a local change follows: heads with one of these versions, else the newest event of `version`.

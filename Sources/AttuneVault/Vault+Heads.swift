@@ -24,9 +24,12 @@ extension Vault {
     /// Names of live adapters that have several heads.
     package func adaptersWithSeveralHeads() throws -> [String] {
         try read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM adapters WHERE trashed = 0 ORDER BY seq").compactMap { row in
-                try Self.heads(database, row).count > 1 ? try row.value("name") : nil
-            }
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT a.name FROM events e JOIN adapters a ON a.id = e.adapter WHERE e.tip = 1 AND a.trashed = 0
+                    GROUP BY a.seq HAVING COUNT(DISTINCT e.version) > 1 ORDER BY a.seq
+                    """)
         }
     }
 
@@ -71,9 +74,6 @@ extension Vault {
     }
 
     /// Events about the head of an adapter that no other such event follows, oldest first.
-    ///
-    /// Two devices may say the same version, one that made it and one that got it in a file: what follows one of them
-    /// follows the other.
     static func tips(
         _ database: Database, _ adapter: Data
     ) throws -> [(event: Int64, version: Digest256, device: [UInt8]?)] {
@@ -84,11 +84,7 @@ extension Vault {
                     (SELECT v.device FROM events v
                      WHERE v.adapter = e.adapter AND v.kind = 'version' AND v.version = e.version LIMIT 1),
                     e.device) AS device
-                FROM events e WHERE e.adapter = ? AND e.kind IN ('version', 'head')
-                    AND NOT EXISTS (SELECT 1 FROM event_parents p WHERE p.parent = e.seq)
-                    AND NOT (e.kind = 'version' AND EXISTS (
-                        SELECT 1 FROM events o JOIN event_parents p ON p.parent = o.seq
-                        WHERE o.adapter = e.adapter AND o.kind = 'version' AND o.version = e.version))
+                FROM events e WHERE e.adapter = ? AND e.tip = 1
                 ORDER BY e.seq
                 """, arguments: [adapter]
         ).map {

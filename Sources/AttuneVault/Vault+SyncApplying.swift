@@ -7,27 +7,49 @@ import Foundation
 import GRDB
 
 extension Vault {
-    /// Does to this store what an accepted, opened entry says, once.
+    /// Does to this store what accepted, opened entries say, each once, in one transaction.
     ///
-    /// An entry of this device itself, seen again after a restore, takes the place of the draft that says the same.
+    /// - Returns: those that cannot be (E-VAULT-053), and why: they changed nothing and never will.
+    package func apply(_ events: [(event: AdapterEvent, context: EntryContext)]) throws -> [Digest256: VaultError] {
+        try write { database in
+            var refused: [Digest256: VaultError] = [:]
+            for (event, context) in events {
+                do {
+                    try database.inSavepoint {
+                        try apply(database, event, context)
+                        return .commit
+                    }
+                } catch let error as VaultError where error.exitStatus == .invalidData {
+                    refused[context.entry] = error
+                    try Self.mark(database, context.entry, applied: 2)
+                }
+            }
+            return refused
+        }
+    }
+
+    /// Does to this store what one accepted, opened entry says, once.
     ///
     /// - Throws: `VaultError` E-VAULT-053 for what cannot be; nothing changes then.
     package func apply(_ event: AdapterEvent, _ context: EntryContext) throws {
-        try write { database in
-            let state = try Int.fetchOne(
-                database, sql: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry.data])
-            guard state == 0 else { return }
-            if try !adopt(database, event, context) {
-                switch event {
-                case .version(let packet): try apply(database, packet, context)
-                case .head(let adapter, let version): try apply(database, Data(adapter), head: version, context)
-                case .name(let adapter, let name): try apply(database, Data(adapter), name: name, context)
-                case .trashed(let adapter, let trashed): try apply(database, Data(adapter), trashed: trashed, context)
-                case .release(let versions, _): try release(database, versions)
-                }
+        try write { try apply($0, event, context) }
+    }
+
+    /// An entry of this device itself, seen again after a restore, takes the place of the draft that says the same.
+    private func apply(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws {
+        let state = try Int.fetchOne(
+            database, sql: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry.data])
+        guard state == 0 else { return }
+        if try !adopt(database, event, context) {
+            switch event {
+            case .version(let packet): try apply(database, packet, context)
+            case .head(let adapter, let version): try apply(database, Data(adapter), head: version, context)
+            case .name(let adapter, let name): try apply(database, Data(adapter), name: name, context)
+            case .trashed(let adapter, let trashed): try apply(database, Data(adapter), trashed: trashed, context)
+            case .release(let versions, _): try release(database, versions)
             }
-            try Self.mark(database, context.entry, applied: 1)
         }
+        try Self.mark(database, context.entry, applied: 1)
     }
 
     /// Joins an own entry with the draft it was made from, if that is there again.

@@ -132,15 +132,19 @@ extension Vault {
             let tips = try Self.tips(database, adapter)
             for version in Set(tips.map(\.version)) {
                 try database.execute(
-                    sql: "UPDATE blobs SET wanted = 1 WHERE state = 1 AND id IN (\(live) AND id = :id)",
-                    arguments: ["adapter": adapter, "id": version.data])
+                    sql: """
+                        UPDATE blobs SET wanted = 1 WHERE state = 1
+                        AND id = (SELECT blob FROM versions WHERE adapter = :adapter AND id = :id)
+                        """, arguments: ["adapter": adapter, "id": version.data])
             }
             // Heads of before that never came are not worth their bytes any more.
             let kept = tips.map { "x'\(Hex.encode($0.version.bytes))'" }.joined(separator: ", ")
             try database.execute(
                 sql: """
-                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1
-                    AND id IN (\(live) AND id NOT IN (\(kept)) AND seq IS NOT (SELECT head FROM adapters WHERE id = :adapter))
+                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND EXISTS (
+                        SELECT 1 FROM versions v WHERE v.blob = blobs.id AND v.adapter = :adapter
+                            AND v.id NOT IN (\(kept))
+                            AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter))
                     """, arguments: ["adapter": adapter])
         }
     }

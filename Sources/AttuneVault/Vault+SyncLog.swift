@@ -66,12 +66,14 @@ extension Vault {
         }
     }
 
-    /// Accepted entries that were not opened yet, in the order they came.
-    package func unappliedEntries(limit: Int) throws -> [[UInt8]] {
+    /// Accepted entries that were not opened yet, in the order they came, each with its place in that order.
+    package func unappliedEntries(after number: Int64 = 0, limit: Int) throws -> [(number: Int64, bytes: [UInt8])] {
         try read { database in
             try Row.fetchAll(
-                database, sql: "SELECT bytes FROM entries WHERE applied = 0 ORDER BY number LIMIT ?", arguments: [limit]
-            ).map { try $0.bytes("bytes") }
+                database,
+                sql: "SELECT number, bytes FROM entries WHERE applied = 0 AND number > ? ORDER BY number LIMIT ?",
+                arguments: [number, limit]
+            ).map { (try $0.value("number"), try $0.bytes("bytes")) }
         }
     }
 
@@ -144,7 +146,10 @@ extension Vault {
             try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [row])
             unused += try StoredBlob.release(database, id: blob)
         }
-        for adapter in adapters { try advance(database, adapter, isCutOff: true) }
+        for adapter in adapters {
+            try recountTips(database, adapter)
+            try advance(database, adapter, isCutOff: true)
+        }
         return unused
     }
 

@@ -152,7 +152,7 @@ extension VaultError {
             exitStatus: .notFound)
     }
 
-    static func nothingReceived(_ name: String) -> VaultError {
+    package static func nothingReceived(_ name: String) -> VaultError {
         VaultError(
             code: "E-VAULT-055", message: "nothing named \(name) was received", remedy: "Run: attune people received",
             exitStatus: .notFound)

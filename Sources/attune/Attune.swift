@@ -23,7 +23,7 @@ struct Attune: ParsableCommand {
             DataCommand.self, BaseCommand.self, AdaptersCommand.self, RunsCommand.self, DevicesCommand.self,
             SyncCommand.self, KeyCommand.self,
             StatusCommand.self, DoctorCommand.self, BenchCommand.self, PathsCommand.self, UndoCommand.self,
-            TrashCommand.self,
+            TrashCommand.self, PeopleCommand.self,
             ExplainCommand.self,
         ])
 

@@ -40,6 +40,30 @@ import Testing
         #expect(try Self.seal(payload) != file)
     }
 
+    @Test func aFileForDevicesOpensForThoseAlone() throws {
+        let keys = try (0..<3).map { _ in try DeviceKeys.generate() }
+        let payload = SchemaVectors.content(70_000)
+        let file = try payload.withUnsafeBytes {
+            try AttuneFile.seal($0, devices: keys[..<2].map(\.publicKeys))
+        }
+        for key in keys[..<2] {
+            #expect(try file.withUnsafeBytes { try AttuneFile.open($0, device: key) } == payload)
+        }
+        #expect(errorCode { _ = try file.withUnsafeBytes { try AttuneFile.open($0, device: keys[2]) } } == "E-SEAL-014")
+        #expect(errorCode { _ = try Self.open(file, "pass") } == "E-SEAL-012")
+        let recipients = try file.withUnsafeBytes { try AttuneFile.recipients($0) }
+        #expect(!recipients.takesPassphrase && recipients.devices == keys[..<2].map(\.publicKeys.id))
+        for place in [40, 60, 700, 1300, 2000, file.count - 1] {
+            var changed = file
+            changed[place] ^= 1
+            #expect(
+                errorCode { _ = try changed.withUnsafeBytes { try AttuneFile.open($0, device: keys[0]) } } != nil,
+                "byte \(place)")
+        }
+        let empty: [UInt8] = []
+        #expect(errorCode { _ = try empty.withUnsafeBytes { try AttuneFile.seal($0, devices: []) } } == "E-SEAL-015")
+    }
+
     @Test func everyFlippedBitIsRefused() throws {
         let bytes = vector.bytes.bytes
         let isCost = 61..<77  // a flip here may ask for a gigabyte, which is allowed; tried once below

@@ -332,6 +332,47 @@ struct SyncTests {
         #expect(try b.vault.wantedChunks(limit: 9).count == 1)
     }
 
+    @Test func aThousandEntriesOfOneAdapterAreAppliedInSeconds() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        let first = try a.publish()[0]
+        guard case .version(let packet) = first.1 else { return }
+        var entries: [StoredEntry] = []
+        var events: [(event: AdapterEvent, context: EntryContext)] = []
+        for number in 1...1000 {
+            var next = packet
+            next.id = BLAKE2b.hash(Array("\(number)".utf8))
+            next.blob.id = Array(BLAKE2b.hash(Array("blob \(number)".utf8)).bytes[..<16])
+            next.number = number
+            let hash = BLAKE2b.hash(Array("entry \(number)".utf8))
+            let previous = entries.last?.hash
+            entries.append(
+                StoredEntry(
+                    hash: hash, device: a.id, seq: UInt64(number),
+                    previous: previous ?? Digest256(repeatElement(0, count: 32))!, kind: 1, lamport: UInt64(number),
+                    bytes: [1]))
+            events.append(
+                (
+                    .version(next),
+                    EntryContext(
+                        entry: hash, device: a.id, deviceName: "laptop", lamport: UInt64(number),
+                        parents: previous.map { [$0] } ?? [])
+                ))
+        }
+        try b.vault.acceptEntries(entries)
+        var strange = packet
+        strange.blob.key = []
+        let clock = ContinuousClock()
+        let time = try clock.measure {
+            events[499].event = .version(strange)
+            let refused = try b.vault.apply(events)
+            #expect(refused.keys.first == entries[499].hash && refused.count == 1)
+        }
+        #expect(time < .seconds(8), "\(time)")
+        #expect(try b.vault.versions(of: "notes").count == 999 && b.vault.version("notes").number == 1000)
+        #expect(try b.vault.unappliedEntries(limit: 9).isEmpty)
+    }
+
     @Test func leavingTheCircleKeepsTheAdapters() throws {
         let (a, b) = try Self.pair()
         try a.add(1)
@@ -356,6 +397,8 @@ struct SyncTests {
             created: 1, lossBefore: nil, lossAfter: nil, number: 1)
         try device.vault.fill(packet, count: 10_000)
         let clock = ContinuousClock()
+        let several = try clock.measure { _ = try device.vault.adaptersWithSeveralHeads() }
+        #expect(several < .milliseconds(50), "\(several)")
         let time = try clock.measure {
             _ = try device.vault.entryHeads()
             _ = try device.vault.marks(of: "r")

@@ -11,4 +11,9 @@ extension SyncError {
             remedy: "Install the newest version of Attune on all devices, and look at attune sync log.",
             exitStatus: .invalidData, cause: cause)
     }
+
+    /// The key of an entry's epoch is not on this device yet: the entry waits.
+    package static let keyIsAbsent = SyncError(
+        code: "E-SYNC-061", message: "the key of an entry's epoch is not here yet",
+        remedy: "Run: attune sync now", exitStatus: .partial)
 }

@@ -21,10 +21,18 @@ extension AdaptersCommand {
         @Argument(help: "The folder or file to make.") var output: String
         @Option(help: "peft or attune; attune where the name ends so.") var format: ExportFormat?
         @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
+        @Option(help: "Who opens the .attune file: a device of the circle, a person, or passphrase.")
+        var encryptTo: String?
 
         func execute() throws {
+            if let encryptTo, encryptTo != "passphrase" {
+                guard format != .peft else { throw ValidationError("a PEFT folder cannot be encrypted") }
+                try global.open(.writing).export(reference, to: output, encryptedTo: encryptTo)
+                return try global.done("\(reference) exported to \(output) for \(encryptTo)")
+            }
             let workspace = try global.open(.reading)
             let loaded = try workspace.load(reference)
+            let format = encryptTo == nil ? format : .attune
             switch format ?? (output.hasSuffix(".attune") ? .attune : .peft) {
             case .peft: try workspace.exportPEFT(loaded, to: output)
             case .attune:
@@ -54,6 +62,14 @@ extension AdaptersCommand {
             let record: VersionRecord
             if isFolder.boolValue {
                 record = try workspace.importPEFT(path, as: chosen, base: try workspace.bases.chosen(base))
+            } else if try Workspace.isForDevices(path) {
+                switch try workspace.importForDevice(path) {
+                case .version(let version): return try global.done("imported as \(version.reference)")
+                case .received(let waiting):
+                    return try global.done(
+                        "\(waiting.name) from \(waiting.person ?? "somebody") is kept apart: attune adapters accept \(waiting.name)"
+                    )
+                }
             } else {
                 workspace.vault.yieldLock()  // a person may take long to type
                 let passphrase = try TransferPassphrase.read(file: passphraseFile, new: false, global: global)

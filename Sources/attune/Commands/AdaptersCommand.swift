@@ -15,6 +15,7 @@ struct AdaptersCommand: ParsableCommand {
         subcommands: [
             List.self, Show.self, Versions.self, Diff.self, Label.self, Rename.self, Copy.self, Rollback.self,
             Remove.self, Restore.self, Heads.self, Resolve.self, Merge.self, Verify.self, Export.self, Import.self,
+            Share.self, Accept.self,
         ],
         defaultSubcommand: List.self)
 

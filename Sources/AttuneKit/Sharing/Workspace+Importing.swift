@@ -1,0 +1,89 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import AttuneVault
+import AttuneWire
+import Foundation
+
+/// What became of a file for this device.
+package enum ImportedFile: Sendable {
+    /// A version of this circle, as it is on the device that made the file.
+    case version(VersionRecord)
+    /// A version of another person, which waits until somebody takes it in.
+    case received(ReceivedRecord)
+}
+
+extension Workspace {
+    /// Whether a `.attune` file is for devices, and not for whoever knows its passphrase.
+    ///
+    /// - Throws: `CryptoError` E-SEAL-010.
+    package static func isForDevices(_ path: String) throws -> Bool {
+        let recipients = try MappedFile(path: path).withBytes { try AttuneFile.recipients($0) }
+        return !recipients.takesPassphrase && !recipients.devices.isEmpty
+    }
+
+    /// Takes in a file that was sealed for this device.
+    ///
+    /// A version of this circle keeps its identity. One of another person is put aside, whatever it says of itself.
+    ///
+    /// - Throws: `CryptoError` E-SEAL-014 (for others), `KitError` E-SHARE-004, E-SHARE-005, E-FILE-011, E-ADAPTER-029,
+    ///   `AdapterError` for tensors that are none.
+    package func importForDevice(_ path: String) throws -> ImportedFile {
+        let identity = try SharingIdentity(vault)
+        let plain = try MappedFile(path: path).withBytes { try AttuneFile.open($0, device: identity.keys) }
+        let file = try SignedAdapter(encoded: plain, from: path)
+        guard file.recipient == identity.chain.circle else { throw KitError.wrongSignature }
+        guard let manifest = try? JSONDecoder().decode(AdapterManifest.self, from: Data(file.manifest.utf8)) else {
+            throw KitError.notAnAdapter(path)
+        }
+        let isOwn = file.sender.circle == identity.chain.circle
+        let chain: DeviceChain
+        if isOwn {
+            chain = identity.chain
+        } else {
+            guard let person = try vault.people().first(where: { $0.circle == file.sender.circle }) else {
+                throw KitError.unknownSender
+            }
+            guard person.isConfirmed else { throw KitError.notConfirmed(person.name) }
+            chain = try PersonCard(encodedLinks: person.links).chain
+        }
+        guard file.isSigned(by: chain) else { throw KitError.wrongSignature }
+        let adapter = try file.bytes.withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
+        try Self.checkNorms(adapter)
+        let runs = try file.bytes.withUnsafeBytes { try SafetensorsFile($0).runs(count: file.bytes.count) }
+        let version = NewVersion(
+            manifest: file.manifest, bytes: file.bytes, runs: runs, parents: isOwn ? file.parents : [],
+            lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)
+        guard isOwn else {
+            return .received(
+                try vault.receive(from: file.sender.circle, name: file.name, base: manifest.base.id, version))
+        }
+        let device = chain.devices[file.sender.device].map { identity.name(of: $0) } ?? ""
+        return .version(
+            try vault.importVersion(
+                adapter: file.adapterID, name: file.name, base: manifest.base.id, deviceName: device, version))
+    }
+
+    /// Makes an adapter of its own of what another person sent.
+    ///
+    /// - Throws: `VaultError` E-VAULT-055, E-VAULT-021; `AdapterError` for tensors that are none.
+    package func accept(_ record: ReceivedRecord, as name: String) throws -> VersionRecord {
+        let manifest = try JSONDecoder().decode(AdapterManifest.self, from: Data(record.manifest.utf8))
+        let adapter = try vault.receivedBytes(record).withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
+        try Self.checkNorms(adapter)
+        return try vault.acceptReceived(record, as: name)
+    }
+
+    /// What was received under this name, the latest.
+    ///
+    /// - Throws: `VaultError` E-VAULT-055.
+    package func received(named name: String) throws -> ReceivedRecord {
+        guard let found = try vault.received().last(where: { $0.name == name }) else {
+            throw VaultError.nothingReceived(name)
+        }
+        return found
+    }
+}

@@ -1,0 +1,89 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+import Foundation
+
+extension Workspace {
+    /// What a person has to read before the first share.
+    package static let sharingNotice = """
+        Your texts stay on this device. The adapter is learned from them, so someone who has the adapter and the base \
+        model may be able to tell whether a given text was used, and sometimes recover parts of it. Share it only with \
+        people you would show the texts to.
+        """
+    private static let noticeKey = "share.notice"
+
+    /// Whether nobody has shared an adapter from this store yet.
+    package func isFirstShare() throws -> Bool { try vault.setting(Self.noticeKey) == nil }
+
+    /// The card of this store's circle, for others.
+    ///
+    /// - Throws: `VaultError` E-VAULT-051.
+    package func ownCard() throws -> PersonCard { try PersonCard(links: SharingIdentity(vault).links) }
+
+    /// Keeps a person's card under a name; a newer card of the same circle takes the place of the older.
+    ///
+    /// - Throws: `KitError` E-SHARE-001, E-SHARE-007; `WireError` for links that do not hold; `VaultError` E-VAULT-021.
+    package func addPerson(card: PersonCard, name: String) throws -> PersonRecord {
+        guard try SharingIdentity(vault).chain.circle != card.chain.circle else { throw KitError.ownCard }
+        if let known = try vault.people().first(where: { $0.circle == card.chain.circle }) {
+            // An older card must not bring back a device that was revoked since.
+            let chain = try PersonCard(encodedLinks: known.links).chain
+            guard card.chain.seq >= chain.seq else { return known }
+        }
+        return try vault.putPerson(card.chain.circle, name: name, links: card.encodedLinks)
+    }
+
+    /// The number that both people see if nobody stands between them.
+    ///
+    /// - Throws: `VaultError` E-VAULT-051, E-VAULT-054.
+    package func safetyNumber(with name: String) throws -> SafetyNumber {
+        SafetyNumber(try SharingIdentity(vault).chain.circle, try vault.person(named: name).circle)
+    }
+
+    /// Notes that both people saw this number.
+    ///
+    /// - Throws: `KitError` E-SHARE-006 for another number.
+    package func confirm(person name: String, number: String) throws {
+        let digits = number.filter(\.isNumber)
+        guard digits == (try safetyNumber(with: name)).groups.joined() else { throw KitError.otherNumber(name) }
+        try vault.confirmPerson(name)
+    }
+
+    /// Seals a copy of a version for all devices of a person into a file, under a key of its own.
+    ///
+    /// - Throws: `KitError` E-SHARE-002 until the safety number was compared, E-FILE-010.
+    package func share(_ reference: String, with name: String, to path: String) throws {
+        let person = try vault.person(named: name)
+        guard person.isConfirmed else { throw KitError.notConfirmed(name) }
+        let chain = try PersonCard(encodedLinks: person.links).chain
+        try export(reference, to: path, devices: chain.active, circle: chain.circle)
+        try vault.setSetting(Self.noticeKey, to: "1")
+    }
+
+    /// Seals a version into a file for one device of this circle, or for a person.
+    ///
+    /// - Throws: `KitError` E-SHARE-003 if nobody is called so, and as `share`.
+    package func export(_ reference: String, to path: String, encryptedTo name: String) throws {
+        let identity = try SharingIdentity(vault)
+        if let device = try identity.device(named: name) {
+            return try export(reference, to: path, devices: [device], circle: identity.chain.circle)
+        }
+        guard try vault.people().contains(where: { $0.name == name }) else { throw KitError.unknownRecipient(name) }
+        try share(reference, with: name, to: path)
+    }
+
+    private func export(_ reference: String, to path: String, devices: [CircleDevice], circle: Digest256) throws {
+        let version = try vault.version(reference)
+        let plain = SignedAdapter.encode(
+            version, adapterID: vault.adapterID(of: version), bytes: try vault.versionBytes(version.id),
+            from: try SharingIdentity(vault), to: circle)
+        let recipients = devices.map { DevicePublicKeys($0.record) }
+        try NewFile.write(try plain.withUnsafeBytes { try AttuneFile.seal($0, devices: recipients) }, to: path)
+    }
+}

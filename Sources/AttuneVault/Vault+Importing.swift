@@ -1,0 +1,84 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+extension Vault {
+    /// The id (16 bytes) of the adapter that a version belongs to, the same on all devices of the circle.
+    package func adapterID(of version: VersionRecord) -> [UInt8] { version.adapterID }
+
+    /// Takes in a version that another device of the circle put into a file, as the version that it is there.
+    ///
+    /// Adapter and version keep their ids, so the same version coming by sync is not a second one. The name moves if
+    /// the version was made from the one it points at; else both are heads.
+    ///
+    /// - Parameters:
+    ///   - adapter: 16 bytes.
+    ///   - deviceName: shown behind the name where another adapter has it.
+    /// - Throws: `VaultError` E-VAULT-053, E-VAULT-006.
+    package func importVersion(
+        adapter: [UInt8], name: String, base: Digest256, deviceName: String, _ version: NewVersion
+    ) throws -> VersionRecord {
+        try requireWriting()
+        guard adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
+        let id = Self.versionID(manifest: version.manifest, bytes: version.bytes)
+        let key = Data(adapter)
+        let known = try read { try Self.versions($0, "v.adapter = ? AND v.id = ?", [key, id.data]).first }
+        if let known, known.state == .here { return known }
+        let blob = try chunks.store(version.bytes, runs: version.runs)
+        let (record, unused) = try keeping(blob) { database in
+            try self.insertImported(database, key, name, base, deviceName, version, id, blob)
+        }
+        chunks.remove(unused)
+        return record
+    }
+
+    private func insertImported(
+        _ database: Database, _ adapter: Data, _ name: String, _ base: Digest256, _ deviceName: String,
+        _ version: NewVersion, _ id: Digest256, _ blob: StoredBlob
+    ) throws -> (VersionRecord, unused: [Digest256]) {
+        try blob.insert(database)
+        if let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id.data]).first {
+            // Only its record was here: the bytes of the file take the place of those that were to be fetched.
+            try database.execute(
+                sql: "UPDATE versions SET blob = ? WHERE seq = ?", arguments: [Data(blob.id), known.row])
+            let unused = try StoredBlob.release(database, id: known.blob)
+            guard let record = try Self.version(database, row: known.row) else { throw VaultError.noVersion(name) }
+            return (record, unused)
+        }
+        let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
+        if let row {
+            guard try row.digest("base") == base else { throw VaultError.badVersion("its adapter has another base") }
+        } else {
+            let context = EntryContext(entry: id, device: [], deviceName: deviceName, lamport: 0, parents: [])
+            try database.execute(
+                sql: "INSERT INTO adapters (id, name, base, created) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    adapter, try freeName(database, name, for: adapter, context), base.data,
+                    Timestamp.milliseconds(now()),
+                ])
+        }
+        let head = try row?.optional("head", as: Int64.self).flatMap { try Self.version(database, row: $0) }
+        let inserted = try insertVersion(
+            database, adapterID: adapter, id: id, blob: blob.id, manifest: version.manifest, parents: version.parents,
+            run: nil, lossBefore: version.lossBefore, lossAfter: version.lossAfter)
+        if head.map({ version.parents.contains($0.id) }) ?? true { try setHead(database, adapter, to: inserted) }
+        if try Self.isInCircle(database) {
+            let events = try version.parents.compactMap { parent in
+                try Int64.fetchOne(
+                    database, sql: "SELECT MAX(seq) FROM events WHERE adapter = ? AND version = ?",
+                    arguments: [adapter, parent.data])
+            }
+            try insertEvent(database, adapter, kind: "version", version: id, parents: events)
+        }
+        let subject = Hex.encode(adapter)
+        guard let record = try Self.version(database, row: inserted) else { throw VaultError.noVersion(name) }
+        try log(
+            database, .addVersion, "import \(record.reference)", subject: subject,
+            reversal: .removeVersion(adapter: subject, version: inserted, head: head?.row))
+        return (record, [])
+    }
+}

@@ -1,0 +1,54 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneKit
+import AttuneVault
+
+extension AdaptersCommand {
+    struct Share: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Seal a copy of a version for another person into a file.",
+            discussion: Workspace.sharingNotice)
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The version, such as notes@3.") var reference: String
+        @Option(name: .customLong("with"), help: "The person's name.") var person: String
+        @Argument(help: "The file to make.") var output: String
+
+        func execute() throws {
+            let workspace = try global.open(.writing)
+            if try workspace.isFirstShare() {
+                global.console.ask(Workspace.sharingNotice)
+                workspace.vault.yieldLock()
+                if global.canAsk, !global.console.confirm("Share \(reference) with \(person)?", standard: false) {
+                    return
+                }
+            }
+            try workspace.share(reference, with: person, to: output)
+            try global.done("\(reference) is sealed for \(person) in \(output)")
+        }
+    }
+
+    struct Accept: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take in an adapter that another person sent; until then it is kept apart.",
+            discussion:
+                "It becomes an adapter of its own and is never merged by itself. Weights can carry behaviour that shows only at times: use adapters of people you trust."
+        )
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "Its name, as attune people received lists it.") var name: String
+        @Option(name: .customLong("name"), help: "What to call it here.") var newName: String?
+        @Flag(help: "Throw it away instead.") var reject = false
+
+        func execute() throws {
+            let workspace = try global.open(.writing)
+            let record = try workspace.received(named: name)
+            if reject {
+                try workspace.vault.rejectReceived(record)
+                return try global.done("\(name) is gone")
+            }
+            let version = try workspace.accept(record, as: newName ?? name)
+            try global.done("taken in as \(version.reference)")
+        }
+    }
+}

@@ -1,0 +1,168 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneKit
+import AttuneVault
+import Foundation
+
+/// `attune people`
+struct PeopleCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "people", abstract: "Other people, for sharing adapters with them.",
+        discussion: """
+            Both give each other their card: attune people card FILE. Both add it and compare the safety number, by
+            telephone or side by side: attune people confirm NAME. Then: attune adapters share NOTES --with NAME FILE.
+            """,
+        subcommands: [List.self, Card.self, Add.self, Confirm.self, Remove.self, Received.self],
+        defaultSubcommand: List.self)
+
+    struct List: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "List the people.")
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let people = try global.open(.reading).vault.people()
+            if global.json { return try global.console.print(Listing(people: people.map(Row.init))) }
+            var table = Table(["NAME", "CIRCLE", "STATE"])
+            for person in people {
+                table.add([person.name, person.circle.short, person.isConfirmed ? "confirmed" : "not confirmed"])
+            }
+            global.console.print(table.render())
+            if people.isEmpty { global.console.note("nobody yet: attune people add CARD --name NAME") }
+        }
+    }
+
+    struct Card: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write your card: the public keys of your devices, for others to send you adapters.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The file to make.") var output: String
+
+        func execute() throws {
+            try NewFile.write(try global.open(.reading).ownCard().bytes, to: output)
+            try global.done("your card is in \(output)")
+        }
+    }
+
+    struct Add: AttuneCommand {
+        static let configuration = CommandConfiguration(abstract: "Add a person from their card, or take a newer card.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "Their card.") var card: String
+        @Option(help: "What to call them.") var name: String
+
+        func execute() throws {
+            guard FileManager.default.fileExists(atPath: card) else { throw KitError.nothingThere(card) }
+            let bytes = try MappedFile(path: card).withBytes { Array($0) }
+            let workspace = try global.open(.writing)
+            let person = try workspace.addPerson(card: try PersonCard(parsing: bytes), name: name)
+            let number = try workspace.safetyNumber(with: person.name).description
+            if global.json {
+                return try global.console.print(
+                    Added(
+                        name: person.name, circle: person.circle.description, safetyNumber: number,
+                        confirmed: person.isConfirmed))
+            }
+            global.console.print("\(person.name) is known; your safety number:\n\n  \(number)\n")
+            if !person.isConfirmed {
+                global.console.note("compare it with \(person.name), then: attune people confirm \(person.name)")
+            }
+        }
+    }
+
+    struct Confirm: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say that both of you see the same safety number.",
+            discussion: "Compare all 60 digits by telephone or side by side, not over what carried the card.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The person's name.") var name: String
+        @Option(help: "The number that they read to you, where nobody can be asked.") var number: String?
+
+        func execute() throws {
+            let workspace = try global.open(.writing)
+            if let number {
+                try workspace.confirm(person: name, number: number)
+            } else {
+                let number = try workspace.safetyNumber(with: name).description
+                global.console.ask("Your safety number with \(name):\n\n  \(number)\n")
+                guard global.canAsk else {
+                    throw ValidationError("nobody can be asked here: give --number with what \(name) read to you")
+                }
+                workspace.vault.yieldLock()  // two people may take long to compare
+                guard global.console.confirm("Does \(name) see the same number?", standard: false) else { return }
+                try workspace.confirm(person: name, number: number)
+            }
+            try global.done("\(name) is confirmed")
+        }
+    }
+
+    struct Remove: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Forget a person; adapters of theirs stay.")
+        @OptionGroup var global: GlobalOptions
+        @Argument(help: "The person's name.") var name: String
+
+        func execute() throws {
+            try global.open(.writing).vault.removePerson(name)
+            try global.done("\(name) is forgotten")
+        }
+    }
+
+    struct Received: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List what other people sent and nobody took in yet.")
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let received = try global.open(.reading).vault.received()
+            if global.json { return try global.console.print(Waiting(received: received.map(Item.init))) }
+            var table = Table(["NAME", "FROM", "ARRIVED"])
+            for item in received { table.add([item.name, item.person ?? "-", Format.ago(item.arrived)]) }
+            global.console.print(table.render())
+            if let first = received.first { global.console.note("take it in: attune adapters accept \(first.name)") }
+        }
+    }
+
+    private struct Listing: Encodable {
+        let schema = 1
+        let people: [Row]
+    }
+
+    private struct Row: Encodable {
+        let name: String
+        let circle: String
+        let confirmed: Bool
+
+        init(_ person: PersonRecord) {
+            name = person.name
+            circle = person.circle.description
+            confirmed = person.isConfirmed
+        }
+    }
+
+    private struct Added: Encodable {
+        let schema = 1
+        let name: String
+        let circle: String
+        let safetyNumber: String
+        let confirmed: Bool
+    }
+
+    private struct Waiting: Encodable {
+        let schema = 1
+        let received: [Item]
+    }
+
+    private struct Item: Encodable {
+        let name: String
+        let from: String?
+        let arrived: Date
+
+        init(_ record: ReceivedRecord) {
+            name = record.name
+            from = record.person
+            arrived = record.arrived
+        }
+    }
+}

@@ -1,0 +1,219 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import AttuneKit
+import AttuneSync
+import AttuneTensor
+import AttuneTestSupport
+import AttuneVault
+import AttuneWire
+import Foundation
+import Testing
+
+@Suite struct CircleTests {
+    @Test func anAdapterTrainedOnOneDeviceIsTheSameOnTheOther() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        let trained = try a.store.train()
+        try a.send(to: b)
+        let there = try b.vault.version("notes")
+        #expect(there.id == trained.id && there.lossAfter == trained.lossAfter && there.run == nil)
+        #expect(try b.workspace.inspectArrivals().isEmpty && b.vault.version("notes").state == .here)
+        #expect(
+            try b.workspace.load("notes").adapter.parameters.values.values
+                == a.workspace.load("notes").adapter.parameters.values.values)
+        // Texts, runs and chats are not in what travels.
+        for bytes in try a.sync.entries(of: a.sync.device, after: 0, limit: 9, byteLimit: 1 << 20) {
+            #expect(!String(decoding: bytes, as: UTF8.self).contains("notes"))
+            let payload = try EntryReader(keyring: b.keyring()).payload(of: Entry(parsing: bytes))
+            #expect(!"\(payload)".contains("seen") && !"\(payload)".contains("rows.jsonl"))
+        }
+    }
+
+    @Test func headsOfTwoDevicesAreMergedIntoTheirExactSum() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        try a.store.train(seed: 1)
+        try a.send(to: b)
+        #expect(code { _ = try a.workspace.resolve("notes", merging: nil) } == "E-ADAPTER-026")
+        let mine = try a.store.train(seed: 2)
+        let yours = try b.store.train(seed: 3)
+        try a.send(to: b)
+        try b.send(to: a)
+        #expect(try a.workspace.heads(of: "notes").map(\.version.id) == [mine.id, yours.id])
+        #expect(try b.workspace.heads(of: "notes").count == 2)
+        #expect(code { _ = try a.workspace.resolve("notes", merging: [1]) } == "E-ADAPTER-028")
+        let merged = try a.workspace.resolve("notes", merging: [0.5, 0.5], rank: 4)
+        #expect(merged.relativeError < 1e-9 && merged.version.parents == [mine.id, yours.id])
+        let parts = try [mine, yours].map { try a.workspace.load($0).adapter }
+        let sum = try a.workspace.load(merged.version).adapter
+        for entry in sum.layout.entries {
+            var (distance, total) = (0.0, 0.0)
+            for row in 0..<entry.outputs {
+                for column in 0..<entry.inputs {
+                    let exact = parts.reduce(0.0) { $0 + 0.5 * Self.delta($1, entry.site, row, column) }
+                    let found = Self.delta(sum, entry.site, row, column)
+                    distance += (found - exact) * (found - exact)
+                    total += exact * exact
+                }
+            }
+            #expect(distance.squareRoot() <= 1e-5 * total.squareRoot())
+        }
+        try a.send(to: b)
+        #expect(try b.workspace.heads(of: "notes").map(\.version.id) == [merged.version.id])
+        #expect(try b.vault.version("notes").id == merged.version.id)
+    }
+
+    @Test func theHeadToTrainOnFromIsTheOneOfLowestLoss() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        try a.store.train(seed: 1)
+        try a.send(to: b)
+        let heads = [try a.store.train(seed: 2), try b.store.train(seed: 3, epochs: 3)]
+        try a.send(to: b)
+        try b.send(to: a)
+        let best = try #require(heads.min { ($0.lossAfter ?? 9) < ($1.lossAfter ?? 9) })
+        #expect(try a.workspace.resolveForTraining("notes").id == best.id)
+        try a.send(to: b)
+        #expect(try b.workspace.heads(of: "notes").map(\.version.id) == [best.id])
+    }
+
+    @Test func aFileForADeviceKeepsTheVersionsIdentity() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        let trained = try a.store.train()
+        let path = a.store.folder.path + "/notes.attune"
+        #expect(code { try a.workspace.export("notes", to: path, encryptedTo: "tablet") } == "E-SHARE-003")
+        try a.workspace.export("notes", to: path, encryptedTo: "desk")
+        #expect(try Workspace.isForDevices(path))
+        #expect(code { _ = try a.workspace.importForDevice(path) } == "E-SEAL-014")
+        guard case .version(let imported) = try b.workspace.importForDevice(path) else {
+            Issue.record("no version")
+            return
+        }
+        #expect(imported.id == trained.id && imported.state == .here)
+        #expect(try b.vault.adapters().map(\.id) == a.vault.adapters().map(\.id))
+        // The same version by sync is not a second one, and what follows it moves both.
+        try a.send(to: b)
+        try b.send(to: a)
+        #expect(try b.vault.versions(of: "notes").count == 1 && a.vault.adapters().count == 1)
+        let next = try a.store.train(seed: 5)
+        try a.send(to: b)
+        for device in devices { #expect(try device.workspace.heads(of: "notes").map(\.version.id) == [next.id]) }
+        let bytes = try Data(contentsOf: URL(filePath: path))
+        for marker in ["notes", "blk.0", "lora"] { #expect(bytes.range(of: Data(marker.utf8)) == nil) }
+    }
+
+    @Test func anAdapterOfAnotherPersonIsKeptApartUntilItIsTakenIn() throws {
+        let mine = try CircleMember.circle(["laptop"])[0]
+        let hers = try CircleMember.circle(["tower", "phone"])
+        let trained = try mine.store.train()
+        let path = mine.store.folder.path + "/gift.attune"
+        let (myCard, herCard) = (try mine.workspace.ownCard(), try hers[0].workspace.ownCard())
+        #expect(code { _ = try mine.workspace.addPerson(card: myCard, name: "me") } == "E-SHARE-007")
+        _ = try mine.workspace.addPerson(card: try PersonCard(parsing: herCard.bytes), name: "anna")
+        #expect(code { try mine.workspace.share("notes", with: "anna", to: path) } == "E-SHARE-002")
+        #expect(code { try mine.workspace.share("notes", with: "bob", to: path) } == "E-VAULT-054")
+        let number = try mine.workspace.safetyNumber(with: "anna").description
+        #expect(code { try mine.workspace.confirm(person: "anna", number: "12345" + number.dropFirst(5)) } != nil)
+        try mine.workspace.confirm(person: "anna", number: number)
+        #expect(try mine.workspace.isFirstShare())
+        try mine.workspace.share("notes", with: "anna", to: path)
+        #expect(try !mine.workspace.isFirstShare())
+        #expect(code { _ = try hers[1].workspace.importForDevice(path) } == "E-SHARE-004")
+        _ = try hers[1].workspace.addPerson(card: myCard, name: "me")
+        #expect(code { _ = try hers[1].workspace.importForDevice(path) } == "E-SHARE-002")
+        try hers[1].workspace.confirm(person: "me", number: try hers[1].workspace.safetyNumber(with: "me").description)
+        guard case .received(let waiting) = try hers[1].workspace.importForDevice(path) else {
+            Issue.record("not kept apart")
+            return
+        }
+        #expect(waiting.person == "me" && waiting.version == trained.id)
+        #expect(try hers[1].vault.adapters().isEmpty && hers[1].vault.draftCount() == 0)
+        #expect(try hers[1].workspace.received(named: "notes") == waiting)
+        let taken = try hers[1].workspace.accept(waiting, as: "gift")
+        #expect(taken.id == trained.id && taken.parents.isEmpty)
+        #expect(try hers[1].vault.received().isEmpty && hers[1].vault.draftCount() == 1)
+        #expect(try hers[1].vault.adapters().map(\.id) != mine.vault.adapters().map(\.id))
+        #expect(try hers[1].vault.verify().isWhole)
+        // Thrown away, it leaves nothing.
+        guard case .received(let again) = try hers[0].workspace.importAfterMeeting(mine, path) else {
+            Issue.record("not kept apart")
+            return
+        }
+        try hers[0].vault.rejectReceived(again)
+        #expect(try hers[0].vault.received().isEmpty && hers[0].vault.statistics().chunks == 0)
+    }
+
+    @Test func changedFilesAndCardsAreRefused() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        try devices[0].store.train()
+        let folder = devices[0].store.folder
+        try devices[0].workspace.export("notes", to: folder.path + "/n.attune", encryptedTo: "desk")
+        let bytes = Array(try Data(contentsOf: URL(filePath: folder.path + "/n.attune")))
+        for place in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 60)) {
+            var changed = bytes
+            changed[place] ^= 1
+            let path = try folder.write(changed, to: "changed.attune")
+            #expect(code { _ = try devices[1].workspace.importForDevice(path) } != nil, "byte \(place)")
+        }
+        let card = try devices[0].workspace.ownCard().bytes
+        for place in stride(from: 0, to: card.count, by: 97) {
+            var changed = card
+            changed[place] ^= 1
+            #expect(code { _ = try PersonCard(parsing: changed) } != nil, "byte \(place)")
+        }
+        #expect(code { _ = try PersonCard(parsing: Array(card[..<8])) } != nil)
+    }
+
+    @Test func numbersThatNoAdapterHoldsAreRefusedWhenTheyArrive() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        try a.store.train("good")
+        let loaded = try a.workspace.load("good")
+        for (name, value) in [("nan", Float.nan), ("huge", Float(1e30))] {
+            let parameters = LoRAParameters<Float>(layout: loaded.adapter.layout)
+            for index in parameters.values.buffer.indices { parameters.values.buffer[index] = value }
+            let bad = Adapter(
+                base: loaded.adapter.base, configuration: loaded.adapter.configuration, parameters: parameters)
+            try a.workspace.keep(bad, manifest: AdapterManifest(bad), as: name)
+        }
+        try a.send(to: b)
+        #expect(try b.workspace.inspectArrivals().map(\.version.adapter).sorted() == ["huge", "nan"])
+        for name in ["nan", "huge"] { #expect(code { _ = try b.workspace.load(name) } == "E-VAULT-042") }
+        _ = try b.workspace.load("good")
+    }
+
+    @Test func entriesWhoseManifestNoAdapterHasChangeNothing() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        let base = Digest256(repeatElement(3, count: 32))!
+        try a.vault.addVersion(to: "strange", base: base, NewVersion(manifest: "{}", bytes: [1, 2, 3]))
+        try a.store.train()
+        try a.send(to: b)
+        #expect(try b.vault.adapters().map(\.name) == ["notes"])
+        #expect(try b.vault.syncLog().contains { $0.level == "warning" && $0.text.contains("changes nothing") })
+        #expect(try b.sync.heads()[a.sync.device]?.seq == 2)
+    }
+
+    /// s·(BA) at one place.
+    private static func delta(_ adapter: Adapter, _ site: LoRASite, _ row: Int, _ column: Int) -> Double {
+        guard let entry = adapter.layout[site] else { return 0 }
+        let (a, b) = (adapter.parameters.a(entry), adapter.parameters.b(entry))
+        return (0..<entry.rank).reduce(0) {
+            $0 + Double(entry.scale) * Double(b[row, $1]) * Double(a[$1, column])
+        }
+    }
+}
+
+extension Workspace {
+    /// Gets to know `other` and takes a file of theirs in.
+    fileprivate func importAfterMeeting(_ other: CircleMember, _ path: String) throws -> ImportedFile {
+        _ = try addPerson(card: try other.workspace.ownCard(), name: "me")
+        try confirm(person: "me", number: try safetyNumber(with: "me").description)
+        return try importForDevice(path)
+    }
+}
