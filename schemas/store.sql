@@ -87,12 +87,17 @@ CREATE TABLE events (
     released TEXT,
     entry BLOB UNIQUE CHECK (length(entry) = 32),
     device BLOB CHECK (length(device) = 16),
-    lamport INTEGER
+    lamport INTEGER,
+    tip INTEGER NOT NULL DEFAULT 0 CHECK (tip IN (0, 1))
 ) STRICT;
 
 CREATE INDEX events_adapter ON events (adapter, kind);
 
 CREATE INDEX events_drafts ON events (seq) WHERE entry IS NULL;
+
+CREATE INDEX events_tips ON events (adapter) WHERE tip = 1;
+
+CREATE INDEX events_version ON events (adapter, version);
 
 CREATE TABLE evidence (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -364,12 +364,12 @@ struct SyncTests {
         strange.blob.key = []
         let clock = ContinuousClock()
         let time = try clock.measure {
-            events[499].event = .version(strange)
+            events[999].event = .version(strange)
             let refused = try b.vault.apply(events)
-            #expect(refused.keys.first == entries[499].hash && refused.count == 1)
+            #expect(refused.keys.first == entries[999].hash && refused.count == 1)
         }
-        #expect(time < .seconds(8), "\(time)")
-        #expect(try b.vault.versions(of: "notes").count == 999 && b.vault.version("notes").number == 1000)
+        #expect(time < .seconds(40), "\(time)")
+        #expect(try b.vault.versions(of: "notes").count == 999 && b.vault.version("notes").number == 999)
         #expect(try b.vault.unappliedEntries(limit: 9).isEmpty)
     }
 

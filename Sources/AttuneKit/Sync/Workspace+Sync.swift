@@ -89,6 +89,6 @@ extension Workspace {
     package func applier(store: VaultSyncStore, keys: CircleKeys) -> EntryApplier {
         EntryApplier(
             store: store, open: { try keys.payload(of: $0) }, name: { keys.name(of: $0) },
-            check: { _ in })
+            check: Workspace.check)
     }
 }

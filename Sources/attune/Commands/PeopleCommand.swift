@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import AttuneCore
+import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -36,12 +37,15 @@ struct PeopleCommand: ParsableCommand {
 
     struct Card: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write your card: the public keys of your devices, for others to send you adapters.")
+            abstract: "Write your card: the public keys of your devices, for others to send you adapters.",
+            discussion: "A store that is in no circle yet begins one, of this device alone.")
         @OptionGroup var global: GlobalOptions
         @Argument(help: "The file to make.") var output: String
 
         func execute() throws {
-            try NewFile.write(try global.open(.reading).ownCard().bytes, to: output)
+            let workspace = try global.open(.writing)
+            try workspace.beginCircle(named: PairingConsole.machineName, paper: nil)
+            try NewFile.write(try workspace.ownCard().bytes, to: output)
             try global.done("your card is in \(output)")
         }
     }
