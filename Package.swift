@@ -159,9 +159,12 @@ let package = Package(
         .executableTarget(
             name: "attune-bench",
             dependencies: [
-                "AttuneKit", "AttuneModel", "AttuneVault", "AttuneTensor", "AttuneCore", "CSealedVFS",
+                "AttuneKit", "AttuneSync", "AttuneModel", "AttuneVault", "AttuneCrypto", "AttuneWire", "AttuneTensor",
+                "AttuneCore", "CSealedVFS",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),
 

@@ -15,4 +15,17 @@ package struct EntryPlace: Hashable, Sendable {
     package let lamport: UInt64
     /// The newest accepted entry of every other device.
     package let frontier: [DeviceID: LogHead]
+
+    package init(
+        circle: Digest256, device: DeviceID, seq: UInt64, previous: Digest256, epoch: UInt32, lamport: UInt64,
+        frontier: [DeviceID: LogHead]
+    ) {
+        self.circle = circle
+        self.device = device
+        self.seq = seq
+        self.previous = previous
+        self.epoch = epoch
+        self.lamport = lamport
+        self.frontier = frontier
+    }
 }

@@ -1,0 +1,128 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+import Foundation
+import SwiftProtobuf
+
+/// A device with a real store, as a benchmark drives it.
+final class BenchDevice: EntryAuthor {
+    let keys: DeviceKeys
+    let vault: Vault
+    let store: VaultSyncStore
+    let keyring: EpochKeyring
+    let chain: DeviceChain
+
+    /// Two devices of one circle, their stores in `folder`.
+    static func pair(in folder: String) throws -> (BenchDevice, BenchDevice) {
+        let (one, two) = (try DeviceKeys.generate(), try DeviceKeys.generate())
+        let (genesis, key) = try LinkWriter.genesis(keys: one, name: "one", paper: nil)
+        var chain = try DeviceChain(genesis: genesis)
+        var keyring = try EpochKeyring(chain: chain, device: one, known: [key])
+        let joining = two.counterSignature(joining: chain.circle, after: chain.head)
+        let add = try LinkWriter(chain: chain, keys: one).add(
+            two.publicKeys.record, name: "two", counterSignature: joining, keyring: keyring)
+        try chain.append(add)
+        let (epoch, next) = try LinkWriter(chain: chain, keys: one).epoch(keyring: keyring)
+        try chain.append(epoch)
+        try keyring.take(next)
+        let links = [genesis, add, epoch]
+        return (
+            try BenchDevice(one, folder + "/one", chain, links), try BenchDevice(two, folder + "/two", chain, links)
+        )
+    }
+
+    private init(_ keys: DeviceKeys, _ path: String, _ chain: DeviceChain, _ links: [Link]) throws {
+        self.keys = keys
+        self.chain = chain
+        vault = try Vault.create(
+            at: path, passphrase: SecretBytes(random: 32), recovery: .random(), command: "attune-bench")
+        try vault.enterCircle(
+            chain.circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
+            links: links.map { ($0.hash, $0.bytes) })
+        store = try VaultSyncStore(vault)
+        keyring = try EpochKeyring(chain: chain, device: keys)
+    }
+
+    func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8] {
+        guard let key = keyring[place.epoch] else { throw BenchFailure("no key of epoch \(place.epoch)") }
+        return try EntryWriter(keys: keys).entry(draft, at: place, key: key).bytes
+    }
+
+    /// Syncs once and says what it took.
+    ///
+    /// - Parameter applies: whether entries become adapters.
+    func sync(
+        _ address: String, _ client: HTTPClient, applies: Bool = true
+    ) async throws -> (seconds: Double, outcome: SyncOutcome, traffic: (sent: Int, received: Int)) {
+        guard let address = RemoteAddress(address) else { throw BenchFailure("\(address) is no address") }
+        let (keys, keyring, store) = (keys, keyring, store)
+        let transport = HTTPTransport(
+            client: client, address: address, circle: store.circle, device: store.device, sign: { keys.sign($0) })
+        let applier = EntryApplier(
+            store: store, open: { try EntryReader(keyring: keyring).payload(of: $0) }, name: { $0.fingerprint },
+            check: { _ in })
+        let session = SyncSession(
+            store: store, transport: transport, author: self, options: SyncOptions(seed: 1),
+            apply: { if applies { try applier.apply() } })
+        let start = ContinuousClock.now
+        let outcome = try await session.run()
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        guard outcome.isComplete else { throw BenchFailure("\(outcome.problems)") }
+        return (seconds, outcome, transport.traffic)
+    }
+
+    /// Puts so many versions into the own log, whose chunks are nowhere.
+    func addVersions(_ count: Int) throws {
+        var head = try store.heads()[store.device]
+        var lamport = try store.largestLamport()
+        guard let zero = Digest256([UInt8](repeating: 0, count: 32)) else { return }
+        for start in stride(from: 0, to: count, by: 500) {
+            var entries: [Entry] = []
+            for index in start..<min(count, start + 500) {
+                lamport += 1
+                let place = EntryPlace(
+                    circle: store.circle, device: store.device, seq: (head?.seq ?? 0) + 1, previous: head?.hash ?? zero,
+                    epoch: chain.epoch, lamport: lamport, frontier: [:])
+                let entry = try Entry(parsing: write(try Self.draft(index), at: place))
+                head = LogHead(seq: entry.seq, hash: entry.hash)
+                entries.append(entry)
+            }
+            try store.accept(entries)
+        }
+    }
+
+    private static func draft(_ index: Int) throws -> EntryDraft {
+        func bytes(_ count: Int) -> Data {
+            Data(WireHash.blake2b(Array("\(index) \(count)".utf8), personal: "bench").bytes.prefix(count))
+        }
+        var version = ProtoAdapterVersion()
+        version.adapter = bytes(16)
+        version.name = "adapter-\(index)"
+        version.base = bytes(32)
+        version.version = bytes(32)
+        version.manifest = "{}"
+        version.number = 1
+        version.blob.id = bytes(16)
+        version.blob.key = bytes(32)
+        version.blob.digest = bytes(32)
+        version.blob.size = 1
+        version.blob.encodedSize = 1
+        var payload = ProtoEntryPayload()
+        payload.version = version
+        return EntryDraft(
+            id: 0, kind: .version, payload: try payload.serializedBytes(), parents: [],
+            chunks: [WireHash.blake2b(Array("\(index)".utf8), personal: "chunk")])
+    }
+}
+
+/// What stopped a benchmark.
+struct BenchFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
