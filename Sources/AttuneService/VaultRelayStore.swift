@@ -11,6 +11,7 @@ import AttuneWire
 import Foundation
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// This device's store as the sync API serves it to the other devices of its circle.
 ///
@@ -22,6 +23,8 @@ package final class VaultRelayStore: RelayStore {
     private let applier: EntryApplier
     private let thread = NIOThreadPool(numberOfThreads: 1)
     private let changed = Changes()
+    /// Whether a device of the circle has seen this one's log since it began to serve.
+    private let isCompared = Atomic(false)
 
     /// - Throws: `KitError` E-DEVICE-001.
     package init(_ workspace: Workspace) throws {
@@ -81,12 +84,38 @@ package final class VaultRelayStore: RelayStore {
 
     package func frontier(of circle: Digest256) async throws -> StoredFrontier {
         try await run(of: circle) { own in
+            // Whoever asks first gives back what this store may have lost; what was made here gets its place then.
+            if own.isCompared.exchange(true, ordering: .relaxed) { try own.publishDrafts() }
             let heads = try own.store.heads().sorted { $0.key < $1.key }.map {
                 StoredFrontier.Head(device: $0.key, seq: $0.value.seq, entry: $0.value.hash)
             }
             return StoredFrontier(
                 heads: heads, link: try own.head(), entries: heads.reduce(0) { $0 &+ $1.seq }, bytesUsed: 0,
                 bytesLimit: UInt64(Int64.max))
+        }
+    }
+
+    /// Gives what was made on this device its places in its log.
+    private func publishDrafts() throws {
+        let circle = try keys.current().circle
+        let isForked = try store.evidence().contains {
+            $0.kind == .fork && $0.device == circle.device && !$0.isSettled
+        }
+        guard circle.own?.isActive == true, !isForked else { return }
+        while let draft = try store.nextDraft() {
+            var heads = try store.heads()
+            let own = heads.removeValue(forKey: circle.device)
+            let lamport = try store.largestLamport()
+            // A store that was set back waits for the entries that it published before.
+            guard try store.ownMark()?.seq ?? 0 <= own?.seq ?? 0, lamport < WireLimits.counter else { return }
+            if heads.count > WireLimits.frontier {
+                heads = heads.filter { circle.chain.devices[$0.key]?.isActive == true }
+            }
+            guard let previous = own?.hash ?? Digest256([UInt8](repeating: 0, count: 32)) else { return }
+            let place = EntryPlace(
+                circle: circle.circle, device: circle.device, seq: (own?.seq ?? 0) + 1, previous: previous,
+                epoch: circle.chain.epoch, lamport: lamport + 1, frontier: heads)
+            try store.publish(draft.id, as: Entry(parsing: keys.write(draft, at: place)))
         }
     }
 

@@ -35,20 +35,22 @@ package struct SyncReport: Sendable, Encodable {
     }
 
     init(
-        remote: String, outcome: SyncOutcome, traffic: (sent: Int, received: Int), seconds: Double, conflicts: [String]
+        remote: String, outcomes: [SyncOutcome], traffic: (sent: Int, received: Int), seconds: Double,
+        conflicts: [String]
     ) {
         self.remote = remote
-        isComplete = outcome.isComplete
-        entriesTaken = outcome.entriesTaken
-        entriesPublished = outcome.entriesPublished
-        entriesSent = outcome.entriesSent
-        chunksTaken = outcome.chunksTaken
-        chunksSent = outcome.chunksSent
+        let problems = outcomes.last?.problems ?? []
+        isComplete = problems.isEmpty
+        entriesTaken = outcomes.reduce(0) { $0 + $1.entriesTaken }
+        entriesPublished = outcomes.reduce(0) { $0 + $1.entriesPublished }
+        entriesSent = outcomes.reduce(0) { $0 + $1.entriesSent }
+        chunksTaken = outcomes.reduce(0) { $0 + $1.chunksTaken }
+        chunksSent = outcomes.reduce(0) { $0 + $1.chunksSent }
         bytesReceived = traffic.received
         bytesSent = traffic.sent
         self.seconds = seconds
         self.conflicts = conflicts
-        problems = outcome.problems.map { Problem(code: $0.code, message: $0.message) }
-        failure = outcome.problems.first
+        self.problems = problems.map { Problem(code: $0.code, message: $0.message) }
+        failure = problems.first
     }
 }

@@ -78,10 +78,12 @@ extension Workspace {
                 store: store, transport: transport, author: keys, options: options, apply: { try applier.apply() })
             return (session, transport)
         }
-        let outcome = try await session.run(progress: progress)
+        var outcomes = [try await session.run(progress: progress)]
+        // A device that serves publishes what it made itself once its log was compared with this one's.
+        if name != nil, outcomes[0].isComplete { outcomes.append(try await session.run(progress: progress)) }
         let conflicts = try await Blocking.run { [vault] in try vault.adaptersWithSeveralHeads() }
         return SyncReport(
-            remote: transport.remote, outcome: outcome, traffic: transport.traffic,
+            remote: transport.remote, outcomes: outcomes, traffic: transport.traffic,
             seconds: (ContinuousClock.now - started) / .seconds(1), conflicts: conflicts)
     }
 
