@@ -105,6 +105,11 @@ extension SyncEngine {
         pull.isUnderWay = false
         pull.buffer = []
         pull.next = 0
+        if received.isEmpty, fruitlessRounds < 2 {
+            // A device that serves its circle may have been set back since it showed its heads.
+            fruitlessRounds += 1
+            return beginRound()
+        }
         if received.isEmpty || received.count > WireLimits.entriesPerPage {
             giveUp(on: device, "it promised entries of device \(device.fingerprint) and gave \(received.count)")
             return try continuePulling(reading: log)
