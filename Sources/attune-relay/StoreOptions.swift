@@ -7,7 +7,13 @@ import Foundation
 
 /// Where a relay keeps what it keeps.
 struct StoreOptions: ParsableArguments {
-    @Option(help: "Folder of the relay's data.") var dir: String
+    @Option(help: "Folder of the relay's data; not needed with a database.") var dir: String?
+    @Option(
+        help: """
+            File with the address of a PostgreSQL database, which several nodes may share; \
+            ATTUNE_RELAY_DATABASE may have the address itself.
+            """)
+    var databaseFile: String?
     @Option(help: "Bytes that a circle may have, unless attune-relay quota gives it another limit.")
     var circleBytes: UInt64 = RetentionRules().circleBytes
 
@@ -23,6 +29,11 @@ struct StoreOptions: ParsableArguments {
         umask(0o077)
         var rules = RetentionRules()
         rules.circleBytes = circleBytes
+        if let address = try database() {
+            let (store, mailboxes) = try await SQLRelayStore.postgres(address, rules: rules)
+            return Opened(store: store, mailboxes: mailboxes, lock: nil)
+        }
+        guard let dir else { throw RelayFailure.option("--dir or a database is needed") }
         if serving {
             try FileManager.default.createDirectory(
                 atPath: dir, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -30,8 +41,18 @@ struct StoreOptions: ParsableArguments {
             throw RelayFailure.noStore(dir)
         }
         let lock = serving ? try FolderLock(folder: dir) : nil
-        return Opened(
-            store: try SQLiteRelayStore(folder: dir, rules: rules, isAlone: serving), mailboxes: MemoryMailboxes(),
-            lock: lock)
+        let store = try SQLRelayStore(folder: dir, rules: rules, isAlone: serving)
+        return Opened(store: store, mailboxes: MemoryMailboxes(), lock: lock)
+    }
+
+    /// The database's address, which may hold a password and so is no argument.
+    private func database() throws -> String? {
+        if let databaseFile {
+            guard let text = try? String(contentsOfFile: databaseFile, encoding: .utf8) else {
+                throw RelayFailure.file(databaseFile, "it cannot be read")
+            }
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        return ProcessInfo.processInfo.environment["ATTUNE_RELAY_DATABASE"]
     }
 }

@@ -98,7 +98,7 @@ import Testing
         let (first, second, paper) = (SyntheticDevice(), SyntheticDevice(), SyntheticDevice(paper: true))
         let circle = try SyntheticCircle(founder: first, paper: paper)
         let other = try SyntheticCircle(founder: second, paper: SyntheticDevice(paper: true))
-        let client = RelayClient(relay.address, device: first, circle: circle.id)
+        let client = RelayClient(relay, device: first, circle: circle.id)
         #expect(try await client.create(circle.links[0]).code == "E-RELAY-015")
         #expect(try await client.create(circle.links[0], invite: "guess").code == "E-RELAY-015")
         let folder = try TemporaryDirectory()
@@ -107,7 +107,7 @@ import Testing
             folder: folder.path, output: nil, errors: folder.path + "/errors")
         let token = try #require(invite.readLine())
         #expect(try await client.create(circle.links[0], invite: token).status == 201)
-        let late = try await RelayClient(relay.address, device: second).create(other.links[0], invite: token)
+        let late = try await RelayClient(relay, device: second).create(other.links[0], invite: token)
         #expect(late.code == "E-RELAY-015")
     }
 }

@@ -18,7 +18,7 @@ struct RelayFixture {
     init(_ relay: RelayProcess) async throws {
         self.relay = relay
         circle = try SyntheticCircle(founder: founder, paper: paper)
-        client = RelayClient(relay.address, device: founder, circle: circle.id)
+        client = RelayClient(relay, device: founder, circle: circle.id)
         let answer = try await client.create(circle.links[0])
         try #require(answer.status == 201, "\(answer.code) \(relay.log)")
     }
@@ -29,7 +29,7 @@ struct RelayFixture {
 
     /// Another device at the relay.
     func client(of device: SyntheticDevice) -> RelayClient {
-        RelayClient(relay.address, device: device, circle: circle.id)
+        RelayClient(relay, device: device, circle: circle.id)
     }
 
     /// Adds a device to the circle, at the relay too.

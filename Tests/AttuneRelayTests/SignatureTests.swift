@@ -15,8 +15,8 @@ import Testing
         let fixture = try await RelayFixture()
         let home = fixture.client.home
         let id = fixture.circle.id
-        let nobody = RelayClient(fixture.relay.address)
-        let stranger = RelayClient(fixture.relay.address, device: SyntheticDevice(), circle: id)
+        let nobody = RelayClient(fixture.relay)
+        let stranger = RelayClient(fixture.relay, device: SyntheticDevice(), circle: id)
         for (method, path) in [
             ("DELETE", ""), ("GET", "/links"), ("POST", "/links"), ("GET", "/frontier"), ("GET", "/entries"),
             ("POST", "/entries"), ("POST", "/release"), ("POST", "/chunks/missing"), ("GET", "/chunks/\(id)"),

@@ -38,7 +38,23 @@ package struct RelayClient: Sendable {
     /// Seconds that the device's clock is wrong by.
     package var clockOffset: Int64 = 0
     package var authority: String?
-    package var http = HTTPClient.shared
+    package var http = RelayClient.direct
+
+    /// Gives up at once where nobody listens.
+    private static let direct: HTTPClient = {
+        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(10)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    /// The relay's process lives as long as somebody may ask it.
+    private var process: RelayProcess?
+
+    package init(_ process: RelayProcess, device: SyntheticDevice? = nil, circle: Digest256? = nil) {
+        self.init(process.address, device: device, circle: circle)
+        self.process = process
+    }
 
     package init(_ address: String, device: SyntheticDevice? = nil, circle: Digest256? = nil) {
         self.address = address

@@ -25,6 +25,8 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
             response = Problem.response(translated(error, context))
         }
         if !context.body.wasRead, !isSmall(request) { response = closing(response, context) }
+        // What follows the head of an answer to HEAD would be taken for the next answer.
+        if request.method == .head { response = response.createHeadResponse() }
         response.headers[.xContentTypeOptions] = "nosniff"
         service.metrics.count(
             route: context.endpointPath ?? "other", method: request.method, status: response.status.code,

@@ -1,0 +1,104 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import CPostgres
+import Foundation
+import Logging
+import Synchronization
+
+/// Tells the nodes of a relay about each other's changes, through LISTEN and NOTIFY.
+///
+/// Notifications wait for one lock of the whole database, so those of 100 ms travel together.
+final class PostgresChanges: Sendable {
+    static let channel = "attune_relay"
+    /// Circles in one notification: a payload has less than 8,000 bytes.
+    private static let circles = 100
+
+    private let database: PostgresDatabase
+    private let watchers: ChangeWatchers
+    private let logger = Logger(label: "attune.relay.postgres")
+    /// Set when nobody needs the changes any more; the listening thread outlives this object by half a second.
+    private let ended = EndFlag()
+    private let sender = Mutex<Task<Void, Never>?>(nil)
+
+    init(database: PostgresDatabase, watchers: ChangeWatchers) { (self.database, self.watchers) = (database, watchers) }
+
+    /// Starts to listen and to tell.
+    ///
+    /// - Parameter local: circles that this node has changed.
+    func start(_ local: AsyncStream<Digest256>) {
+        Thread.detachNewThread { [database, watchers, logger, ended] in
+            while !ended.isSet { Self.listen(database, watchers, logger, ended) }
+        }
+        let pending = Mutex<Set<Digest256>>([])
+        let shared = Shared(pending)
+        let task = Task { [database, logger] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await circle in local { shared.insert(circle) } }
+                group.addTask {
+                    while (try? await Task.sleep(for: .milliseconds(100))) != nil {
+                        let circles = shared.take()
+                        for start in stride(from: 0, to: circles.count, by: Self.circles) {
+                            let names = circles[start..<min(start + Self.circles, circles.count)]
+                            do {
+                                try await database.notify(names.map(\.description).joined(separator: " "))
+                            } catch {
+                                logger.error("telling other nodes: \(error)")
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        sender.withLock { $0 = task }
+    }
+
+    /// Listens on a connection until it breaks.
+    private static func listen(
+        _ database: PostgresDatabase, _ watchers: ChangeWatchers, _ logger: Logger, _ ended: EndFlag
+    ) {
+        do {
+            let connection = try database.connect()
+            try connection.command("LISTEN \(channel)")
+            while !ended.isSet {
+                var waiting = pollfd(fd: connection.socket, events: Int16(POLLIN), revents: 0)
+                _ = poll(&waiting, 1, 500)
+                for payload in try connection.notifications() {
+                    for name in payload.split(separator: " ") {
+                        if let circle = Digest256(hex: String(name)) { watchers.tell(circle, isLocal: false) }
+                    }
+                }
+            }
+        } catch {
+            guard !ended.isSet else { return }
+            logger.error("listening to other nodes: \(error)")
+            Thread.sleep(forTimeInterval: 1)
+        }
+    }
+
+    deinit {
+        ended.set()
+        sender.withLock { $0?.cancel() }
+    }
+}
+
+/// Says once that something is over.
+private final class EndFlag: Sendable {
+    private let flag = Mutex(false)
+    var isSet: Bool { flag.withLock { $0 } }
+    func set() { flag.withLock { $0 = true } }
+}
+
+/// Circles to tell about.
+private final class Shared: Sendable {
+    private let circles: Mutex<Set<Digest256>>
+    init(_ circles: consuming Mutex<Set<Digest256>>) { self.circles = circles }
+    func insert(_ circle: Digest256) { circles.withLock { _ = $0.insert(circle) } }
+    func take() -> [Digest256] {
+        circles.withLock { circles in
+            defer { circles = [] }
+            return Array(circles)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import NIOCore
+
+/// The bytes of chunks in a table: one MiB each, uncompressed, as ciphertext does not shrink.
+struct PostgresChunks: ChunkBytes {
+    let database: PostgresDatabase
+
+    static let tables = [
+        """
+        CREATE TABLE chunk_bytes (
+            circle BIGINT NOT NULL, id BYTEA NOT NULL, bytes BYTEA NOT NULL, PRIMARY KEY (circle, id),
+            FOREIGN KEY (circle, id) REFERENCES chunks (circle, id) ON DELETE CASCADE)
+        """,
+        "ALTER TABLE chunk_bytes ALTER COLUMN bytes SET STORAGE EXTERNAL",
+    ]
+
+    /// The bytes go with the row that counts them.
+    func prepare(_ bytes: ByteBuffer, id: Digest256) async throws {}
+
+    func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+        try session.run(
+            "INSERT INTO chunk_bytes (circle, id, bytes) VALUES ($1, $2, $3)",
+            [.int(circle), .digest(id), .bytes(Array(bytes.readableBytesView))])
+        return true
+    }
+
+    func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer? {
+        try await database.read { session in
+            try session.first(
+                "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .digest(id)]
+            ).map { ByteBuffer(bytes: $0.bytes(0)) }
+        }
+    }
+
+    /// The row that counted them took them along.
+    func remove(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {}
+
+    func sweep(before date: Date, database: any RelayDatabase) async throws {}
+}

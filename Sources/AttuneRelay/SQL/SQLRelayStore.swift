@@ -1,0 +1,81 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+import Foundation
+
+/// A relay's store in a database, SQLite's or PostgreSQL's, with the bytes of chunks in files or beside it.
+package final class SQLRelayStore: RelayStore {
+    let database: any RelayDatabase
+    let chunkBytes: any ChunkBytes
+    let rules: RetentionRules
+    /// Unix seconds.
+    let now: @Sendable () -> Int64
+    let watchers: ChangeWatchers
+    /// What tells of changes by other nodes, for as long as this store lives.
+    private let others: PostgresChanges?
+
+    init(
+        database: any RelayDatabase, chunkBytes: any ChunkBytes, rules: RetentionRules, watchers: ChangeWatchers,
+        others: PostgresChanges? = nil, now: @escaping @Sendable () -> Int64
+    ) {
+        self.database = database
+        self.chunkBytes = chunkBytes
+        self.rules = rules
+        self.watchers = watchers
+        self.others = others
+        self.now = now
+    }
+
+    /// Runs a change of one circle and tells those who watch.
+    func change<Value: Sendable>(
+        _ circle: Digest256, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
+    ) async throws -> Value {
+        let value = try await database.write(circle) { session in
+            guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
+            return try body(session, row)
+        }
+        watchers.tell(circle)
+        return value
+    }
+
+    /// Reads one circle.
+    func read<Value: Sendable>(
+        _ circle: Digest256, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
+    ) async throws -> Value {
+        try await database.read { session in
+            guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
+            return try body(session, row)
+        }
+    }
+
+    package func changes() -> AsyncStream<Digest256> { watchers.stream() }
+
+    package func check() async throws {
+        let now = now()
+        try await database.write(nil) { session in
+            _ = try session.run("UPDATE health SET checked = $1 WHERE id = 1", [.int(now)])
+        }
+    }
+}
+
+/// A circle's row: its number in other tables and its counts.
+struct CircleRow: Sendable {
+    let number: Int64
+    let linkSeq: UInt64
+    let link: Digest256
+    let entries: UInt64
+    let bytes: UInt64
+    /// A limit of its own, or nil.
+    let quota: UInt64?
+
+    static func find(_ circle: Digest256, in session: any SQLSession) throws -> CircleRow? {
+        let row = try session.first(
+            "SELECT number, link_seq, link, entries, bytes, quota FROM circles WHERE id = $1", [.digest(circle)])
+        guard let row, let link = row.digest(2) else { return nil }
+        return CircleRow(
+            number: row.int(0), linkSeq: row.count(1), link: link, entries: row.count(3), bytes: row.count(4),
+            quota: row.optionalInt(5).map { UInt64(max(0, $0)) })
+    }
+}

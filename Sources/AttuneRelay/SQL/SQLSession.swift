@@ -1,0 +1,103 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import NIOCore
+
+/// A value that a statement takes or gives.
+enum SQLValue: Hashable, Sendable {
+    case int(Int64)
+    case bytes([UInt8])
+    case null
+
+    static func digest(_ digest: Digest256) -> SQLValue { .bytes(digest.bytes) }
+    static func count(_ count: UInt64) -> SQLValue { .int(Int64(clamping: count)) }
+    static func optional(_ value: Int64?) -> SQLValue { value.map(SQLValue.int) ?? .null }
+}
+
+/// A row of a result, by column.
+struct SQLRow: Sendable {
+    let values: [SQLValue]
+
+    /// 0 where the column is no number.
+    func int(_ column: Int) -> Int64 { if case .int(let value) = values[column] { value } else { 0 } }
+
+    /// Nil where the column is no number.
+    func optionalInt(_ column: Int) -> Int64? { if case .int(let value) = values[column] { value } else { nil } }
+
+    /// A count, which is never below zero.
+    func count(_ column: Int) -> UInt64 { UInt64(max(0, int(column))) }
+
+    /// Empty where the column has no bytes.
+    func bytes(_ column: Int) -> [UInt8] { if case .bytes(let value) = values[column] { value } else { [] } }
+
+    func digest(_ column: Int) -> Digest256? { Digest256(bytes(column)) }
+}
+
+/// One connection inside a transaction. Statements are those that SQLite and PostgreSQL both read, with `$1` and so on.
+protocol SQLSession {
+    /// Rows of a query, at most until `body` returns false.
+    func each(_ sql: String, _ arguments: [SQLValue], _ body: (SQLRow) throws -> Bool) throws
+
+    /// Runs a change and returns the count of rows that it changed.
+    @discardableResult
+    func run(_ sql: String, _ arguments: [SQLValue]) throws -> Int
+}
+
+extension SQLSession {
+    func rows(_ sql: String, _ arguments: [SQLValue] = []) throws -> [SQLRow] {
+        var rows: [SQLRow] = []
+        try each(sql, arguments) { row in
+            rows.append(row)
+            return true
+        }
+        return rows
+    }
+
+    func first(_ sql: String, _ arguments: [SQLValue] = []) throws -> SQLRow? {
+        var found: SQLRow?
+        try each(sql, arguments) { row in
+            found = row
+            return false
+        }
+        return found
+    }
+
+    func exists(_ sql: String, _ arguments: [SQLValue]) throws -> Bool { try first(sql, arguments) != nil }
+
+    /// The number in the first column of the first row; 0 without one.
+    func number(_ sql: String, _ arguments: [SQLValue] = []) throws -> Int64 { try first(sql, arguments)?.int(0) ?? 0 }
+}
+
+/// A database of a relay.
+protocol RelayDatabase: Sendable {
+    /// Runs queries on one consistent state.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (any SQLSession) throws -> Value) async throws -> Value
+
+    /// Runs changes that all happen or none, and returns once they are on disk.
+    ///
+    /// - Parameter circle: changes of one circle run one after the other, on all nodes.
+    func write<Value: Sendable>(
+        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+    ) async throws -> Value
+}
+
+/// Where the bytes of chunks lie.
+protocol ChunkBytes: Sendable {
+    /// Brings bytes to disk before the transaction that counts them.
+    func prepare(_ bytes: ByteBuffer, id: Digest256) async throws
+
+    /// Inside the transaction that counts a chunk: keeps its bytes, or makes sure that they are there.
+    func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool
+
+    /// The bytes of a chunk that was counted; nil where they are gone.
+    func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer?
+
+    /// Inside the transaction that takes a chunk away, and before it ends: an upload of the same bytes looks for them
+    /// inside its own transaction.
+    func remove(_ id: Digest256, circle: Int64, in session: any SQLSession) throws
+
+    /// Removes bytes older than `date` that nothing counts.
+    func sweep(before date: Date, database: any RelayDatabase) async throws
+}

@@ -1,0 +1,35 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+import NIOCore
+
+/// Files serve all circles that have the same chunk; rows say who has it.
+extension ChunkFiles: ChunkBytes {
+    func prepare(_ bytes: ByteBuffer, id: Digest256) async throws {
+        try await BlockingWork.run { if size(id) != bytes.readableBytes { try write(bytes, id: id) } }
+    }
+
+    func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+        size(id) == bytes.readableBytes
+    }
+
+    func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer? {
+        try await BlockingWork.run { try read(id) }
+    }
+
+    func remove(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {
+        if try !session.exists("SELECT 1 FROM chunks WHERE id = $1", [.digest(id)]) { remove(id) }
+    }
+
+    func sweep(before date: Date, database: any RelayDatabase) async throws {
+        let old = try await BlockingWork.run { names(before: date) }
+        for start in stride(from: 0, to: old.count, by: 256) {
+            let names = old[start..<min(start + 256, old.count)]
+            try await database.write(nil) { session in
+                for id in names { try remove(id, circle: 0, in: session) }
+            }
+        }
+    }
+}

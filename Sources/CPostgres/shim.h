@@ -1,0 +1,4 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <libpq-fe.h>

@@ -1,0 +1,144 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTestSupport
+import AttuneWire
+import Foundation
+import Testing
+
+@Suite("Limits of a relay") struct LimitTests {
+    @Test("an address gets 30 requests a minute without a signature, and is told when to come back")
+    func unauthenticated() async throws {
+        let relay = try RelayProcess(limits: true)
+        let client = RelayClient(relay)
+        for _ in 0..<30 { #expect(try await client.send("GET", "/v1/info").status == 200) }
+        // A slow machine gets some more while it asks.
+        var late = try await client.send("GET", "/v1/info")
+        for _ in 0..<60 where late.status == 200 { late = try await client.send("GET", "/v1/info") }
+        #expect(late.status == 429 && late.code == "E-RELAY-013")
+        #expect(try #require(late.field("Retry-After").flatMap { Int($0) }) > 0)
+        // Guessing circles and signatures counts as well; health does not.
+        let guess = RelayClient(relay, device: SyntheticDevice(), circle: SyntheticCircle.chunk().id)
+        var guessed = try await guess.send("GET", guess.home + "/links")
+        for _ in 0..<60 where guessed.status == 404 { guessed = try await guess.send("GET", guess.home + "/links") }
+        #expect(guessed.status == 429)
+        #expect(try await client.send("GET", "/healthz").status == 200)
+    }
+
+    @Test("an address opens five circles an hour; an invite opens another")
+    func creation() async throws {
+        let relay = try RelayProcess(limits: true)
+        var statuses: [Int] = []
+        for _ in 0..<6 {
+            let founder = SyntheticDevice()
+            let circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
+            statuses.append(try await RelayClient(relay, device: founder).create(circle.links[0]).status)
+        }
+        #expect(statuses == [201, 201, 201, 201, 201, 429])
+    }
+
+    @Test("what X-Forwarded-For says counts only from a proxy that is trusted")
+    func forwarded() async throws {
+        let plain = try RelayProcess(limits: true, options: ["--unauthenticated-per-minute", "2"])
+        let proxied = try RelayProcess(
+            limits: true, options: ["--unauthenticated-per-minute", "2", "--trusted-proxy", "127.0.0.1"])
+        var direct: [Int] = []
+        var trusted: [Int] = []
+        for host in 1...4 {
+            let field = [("X-Forwarded-For", "6.6.6.6, 10.0.0.\(host)")]
+            direct.append(try await RelayClient(plain).send("GET", "/v1/info", fields: field).status)
+            trusted.append(try await RelayClient(proxied).send("GET", "/v1/info", fields: field).status)
+        }
+        #expect(direct.prefix(2) == [200, 200] && direct.contains(429))
+        #expect(trusted == [200, 200, 200, 200])
+    }
+
+    @Test("a device gets so many requests a minute and no more")
+    func device() async throws {
+        let relay = try RelayProcess(limits: true, options: ["--requests-per-minute", "6"])
+        let fixture = try await RelayFixture(relay)
+        var statuses: [Int] = []
+        for _ in 0..<20 where statuses.last != 429 {
+            statuses.append(try await fixture.client.send("GET", fixture.client.home + "/frontier").status)
+        }
+        #expect(statuses.count > 6 && statuses.prefix(6).allSatisfy { $0 == 200 } && statuses.last == 429)
+        // Chunks have a limit of their own, so that a large adapter does not use up a device's requests.
+        #expect(try await fixture.client.put(SyntheticCircle.chunk()).status == 201)
+    }
+
+    @Test("a connection that says nothing is closed, in the middle of a body too")
+    func idle() async throws {
+        let relay = try RelayProcess(options: ["--idle-seconds", "1"])
+        for text in [
+            "", "GET /v1/info HT", "POST /v1/rendezvous HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc",
+        ] {
+            let start = ContinuousClock.now
+            let answer = try RawConnection(port: relay.port).exchange(text)
+            #expect(ContinuousClock.now - start < .seconds(8), "\(text)")
+            #expect(!answer.contains("201"))
+        }
+    }
+
+    @Test("heads that are too large, lines that are no HTTP and paths of every kind get an answer below 500")
+    func heads() async throws {
+        let relay = try RelayProcess()
+        let host = "Host: 127.0.0.1:\(relay.port)\r\nConnection: close\r\n"
+        let many = (0..<5000).map { "X-\($0): 1\r\n" }.joined()
+        for text in [
+            "GET /v1/info HTTP/1.1\r\n\(host)X-Long: \(String(repeating: "a", count: 200_000))\r\n\r\n",
+            "GET /v1/info HTTP/1.1\r\n\(host)\(many)\r\n", "\u{0}\u{1}\u{2}\r\n\r\n",
+            "GET /\(String(repeating: "a/", count: 4000)) HTTP/1.1\r\n\(host)\r\n",
+            "GET /v1/circles/%00%ff/links HTTP/1.1\r\n\(host)\r\n",
+            "GET /v1/circles/../../etc/passwd HTTP/1.1\r\n\(host)\r\n",
+            "GET http://elsewhere/v1/info HTTP/1.1\r\n\(host)\r\n", "OPTIONS * HTTP/1.1\r\n\(host)\r\n",
+            "POST /v1/rendezvous HTTP/1.1\r\n\(host)Content-Length: 99999999999999999999\r\n\r\n",
+            "POST /v1/rendezvous HTTP/1.1\r\n\(host)Content-Length: -1\r\n\r\n",
+            "POST /v1/rendezvous HTTP/1.1\r\n\(host)Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+        ] {
+            let answer = try RawConnection(port: relay.port).exchange(text, seconds: 5)
+            #expect(!answer.contains("HTTP/1.1 5"), "\(text.prefix(60))")
+        }
+        #expect(try await RelayClient(relay).send("GET", "/healthz").status == 200)
+        #expect(relay.process.poll() == nil)
+    }
+}
+
+/// A TCP connection without any HTTP.
+struct RawConnection {
+    let port: Int
+
+    /// Sends bytes and returns what comes back until the other side closes, or for so many seconds.
+    func exchange(_ text: String, seconds: Int = 15) throws -> String {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw POSIXError(.ECONNREFUSED) }
+        let bytes = Array(text.utf8)
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes[offset...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { break }
+            offset += count
+        }
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0, answer.count < 1 << 20 else { break }
+            answer += buffer[..<count]
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+}

@@ -1,0 +1,75 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTestSupport
+import Foundation
+
+/// A PostgreSQL server of its own, in a folder of its own, on a socket of its own.
+final class PostgresServer: Sendable {
+    private let folder: TemporaryDirectory
+    private let process: ChildProcess
+
+    /// Why there is none, or nil where Debian's package is installed.
+    static let absence: String? =
+        programs == nil ? "PostgreSQL is not installed; tools/install-libraries postgres installs it" : nil
+
+    private static let programs: String? = {
+        let root = "/usr/lib/postgresql"
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        return versions.sorted { (Int($0) ?? 0) > (Int($1) ?? 0) }.map { "\(root)/\($0)/bin" }.first {
+            FileManager.default.isExecutableFile(atPath: $0 + "/initdb")
+        }
+    }()
+
+    /// Makes a cluster, starts it and returns once it takes connections.
+    init() throws {
+        let programs = Self.programs ?? ""
+        folder = try TemporaryDirectory()
+        let (path, data) = (folder.path, folder.path + "/data")
+        // It refuses to run as root, and its user has to reach its folder.
+        let isRoot = geteuid() == 0
+        let prefix = isRoot ? ["runuser", "-u", "postgres", "--"] : []
+        if isRoot, let user = getpwnam("postgres") {
+            chown(path, user.pointee.pw_uid, user.pointee.pw_gid)
+        }
+        let environment = ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"]
+        func start(_ words: [String]) throws -> ChildProcess {
+            let all = prefix + words
+            return try ChildProcess(
+                all[0], Array(all.dropFirst()), environment: environment, folder: "/", output: "/dev/null",
+                errors: path + "/errors")
+        }
+        let initdb = try start([
+            programs + "/initdb", "-D", data, "-U", "attune", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale",
+        ])
+        guard try initdb.wait(limit: 60) == .exit(0) else { throw Failure(log: Self.log(path)) }
+        process = try start([
+            programs + "/postgres", "-D", data, "-k", path, "-c", "listen_addresses=", "-c", "fsync=off", "-c",
+            "max_connections=60",
+        ])
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            let ready = try start([programs + "/pg_isready", "-h", path, "-q"])
+            if try ready.wait(limit: 10) == .exit(0) { break }
+            guard ContinuousClock.now < deadline, process.poll() == nil else { throw Failure(log: Self.log(path)) }
+        }
+    }
+
+    /// As `ATTUNE_RELAY_DATABASE` has it.
+    var address: String { "host=\(folder.path) user=attune dbname=postgres" }
+
+    deinit {
+        // runuser passes it on: fast shutdown.
+        process.send(SIGINT)
+        _ = try? process.wait(limit: 20)
+    }
+
+    private static func log(_ path: String) -> String {
+        (try? String(contentsOfFile: path + "/errors", encoding: .utf8)) ?? ""
+    }
+
+    private struct Failure: Error, CustomStringConvertible {
+        let log: String
+        var description: String { "PostgreSQL did not start: \(log)" }
+    }
+}

@@ -1,0 +1,195 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneRelay
+import AttuneTestSupport
+import AttuneWire
+import NIOCore
+import Synchronization
+import Testing
+
+/// What every store of a relay does alike.
+struct StoreConformance {
+    /// Seconds that a test moves.
+    final class TestClock: Sendable {
+        private let seconds = Mutex<Int64>(1_700_000_000)
+        var now: Int64 { seconds.withLock { $0 } }
+        func pass(_ count: Int64) { seconds.withLock { $0 += count } }
+    }
+
+    let store: any RelayMaintenance
+    let clock: TestClock
+    private let founder = SyntheticDevice()
+    private let circle: SyntheticCircle
+
+    init(store: any RelayMaintenance, clock: TestClock) async throws {
+        self.store = store
+        self.clock = clock
+        circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
+        #expect(try await store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
+    }
+
+    private static func stored(_ link: Link) -> StoredLink {
+        StoredLink(seq: link.seq, hash: link.hash, bytes: link.bytes)
+    }
+
+    private static func stored(_ entry: Entry) -> StoredEntry {
+        StoredEntry(
+            device: entry.device, seq: entry.seq, hash: entry.hash, previous: entry.previous, chunks: entry.chunks,
+            released: entry.released, bytes: entry.bytes)
+    }
+
+    private func append(_ entry: Entry, _ allowance: ReleaseAllowance = .half) async throws -> AppendOutcome? {
+        try await store.append([Self.stored(entry)], to: circle.id, release: allowance).first
+    }
+
+    private func put(_ chunk: (id: Digest256, bytes: [UInt8])) async throws -> Bool {
+        try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id)
+    }
+
+    func circlesAndLinks() async throws {
+        var circle = circle
+        #expect(try await !store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
+        #expect(try await store.linkHead(of: SyntheticCircle.chunk().id) == nil)
+        let link = Self.stored(try circle.add(SyntheticDevice(), by: founder))
+        #expect(try await !store.appendLinks([link], to: circle.id, after: link.hash))
+        #expect(try await store.appendLinks([link], to: circle.id, after: circle.id))
+        #expect(try await !store.appendLinks([link], to: circle.id, after: circle.id))
+        #expect(try await store.linkHead(of: circle.id) == LinkHead(seq: 2, hash: link.hash))
+        #expect(try await store.links(of: circle.id, after: 1) == [link])
+        #expect(try await store.counters(of: circle.id) == RelayCounters(links: 2, entries: 0))
+    }
+
+    func invites() async throws {
+        try await store.addInvite("token")
+        #expect(try await store.status().invites == 1)
+        let other = try SyntheticCircle(founder: SyntheticDevice(), paper: SyntheticDevice(paper: true))
+        let third = try SyntheticCircle(founder: SyntheticDevice(), paper: SyntheticDevice(paper: true))
+        await #expect(throws: RelayError.self) {
+            try await store.createCircle(other.id, genesis: Self.stored(other.links[0]), invite: "other")
+        }
+        #expect(try await store.createCircle(other.id, genesis: Self.stored(other.links[0]), invite: "token"))
+        await #expect(throws: RelayError.self) {
+            try await store.createCircle(third.id, genesis: Self.stored(third.links[0]), invite: "token")
+        }
+    }
+
+    func logs() async throws {
+        var log: [Entry] = []
+        for _ in 0..<6 { log.append(try circle.entry(by: founder, after: log.last)) }
+        #expect(try await append(log[1]) == .gap)
+        #expect(try await store.append(log.map(Self.stored), to: circle.id, release: .half).allSatisfy { $0 == .new })
+        #expect(try await append(log[3]) == .exists)
+        let twin = try circle.entry(by: founder, after: log[1])
+        #expect(try await append(twin) == .fork)
+        #expect(try await append(try circle.entry(by: founder, after: log[1])) == .refused)
+        // The other side of the fork goes on too.
+        #expect(try await append(try circle.entry(by: founder, after: twin)) == .fork)
+        let page = try await store.entries(of: circle.id, device: founder.id, after: 1, limit: 2)
+        #expect(page.entries.prefix(3) == [log[1].bytes, log[2].bytes, twin.bytes])
+        #expect(page.entries.count == 3 && page.more)
+        let rest = try await store.entries(of: circle.id, device: founder.id, after: 4, limit: 10)
+        #expect(rest.entries == [log[4].bytes, log[5].bytes] && !rest.more)
+        #expect(
+            try await store.entries(of: circle.id, device: nil, after: 0, limit: 3).entries == log[..<3].map(\.bytes))
+        #expect(try await store.entries(of: circle.id, device: nil, after: 6, limit: 9).entries.count == 2)
+        let frontier = try await store.frontier(of: circle.id)
+        #expect(frontier.heads == [.init(device: founder.id, seq: 6, entry: log[5].hash)])
+        #expect(frontier.entries == 8 && frontier.bytesUsed > UInt64(7 * log[0].bytes.count))
+    }
+
+    func chunks() async throws {
+        let (chunk, other) = (SyntheticCircle.chunk(), SyntheticCircle.chunk())
+        #expect(try await store.missing([chunk.id], in: circle.id) == [chunk.id])
+        #expect(try await put(chunk))
+        #expect(try await !put(chunk))
+        #expect(try await store.missing([chunk.id, other.id], in: circle.id) == [other.id])
+        #expect(try await store.chunkSize(chunk.id, in: circle.id) == WireLimits.chunkBytes)
+        #expect(try await store.chunk(chunk.id, in: circle.id) == ByteBuffer(bytes: chunk.bytes))
+        #expect(try await store.chunk(other.id, in: circle.id) == nil)
+        #expect(try await store.frontier(of: circle.id).bytesUsed == UInt64(WireLimits.chunkBytes))
+        #expect(try await store.setQuota(UInt64(WireLimits.chunkBytes), of: circle.id))
+        await #expect(throws: RelayError.self) { _ = try await put(other) }
+        #expect(try await store.setQuota(nil, of: circle.id))
+        #expect(try await put(other))
+    }
+
+    func manyWritersOfOneChunk() async throws {
+        let chunk = SyntheticCircle.chunk()
+        let new = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<12 { group.addTask { try await put(chunk) } }
+            return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(new == 1)
+        #expect(try await store.frontier(of: circle.id).bytesUsed == UInt64(WireLimits.chunkBytes))
+    }
+
+    func releaseAndCollection() async throws {
+        let chunks = (0..<4).map { _ in SyntheticCircle.chunk() }
+        for chunk in chunks { #expect(try await put(chunk)) }
+        let first = try circle.entry(by: founder, chunks: [chunks[0].id, chunks[1].id])
+        let second = try circle.entry(by: founder, after: first, chunks: [chunks[1].id, chunks[2].id])
+        #expect(try await append(first) == .new)
+        #expect(try await append(second) == .new)
+
+        // The fourth was never named by an entry: it goes after a day, the others stay.
+        clock.pass(86_401)
+        #expect(try await store.collectGarbage().chunks == 1)
+        #expect(try await store.missing(chunks.map(\.id), in: circle.id) == [chunks[3].id])
+
+        // Both at once would be more than half; without the recovery words it is refused and changes nothing.
+        let all = try circle.entry(by: founder, after: second, releasing: [first.hash, second.hash])
+        #expect(try await append(all) == .releaseLimit)
+        let one = try circle.entry(by: founder, after: second, releasing: [first.hash])
+        #expect(try await append(one) == .new)
+        clock.pass(6 * 86_400)
+        #expect(try await store.collectGarbage().chunks == 0)
+        clock.pass(86_401)
+        // The chunk that the second version has too stays.
+        #expect(try await store.collectGarbage().chunks == 1)
+        #expect(try await store.missing(chunks.map(\.id), in: circle.id) == [chunks[0].id, chunks[3].id])
+        #expect(try await store.chunk(chunks[0].id, in: circle.id) == nil)
+
+        let rest = try circle.entry(by: founder, after: one, releasing: [second.hash])
+        #expect(try await append(rest) == .releaseLimit)
+        #expect(try await append(rest, .all) == .new)
+        clock.pass(8 * 86_400)
+        #expect(try await store.collectGarbage().chunks == 2)
+        let status = try await store.status()
+        #expect(status.chunks == 0)
+    }
+
+    func deletion() async throws {
+        let chunk = SyntheticCircle.chunk()
+        #expect(try await put(chunk))
+        #expect(try await append(try circle.entry(by: founder, chunks: [chunk.id])) == .new)
+        try await store.deleteCircle(circle.id)
+        #expect(try await store.linkHead(of: circle.id) == nil)
+        await #expect(throws: RelayError.self) { _ = try await put(chunk) }
+        let status = try await store.status()
+        #expect(status.circles == 0 && status.entries == 0 && status.chunks == 0 && status.bytes == 0)
+        #expect(try await store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
+        #expect(try await store.missing([chunk.id], in: circle.id) == [chunk.id])
+    }
+
+    func changes() async throws {
+        let stream = store.changes()
+        #expect(try await append(try circle.entry(by: founder)) == .new)
+        var iterator = stream.makeAsyncIterator()
+        #expect(await iterator.next() == circle.id)
+        try await store.check()
+    }
+
+    /// All of it, by name.
+    static let all: [(name: String, run: @Sendable (StoreConformance) async throws -> Void)] = [
+        ("circles and links", { try await $0.circlesAndLinks() }),
+        ("invites", { try await $0.invites() }),
+        ("logs", { try await $0.logs() }),
+        ("chunks", { try await $0.chunks() }),
+        ("many writers of one chunk", { try await $0.manyWritersOfOneChunk() }),
+        ("release and collection", { try await $0.releaseAndCollection() }),
+        ("deletion", { try await $0.deletion() }),
+        ("changes", { try await $0.changes() }),
+    ]
+}
