@@ -180,6 +180,25 @@ import Testing
         #expect(errorCode { try circle.take(circle.addition(of: TestDevice(65), by: circle.first)) } == "E-WIRE-007")
     }
 
+    @Test func aCircleHasAtMost4096Links() throws {
+        var circle = try TestCircle(paper: false)
+        let first = circle.first
+        func rename() throws -> Link {
+            try circle.next(by: first) { body in
+                body.rename = .with {
+                    $0.device = Data(first.id.bytes)
+                    $0.sealedName = Data(repeating: 3, count: Link.sealedNameBytes)
+                }
+            }
+        }
+        while circle.chain.seq < 4096 { try circle.take(rename()) }
+        #expect(errorCode { _ = try rename() } == "E-WIRE-001")
+        #expect(errorCode { _ = try DeviceChain(verifying: circle.links + circle.links[1...1]) } == "E-WIRE-006")
+        let clock = ContinuousClock()
+        let time = try clock.measure { _ = try DeviceChain(verifying: circle.links) }
+        #expect(time < .seconds(20))
+    }
+
     @Test func ofTwoBranchesTheRevocationCountsAndElseTheLowerHash() throws {
         let circle = try threeDevices()
         let revocation = try circle.revocation(

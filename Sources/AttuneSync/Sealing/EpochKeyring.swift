@@ -10,25 +10,34 @@ package struct EpochKeyring: Sendable {
     /// By number.
     package private(set) var keys: [UInt32: EpochKey] = [:]
 
+    /// Epochs whose key, as the next epoch carries it, does not open or is another than was known.
+    ///
+    /// Only a faulty device of the circle can cause it. What was known counts, and what lies before stays readable for
+    /// whoever knows it.
+    package private(set) var damaged: [UInt32] = []
+
     /// Opens this device's envelope of the newest epoch and walks back from it.
     ///
     /// A device that was just added, or was revoked, has no envelope; then only the known keys count.
     ///
-    /// - Parameter known: keys that were kept, such as the one this device made itself.
-    /// - Throws: `CryptoError` E-KEY-041 (envelope), E-KEY-043 (an epoch does not open, or opens to another key than
-    ///   was known).
+    /// - Parameter known: keys that were kept, such as the one this device made itself; they win over anything else.
+    /// - Throws: `CryptoError` E-KEY-041 if the envelope does not open.
     package init(chain: DeviceChain, device: DeviceKeys, known: [EpochKey] = []) throws {
         for key in known { keys[key.epoch] = key }
-        if let envelope = chain.envelopes[device.deviceID] {
+        if keys[chain.epoch] == nil, let envelope = chain.envelopes[device.deviceID] {
             let circle = chain.epoch == 1 ? nil : chain.circle
-            let key = try EpochKey.open(envelope, epoch: chain.epoch, circle: circle, keys: device)
-            try take(key)
+            keys[chain.epoch] = try EpochKey.open(envelope, epoch: chain.epoch, circle: circle, keys: device)
         }
-        guard var current = newest else { return }
-        while current.epoch > 1 {
-            guard let sealed = chain.sealedPrevious[current.epoch] else { break }
-            current = try current.open(previous: sealed, circle: chain.circle)
-            try take(current)
+        for epoch in stride(from: chain.epoch, to: 1, by: -1) {
+            guard let key = keys[epoch], let sealed = chain.sealedPrevious[epoch] else { continue }
+            let previous = try? key.open(previous: sealed, circle: chain.circle)
+            if let known = keys[epoch - 1] {
+                if previous.map(known.isEqual) != true { damaged.append(epoch - 1) }
+            } else if let previous {
+                keys[epoch - 1] = previous
+            } else {
+                damaged.append(epoch - 1)
+            }
         }
     }
 
