@@ -14,9 +14,20 @@ import Testing
             let scalar: HexBytes
             let points: [HexBytes]
         }
-        let password, context, sessionID, generator, ya, Ya, ADa, yb, Yb, ADb, K, ISK: HexBytes
+        let password, context, sessionID, generator, ya, shareA, dataA, yb, shareB, dataB, product, key: HexBytes
         let generatorStringCount: Int
         let refused: Refused
+
+        /// The draft's own names.
+        enum CodingKeys: String, CodingKey {
+            case password, context, sessionID, generator, ya, yb, generatorStringCount, refused
+            case shareA = "Ya"
+            case dataA = "ADa"
+            case shareB = "Yb"
+            case dataB = "ADb"
+            case product = "K"
+            case key = "ISK"
+        }
     }
 
     let vectors: Vectors
@@ -29,7 +40,7 @@ import Testing
         return CPace(
             role: role, password: password ?? vectors.password.bytes, context: vectors.context.bytes,
             sessionID: vectors.sessionID.bytes,
-            associatedData: data ?? (initiator ? vectors.ADa : vectors.ADb).bytes,
+            associatedData: data ?? (initiator ? vectors.dataA : vectors.dataB).bytes,
             scalar: (scalar ?? (initiator ? vectors.ya : vectors.yb)).secret)
     }
 
@@ -43,14 +54,14 @@ import Testing
                 == vectors.generator.bytes)
         let a = side(.initiator)
         let b = side(.responder)
-        #expect(a.share == vectors.Ya.bytes)
-        #expect(b.share == vectors.Yb.bytes)
-        let product = CPace.product(vectors.ya.secret, vectors.Yb.bytes)?.exposed
-        #expect(product == vectors.K.bytes)
-        let one = try a.finish(share: vectors.Yb.bytes, associatedData: vectors.ADb.bytes)
-        let other = try b.finish(share: vectors.Ya.bytes, associatedData: vectors.ADa.bytes)
-        #expect(one.key.exposed == vectors.ISK.bytes)
-        #expect(other.key.exposed == vectors.ISK.bytes)
+        #expect(a.share == vectors.shareA.bytes)
+        #expect(b.share == vectors.shareB.bytes)
+        let product = CPace.product(vectors.ya.secret, vectors.shareB.bytes)?.exposed
+        #expect(product == vectors.product.bytes)
+        let one = try a.finish(share: vectors.shareB.bytes, associatedData: vectors.dataB.bytes)
+        let other = try b.finish(share: vectors.shareA.bytes, associatedData: vectors.dataA.bytes)
+        #expect(one.key.exposed == vectors.key.bytes)
+        #expect(other.key.exposed == vectors.key.bytes)
     }
 
     @Test func invalidPointsAreRefused() throws {
@@ -71,7 +82,9 @@ import Testing
 
     @Test func aShareSentBackToItsSenderIsRefused() {
         #expect(
-            errorCode { _ = try side(.initiator).finish(share: vectors.Ya.bytes, associatedData: vectors.ADa.bytes) }
+            errorCode {
+                _ = try side(.initiator).finish(share: vectors.shareA.bytes, associatedData: vectors.dataA.bytes)
+            }
                 == "E-CODE-003")
     }
 

