@@ -19,7 +19,9 @@ struct SQLiteDatabase: RelayDatabase {
             try database.execute(sql: "PRAGMA trusted_schema = OFF")
             try database.execute(sql: "PRAGMA temp_store = MEMORY")
         }
-        pool = try DatabasePool(path: path, configuration: configuration)
+        // By name, because a process may have another file system layer as its default one.
+        let address = URL(fileURLWithPath: path).absoluteString + "?vfs=unix"
+        pool = try DatabasePool(path: address, configuration: configuration)
         try pool.writeWithoutTransaction { database in
             // The pool turned it down for WAL; an answer here means that the change survives a loss of power.
             try database.execute(sql: "PRAGMA synchronous = FULL")
