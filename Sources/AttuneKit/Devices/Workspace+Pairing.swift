@@ -91,8 +91,8 @@ extension Workspace {
         let links = try await Blocking.run {
             let keyring = try circle.keyring()
             let add = try circle.writer().add(
-                answer.device, name: answer.deviceName, counterSignature: Array(answer.counterSignature),
-                keyring: keyring)
+                answer.device, name: circle.freeName(answer.deviceName, keyring: keyring),
+                counterSignature: Array(answer.counterSignature), keyring: keyring)
             return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
         }
         if let remote, try await !remote.push(links, of: circle) { throw KitError.circleMoved }
