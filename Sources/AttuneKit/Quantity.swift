@@ -1,8 +1,11 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads the quantities people write: shares, durations, sizes.
+/// The quantities people read and write: counts, shares, durations, sizes.
 package enum Quantity {
+    /// `1 change`, `2 changes`.
+    package static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
     /// `10%` or `0.1`; nil unless it is at least 0 and below 1.
     package static func share(_ text: String) -> Double? {
         let value = text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)

@@ -34,6 +34,15 @@ package struct SyncReport: Sendable, Encodable {
         case bytesReceived, bytesSent, seconds, conflicts, problems
     }
 
+    /// What went each way, in counts.
+    package var summary: String {
+        let parts = [
+            (entriesTaken, "change", "received"), (entriesSent, "change", "sent"),
+            (chunksTaken, "chunk", "received"), (chunksSent, "chunk", "sent"),
+        ].filter { $0.0 > 0 }.map { "\(Quantity.counted($0.0, $0.1)) \($0.2)" }
+        return parts.isEmpty ? "nothing new" : parts.joined(separator: ", ")
+    }
+
     init(
         remote: String, outcomes: [SyncOutcome], traffic: (sent: Int, received: Int), seconds: Double,
         conflicts: [String]

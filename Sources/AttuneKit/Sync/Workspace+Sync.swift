@@ -81,10 +81,17 @@ extension Workspace {
         var outcomes = [try await session.run(progress: progress)]
         // A device that serves publishes what it made itself once its log was compared with this one's.
         if name != nil, outcomes[0].isComplete { outcomes.append(try await session.run(progress: progress)) }
-        let conflicts = try await Blocking.run { [vault] in try vault.adaptersWithSeveralHeads() }
-        return SyncReport(
-            remote: transport.remote, outcomes: outcomes, traffic: transport.traffic,
-            seconds: (ContinuousClock.now - started) / .seconds(1), conflicts: conflicts)
+        return try await Blocking.run { [vault, outcomes] in
+            let report = SyncReport(
+                remote: transport.remote, outcomes: outcomes, traffic: transport.traffic,
+                seconds: (ContinuousClock.now - started) / .seconds(1),
+                conflicts: try vault.adaptersWithSeveralHeads())
+            try VaultSyncStore(vault).append(
+                SyncLogLine(
+                    level: report.isComplete ? .info : .warning, remote: report.remote,
+                    text: report.summary + (report.isComplete ? "" : "; not complete")))
+            return report
+        }
     }
 
     /// What opens accepted entries and makes adapters of them.

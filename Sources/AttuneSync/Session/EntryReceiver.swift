@@ -53,12 +53,18 @@ package enum EntryReceiver {
                     SyncEvidence(
                         kind: .contradiction, device: other, seq: seen.seq, held: try store.entry(held) ?? [],
                         other: bytes, remote: remote))
+                try note(.contradiction, of: other, seq: seen.seq)
             }
             heads[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
             fresh[entry.device, default: [:]][entry.seq] = entry.hash
             lamport = max(lamport, entry.lamport)
             accepted.append(entry)
             return .new
+        }
+
+        func note(_ kind: SyncEvidence.Kind, of device: DeviceID, seq: UInt64) throws {
+            let suspicion = SyncEngine.Suspicion(kind: kind, device: device, seq: seq)
+            try store.append(SyncLogLine(level: .alarm, remote: remote, text: SyncEngine.describe(suspicion)))
         }
 
         func recordFork(_ entry: Entry) throws {
@@ -68,6 +74,7 @@ package enum EntryReceiver {
                 SyncEvidence(
                     kind: .fork, device: entry.device, seq: entry.seq, held: held.first ?? [], other: entry.bytes,
                     remote: remote))
+            if !forked.contains(entry.device) { try note(.fork, of: entry.device, seq: entry.seq) }
         }
 
         let outcomes = try pushed.map { try judge($0) }

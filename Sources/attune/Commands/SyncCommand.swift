@@ -37,21 +37,12 @@ struct SyncCommand: ParsableCommand {
             if global.json {
                 try console.print(report)
             } else {
-                console.print(Self.line(report))
+                console.print("\(report.remote): \(report.summary) in \(Format.duration(report.seconds))")
                 for name in report.conflicts {
                     console.print("CONFLICT  \(name) went on at two devices at once  -> attune sync resolve \(name)")
                 }
             }
             if let failure = report.failure { throw failure }
-        }
-
-        private static func line(_ report: SyncReport) -> String {
-            let parts = [
-                (report.entriesTaken, "changes received"), (report.entriesSent, "changes sent"),
-                (report.chunksTaken, "chunks received"), (report.chunksSent, "chunks sent"),
-            ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-            let text = parts.isEmpty ? "nothing new" : parts.joined(separator: ", ")
-            return "\(report.remote): \(text) in \(Format.duration(report.seconds))"
         }
     }
 
@@ -66,7 +57,9 @@ struct SyncCommand: ParsableCommand {
             console.print("Relay     \(status.relay ?? "none"), cannot read names or content")
             console.print("Circle    \(status.circle.prefix(16))")
             if status.isPaused { console.print("Paused    attune sync resume") }
-            console.print("Waiting   \(status.waiting) changes to send, \(status.chunksWanted) chunks to receive")
+            console.print(
+                "Waiting   \(Quantity.counted(status.waiting, "change")) to send, "
+                    + "\(Quantity.counted(status.chunksWanted, "chunk")) to receive")
             var table = Table(["DEVICE", "FINGERPRINT", "ENTRIES", "STATE"])
             for device in status.devices where !device.isPaper {
                 table.add([
