@@ -8,7 +8,7 @@ import AttuneSync
 package struct LocalMailbox: Mailbox {
     private let mailboxes: any Mailboxes
     package let nameplate: String
-    private static let claim = "local"
+    static let claim = "local"
 
     /// Opens one.
     package init(_ mailboxes: any Mailboxes) async throws {

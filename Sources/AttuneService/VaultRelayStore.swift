@@ -127,6 +127,12 @@ package final class VaultRelayStore: RelayStore {
             let outcomes = try EntryReceiver.take(
                 entries.map(\.bytes), from: "direct", chain: chain, into: own.store)
             try own.applier.apply()
+            let taken = outcomes.count { $0 == .new }
+            if taken > 0 {
+                try own.store.append(
+                    SyncLogLine(
+                        level: .info, remote: "direct", text: "\(Quantity.counted(taken, "change")) received"))
+            }
             return outcomes
         }
         changed.tell(circle)
@@ -157,6 +163,8 @@ package final class VaultRelayStore: RelayStore {
 
     package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
         try await run(of: circle) { own in
+            // Who names no chunk asks for all that are wanted here.
+            guard !ids.isEmpty else { return try own.store.wantedChunks(limit: WireLimits.chunkIDsPerQuery) }
             // Only what is wanted here is asked for; the rest stays where it is.
             let wanted = Set(try own.store.wantedChunks(limit: 16_384))
             return try own.store.missingChunks(among: ids).filter(wanted.contains)

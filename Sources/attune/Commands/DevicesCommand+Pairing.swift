@@ -35,7 +35,7 @@ extension DevicesCommand {
             let added: DeviceListing
             if let listen {
                 added = try Waiting.run {
-                    let mailboxes = MemoryMailboxes()
+                    let mailboxes = LocalMailboxes()
                     // The identity that the server shows is made here, where it is not there yet.
                     try await workspace.prepareCircle(ownName: name)
                     let server = try await DirectServer.start(
@@ -49,6 +49,8 @@ extension DevicesCommand {
                         await server.stop()
                         return added
                     } catch {
+                        // The other device still has to read that the code is spent.
+                        await mailboxes.untilParted()
                         await server.stop()
                         throw error
                     }
