@@ -154,7 +154,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strict),
+            exclude: ["attune-relay.service"], swiftSettings: strict),
 
         // Side: benchmarks against peers.
         .executableTarget(
