@@ -161,10 +161,11 @@ let package = Package(
             name: "attune-bench",
             dependencies: [
                 "AttuneKit", "AttuneSync", "AttuneModel", "AttuneVault", "AttuneCrypto", "AttuneWire", "AttuneTensor",
-                "AttuneCore", "CSealedVFS",
+                "AttuneCore", "AttuneTestSupport", "CSealedVFS",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),

@@ -6,6 +6,7 @@ import AsyncHTTPClient
 import AttuneCore
 import AttuneCrypto
 import AttuneSync
+import AttuneTestSupport
 import AttuneVault
 import Foundation
 
@@ -29,8 +30,8 @@ struct SyncBenchmark: AsyncParsableCommand {
         let folder = FileManager.default.temporaryDirectory.appending(path: "attune-bench-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder + "/files", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let relay = try BenchRelay(folder: folder + "/relay", path: relay)
-        defer { relay.stop() }
+        let relay = try RelayProcess(folder: folder + "/relay", program: relay)
+        defer { _ = try? relay.stop() }
         let (one, two) = try BenchDevice.pair(in: folder)
         try store(in: one, files: folder + "/files")
         let client = HTTPTransport.makeClient()
@@ -81,7 +82,7 @@ struct SyncBenchmark: AsyncParsableCommand {
     }
 
     private func transfer(
-        _ one: BenchDevice, _ two: BenchDevice, _ relay: BenchRelay, _ client: HTTPClient, _ report: inout Report
+        _ one: BenchDevice, _ two: BenchDevice, _ relay: RelayProcess, _ client: HTTPClient, _ report: inout Report
     ) async throws {
         guard let address = RemoteAddress(relay.address), let genesis = try one.store.links(after: 0, limit: 1).first
         else { throw BenchFailure("no circle") }
@@ -90,23 +91,23 @@ struct SyncBenchmark: AsyncParsableCommand {
             client: client, address: address, circle: one.store.circle, device: one.store.device,
             sign: { keys.sign($0) }
         ).createCircle(genesis: genesis, invite: nil)
-        Memory.resetPeak()
+        ProcessUsage().resetPeak()
         let push = try await one.sync(relay.address, client)
         report.pushSeconds = push.seconds
-        report.pushPeakBytes = Memory.peak()
+        report.pushPeakBytes = ProcessUsage().peakBytes
         report.bytesSent = push.traffic.sent
         report.wireRatio = Double(push.traffic.sent) / Double(report.bytes)
         guard push.outcome.entriesSent == adapters else { throw BenchFailure("\(push.outcome)") }
-        Memory.resetPeak()
+        ProcessUsage().resetPeak()
         let pull = try await two.sync(relay.address, client)
         report.pullSeconds = pull.seconds
-        report.pullPeakBytes = Memory.peak()
+        report.pullPeakBytes = ProcessUsage().peakBytes
         guard pull.outcome.chunksTaken == push.outcome.chunksSent else { throw BenchFailure("\(pull.outcome)") }
-        report.relayPeakBytes = relay.peakMemory
+        report.relayPeakBytes = ProcessUsage(relay.process.id).peakBytes
     }
 
     private func rest(
-        _ one: BenchDevice, _ relay: BenchRelay, _ client: HTTPClient, _ report: inout Report
+        _ one: BenchDevice, _ relay: RelayProcess, _ client: HTTPClient, _ report: inout Report
     ) async throws {
         try one.addVersions(max(0, versions - adapters))
         _ = try await one.sync(relay.address, client, applies: false)

@@ -81,26 +81,30 @@ package struct AttuneProcess: Sendable {
     /// The binary that was built beside the tests; `ATTUNE_BINARY` overrides it.
     ///
     /// - Throws: where there is none.
-    package static var binary: String {
-        get throws {
-            if let path = ProcessInfo.processInfo.environment["ATTUNE_BINARY"] { return path }
-            let own = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-            let package = TestBase.tests.deletingLastPathComponent()
-            let candidates = [own.path + "/attune", package.path + "/.build/debug/attune"]
-            for path in candidates {
-                var isFolder: ObjCBool = false
-                guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
-                    continue
-                }
-                return path
-            }
-            throw NoBinary(candidates: candidates)
+    package static var binary: String { get throws { try program("attune") } }
+
+    /// A program that was built beside this one, or lies beside what `ATTUNE_BINARY` names.
+    ///
+    /// - Throws: where there is none.
+    package static func program(_ name: String) throws -> String {
+        let own = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        var folders = [own.path, TestBase.tests.deletingLastPathComponent().path + "/.build/debug"]
+        if let attune = ProcessInfo.processInfo.environment["ATTUNE_BINARY"] {
+            if name == "attune" { return attune }
+            folders = [URL(filePath: attune).deletingLastPathComponent().path]
         }
+        let candidates = folders.map { $0 + "/" + name }
+        for path in candidates {
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue { return path }
+        }
+        throw NoBinary(name: name, candidates: candidates)
     }
 
     private struct NoBinary: Error, CustomStringConvertible {
+        let name: String
         let candidates: [String]
-        var description: String { "no attune at \(candidates.joined(separator: " or ")): run swift build" }
+        var description: String { "no \(name) at \(candidates.joined(separator: " or ")): run swift build" }
     }
 
     /// Starts the binary; its output is read line by line.
@@ -124,8 +128,7 @@ package struct AttuneProcess: Sendable {
 
     /// Runs `attune-bench`, which lies beside the binary, to its end.
     package func runBench(_ arguments: [String]) throws -> Result {
-        let folder = URL(filePath: try Self.binary).deletingLastPathComponent()
-        return try execute(folder.path + "/attune-bench", arguments, input: nil)
+        try execute(try Self.program("attune-bench"), arguments, input: nil)
     }
 
     /// Runs a script with `attune` as `"$ATTUNE"`, in the same surroundings.

@@ -17,9 +17,10 @@ package final class RelayProcess: Sendable {
     /// - Parameters:
     ///   - limits: whether the limits of requests are the usual ones; by default nothing in a test meets them.
     ///   - options: further options of `serve`.
+    ///   - program: the program; the one beside this one by default.
     package init(
         folder: String? = nil, listen: String = "127.0.0.1:0", limits: Bool = false, options: [String] = [],
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], program: String? = nil
     ) throws {
         owned = try TemporaryDirectory()
         self.folder = folder ?? owned.path + "/relay"
@@ -28,7 +29,7 @@ package final class RelayProcess: Sendable {
             "1000000", "--transfers-per-minute", "1000000",
         ]
         process = try ChildProcess(
-            try Self.binary,
+            try program.map { URL(filePath: $0).path } ?? Self.binary,
             ["serve", "--listen", listen, "--dir", self.folder] + (limits ? [] : loose) + options,
             environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"].merging(environment) { $1 },
             folder: owned.path, output: nil, errors: owned.path + "/errors")
@@ -48,16 +49,8 @@ package final class RelayProcess: Sendable {
         return try process.wait(limit: 30)
     }
 
-    /// The binary that lies beside `attune`.
-    package static var binary: String {
-        get throws {
-            let path = URL(filePath: try AttuneProcess.binary).deletingLastPathComponent().path + "/attune-relay"
-            guard FileManager.default.isExecutableFile(atPath: path) else {
-                throw NotListening(errors: "no attune-relay at \(path): run swift build")
-            }
-            return path
-        }
-    }
+    /// The binary that was built beside this one.
+    package static var binary: String { get throws { try AttuneProcess.program("attune-relay") } }
 
     private struct NotListening: Error, CustomStringConvertible {
         let errors: String

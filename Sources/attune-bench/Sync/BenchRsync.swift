@@ -3,37 +3,6 @@
 
 import Foundation
 
-/// The real relay beside this program, over a folder of its own.
-final class BenchRelay {
-    let address: String
-    private let process = Process()
-
-    init(folder: String, path: String?) throws {
-        let own = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/attune-relay"
-        process.executableURL = URL(filePath: path ?? own)
-        process.arguments = [
-            "serve", "--listen", "127.0.0.1:0", "--dir", folder, "--requests-per-minute", "1000000",
-            "--transfers-per-minute", "1000000", "--unauthenticated-per-minute", "1000000",
-        ]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-            .prefix { $0 != "\n" }
-        guard line.hasPrefix("Listening on ") else { throw BenchFailure("the relay does not listen: \(line)") }
-        address = String(line.dropFirst("Listening on ".count))
-    }
-
-    /// Its largest resident memory so far, in bytes.
-    var peakMemory: Int { Memory.peak(process: Int(process.processIdentifier)) }
-
-    func stop() {
-        process.terminate()
-        process.waitUntilExit()
-    }
-}
-
 /// An rsync daemon on loopback, and clients that push to it and pull from it.
 final class BenchRsync {
     private let daemon = Process()
@@ -107,22 +76,5 @@ final class BenchRsync {
         }
         guard status == 0 else { throw BenchFailure("no free port") }
         return Int(UInt16(bigEndian: address.sin_port))
-    }
-}
-
-/// Resident memory as the kernel counts it.
-enum Memory {
-    /// Forgets this process's peak so far.
-    static func resetPeak() {
-        try? "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)
-    }
-
-    /// The peak of a process in bytes; 0 where it cannot be read.
-    static func peak(process: Int? = nil) -> Int {
-        let path = "/proc/\(process.map(String.init) ?? "self")/status"
-        guard let status = try? String(contentsOfFile: path, encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
-        else { return 0 }
-        return (Int(line.split(whereSeparator: { !$0.isNumber }).first ?? "") ?? 0) * 1024
     }
 }

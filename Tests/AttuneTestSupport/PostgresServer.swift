@@ -1,16 +1,15 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneTestSupport
 import Foundation
 
 /// A PostgreSQL server of its own, in a folder of its own, on a socket of its own.
-final class PostgresServer: Sendable {
+package final class PostgresServer: Sendable {
     private let folder: TemporaryDirectory
     private let process: ChildProcess
 
     /// Why there is none, or nil where Debian's package is installed.
-    static let absence: String? =
+    package static let absence: String? =
         programs == nil ? "PostgreSQL is not installed; tools/install-libraries postgres installs it" : nil
 
     private static let programs: String? = {
@@ -22,7 +21,9 @@ final class PostgresServer: Sendable {
     }()
 
     /// Makes a cluster, starts it and returns once it takes connections.
-    init() throws {
+    ///
+    /// - Parameter isDurable: whether it waits for the disk, as it does where it is used.
+    package init(isDurable: Bool = false) throws {
         let programs = Self.programs ?? ""
         folder = try TemporaryDirectory()
         let (path, data) = (folder.path, folder.path + "/data")
@@ -32,20 +33,14 @@ final class PostgresServer: Sendable {
         if isRoot, let user = getpwnam("postgres") {
             chown(path, user.pointee.pw_uid, user.pointee.pw_gid)
         }
-        let environment = ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"]
-        func start(_ words: [String]) throws -> ChildProcess {
-            let all = prefix + words
-            return try ChildProcess(
-                all[0], Array(all.dropFirst()), environment: environment, folder: "/", output: "/dev/null",
-                errors: path + "/errors")
-        }
+        func start(_ words: [String]) throws -> ChildProcess { try Self.start(prefix + words, errors: path) }
         let initdb = try start([
             programs + "/initdb", "-D", data, "-U", "attune", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale",
         ])
         guard try initdb.wait(limit: 60) == .exit(0) else { throw Failure(log: Self.log(path)) }
         process = try start([
-            programs + "/postgres", "-D", data, "-k", path, "-c", "listen_addresses=", "-c", "fsync=off", "-c",
-            "max_connections=60",
+            programs + "/postgres", "-D", data, "-k", path, "-c", "listen_addresses=", "-c",
+            "fsync=\(isDurable ? "on" : "off")", "-c", "max_connections=60",
         ])
         let deadline = ContinuousClock.now + .seconds(30)
         while true {
@@ -55,8 +50,27 @@ final class PostgresServer: Sendable {
         }
     }
 
+    private static func start(_ words: [String], errors folder: String) throws -> ChildProcess {
+        try ChildProcess(
+            words[0], Array(words.dropFirst()),
+            environment: ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"], folder: "/",
+            output: "/dev/null", errors: folder + "/errors")
+    }
+
+    /// Where its files lie.
+    package var path: String { folder.path }
+
+    /// Writes all that the database holds to a file; bytes in hexadecimal.
+    package func dump(to file: String) throws {
+        // Errors go to a file of their own: the server has the one in its folder open.
+        let errors = try TemporaryDirectory()
+        let arguments = ["-h", folder.path, "-U", "attune", "-d", "postgres", "-f", file]
+        let dump = try Self.start([(Self.programs ?? "") + "/pg_dump"] + arguments, errors: errors.path)
+        guard try dump.wait(limit: 120) == .exit(0) else { throw Failure(log: Self.log(errors.path)) }
+    }
+
     /// As `ATTUNE_RELAY_DATABASE` has it.
-    var address: String { "host=\(folder.path) user=attune dbname=postgres" }
+    package var address: String { "host=\(folder.path) user=attune dbname=postgres" }
 
     deinit {
         // runuser passes it on: fast shutdown.
@@ -70,6 +84,6 @@ final class PostgresServer: Sendable {
 
     private struct Failure: Error, CustomStringConvertible {
         let log: String
-        var description: String { "PostgreSQL did not start: \(log)" }
+        var description: String { "PostgreSQL: \(log)" }
     }
 }
