@@ -9,10 +9,7 @@ import Hummingbird
 
 extension RelayRoutes {
     @Sendable func missingChunks(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        let body = try await body(request, context)
-        try await caller.check(body)
+        let (circle, _, body) = try await call(request, context)
         let message = try Bodies.decode(body, of: request, as: ProtoChunkIDs.self)
         let ids = message.ids.compactMap { Digest256($0) }
         guard ids.count == message.ids.count, ids.count <= limits.chunkIDsPerQuery else {
@@ -24,9 +21,8 @@ extension RelayRoutes {
     }
 
     @Sendable func chunkHead(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let (circle, id) = (try circle(context), try chunkID(context))
-        let caller = try await service.caller(of: request, context, circle: circle, isTransfer: true)
-        try await caller.check(try await body(request, context))
+        let id = try chunkID(context)
+        let (circle, _, _) = try await call(request, context, isTransfer: true)
         guard let size = try await service.store.chunkSize(id, in: circle) else { throw RelayError.noChunk }
         return Response(
             status: .ok,
@@ -36,9 +32,8 @@ extension RelayRoutes {
     }
 
     @Sendable func chunk(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let (circle, id) = (try circle(context), try chunkID(context))
-        let caller = try await service.caller(of: request, context, circle: circle, isTransfer: true)
-        try await caller.check(try await body(request, context))
+        let id = try chunkID(context)
+        let (circle, caller, _) = try await call(request, context, isTransfer: true)
         let device = caller.device.id
         guard service.transfers.take(device) else { throw RelayError.tooMany("transfers at once", retryAfter: 1) }
         let bytes: ByteBuffer

@@ -50,18 +50,14 @@ extension RelayRoutes {
     }
 
     @Sendable func deleteCircle(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        try await caller.check(try await body(request, context))
+        let (circle, _, _) = try await call(request, context)
         try await service.store.deleteCircle(circle)
         service.chains.forget(circle)
         return Bodies.empty(.noContent)
     }
 
     @Sendable func links(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle, access: .everyone)
-        try await caller.check(try await body(request, context))
+        let (circle, caller, _) = try await call(request, context, access: .everyone)
         // A device that was removed sees the link that removed it, and nothing after.
         let end = caller.device.revocation?.at ?? .max
         let after = try number("after", request, fallback: 0)
@@ -75,10 +71,7 @@ extension RelayRoutes {
     }
 
     @Sendable func appendLinks(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        let body = try await body(request, context)
-        try await caller.check(body)
+        let (circle, caller, body) = try await call(request, context)
         guard let match = request.headers[.ifMatch] else { throw RelayError.preconditionRequired }
         guard let expected = Digest256(hex: match.filter { $0 != "\"" && $0 != " " }) else {
             throw RelayError.malformed("If-Match is the hash of the newest link")
@@ -117,9 +110,7 @@ extension RelayRoutes {
     }
 
     @Sendable func frontier(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        try await caller.check(try await body(request, context))
+        let (circle, _, _) = try await call(request, context)
         let frontier = try await service.store.frontier(of: circle)
         var message = ProtoFrontier()
         message.heads = frontier.heads.map { head in

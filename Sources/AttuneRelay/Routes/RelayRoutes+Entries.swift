@@ -9,9 +9,7 @@ import Hummingbird
 
 extension RelayRoutes {
     @Sendable func entries(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        try await caller.check(try await body(request, context))
+        let (circle, _, _) = try await call(request, context)
         var device: DeviceID?
         if let text = request.uri.queryParameters["device"] {
             device = DeviceID(hex: String(text))
@@ -29,7 +27,16 @@ extension RelayRoutes {
     }
 
     @Sendable func pushEntries(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let (outcomes, _) = try await append(request, context, limit: limits.entriesPerPush, kinds: nil)
+        try answer(await append(request, context, limit: limits.entriesPerPush), to: request)
+    }
+
+    @Sendable func release(_ request: Request, _ context: RelayContext) async throws -> Response {
+        let outcomes = try await append(request, context, limit: 1, kind: .release)
+        if outcomes.contains(.releaseLimit) { throw RelayError.releaseLimit }
+        return try answer(outcomes, to: request)
+    }
+
+    private func answer(_ outcomes: [AppendOutcome], to request: Request) throws -> Response {
         var message = ProtoPushResult()
         message.outcomes = outcomes.map {
             switch $0 {
@@ -43,26 +50,13 @@ extension RelayRoutes {
         return try Bodies.answer(message, to: request, status: outcomes.contains(.fork) ? .conflict : .ok)
     }
 
-    @Sendable func release(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let (outcomes, _) = try await append(request, context, limit: 1, kinds: [.release])
-        guard let outcome = outcomes.first else { throw RelayError.malformed("a release is one entry") }
-        if outcome == .releaseLimit { throw RelayError.releaseLimit }
-        var message = ProtoPushResult()
-        message.outcomes = [
-            outcome == .new
-                ? .new : outcome == .exists ? .exists : outcome == .gap ? .gap : outcome == .fork ? .fork : .refused
-        ]
-        return try Bodies.answer(message, to: request, status: outcome == .fork ? .conflict : .ok)
-    }
-
     /// Verifies entries and appends those that verify.
+    ///
+    /// - Parameter kind: the only one that is taken; any by default.
     private func append(
-        _ request: Request, _ context: RelayContext, limit: Int, kinds: Set<ProtoEntryKind>?
-    ) async throws -> (outcomes: [AppendOutcome], caller: Caller) {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        let body = try await body(request, context)
-        try await caller.check(body)
+        _ request: Request, _ context: RelayContext, limit: Int, kind: ProtoEntryKind? = nil
+    ) async throws -> [AppendOutcome] {
+        let (circle, caller, body) = try await call(request, context)
         let message = try Bodies.decode(body, of: request, as: ProtoEntries.self)
         guard (1...limit).contains(message.entries.count) else {
             throw RelayError.malformed("one to \(limit) entries are pushed at once")
@@ -71,7 +65,7 @@ extension RelayRoutes {
         let verified: [StoredEntry?] = try await BlockingWork.run {
             try message.entries.map { bytes in
                 let entry = try Entry(parsing: Array(bytes))
-                if let kinds, !kinds.contains(entry.kind) {
+                if let kind, entry.kind != kind {
                     throw RelayError.malformed("entries of this kind are pushed to entries")
                 }
                 // An author that is unknown or was removed is told apart from an entry that cannot be read.
@@ -88,7 +82,6 @@ extension RelayRoutes {
             : try await service.store.append(kept, to: circle, release: caller.device.isPaper ? .all : .half)
         service.metrics.accepted(outcomes.count { $0 == .new })
         outcomes.reverse()
-        let all = verified.map { $0 == nil ? AppendOutcome.refused : outcomes.popLast() ?? .refused }
-        return (all, caller)
+        return verified.map { $0 == nil ? .refused : outcomes.popLast() ?? .refused }
     }
 }

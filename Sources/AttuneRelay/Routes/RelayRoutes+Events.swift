@@ -9,9 +9,7 @@ import ServiceLifecycle
 
 extension RelayRoutes {
     @Sendable func events(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let circle = try circle(context)
-        let caller = try await service.caller(of: request, context, circle: circle)
-        try await caller.check(try await body(request, context))
+        let (circle, caller, _) = try await call(request, context)
         let device = caller.device.id
         guard service.streams.take(device) else { throw RelayError.tooMany("event streams at once", retryAfter: 5) }
         // Subscribed before the counts are read: a change in between is a signal.

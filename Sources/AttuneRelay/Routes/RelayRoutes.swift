@@ -55,6 +55,18 @@ struct RelayRoutes: Sendable {
         return circle
     }
 
+    /// A request about the circle in the path that a device of it signed, with its body, which the signature covers.
+    func call(
+        _ request: Request, _ context: RelayContext, access: RelayService.Access = .active, isTransfer: Bool = false
+    ) async throws -> (circle: Digest256, caller: Caller, body: ByteBuffer) {
+        let circle = try circle(context)
+        let caller = try await service.caller(
+            of: request, context, circle: circle, access: access, isTransfer: isTransfer)
+        let body = try await body(request, context)
+        try await caller.check(body)
+        return (circle, caller, body)
+    }
+
     /// A number in the query; `fallback` where there is none.
     func number(_ name: String, _ request: Request, fallback: UInt64) throws -> UInt64 {
         guard let text = request.uri.queryParameters[name[...]] else { return fallback }
