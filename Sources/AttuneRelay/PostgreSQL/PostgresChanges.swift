@@ -43,6 +43,8 @@ final class PostgresChanges: Sendable {
                             let names = circles[start..<min(start + Self.circles, circles.count)]
                             do {
                                 try await database.notify(names.map(\.description).joined(separator: " "))
+                            } catch is CancellationError {
+                                return
                             } catch {
                                 logger.error("telling other nodes: \(error)")
                             }
