@@ -7,16 +7,25 @@ import AttuneTensor
 extension Adapter {
     /// The adapter as safetensors bytes: F32 tensors `blk.N.attn_q.lora_a` [R, in] and `.lora_b` [out, R], rows as in
     /// the base's own file.
-    package func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] { writer().bytes() }
+
+    /// The same bytes piece by piece: first the header, then tensor by tensor, with numbers rounded to bfloat16 where
+    /// `rounding` says so.
+    package func writer(rounding: Bool = false) -> SafetensorsWriter {
         var writer = SafetensorsWriter(metadata: [("format", "attune")])
         for entry in layout.entries {
             let (nameA, nameB) = Self.tensorNames(entry.site)
             let a = parameters.a(entry)
             let b = parameters.b(entry)
-            writer.add(nameA, shape: [a.rows, a.columns]) { _ = $0.update(fromContentsOf: a.buffer) }
-            writer.add(nameB, shape: [b.rows, b.columns]) { _ = $0.update(fromContentsOf: b.buffer) }
+            for (name, matrix) in [(nameA, a), (nameB, b)] {
+                writer.add(name, shape: [matrix.rows, matrix.columns]) { numbers in
+                    _ = numbers.update(fromContentsOf: matrix.buffer)
+                    guard rounding else { return }
+                    for index in numbers.indices { numbers[index] = BFloat16(numbers[index]).value }
+                }
+            }
         }
-        return writer.bytes()
+        return writer
     }
 
     /// Reads what `encoded` wrote, checked against the manifest.

@@ -34,7 +34,34 @@ package struct SafetensorsWriter {
 
     /// The whole file.
     package func bytes() -> [UInt8] {
+        var bytes: [UInt8] = []
+        write(
+            header: {
+                bytes.reserveCapacity($0.count + $1)
+                bytes += $0
+            }, tensor: { bytes += $0 })
+        return bytes
+    }
+
+    /// Hands over the header and then each tensor, in the order of the file; one tensor is in memory at a time.
+    ///
+    /// - Parameters:
+    ///   - header: given the bytes before the tensors, and the count of those that follow.
+    ///   - tensor: given the bytes of a tensor, valid during the call.
+    package func write<Failure>(
+        header: ([UInt8], Int) throws(Failure) -> Void, tensor: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
         let ordered = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        try header(Self.header(ordered, metadata: metadata), ordered.reduce(0) { $0 + $1.count * 4 })
+        for part in ordered {
+            let numbers = UnsafeMutableBufferPointer<Float>.allocate(capacity: part.count)
+            defer { numbers.deallocate() }
+            part.fill(numbers)
+            try tensor(UnsafeRawBufferPointer(numbers))
+        }
+    }
+
+    private static func header(_ ordered: [Tensor], metadata: [(name: String, value: String)]) -> [UInt8] {
         var members: [JSONMember] = []
         if !metadata.isEmpty {
             members.append(
@@ -55,21 +82,11 @@ package struct SafetensorsWriter {
                     ])))
             offset += tensor.count * 4
         }
-        var header = Array(JSONWriter.compact(.object(members)).utf8)
-        while header.count % 8 != 0 { header.append(32) }
-        let total = 8 + header.count + offset
-        return [UInt8](unsafeUninitializedCapacity: total) { buffer, count in
-            let raw = UnsafeMutableRawBufferPointer(buffer)
-            raw.storeBytes(of: UInt64(header.count).littleEndian, as: UInt64.self)
-            raw[8..<8 + header.count].copyBytes(from: header)
-            var position = 8 + header.count
-            for tensor in ordered {
-                // Position is a multiple of 4, and arrays of this size are aligned to 16.
-                let part = UnsafeMutableRawBufferPointer(rebasing: raw[position..<position + tensor.count * 4])
-                tensor.fill(part.bindMemory(to: Float.self))
-                position += tensor.count * 4
-            }
-            count = total
-        }
+        var text = Array(JSONWriter.compact(.object(members)).utf8)
+        while text.count % 8 != 0 { text.append(32) }
+        var writer = ByteWriter()
+        writer.littleEndian(UInt64(text.count))
+        writer.append(text)
+        return writer.bytes
     }
 }

@@ -42,7 +42,8 @@ extension TrainingSession {
                 onEvent(event, index)
             } onCheckpoint: { checkpoint, index in
                 try curves[index].flush()
-                try vault.saveCheckpoint(try checkpoint.encoded(), step: checkpoint.state.step, ofRun: ids[index])
+                let content = BlobContent { sink in try checkpoint.write { try sink(.raw, $0) } }
+                try vault.saveCheckpoint(content, step: checkpoint.state.step, ofRun: ids[index])
                 try vault.updateRun(ids[index], step: checkpoint.state.step)
             } onOutcome: { outcome, index in
                 try curves[index].flush()
@@ -74,7 +75,7 @@ extension TrainingSession {
             let version = try workspace.keep(
                 outcome.adapter,
                 manifest: AdapterManifest(outcome.adapter, training: self.summary(summary, part: part, run: id)),
-                as: parts[part].name, parents: parts[part].parents, run: id)
+                as: parts[part].name, parents: parts[part].parents, run: id, rounding: true)
             let state: RunRecord.State =
                 summary.reason == .timeLimit ? .interrupted : summary.reason == .diverged ? .failed : .finished
             try vault.updateRun(

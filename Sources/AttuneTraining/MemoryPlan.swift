@@ -11,8 +11,8 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     package let weights: Int
     /// The limit for layers and head in memory at once; nil where all of them stay.
     package let residentWeights: Int?
-    /// Parameters, gradients, the version that is kept, its bytes and their encoding while it is stored, and two
-    /// moments: 28 bytes for each of P, or 22 where the moments have 8 bits.
+    /// Parameters, gradients, the version that is kept and two moments: 20 bytes for each of P, or 14 where the moments
+    /// have 8 bits. What is stored is made piece by piece.
     package let adapter: Int
     /// Of the layers: exactly what `TrainingPass` allocates.
     package let activations: Int
@@ -50,7 +50,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         weights = min(model.file.totalBytes, residentWeights.map { $0 + Self.seams } ?? .max)
         self.residentWeights = residentWeights
         adapter = all.reduce(0) {
-            $0 + 20 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
+            $0 + 12 * $1.layout.count + Moments.bytes(layout: $1.layout, optimizer: $1.configuration.optimizer)
         }
         activations = TrainingPass<Float>.bytes(
             model: model, layouts: all.map(\.layout),

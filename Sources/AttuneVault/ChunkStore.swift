@@ -9,50 +9,6 @@ import Foundation
 struct ChunkStore: Sendable {
     let folder: StoreFolder
 
-    /// Encodes and seals `bytes` under a fresh key and makes the chunk files durable, one chunk in memory at a time.
-    ///
-    /// What is stored is what is sent, so bytes that are sent to other devices are encoded here, once.
-    ///
-    /// Nothing refers to the files yet: a crash from here on leaves orphans, which `collectOrphans` removes.
-    ///
-    /// - Parameter runs: what numbers lie where in `bytes`; empty for bytes that are stored as they are.
-    /// - Throws: `VaultError` E-VAULT-006 (disk full) or E-VAULT-007; no file is left behind.
-    func store(_ bytes: [UInt8], runs: [TensorRun] = []) throws -> StoredBlob {
-        let key = SecretBytes(random: 32)
-        let id = Self.randomID()
-        let encoded = TensorCodec.encode(bytes, runs: runs)
-        let content = encoded ?? bytes
-        let sealer = try ChunkSealer(blobKey: key, blobID: id, length: content.count)
-        var written: [Digest256] = []
-        do {
-            try DurableFile.makeFolder(folder.staging)
-            if try DurableFile.makeFolder(folder.chunks) { try DurableFile.syncFolder(folder.path) }
-            var touched: Set<String> = []
-            var madeFolder = false
-            for index in 0..<sealer.chunkCount {
-                let sealed = content.withUnsafeBytes {
-                    sealer.seal(UnsafeRawBufferPointer(rebasing: $0[sealer.range(of: index)]), index: index)
-                }
-                let path = folder.chunk(sealed.id)
-                let parent = String(path.prefix(path.count - 65))
-                if try DurableFile.makeFolder(parent) { madeFolder = true }
-                written.append(sealed.id)
-                try sealed.bytes.withUnsafeBytes {
-                    try DurableFile.write($0, to: path, staging: "\(folder.staging)/\(sealed.id)")
-                }
-                touched.insert(parent)
-            }
-            for parent in touched { try DurableFile.syncFolder(parent) }
-            if madeFolder { try DurableFile.syncFolder(folder.chunks) }
-        } catch {
-            remove(written)
-            throw error
-        }
-        return StoredBlob(
-            id: id, key: key.withUnsafeBytes { Array($0) }, size: bytes.count, encodedSize: content.count,
-            codec: encoded == nil ? .stored : .planes, digest: BLAKE2b.hash(bytes), chunks: written)
-    }
-
     /// The bytes of a blob, every chunk and the whole checked.
     ///
     /// - Throws: `VaultError` E-VAULT-005 if anything is missing or changed, E-VAULT-040 if it is encoded wrongly,

@@ -9,7 +9,7 @@ enum Deflate {
     private static let step = 1 << 30
 
     /// `bytes` in Huffman codes without any matching; nil where that is not shorter.
-    static func huffmanCoded(_ bytes: [UInt8]) -> [UInt8]? {
+    static func huffmanCoded(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard bytes.count > 1 else { return nil }
         var stream = z_stream()
         guard
@@ -20,10 +20,8 @@ enum Deflate {
         defer { deflateEnd(&stream) }
         var isWhole = false
         let coded = [UInt8](unsafeUninitializedCapacity: bytes.count - 1) { out, count in
-            bytes.withUnsafeBytes { source in
-                let input = source.bindMemory(to: UInt8.self)
-                isWhole = run(&stream, input, out) { deflate($0, $1 ? Z_FINISH : Z_NO_FLUSH) }
-            }
+            let input = bytes.bindMemory(to: UInt8.self)
+            isWhole = run(&stream, input, out) { deflate($0, $1 ? Z_FINISH : Z_NO_FLUSH) }
             count = isWhole ? Int(stream.total_out) : 0
         }
         return isWhole ? coded : nil

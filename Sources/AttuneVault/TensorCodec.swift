@@ -24,37 +24,44 @@ package enum TensorCodec {
         case constant = 2
     }
 
-    /// The encoded bytes; nil where they would not be shorter, or `runs` do not cover `bytes`.
-    package static func encode(_ bytes: [UInt8], runs: [TensorRun]) -> [UInt8]? {
-        guard let runs = TensorRun.joined(runs, total: bytes.count), runs.contains(where: { $0.kind != .raw }),
-            runs.count <= runLimit
-        else { return nil }
+    /// What an encoded blob begins with.
+    static func header(_ runs: [TensorRun]) -> [UInt8] {
         var writer = ByteWriter()
         writer.append(magic)
-        writer.bigEndian(UInt32(runs.count))
+        writer.bigEndian(UInt32(clamping: runs.count))
         for run in runs {
             writer.append([run.kind.rawValue])
             writer.bigEndian(UInt64(run.count))
         }
-        var offset = 0
-        for run in runs {
-            bytes.withUnsafeBytes { all in
-                let part = UnsafeRawBufferPointer(rebasing: all[offset..<offset + run.count])
-                switch run.kind {
-                case .raw:
-                    writer.append([Mode.stored.rawValue])
-                    writer.append(Array(part))
-                case .bfloat16, .float32:
-                    for (index, plane) in TensorPlanes.split(part, width: run.kind.width).enumerated() {
-                        append(plane, isExponent: index == 0, to: &writer)
-                    }
+        return writer.bytes
+    }
+
+    /// Hands over the planes of one run, in pieces.
+    static func planes(
+        of kind: TensorRun.Kind, _ run: UnsafeRawBufferPointer, _ sink: (UnsafeRawBufferPointer) throws -> Void
+    ) rethrows {
+        guard kind != .raw else { return try emit(.stored, run, to: sink) }
+        for plane in 0..<kind.width {
+            try TensorPlanes.plane(plane, of: run, width: kind.width).withUnsafeBytes { bytes in
+                if let first = bytes.first, isConstant(bytes, first) {
+                    try [Mode.constant.rawValue, first].withUnsafeBytes(sink)
+                } else if plane == 0, let coded = Deflate.huffmanCoded(bytes) {
+                    try coded.withUnsafeBytes { try emit(.coded, $0, to: sink) }
+                } else {
+                    try emit(.stored, bytes, to: sink)
                 }
             }
-            offset += run.count
         }
-        let encoded = writer.bytes
-        guard encoded.count < bytes.count, bytes.count / encoded.count < ratioLimit else { return nil }
-        return encoded
+    }
+
+    private static func emit(
+        _ mode: Mode, _ bytes: UnsafeRawBufferPointer, to sink: (UnsafeRawBufferPointer) throws -> Void
+    ) rethrows {
+        var writer = ByteWriter()
+        writer.append([mode.rawValue])
+        if mode == .coded { writer.bigEndian(UInt64(bytes.count)) }
+        try writer.bytes.withUnsafeBytes(sink)
+        try sink(bytes)
     }
 
     /// The bytes that were encoded, exactly `size` of them; nothing more than that is ever allocated for them.
@@ -67,7 +74,7 @@ package enum TensorCodec {
             guard size >= 0, size / ratioLimit <= encoded.count else {
                 throw VaultError.badEncoding("too small a stream")
             }
-            let runs = try header(&reader, size: size)
+            let runs = try runs(&reader, size: size)
             var failure: (any Error)?
             let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
                 do {
@@ -93,7 +100,7 @@ package enum TensorCodec {
         }
     }
 
-    private static func header(_ reader: inout ByteReader, size: Int) throws -> [TensorRun] {
+    private static func runs(_ reader: inout ByteReader, size: Int) throws -> [TensorRun] {
         let count: UInt32 = try reader.bigEndian()
         guard count <= UInt32(runLimit) else { throw VaultError.badEncoding("\(count) runs") }
         var runs: [TensorRun] = []
@@ -109,19 +116,6 @@ package enum TensorCodec {
             throw VaultError.badEncoding("its runs do not have the size of the whole")
         }
         return runs
-    }
-
-    private static func append(_ plane: [UInt8], isExponent: Bool, to writer: inout ByteWriter) {
-        if let first = plane.first, plane.withUnsafeBytes({ isConstant($0, first) }) {
-            writer.append([Mode.constant.rawValue, first])
-        } else if isExponent, let coded = Deflate.huffmanCoded(plane) {
-            writer.append([Mode.coded.rawValue])
-            writer.bigEndian(UInt64(coded.count))
-            writer.append(coded)
-        } else {
-            writer.append([Mode.stored.rawValue])
-            writer.append(plane)
-        }
     }
 
     private static func isConstant(_ bytes: UnsafeRawBufferPointer, _ value: UInt8) -> Bool {

@@ -3,33 +3,31 @@
 
 /// Floating-point numbers as planes: the exponent bytes first, then sign and mantissa from the highest byte down.
 enum TensorPlanes {
-    /// The planes of numbers of 2 (bfloat16) or 4 bytes (float32).
-    static func split(_ bytes: UnsafeRawBufferPointer, width: Int) -> [[UInt8]] {
+    /// One plane of numbers of 2 (bfloat16) or 4 bytes (float32).
+    static func plane(_ plane: Int, of bytes: UnsafeRawBufferPointer, width: Int) -> [UInt8] {
         let count = bytes.count / width
-        return (0..<width).map { plane in
-            [UInt8](unsafeUninitializedCapacity: count) { out, initialized in
-                guard let out = out.baseAddress, let source = bytes.baseAddress else { return }
-                let top = source + (width - 1)
-                let next = source + (width - 2)
-                switch plane {
-                case 0:
-                    for index in 0..<count {
-                        let high = top.load(fromByteOffset: index * width, as: UInt8.self)
-                        let low = next.load(fromByteOffset: index * width, as: UInt8.self)
-                        out[index] = high << 1 | low >> 7
-                    }
-                case 1:
-                    for index in 0..<count {
-                        let high = top.load(fromByteOffset: index * width, as: UInt8.self)
-                        let low = next.load(fromByteOffset: index * width, as: UInt8.self)
-                        out[index] = high & 0x80 | low & 0x7F
-                    }
-                default:
-                    let byte = source + (width - 1 - plane)
-                    for index in 0..<count { out[index] = byte.load(fromByteOffset: index * width, as: UInt8.self) }
+        return [UInt8](unsafeUninitializedCapacity: count) { out, initialized in
+            guard let out = out.baseAddress, let source = bytes.baseAddress else { return }
+            let top = source + (width - 1)
+            let next = source + (width - 2)
+            switch plane {
+            case 0:
+                for index in 0..<count {
+                    let high = top.load(fromByteOffset: index * width, as: UInt8.self)
+                    let low = next.load(fromByteOffset: index * width, as: UInt8.self)
+                    out[index] = high << 1 | low >> 7
                 }
-                initialized = count
+            case 1:
+                for index in 0..<count {
+                    let high = top.load(fromByteOffset: index * width, as: UInt8.self)
+                    let low = next.load(fromByteOffset: index * width, as: UInt8.self)
+                    out[index] = high & 0x80 | low & 0x7F
+                }
+            default:
+                let byte = source + (width - 1 - plane)
+                for index in 0..<count { out[index] = byte.load(fromByteOffset: index * width, as: UInt8.self) }
             }
+            initialized = count
         }
     }
 

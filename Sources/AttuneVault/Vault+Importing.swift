@@ -24,11 +24,11 @@ extension Vault {
     ) throws -> VersionRecord {
         try requireWriting()
         guard adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
-        let id = Self.versionID(manifest: version.manifest, bytes: version.bytes)
+        let id = try Self.versionID(manifest: version.manifest, content: version.content)
         let key = Data(adapter)
         let known = try read { try Self.versions($0, "v.adapter = ? AND v.id = ?", [key, id.data]).first }
         if let known, known.state == .here { return known }
-        let blob = try chunks.store(version.bytes, runs: version.runs)
+        let blob = try chunks.store(version.content)
         let (record, unused) = try keeping(blob) { database in
             try self.insertImported(database, key, name, base, deviceName, version, id, blob)
         }

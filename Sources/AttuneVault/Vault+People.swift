@@ -94,9 +94,9 @@ extension Vault {
         from circle: Digest256, name: String, base: Digest256, _ version: NewVersion
     ) throws -> ReceivedRecord {
         try requireWriting()
-        let id = Self.versionID(manifest: version.manifest, bytes: version.bytes)
+        let id = try Self.versionID(manifest: version.manifest, content: version.content)
         if let known = try received().first(where: { $0.version == id }) { return known }
-        let blob = try chunks.store(version.bytes, runs: version.runs)
+        let blob = try chunks.store(version.content)
         try keeping(blob) { database in
             try blob.insert(database)
             try database.execute(

@@ -55,10 +55,10 @@ extension Vault {
     ///
     /// - Parameter step: steps done at that state.
     /// - Throws: `VaultError` E-VAULT-030, E-VAULT-006 (disk full; the one before stays).
-    package func saveCheckpoint(_ bytes: [UInt8], step: Int, ofRun id: String) throws {
+    package func saveCheckpoint(_ content: BlobContent, step: Int, ofRun id: String) throws {
         try requireWriting()
         _ = try run(id)
-        let blob = try chunks.store(bytes)
+        let blob = try chunks.store(content)
         let unused = try keeping(blob) { database in
             let previous = try Row.fetchOne(
                 database, sql: "SELECT checkpoint FROM runs WHERE id = ? AND checkpoint IS NOT NULL", arguments: [id]

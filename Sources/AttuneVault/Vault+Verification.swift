@@ -34,7 +34,7 @@ extension Vault {
             report.check("\(version.reference)") {
                 let blob = try self.read { try StoredBlob.fetch($0, id: version.blob) }
                 let bytes = try self.chunks.load(blob) { chunksRead += 1 }
-                guard Self.versionID(manifest: version.manifest, bytes: bytes) == version.id else {
+                guard try Self.versionID(manifest: version.manifest, content: BlobContent(bytes)) == version.id else {
                     throw VaultError.damaged("the content is not what its id says")
                 }
             }

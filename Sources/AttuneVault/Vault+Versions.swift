@@ -8,14 +8,14 @@ import GRDB
 
 extension Vault {
     /// The id of a version: BLAKE2b-256 over the manifest's length (8 bytes, highest first), the manifest, the bytes.
-    package static func versionID(manifest: String, bytes: [UInt8]) -> Digest256 {
+    package static func versionID(manifest: String, content: BlobContent) throws -> Digest256 {
         var head = ByteWriter()
         let text = Array(manifest.utf8)
         head.bigEndian(UInt64(text.count))
         head.append(text)
         var hash = BLAKE2b.Incremental()
         hash.update(head.bytes)
-        hash.update(bytes)
+        try content.pieces { hash.update($1) }
         return hash.finish()
     }
 
@@ -31,9 +31,9 @@ extension Vault {
     package func addVersion(to name: String, base: Digest256, _ version: NewVersion) throws -> VersionRecord {
         try requireWriting()
         let name = try AdapterName.checked(name)
-        let id = Self.versionID(manifest: version.manifest, bytes: version.bytes)
+        let id = try Self.versionID(manifest: version.manifest, content: version.content)
         if let known = try write({ try self.revive($0, name: name, base: base, id: id) }) { return known }
-        let blob = try chunks.store(version.bytes, runs: version.runs)
+        let blob = try chunks.store(version.content)
         return try keeping(blob) { database in
             try self.insert(database, version, id: id, blob: blob, name: name, base: base)
         }
@@ -45,7 +45,7 @@ extension Vault {
     package func versionBytes(_ id: Digest256) throws -> [UInt8] {
         let record = try version(id: id)
         let bytes = try chunks.load(try read { try StoredBlob.fetch($0, id: record.blob) })
-        guard Self.versionID(manifest: record.manifest, bytes: bytes) == id else {
+        guard try Self.versionID(manifest: record.manifest, content: BlobContent(bytes)) == id else {
             throw VaultError.damaged("\(record.reference) is not what was stored")
         }
         return bytes

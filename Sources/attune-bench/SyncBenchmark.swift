@@ -77,7 +77,8 @@ struct SyncBenchmark: AsyncParsableCommand {
             try Data(bytes).write(to: URL(filePath: "\(files)/\(index).safetensors"))
             _ = try device.vault.addVersion(
                 to: "adapter-\(index)", base: base,
-                NewVersion(manifest: "{}", bytes: bytes, runs: [TensorRun(.bfloat16, count: bytes.count)]))
+                NewVersion(
+                    manifest: "{}", content: BlobContent(bytes, runs: [TensorRun(.bfloat16, count: bytes.count)])))
         }
     }
 

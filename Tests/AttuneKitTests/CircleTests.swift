@@ -191,7 +191,7 @@ import Testing
         let devices = try CircleMember.circle(["laptop", "desk"])
         let (a, b) = (devices[0], devices[1])
         let base = Digest256(repeatElement(3, count: 32))!
-        try a.vault.addVersion(to: "strange", base: base, NewVersion(manifest: "{}", bytes: [1, 2, 3]))
+        try a.vault.addVersion(to: "strange", base: base, NewVersion(manifest: "{}", content: BlobContent([1, 2, 3])))
         try a.store.train()
         try a.send(to: b)
         #expect(try b.vault.adapters().map(\.name) == ["notes"])

@@ -48,6 +48,19 @@ import Testing
         }
     }
 
+    @Test func whatWasTrainedIsKeptInBfloat16AndWhatIsBroughtAsItIs() throws {
+        let store = try KitStore()
+        let version = try store.train()
+        let adapter = try store.workspace.load(version).adapter
+        let numbers = adapter.parameters.values.values
+        #expect(numbers.contains { $0 != 0 } && numbers.allSatisfy { BFloat16($0).value == $0 })
+        #expect(adapter.encoded() == adapter.writer(rounding: true).bytes())
+        adapter.parameters.values[0, 0] = 0.1
+        let manifest = AdapterManifest(adapter)
+        let copy = try store.workspace.keep(adapter, manifest: manifest, as: "copy")
+        #expect(try store.workspace.load(copy).adapter.parameters.values[0, 0] == 0.1)
+    }
+
     @Test func anAdapterOfAnotherBaseIsRefusedByNameOfBoth() throws {
         let store = try KitStore()
         let version = try store.train()

@@ -17,7 +17,7 @@ import Testing
         let plan = MemoryPlan(
             model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(1 << 30), threads: 2)
         let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
-        #expect(plan.adapter == 28 * layout.count)
+        #expect(plan.adapter == 20 * layout.count)
         #expect(
             plan.activations
                 == TrainingPass<Float>.bytes(
@@ -39,9 +39,9 @@ import Testing
         let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
         let full = adapter()
         tiny.configuration.optimizer = .adamw8bit
-        #expect(full == 28 * layout.count)
+        #expect(full == 20 * layout.count)
         // One scale for 256 codes of each moment.
-        #expect(adapter() == 22 * layout.count + 8 * layout.count / 256)
+        #expect(adapter() == 14 * layout.count + 8 * layout.count / 256)
     }
 
     @Test func keepingActivationsCostsMore() throws {

@@ -16,7 +16,7 @@ struct DamageTests {
         try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(2))
         let run = try store.vault.createRun(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
-        try store.vault.saveCheckpoint(TestStore.bytes(5000), step: 1, ofRun: run.id)
+        try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, ofRun: run.id)
         return store
     }
 
@@ -125,7 +125,7 @@ struct DamageTests {
     @Test func orphansAreCollectedByTheNextWriterAndOthersFilesAreNot() throws {
         let store = try Self.filled()
         let used = TestStore.chunkFiles(store.path)
-        _ = try store.vault.chunks.store(TestStore.bytes(2_000_000))
+        _ = try store.vault.chunks.store(BlobContent(TestStore.bytes(2_000_000)))
         #expect(TestStore.chunkFiles(store.path).count == used.count + 2)
         let fragment = store.path + "/tmp/" + String(repeating: "ab", count: 32)
         let mine = store.path + "/chunks/ab/letter.txt"
@@ -145,9 +145,9 @@ struct DamageTests {
     @Test func aFailedTransactionLeavesNoChunks() throws {
         let store = try Self.filled()
         let used = TestStore.chunkFiles(store.path)
-        let error = failure { try store.vault.saveCheckpoint(TestStore.bytes(10), step: 1, ofRun: "none") }
+        let error = failure { try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(10)), step: 1, ofRun: "none") }
         #expect(error?.failureCode == "E-VAULT-030")
-        let blob = try store.vault.chunks.store([1, 2, 3])
+        let blob = try store.vault.chunks.store(BlobContent([1, 2, 3]))
         #expect(failure { try store.vault.keeping(blob) { _ in throw VaultError.nothingToUndo } } != nil)
         #expect(TestStore.chunkFiles(store.path) == used)
     }

@@ -33,8 +33,8 @@ struct InterruptionTests {
             for index in 0... {
                 let bytes = TestStore.bytes(1_200_000 + index, seed: UInt8(truncatingIfNeeded: index))
                 try vault.addVersion(
-                    to: "notes", base: TestStore.base, NewVersion(manifest: "{\"n\":\(index)}", bytes: bytes))
-                try vault.saveCheckpoint(bytes, step: index, ofRun: run.id)
+                    to: "notes", base: TestStore.base, NewVersion(manifest: "{\"n\":\(index)}", content: BlobContent(bytes)))
+                try vault.saveCheckpoint(BlobContent(bytes), step: index, ofRun: run.id)
             }
         }
         let vault = try TestStore.open(path)
@@ -56,7 +56,7 @@ struct InterruptionTests {
         try before.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
         let run = try before.createRun(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
-        try before.saveCheckpoint([1, 2, 3], step: 1, ofRun: run.id)
+        try before.saveCheckpoint(BlobContent([1, 2, 3]), step: 1, ofRun: run.id)
         let id = run.id
         try before.close()
         let files = TestStore.chunkFiles(path)
@@ -69,7 +69,7 @@ struct InterruptionTests {
                 try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(2, count: 5_000_000))
             }
             let adapter = failure { try vault.addVersion(to: "other", base: TestStore.base, TestStore.version(3)) }
-            let checkpoint = failure { try vault.saveCheckpoint(TestStore.bytes(9), step: 2, ofRun: id) }
+            let checkpoint = failure { try vault.saveCheckpoint(BlobContent(TestStore.bytes(9)), step: 2, ofRun: id) }
             let document = failure {
                 try vault.putDocument(name: "a", text: String(repeating: "alpha ", count: 500_000))
             }
@@ -101,7 +101,7 @@ struct InterruptionTests {
         try store.vault.outsideTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(pages)") }
         let manifest = #"{"x":"\#(String(repeating: "y", count: 50_000))"}"#
         let error = failure {
-            try store.vault.addVersion(to: "notes", base: TestStore.base, NewVersion(manifest: manifest, bytes: [1]))
+            try store.vault.addVersion(to: "notes", base: TestStore.base, NewVersion(manifest: manifest, content: BlobContent([1])))
         }
         #expect(error?.failureStatus == .doesNotFit && error?.failureCode == "E-VAULT-006")
         #expect(TestStore.chunkFiles(store.path) == files)

@@ -29,7 +29,7 @@ struct LockTests {
         try store.vault.addVersion(to: "b", base: TestStore.base, TestStore.version(2))
         #expect(try one.adapters().count == 2)
         try one.close()
-        #expect(try two.versionBytes(two.version("b").id) == TestStore.version(2).bytes)
+        #expect(try two.versionBytes(two.version("b").id) == TestStore.bytes(3000, seed: 2))
         try store.vault.close()
         #expect(try two.adapters().count == 2)
     }

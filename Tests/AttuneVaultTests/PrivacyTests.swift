@@ -43,12 +43,12 @@ struct PrivacyTests {
         let run = try vault.createRun(
             adapter: words[2], configuration: #"{"sample":"\#(words[3])"}"#, base: TestStore.base,
             data: TestStore.base, steps: 1, documents: [document.digest])
-        try vault.saveCheckpoint(Array("\(words[4])".utf8), step: 1, ofRun: run.id)
+        try vault.saveCheckpoint(BlobContent(Array("\(words[4])".utf8)), step: 1, ofRun: run.id)
         try vault.addVersion(
             to: words[2], base: TestStore.base,
             NewVersion(
                 manifest: #"{"note":"\#(words[4])"}"#,
-                bytes: Array(String(repeating: words[4], count: 10_000).utf8), run: run.id))
+                content: BlobContent(Array(String(repeating: words[4], count: 10_000).utf8)), run: run.id))
         try vault.label(VersionReference(adapter: words[2]), as: words[5])
         try vault.rename(words[2], to: words[6])
         let chat = try vault.createChat(title: words[0])

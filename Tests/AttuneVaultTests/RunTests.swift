@@ -67,10 +67,10 @@ struct RunTests {
         let id = try Self.run(vault).id
         #expect(try vault.loadCheckpoint(ofRun: id) == nil)
         let big = TestStore.bytes(3_000_000)
-        try vault.saveCheckpoint(big, step: 100, ofRun: id)
+        try vault.saveCheckpoint(BlobContent(big), step: 100, ofRun: id)
         #expect(TestStore.chunkFiles(store.path).count == 3)
         let small = TestStore.bytes(10)
-        try vault.saveCheckpoint(small, step: 200, ofRun: id)
+        try vault.saveCheckpoint(BlobContent(small), step: 200, ofRun: id)
         #expect(TestStore.chunkFiles(store.path).count == 1)
         let loaded = try vault.loadCheckpoint(ofRun: id)
         #expect(loaded?.step == 200 && loaded?.bytes == small)

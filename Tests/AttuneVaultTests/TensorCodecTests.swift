@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneCrypto
 import AttuneTestSupport
 import Foundation
 import GRDB
+import Synchronization
 import Testing
 
 @testable import AttuneVault
@@ -27,6 +29,15 @@ struct TensorCodecTests {
         values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt32($0))) } }
     }
 
+    /// The encoded bytes; nil where they would not be shorter.
+    static func encode(_ bytes: [UInt8], runs: [TensorRun]) throws -> [UInt8]? {
+        let blob = try EncodedBlob(BlobContent(bytes, runs: runs))
+        let stored = try blob.bytes()
+        #expect(blob.size == bytes.count && blob.digest == BLAKE2b.hash(bytes) && stored.count == blob.encodedSize)
+        if blob.codec == .stored { #expect(stored == bytes) }
+        return blob.codec == .planes ? stored : nil
+    }
+
     static func decode(_ bytes: [UInt8], _ size: Int) throws -> [UInt8] {
         try bytes.withUnsafeBytes { try TensorCodec.decode($0, size: size) }
     }
@@ -39,7 +50,7 @@ struct TensorCodecTests {
         ] {
             let bytes = header + numbers
             let encoded = try #require(
-                TensorCodec.encode(bytes, runs: [TensorRun(.raw, count: 777), TensorRun(kind, count: numbers.count)]))
+                try Self.encode(bytes, runs: [TensorRun(.raw, count: 777), TensorRun(kind, count: numbers.count)]))
             #expect(try Self.decode(encoded, bytes.count) == bytes)
             #expect(Double(encoded.count) < (kind == .bfloat16 ? 0.70 : 0.86) * Double(bytes.count))
         }
@@ -49,7 +60,7 @@ struct TensorCodecTests {
         let patterns = (0...UInt16.max).flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
         let skewed = patterns + [UInt8](repeating: 0x3C, count: 400_000)
         for kind in [TensorRun.Kind.bfloat16, .float32] {
-            let encoded = try #require(TensorCodec.encode(skewed, runs: [TensorRun(kind, count: skewed.count)]))
+            let encoded = try #require(try Self.encode(skewed, runs: [TensorRun(kind, count: skewed.count)]))
             #expect(try Self.decode(encoded, skewed.count) == skewed)
         }
     }
@@ -58,31 +69,31 @@ struct TensorCodecTests {
         let short = Self.bfloat16(Self.weights(50_000, seed: 9))
         var long: [UInt8] = []
         for index in stride(from: 0, to: short.count, by: 2) { long += [0, 0, short[index], short[index + 1]] }
-        let one = try #require(TensorCodec.encode(short, runs: [TensorRun(.bfloat16, count: short.count)]))
-        let other = try #require(TensorCodec.encode(long, runs: [TensorRun(.float32, count: long.count)]))
+        let one = try #require(try Self.encode(short, runs: [TensorRun(.bfloat16, count: short.count)]))
+        let other = try #require(try Self.encode(long, runs: [TensorRun(.float32, count: long.count)]))
         #expect(other.count < one.count + 16)
         #expect(try Self.decode(other, long.count) == long)
     }
 
-    @Test func whatDoesNotGetShorterIsLeftAsItIs() {
+    @Test func whatDoesNotGetShorterIsLeftAsItIs() throws {
         var random = SyntheticRandom(seed: 1)
         let noise = (0..<4096).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-        #expect(TensorCodec.encode(noise, runs: [TensorRun(.bfloat16, count: 4096)]) == nil)
-        #expect(TensorCodec.encode(noise, runs: []) == nil)
-        #expect(TensorCodec.encode(noise, runs: [TensorRun(.raw, count: 4096)]) == nil)
-        #expect(TensorCodec.encode([], runs: []) == nil)
+        #expect(try Self.encode(noise, runs: [TensorRun(.bfloat16, count: 4096)]) == nil)
+        #expect(try Self.encode(noise, runs: []) == nil)
+        #expect(try Self.encode(noise, runs: [TensorRun(.raw, count: 4096)]) == nil)
+        #expect(try Self.encode([], runs: []) == nil)
         // Runs that do not fit the bytes are no reason to lose any.
-        #expect(TensorCodec.encode(noise, runs: [TensorRun(.float32, count: 4095)]) == nil)
-        #expect(TensorCodec.encode(noise, runs: [TensorRun(.float32, count: 8192)]) == nil)
-        #expect(TensorCodec.encode(noise, runs: [TensorRun(.float32, count: -4), TensorRun(.raw, count: 4100)]) == nil)
+        #expect(try Self.encode(noise, runs: [TensorRun(.float32, count: 4095)]) == nil)
+        #expect(try Self.encode(noise, runs: [TensorRun(.float32, count: 8192)]) == nil)
+        #expect(try Self.encode(noise, runs: [TensorRun(.float32, count: -4), TensorRun(.raw, count: 4100)]) == nil)
         // Beyond the ratio that a reader accepts.
         let zeros = [UInt8](repeating: 0, count: 100_000)
-        #expect(TensorCodec.encode(zeros, runs: [TensorRun(.float32, count: zeros.count)]) == nil)
+        #expect(try Self.encode(zeros, runs: [TensorRun(.float32, count: zeros.count)]) == nil)
     }
 
     @Test func changedStreamsGiveErrorsAndNeverOtherLengths() throws {
         let numbers = Self.bfloat16(Self.weights(3000, seed: 5))
-        let good = try #require(TensorCodec.encode(numbers, runs: [TensorRun(.bfloat16, count: numbers.count)]))
+        let good = try #require(try Self.encode(numbers, runs: [TensorRun(.bfloat16, count: numbers.count)]))
         for length in stride(from: 0, to: good.count, by: 7) {
             #expect(failure { try Self.decode(Array(good[..<length]), numbers.count) }?.failureCode == "E-VAULT-040")
         }
@@ -99,7 +110,7 @@ struct TensorCodecTests {
 
     @Test func aStreamThatWouldGrowBeyondItsSizeIsRefused() throws {
         // A plane of 40 bytes, whose stream holds 200,000.
-        let bomb = try #require(Deflate.huffmanCoded([UInt8](repeating: 0, count: 200_000)))
+        let bomb = try #require([UInt8](repeating: 0, count: 200_000).withUnsafeBytes { Deflate.huffmanCoded($0) })
         var writer = ByteWriter()
         writer.append(TensorCodec.magic)
         writer.bigEndian(UInt32(1))
@@ -117,12 +128,48 @@ struct TensorCodecTests {
             failure { try Self.decode(TensorCodec.magic + [255, 255, 255, 255], 80) }?.failureCode == "E-VAULT-040")
     }
 
+    @Test func contentThatIsMadeInPiecesIsStoredAsIfItWereWhole() throws {
+        let store = try TestStore()
+        let numbers = Self.float32(Self.weights(700_000, seed: 4))
+        let header = TestStore.bytes(321)
+        let whole = BlobContent(
+            header + numbers, runs: [TensorRun(.raw, count: 321), TensorRun(.float32, count: numbers.count)])
+        let pieces = BlobContent { sink in
+            try header.withUnsafeBytes { try sink(.raw, $0) }
+            try [UInt8]().withUnsafeBytes { try sink(.raw, $0) }
+            try numbers.withUnsafeBytes { try sink(.float32, $0) }
+        }
+        #expect(try EncodedBlob(pieces).bytes() == EncodedBlob(whole).bytes())
+        let version = try store.vault.addVersion(
+            to: "notes", base: TestStore.base, NewVersion(manifest: "{}", content: pieces))
+        #expect(try version.id == Vault.versionID(manifest: "{}", content: whole))
+        #expect(try store.vault.versionBytes(version.id) == header + numbers)
+    }
+
+    @Test func contentThatChangesBetweenItsPassesIsNotStored() throws {
+        let store = try TestStore()
+        let calls = Mutex(0)
+        for longer in [true, false] {
+            calls.withLock { $0 = 0 }
+            let content = BlobContent { sink in
+                let call = calls.withLock {
+                    $0 += 1
+                    return $0
+                }
+                let bytes = TestStore.bytes(call == 1 ? 3_000_000 : longer ? 3_000_001 : 2_999_999)
+                try bytes.withUnsafeBytes { try sink(.raw, $0) }
+            }
+            #expect(failure { try store.vault.chunks.store(content) }?.failureCode == "E-VAULT-007")
+        }
+        #expect(TestStore.chunkFiles(store.path).isEmpty)
+    }
+
     @Test func encodedVersionsAreStoredInFewerChunksAndReadBack() throws {
         let store = try TestStore()
         let numbers = Self.bfloat16(Self.weights(1_500_000, seed: 11))
         let runs = [TensorRun(.bfloat16, count: numbers.count)]
         let version = try store.vault.addVersion(
-            to: "notes", base: TestStore.base, NewVersion(manifest: "{}", bytes: numbers, runs: runs))
+            to: "notes", base: TestStore.base, NewVersion(manifest: "{}", content: BlobContent(numbers, runs: runs)))
         #expect(TestStore.chunkFiles(store.path).count == 2 && version.size == 3_000_000)
         #expect(try store.vault.versionBytes(version.id) == numbers)
         #expect(try store.vault.verify().isWhole)

@@ -45,7 +45,7 @@ struct TestStore {
     }
 
     static func version(_ seed: UInt8 = 1, count: Int = 3000) -> NewVersion {
-        NewVersion(manifest: #"{"seed":\#(seed)}"#, bytes: bytes(count, seed: seed))
+        NewVersion(manifest: #"{"seed":\#(seed)}"#, content: BlobContent(bytes(count, seed: seed)))
     }
 
     /// Every regular file below `path`.

@@ -52,7 +52,7 @@ struct TrashTests {
         let copy = try vault.copy(VersionReference("notes"), to: "copy")
         try vault.trashAdapter("notes")
         try vault.purgeTrash(olderThan: 0)
-        #expect(try vault.versionBytes(copy.id) == TestStore.version(1).bytes)
+        #expect(try vault.versionBytes(copy.id) == TestStore.bytes(3000, seed: 1))
         try vault.trashAdapter("copy")
         try vault.purgeTrash(olderThan: 0)
         #expect(TestStore.chunkFiles(store.path).isEmpty)
@@ -66,7 +66,7 @@ struct TrashTests {
         try vault.trashVersion(VersionReference("notes@2"))
         let run = try vault.createRun(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 1)
-        try vault.saveCheckpoint([1, 2, 3], step: 1, ofRun: run.id)
+        try vault.saveCheckpoint(BlobContent([1, 2, 3]), step: 1, ofRun: run.id)
         try vault.updateRun(run.id, state: .interrupted)
         try vault.trashRun(run.id)
         let chat = try vault.createChat(title: "boats")

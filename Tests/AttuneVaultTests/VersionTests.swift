@@ -14,7 +14,7 @@ struct VersionTests {
         let bytes = TestStore.bytes(2_500_000)
         let added = try store.vault.addVersion(
             to: "notes", base: TestStore.base,
-            NewVersion(manifest: "{}", bytes: bytes, run: "7c1e", lossBefore: 3.5, lossAfter: 2.25))
+            NewVersion(manifest: "{}", content: BlobContent(bytes), run: "7c1e", lossBefore: 3.5, lossAfter: 2.25))
         #expect(added.number == 1 && added.isHead && added.size == bytes.count && added.run == "7c1e")
         #expect(try store.vault.versionBytes(added.id) == bytes)
         try store.vault.close()
@@ -33,9 +33,9 @@ struct VersionTests {
         #expect(TestStore.chunkFiles(store.path).count == ChunkSealer.chunkCount(length: count))
     }
 
-    @Test func theIdCoversTheManifestAndTheBytes() {
-        let id = Vault.versionID(manifest: "ab", bytes: [1])
-        #expect(id != Vault.versionID(manifest: "a", bytes: Array("b".utf8) + [1]))
+    @Test func theIdCoversTheManifestAndTheBytes() throws {
+        let id = try Vault.versionID(manifest: "ab", content: BlobContent([1]))
+        #expect(try id != Vault.versionID(manifest: "a", content: BlobContent(Array("b".utf8) + [1])))
         #expect(id == BLAKE2b.hash([0, 0, 0, 0, 0, 0, 0, 2, 97, 98, 1]))
     }
 

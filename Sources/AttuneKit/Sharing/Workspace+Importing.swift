@@ -53,10 +53,9 @@ extension Workspace {
         guard file.isSigned(by: chain) else { throw KitError.wrongSignature }
         let adapter = try file.bytes.withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
         try Self.checkNorms(adapter)
-        let runs = try file.bytes.withUnsafeBytes { try SafetensorsFile($0).runs(count: file.bytes.count) }
         let version = NewVersion(
-            manifest: file.manifest, bytes: file.bytes, runs: runs, parents: isOwn ? file.parents : [],
-            lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)
+            manifest: file.manifest, content: try BlobContent(safetensors: file.bytes),
+            parents: isOwn ? file.parents : [], lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)
         guard isOwn else {
             return .received(
                 try vault.receive(from: file.sender.circle, name: file.name, base: manifest.base.id, version))

@@ -8,9 +8,7 @@ package struct NewVersion: Sendable {
     /// JSON that says how to read the bytes.
     package var manifest: String
     /// The tensors.
-    package var bytes: [UInt8]
-    /// What numbers lie where in `bytes`, so that they take less room; empty for bytes of unknown kind.
-    package var runs: [TensorRun]
+    package var content: BlobContent
     package var parents: [Digest256]
     package var run: String?
     /// Validation loss before training, nats per token.
@@ -19,12 +17,11 @@ package struct NewVersion: Sendable {
     package var lossAfter: Double?
 
     package init(
-        manifest: String, bytes: [UInt8], runs: [TensorRun] = [], parents: [Digest256] = [], run: String? = nil,
+        manifest: String, content: BlobContent, parents: [Digest256] = [], run: String? = nil,
         lossBefore: Double? = nil, lossAfter: Double? = nil
     ) {
         self.manifest = manifest
-        self.bytes = bytes
-        self.runs = runs
+        self.content = content
         self.parents = parents
         self.run = run
         self.lossBefore = lossBefore
