@@ -33,7 +33,8 @@ struct InterruptionTests {
             for index in 0... {
                 let bytes = TestStore.bytes(1_200_000 + index, seed: UInt8(truncatingIfNeeded: index))
                 try vault.addVersion(
-                    to: "notes", base: TestStore.base, NewVersion(manifest: "{\"n\":\(index)}", content: BlobContent(bytes)))
+                    to: "notes", base: TestStore.base,
+                    NewVersion(manifest: "{\"n\":\(index)}", content: BlobContent(bytes)))
                 try vault.saveCheckpoint(BlobContent(bytes), step: index, ofRun: run.id)
             }
         }
@@ -101,7 +102,8 @@ struct InterruptionTests {
         try store.vault.outsideTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(pages)") }
         let manifest = #"{"x":"\#(String(repeating: "y", count: 50_000))"}"#
         let error = failure {
-            try store.vault.addVersion(to: "notes", base: TestStore.base, NewVersion(manifest: manifest, content: BlobContent([1])))
+            try store.vault.addVersion(
+                to: "notes", base: TestStore.base, NewVersion(manifest: manifest, content: BlobContent([1])))
         }
         #expect(error?.failureStatus == .doesNotFit && error?.failureCode == "E-VAULT-006")
         #expect(TestStore.chunkFiles(store.path) == files)

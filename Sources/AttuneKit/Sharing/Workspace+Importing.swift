@@ -55,7 +55,8 @@ extension Workspace {
         try Self.checkNorms(adapter)
         let version = NewVersion(
             manifest: file.manifest, content: try BlobContent(safetensors: file.bytes),
-            parents: isOwn ? file.parents : [], lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)
+            parents: isOwn ? file.parents : [], lossBefore: manifest.training?.lossBefore,
+            lossAfter: manifest.training?.lossAfter)
         guard isOwn else {
             return .received(
                 try vault.receive(from: file.sender.circle, name: file.name, base: manifest.base.id, version))
