@@ -10,17 +10,37 @@ extension Vault {
     /// The id (16 bytes) of the adapter that a version belongs to, the same on all devices of the circle.
     package func adapterID(of version: VersionRecord) -> [UInt8] { version.adapterID }
 
+    /// All versions that a version was made from, over as many steps as are known here, the nearest first.
+    package func ancestors(of version: VersionRecord, limit: Int) throws -> [Digest256] {
+        try read { database in
+            let known = try Self.versions(database, "v.adapter = ?", [Data(version.adapterID)])
+            let parents = Dictionary(known.map { ($0.id, $0.parents) }, uniquingKeysWith: { first, _ in first })
+            var seen: Set<Digest256> = [version.id]
+            var result: [Digest256] = []
+            var next = version.parents
+            while !next.isEmpty, result.count < limit {
+                let fresh = next.filter { seen.insert($0).inserted }
+                result += fresh
+                next = fresh.flatMap { parents[$0] ?? [] }
+            }
+            return Array(result.prefix(limit))
+        }
+    }
+
     /// Takes in a version that another device of the circle put into a file, as the version that it is there.
     ///
     /// Adapter and version keep their ids, so the same version coming by sync is not a second one. The name moves if
-    /// the version was made from the one it points at; else both are heads.
+    /// the version was made from the one it points at, over any number of steps; else both are heads. One that a version
+    /// here was made from is history, and changes no head.
     ///
     /// - Parameters:
     ///   - adapter: 16 bytes.
     ///   - deviceName: shown behind the name where another adapter has it.
+    ///   - ancestors: all versions before it that the other device knows.
     /// - Throws: `VaultError` E-VAULT-053, E-VAULT-006.
     package func importVersion(
-        adapter: [UInt8], name: String, base: Digest256, deviceName: String, _ version: NewVersion
+        adapter: [UInt8], name: String, base: Digest256, deviceName: String,
+        ancestors: [Digest256] = [], _ version: NewVersion
     ) throws -> VersionRecord {
         try requireWriting()
         guard adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
@@ -30,7 +50,7 @@ extension Vault {
         if let known, known.state == .here { return known }
         let blob = try chunks.store(version.content)
         let (record, unused) = try keeping(blob) { database in
-            try self.insertImported(database, key, name, base, deviceName, version, id, blob)
+            try self.insertImported(database, key, name, base, deviceName, Set(ancestors), version, id, blob)
         }
         chunks.remove(unused)
         return record
@@ -38,7 +58,7 @@ extension Vault {
 
     private func insertImported(
         _ database: Database, _ adapter: Data, _ name: String, _ base: Digest256, _ deviceName: String,
-        _ version: NewVersion, _ id: Digest256, _ blob: StoredBlob
+        _ ancestors: Set<Digest256>, _ version: NewVersion, _ id: Digest256, _ blob: StoredBlob
     ) throws -> (VersionRecord, unused: [Digest256]) {
         try blob.insert(database)
         if let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id.data]).first {
@@ -65,14 +85,18 @@ extension Vault {
         let inserted = try insertVersion(
             database, adapterID: adapter, id: id, blob: blob.id, manifest: version.manifest, parents: version.parents,
             run: nil, lossBefore: version.lossBefore, lossAfter: version.lossAfter)
-        if head.map({ version.parents.contains($0.id) }) ?? true { try setHead(database, adapter, to: inserted) }
-        if try Self.isInCircle(database) {
+        let before = ancestors.union(version.parents)
+        let isHistory = try Self.versions(database, "v.adapter = ?", [adapter]).contains { $0.parents.contains(id) }
+        if head.map({ before.contains($0.id) }) ?? true { try setHead(database, adapter, to: inserted) }
+        if try !isHistory && Self.isInCircle(database) {
             let events = try version.parents.compactMap { parent in
                 try Int64.fetchOne(
                     database, sql: "SELECT MAX(seq) FROM events WHERE adapter = ? AND version = ?",
                     arguments: [adapter, parent.data])
             }
-            try insertEvent(database, adapter, kind: "version", version: id, parents: events)
+            let tips = try Self.tips(database, adapter).filter { before.contains($0.version) }.map(\.event)
+            try insertEvent(
+                database, adapter, kind: "version", version: id, parents: tips + events.filter { !tips.contains($0) })
         }
         let subject = Hex.encode(adapter)
         guard let record = try Self.version(database, row: inserted) else { throw VaultError.noVersion(name) }

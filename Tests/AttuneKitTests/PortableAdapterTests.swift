@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func otherContentOfASealedFileIsNoAdapter() throws {
-        for bytes in [Array("ATADAPT2".utf8) + vectors.payload.bytes.dropFirst(8), [], Array("hello".utf8)] {
+        for bytes in [Array("ATADAPT3".utf8) + vectors.payload.bytes.dropFirst(8), [], Array("hello".utf8)] {
             let error = #expect(throws: KitError.self) { try read(bytes) }
             #expect(error?.code == "E-FILE-011")
         }

@@ -28,6 +28,39 @@ struct SyncCircle {
         return (try lines.map(Self.object), joined)
     }
 
+    /// Pairs `other`, which gets a name, with `store`, which waits for it; no relay is there.
+    static func pairDirectly(
+        _ store: TinyStore, _ other: TinyStore, name: String, code change: (String) -> String = { $0 },
+        exits: (Int32, Int32) = (0, 0)
+    ) throws {
+        let adding = try store.attune.start([
+            "devices", "add", "--listen", "127.0.0.1:0", "--name", "loft", "--yes", "--json",
+        ])
+        let shown = try object(try #require(adding.readLine()))
+        let (code, address) = (try #require(shown["code"] as? String), try #require(shown["listen"] as? String))
+        try other.expect(
+            ["devices", "join", change(code), "--direct", address, "--name", name, "--yes", "--json"],
+            exits: exits.1)
+        _ = adding.remainingLines()
+        #expect(try adding.wait() == .exit(exits.0))
+    }
+
+    /// Runs `body` with the address of a store that serves.
+    static func serving(_ store: TinyStore, _ body: (String) throws -> Void) throws {
+        let process = try store.attune.start(["sync", "serve", "--listen", "127.0.0.1:0", "--json"])
+        let line = try #require(process.readLine())
+        let address = try #require(try object(line)["listening"] as? String)
+        try body(address)
+        process.send(SIGTERM)
+        #expect(try process.wait(limit: 40) != .signal(SIGKILL))
+    }
+
+    /// Names of the active devices, as `store` knows them.
+    static func devices(_ store: TinyStore) throws -> [String] {
+        let list = try store.expect("devices", "list", "--json", exits: 0).json()
+        return try #require(list["devices"] as? [[String: Any]]).compactMap { $0["name"] as? String }.sorted()
+    }
+
     /// The code that `devices add --json` prints first.
     static func code(_ process: ChildProcess) throws -> String {
         let line = try #require(process.readLine(), "devices add printed nothing")

@@ -27,11 +27,14 @@ package struct PersonCard: Sendable {
     /// Reads what `encodedLinks` holds, all of it verified again.
     ///
     /// - Throws: `KitError` E-SHARE-001, `WireError`.
-    init(encodedLinks bytes: [UInt8]) throws {
-        guard bytes.count <= Self.byteLimit, let message = try? ProtoLinks(serializedBytes: bytes) else {
+    init(encodedLinks bytes: [UInt8]) throws { try self.init(links: Self.links(bytes)) }
+
+    /// The links in what `encodedLinks` holds, each by itself; none is verified.
+    static func links(_ encoded: [UInt8]) throws -> [[UInt8]] {
+        guard encoded.count <= byteLimit, let message = try? ProtoLinks(serializedBytes: encoded) else {
             throw KitError.notACard
         }
-        try self.init(links: message.links.map { try Link($0).bytes })
+        return try message.links.map { try Link($0).bytes }
     }
 
     /// Reads a card that `bytes` gave.

@@ -11,15 +11,18 @@ import Foundation
 
 /// A version as it is put into a file for devices: with its identity, and signed by the device that made the file.
 ///
-/// Plaintext inside the file: `ATADAPT2`, sender's circle 32, sender's device 16, signature 64, recipient's circle 32,
-/// adapter 16, u16 length of the name, name, u8 count of parents, parents 32 each, u32 length of the manifest, manifest,
-/// safetensors bytes. The signature is Ed25519 over `attune/v1/file!` ‖ 00 ‖ BLAKE2b-256 (personal `AT-portable`) of
-/// everything but itself.
+/// Plaintext inside the file: `ATADAPT3`, sender's circle 32, sender's device 16, signature 64, recipient's circle 32,
+/// adapter 16, u16 length of the name, name, u8 count of parents, parents 32 each, u16 count of earlier versions,
+/// their ids 32 each, u32 length of the links, links, u32 length of the manifest, manifest, safetensors bytes. The
+/// signature is Ed25519 over `attune/v1/file!` ‖ 00 ‖ BLAKE2b-256 (personal `AT-portable`) of everything but itself.
 struct SignedAdapter: Sendable {
-    static let magic = Array("ATADAPT2".utf8)
+    static let magic = Array("ATADAPT3".utf8)
     private static let largestManifest: UInt32 = 16 << 20
+    private static let largestLinks: UInt32 = 16 << 20
     private static let nameLimit = 256
     private static let parentLimit = 64
+    /// Most versions before this one that a file names.
+    static let ancestorLimit = 1024
     private static let signatureRange = 56..<120
 
     /// Circle of the device that made the file, and the device.
@@ -30,6 +33,10 @@ struct SignedAdapter: Sendable {
     let adapterID: [UInt8]
     let name: String
     let parents: [Digest256]
+    /// All versions before it, as far as they are known and fit; the nearest first. None for another circle.
+    let ancestors: [Digest256]
+    /// The links of the sender's circle for its own devices, serialised as on a card; empty for another circle.
+    let links: [UInt8]
     /// JSON, exactly as the store has it.
     let manifest: String
     let bytes: [UInt8]
@@ -37,10 +44,15 @@ struct SignedAdapter: Sendable {
     private let signedText: [UInt8]
 
     /// The plaintext of a file.
+    ///
+    /// - Parameter ancestors: versions before this one; of no concern to another circle.
+    /// - Throws: `WireError` for links that do not hold.
     static func encode(
-        _ version: VersionRecord, adapterID: [UInt8], bytes: [UInt8], from identity: SharingIdentity,
-        to recipient: Digest256
-    ) -> [UInt8] {
+        _ version: VersionRecord, adapterID: [UInt8], bytes: [UInt8], ancestors: [Digest256],
+        from identity: SharingIdentity, to recipient: Digest256
+    ) throws -> [UInt8] {
+        let isOwn = recipient == identity.chain.circle
+        let links = isOwn ? try PersonCard(links: identity.links).encodedLinks : []
         var head = ByteWriter()
         head.append(magic)
         head.append(identity.chain.circle.bytes)
@@ -53,6 +65,13 @@ struct SignedAdapter: Sendable {
         let parents = version.parents.prefix(parentLimit)
         body.bigEndian(UInt8(parents.count))
         for parent in parents { body.append(parent.bytes) }
+        let earlier = isOwn ? ancestors.prefix(ancestorLimit) : []
+        body.bigEndian(UInt16(earlier.count))
+        for ancestor in earlier { body.append(ancestor.bytes) }
+        // A chain that does not fit is left out: the other device has to sync for it.
+        let carried = links.count <= Int(largestLinks) ? links : []
+        body.bigEndian(UInt32(carried.count))
+        body.append(carried)
         body.bigEndian(UInt32(version.manifest.utf8.count))
         body.append(version.manifest)
         body.append(bytes)
@@ -80,6 +99,12 @@ struct SignedAdapter: Sendable {
                 let count: UInt8 = try reader.bigEndian()
                 guard Int(count) <= Self.parentLimit else { throw refused }
                 let parents = try (0..<count).compactMap { _ in Digest256(try reader.array(32)) }
+                let earlier: UInt16 = try reader.bigEndian()
+                guard Int(earlier) <= Self.ancestorLimit else { throw refused }
+                let ancestors = try (0..<earlier).compactMap { _ in Digest256(try reader.array(32)) }
+                let linkBytes: UInt32 = try reader.bigEndian()
+                guard linkBytes <= Self.largestLinks else { throw refused }
+                let links = try reader.array(Int(linkBytes))
                 let length: UInt32 = try reader.bigEndian()
                 guard length <= Self.largestManifest else { throw refused }
                 let manifest = try reader.string(UInt64(length))
@@ -87,7 +112,8 @@ struct SignedAdapter: Sendable {
                 signed.removeSubrange(Self.signatureRange)
                 return SignedAdapter(
                     sender: (circle, device), recipient: recipient, adapterID: adapter, name: name, parents: parents,
-                    manifest: manifest, bytes: try reader.array(reader.remaining), signature: signature,
+                    ancestors: ancestors, links: links, manifest: manifest, bytes: try reader.array(reader.remaining),
+                    signature: signature,
                     signedText: Self.text(signed))
             }
         } catch is ByteReader.Failure {
@@ -97,13 +123,16 @@ struct SignedAdapter: Sendable {
 
     private init(
         sender: (circle: Digest256, device: DeviceID), recipient: Digest256, adapterID: [UInt8], name: String,
-        parents: [Digest256], manifest: String, bytes: [UInt8], signature: [UInt8], signedText: [UInt8]
+        parents: [Digest256], ancestors: [Digest256], links: [UInt8], manifest: String, bytes: [UInt8],
+        signature: [UInt8], signedText: [UInt8]
     ) {
         self.sender = sender
         self.recipient = recipient
         self.adapterID = adapterID
         self.name = name
         self.parents = parents
+        self.ancestors = ancestors
+        self.links = links
         self.manifest = manifest
         self.bytes = bytes
         self.signature = signature

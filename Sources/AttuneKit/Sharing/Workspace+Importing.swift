@@ -27,10 +27,12 @@ extension Workspace {
 
     /// Takes in a file that was sealed for this device.
     ///
-    /// A version of this circle keeps its identity. One of another person is put aside, whatever it says of itself.
+    /// A version of this circle keeps its identity, and the links of the circle that came with it are kept too: a
+    /// device that is never online learns so who came in and who was shut out. A version of another person is put aside,
+    /// whatever it says of itself.
     ///
     /// - Throws: `CryptoError` E-SEAL-014 (for others), `KitError` E-SHARE-004, E-SHARE-005, E-FILE-011, E-ADAPTER-029,
-    ///   `AdapterError` for tensors that are none.
+    ///   E-DEVICE-012, `AdapterError` for tensors that are none.
     package func importForDevice(_ path: String) throws -> ImportedFile {
         let identity = try SharingIdentity(vault)
         let plain = try MappedFile(path: path).withBytes { try AttuneFile.open($0, device: identity.keys) }
@@ -41,8 +43,9 @@ extension Workspace {
         }
         let isOwn = file.sender.circle == identity.chain.circle
         let chain: DeviceChain
+        var fresh: [Link] = []
         if isOwn {
-            chain = identity.chain
+            (chain, fresh) = try Self.newest(identity, and: file.links, of: path)
         } else {
             guard let person = try vault.people().first(where: { $0.circle == file.sender.circle }) else {
                 throw KitError.unknownSender
@@ -53,6 +56,7 @@ extension Workspace {
         guard file.isSigned(by: chain) else { throw KitError.wrongSignature }
         let adapter = try file.bytes.withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
         try Self.checkNorms(adapter)
+        if !fresh.isEmpty { try DeviceCircle.keep(fresh, after: identity.chain, in: vault) }
         let version = NewVersion(
             manifest: file.manifest, content: try BlobContent(safetensors: file.bytes),
             parents: isOwn ? file.parents : [], lossBefore: manifest.training?.lossBefore,
@@ -61,10 +65,25 @@ extension Workspace {
             return .received(
                 try vault.receive(from: file.sender.circle, name: file.name, base: manifest.base.id, version))
         }
-        let device = chain.devices[file.sender.device].map { identity.name(of: $0) } ?? ""
+        let device = try chain.devices[file.sender.device].map { try SharingIdentity(vault).name(of: $0) } ?? ""
         return .version(
             try vault.importVersion(
-                adapter: file.adapterID, name: file.name, base: manifest.base.id, deviceName: device, version))
+                adapter: file.adapterID, name: file.name, base: manifest.base.id, deviceName: device,
+                ancestors: file.ancestors, version))
+    }
+
+    /// The longer one of the store's chain and the one in a file, and the links by which it is longer.
+    private static func newest(
+        _ identity: SharingIdentity, and encoded: [UInt8], of path: String
+    ) throws -> (DeviceChain, [Link]) {
+        guard !encoded.isEmpty else { return (identity.chain, []) }
+        let links = try PersonCard.links(encoded)
+        let common = min(links.count, identity.links.count)
+        guard links[..<common] == identity.links[..<common] else { throw KitError.linksDiffer(path) }
+        let fresh = try links[common...].map { try Link(parsing: $0) }
+        var chain = identity.chain
+        for link in fresh { try chain.append(link) }
+        return (chain, fresh)
     }
 
     /// Makes an adapter of its own of what another person sent.

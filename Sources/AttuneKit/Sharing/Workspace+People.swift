@@ -80,9 +80,10 @@ extension Workspace {
 
     private func export(_ reference: String, to path: String, devices: [CircleDevice], circle: Digest256) throws {
         let version = try vault.version(reference)
-        let plain = SignedAdapter.encode(
-            version, adapterID: vault.adapterID(of: version), bytes: try vault.versionBytes(version.id),
-            from: try SharingIdentity(vault), to: circle)
+        let plain = try SignedAdapter.encode(
+            version, adapterID: vault.adapterID(of: version), bytes: vault.versionBytes(version.id),
+            ancestors: vault.ancestors(of: version, limit: SignedAdapter.ancestorLimit),
+            from: SharingIdentity(vault), to: circle)
         let recipients = devices.map { DevicePublicKeys($0.record) }
         try NewFile.write(try plain.withUnsafeBytes { try AttuneFile.seal($0, devices: recipients) }, to: path)
     }
