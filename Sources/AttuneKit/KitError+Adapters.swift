@@ -65,6 +65,16 @@ extension KitError {
             remedy: "Give one for each, such as --weight .7,.3", exitStatus: .usage)
     }
 
+    /// `E-ADAPTER-030`: the tensors of a version that came by sync are none.
+    static func refusedArrival(_ refused: RefusedVersion) -> KitError {
+        KitError(
+            code: "E-ADAPTER-030",
+            message: "\(refused.version) from device \(refused.device) is set apart: \(refused.reason)",
+            remedy:
+                "Everything else was synced, and the adapter stays where it was. Look at that device, and shut it out if it is not yours any more: attune devices revoke \(refused.device)",
+            exitStatus: .invalidData)
+    }
+
     static func foreignVersion(_ reason: String) -> KitError {
         KitError(
             code: "E-ADAPTER-029", message: "a version that was made elsewhere is refused: \(reason)",

@@ -3,8 +3,10 @@
 
 import AttuneAdapter
 import AttuneCore
+import AttuneSync
 import AttuneTensor
 import AttuneVault
+import AttuneWire
 import Foundation
 
 extension Workspace {
@@ -17,7 +19,8 @@ extension Workspace {
     /// tensors need.
     ///
     /// - Throws: `AdapterError` E-ADAPTER-004, 006; `KitError` E-ADAPTER-029.
-    package static func check(_ packet: VersionPacket) throws {
+    @discardableResult
+    package static func check(_ packet: VersionPacket) throws -> AdapterManifest {
         guard let manifest = try? JSONDecoder().decode(AdapterManifest.self, from: Data(packet.manifest.utf8)) else {
             throw KitError.foreignVersion("its manifest cannot be read")
         }
@@ -27,6 +30,7 @@ extension Workspace {
         guard packet.blob.size >= numbers * 2, packet.blob.size <= numbers * 4 + 1 << 20 else {
             throw KitError.foreignVersion("\(packet.blob.size) bytes for \(numbers) numbers")
         }
+        return manifest
     }
 
     /// Passes for tensors that no honest training gives: numbers that are not finite, or far too large.
@@ -42,18 +46,41 @@ extension Workspace {
         }
     }
 
-    /// Looks at the tensors that came from other devices since the last time; what cannot be used is refused for good.
+    /// What refuses versions of other devices when their records arrive: `check`, and where the base is on this machine,
+    /// a manifest that gives it another shape.
+    ///
+    /// - Throws: `KitError` where the bases of this machine cannot be listed.
+    func arrivalCheck() throws -> EntryApplier.Check {
+        let here = Dictionary(try bases.list().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        return { packet in
+            let manifest = try Self.check(packet)
+            if let base = here[packet.base], base.shape != manifest.base.shape { throw KitError.otherShape(than: base) }
+        }
+    }
+
+    /// Looks at the tensors that came from other devices since the last time; what cannot be used is refused for good
+    /// and noted in the sync log, and holds up nothing else.
     ///
     /// - Returns: the versions that were refused, and why.
-    package func inspectArrivals() throws -> [(version: VersionRecord, error: any Error)] {
-        var refused: [(VersionRecord, any Error)] = []
+    @discardableResult
+    package func inspectArrivals() throws -> [RefusedVersion] {
+        var refused: [RefusedVersion] = []
         for version in try vault.arrivedVersions() {
             do {
-                _ = try load(version)
+                let loaded = try load(version)
+                if let base = try bases.list().first(where: { $0.id == loaded.adapter.base.id }) {
+                    try loaded.check(against: base)
+                }
                 try vault.judge(version, isSound: true)
             } catch let error as any AttuneError where error.exitStatus == .invalidData {
-                try vault.judge(version, isSound: false)
-                refused.append((version, error))
+                let author = try vault.judge(version, isSound: false)
+                let device = author.flatMap { DeviceID($0.device) }?.fingerprint ?? "unknown"
+                let place = author.map { "entry \($0.seq) of device \(device)" } ?? "a version"
+                try vault.appendSyncLog(
+                    level: SyncLogLine.Level.alarm.rawValue, remote: "",
+                    text: "\(place) brought tensors that are refused: \(error.message)")
+                refused.append(
+                    RefusedVersion(version: version.reference.description, device: device, reason: error.message))
             }
         }
         return refused

@@ -17,6 +17,7 @@ import Synchronization
 ///
 /// What they push is accepted by the same rules as what is pulled from a relay. All calls go through one thread.
 package final class VaultRelayStore: RelayStore {
+    private let workspace: Workspace
     private let vault: Vault
     private let store: VaultSyncStore
     private let keys: CircleKeys
@@ -28,10 +29,11 @@ package final class VaultRelayStore: RelayStore {
 
     /// - Throws: `KitError` E-DEVICE-001.
     package init(_ workspace: Workspace) throws {
+        self.workspace = workspace
         vault = workspace.vault
         keys = try CircleKeys(vault)
         store = try VaultSyncStore(vault)
-        applier = workspace.applier(store: store, keys: keys)
+        applier = try workspace.applier(store: store, keys: keys)
         thread.start()
     }
 
@@ -191,7 +193,7 @@ package final class VaultRelayStore: RelayStore {
         try await run(of: circle) { own in
             guard try own.store.chunkPath(id) == nil else { return false }
             guard try own.store.wantedChunks(limit: 16_384).contains(id) else { throw RelayError.unwantedChunk }
-            try own.store.storeChunk(id, bytes: Array(bytes.readableBytesView))
+            if try own.vault.storeChunk(id, Array(bytes.readableBytesView)) { try own.workspace.inspectArrivals() }
             return true
         }
     }

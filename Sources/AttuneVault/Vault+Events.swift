@@ -137,7 +137,12 @@ extension Vault {
             try database.execute(
                 sql: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
         }
-        if kind == "version" || kind == "head" { try markTips(database, adapter, event, parents) }
+        if kind == "version" || kind == "head" {
+            try markTips(database, adapter, event, parents)
+            if try anyRefused(database, [event] + parents.prefix(Self.parentLimit)) {
+                try recountTips(database, adapter)
+            }
+        }
         return event
     }
 
@@ -162,17 +167,39 @@ extension Vault {
         }
     }
 
-    /// Finds the tips of an adapter anew, after events were taken away.
+    /// Finds the tips of an adapter anew, after events were taken away or a version was refused.
+    ///
+    /// A refused version is no tip and follows nothing; what follows it does follow what it was made from.
     func recountTips(_ database: Database, _ adapter: Data) throws {
         try database.execute(
             sql: """
-                UPDATE events SET tip = kind IN ('version', 'head')
-                    AND NOT EXISTS (SELECT 1 FROM event_parents p WHERE p.parent = events.seq)
-                    AND NOT (kind = 'version' AND EXISTS (
-                        SELECT 1 FROM events o JOIN event_parents p ON p.parent = o.seq
-                        WHERE o.adapter = events.adapter AND o.version = events.version AND o.kind = 'version'))
-                WHERE adapter = ?
-                """, arguments: [adapter])
+                WITH RECURSIVE sound (seq) AS (
+                    SELECT e.seq FROM events e WHERE e.adapter = :adapter AND e.kind IN ('version', 'head')
+                        AND NOT EXISTS (
+                            SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob
+                            WHERE v.adapter = e.adapter AND v.id = e.version AND b.state = 3)
+                ), followed (seq) AS (
+                    SELECT p.parent FROM event_parents p JOIN sound s ON s.seq = p.event
+                    UNION SELECT p.parent FROM event_parents p JOIN followed f ON f.seq = p.event
+                )
+                UPDATE events SET tip = seq IN (SELECT seq FROM sound) AND seq NOT IN (SELECT seq FROM followed)
+                    AND NOT (kind = 'version' AND version IN (
+                        SELECT o.version FROM events o JOIN followed f ON f.seq = o.seq WHERE o.kind = 'version'))
+                WHERE adapter = :adapter
+                """, arguments: ["adapter": adapter])
+    }
+
+    /// Whether one of these events is about a version that was refused.
+    private func anyRefused(_ database: Database, _ events: [Int64]) throws -> Bool {
+        try events.contains { event in
+            try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (
+                        SELECT 1 FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
+                        JOIN blobs b ON b.id = v.blob WHERE e.seq = ? AND b.state = 3)
+                    """, arguments: [event]) ?? false
+        }
     }
 
     /// The events that a local change follows: heads with one of these versions, else the newest event of `version`.

@@ -43,8 +43,10 @@ extension Vault {
 
     /// Keeps a chunk whose bytes have been compared with its id; a blob whose last chunk it is has arrived then.
     ///
+    /// - Returns: whether a blob has arrived with it, so that `arrivedVersions` may name more than before.
     /// - Throws: `VaultError` E-VAULT-005 for bytes of another size, E-VAULT-006 (disk full).
-    package func storeChunk(_ id: Digest256, _ bytes: [UInt8]) throws {
+    @discardableResult
+    package func storeChunk(_ id: Digest256, _ bytes: [UInt8]) throws -> Bool {
         try requireWriting()
         guard bytes.count == SealedChunk.byteCount else { throw VaultError.damaged("a chunk of another size") }
         try chunks.keep(id, bytes)
@@ -55,6 +57,7 @@ extension Vault {
             ).map { try $0.bytes("id") }
         }.filter { try arrivals.isComplete($0, with: id) { try self.chunksAbsent(of: $0) } }
         for blob in complete { try settle(blob) }
+        return !complete.isEmpty
     }
 
     /// Says for one version that its bytes are wanted here.
@@ -96,30 +99,6 @@ extension Vault {
         }
     }
 
-    /// Versions from other devices whose bytes arrived and that nobody looked at yet.
-    package func arrivedVersions() throws -> [VersionRecord] {
-        try read { try Self.versions($0, "b.state = 2", []) }
-    }
-
-    /// Says what was found in a version that arrived: it is as good as one made here, or refused for good.
-    package func judge(_ version: VersionRecord, isSound: Bool) throws {
-        try write { database in
-            try database.execute(
-                sql: "UPDATE blobs SET state = ? WHERE id = ? AND state = 2",
-                arguments: [isSound ? BlobState.here.rawValue : BlobState.refused.rawValue, Data(version.blob)])
-        }
-    }
-
-    /// Marks as arrived what became complete without being told, such as by a crash after the last chunk.
-    package func settleWhatIsHere() throws {
-        let blobs = try read { database in
-            try Row.fetchAll(database, sql: "SELECT id FROM blobs WHERE state = 1 AND wanted = 1").map {
-                try $0.bytes("id")
-            }
-        }
-        for blob in blobs where try chunksAbsent(of: blob).isEmpty { try settle(blob) }
-    }
-
     func refreshWanted(_ database: Database, _ adapter: Data) throws {
         let live = "SELECT blob FROM versions WHERE adapter = :adapter"
         switch try Self.policy(database, adapter) {
@@ -153,20 +132,5 @@ extension Vault {
         let own = try String.fetchOne(database, sql: "SELECT policy FROM pins WHERE adapter = ?", arguments: [adapter])
         let general = try String.fetchOne(database, sql: "SELECT value FROM settings WHERE key = 'sync.keep'")
         return (own ?? general).flatMap(PinPolicy.init(rawValue:)) ?? .heads
-    }
-
-    private func chunksAbsent(of blob: [UInt8]) throws -> Set<Digest256> {
-        Set(try read { try StoredBlob.fetch($0, id: blob) }.chunks.filter { !chunks.isHere($0) })
-    }
-
-    /// Makes the chunks of a blob durable, those of an earlier process checked again, and says that it has arrived.
-    private func settle(_ id: [UInt8]) throws {
-        let blob = try read { try StoredBlob.fetch($0, id: id) }
-        guard try chunks.makeDurable(blob.chunks, known: arrivals.verified) else { return }
-        arrivals.forget(id, blob.chunks)
-        try write { database in
-            try database.execute(
-                sql: "UPDATE blobs SET state = 2, wanted = 0 WHERE id = ? AND state = 1", arguments: [Data(id)])
-        }
     }
 }

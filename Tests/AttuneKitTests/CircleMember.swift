@@ -80,7 +80,7 @@ struct CircleMember {
         let (chain, keyring) = (try chain(), try keyring())
         try EntryApplier(
             store: sync, open: { try EntryReader(keyring: keyring).payload(of: $0) },
-            name: { chain.devices[$0].flatMap { keyring.name(of: $0) } ?? "device" }, check: Workspace.check
+            name: { chain.devices[$0].flatMap { keyring.name(of: $0) } ?? "device" }, check: { try Workspace.check($0) }
         ).apply()
     }
 }

@@ -25,13 +25,15 @@ package struct SyncReport: Sendable, Encodable {
     package let seconds: Double
     /// Adapters that went on at several devices at once.
     package let conflicts: [String]
+    /// Versions whose tensors arrived in this run and no adapter may hold.
+    package let refused: [RefusedVersion]
     package let problems: [Problem]
     /// The gravest problem, to end the command with.
-    package let failure: SyncError?
+    package let failure: (any AttuneError)?
 
     private enum CodingKeys: String, CodingKey {
         case schema, remote, isComplete, entriesTaken, entriesPublished, entriesSent, chunksTaken, chunksSent
-        case bytesReceived, bytesSent, seconds, conflicts, problems
+        case bytesReceived, bytesSent, seconds, conflicts, refused, problems
     }
 
     /// What went each way, in counts.
@@ -45,7 +47,7 @@ package struct SyncReport: Sendable, Encodable {
 
     init(
         remote: String, outcomes: [SyncOutcome], traffic: (sent: Int, received: Int), seconds: Double,
-        conflicts: [String]
+        conflicts: [String], refused: [RefusedVersion]
     ) {
         self.remote = remote
         let problems = outcomes.last?.problems ?? []
@@ -59,7 +61,8 @@ package struct SyncReport: Sendable, Encodable {
         bytesSent = traffic.sent
         self.seconds = seconds
         self.conflicts = conflicts
+        self.refused = refused
         self.problems = problems.map { Problem(code: $0.code, message: $0.message) }
-        failure = problems.first
+        failure = problems.first ?? refused.first.map(KitError.refusedArrival)
     }
 }

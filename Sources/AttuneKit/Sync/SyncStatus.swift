@@ -29,6 +29,8 @@ package struct SyncStatus: Sendable, Encodable {
     package let chunksWanted: Int
     /// Adapters that went on at several devices at once.
     package let conflicts: [String]
+    /// Versions of other devices whose tensors no adapter may hold.
+    package let refused: [String]
     /// Reasons not to trust what was told about a log.
     package let doubts: [Doubt]
 }
@@ -47,6 +49,7 @@ extension Workspace {
             uploadLimit: settings.uploadLimit, downloadLimit: settings.downloadLimit, devices: devices,
             waiting: try store.draftCount(), chunksWanted: try store.wantedChunks(limit: 16_384).count,
             conflicts: try vault.adaptersWithSeveralHeads(),
+            refused: try vault.refusedVersions().map(\.reference.description),
             doubts: try store.evidence().filter { !$0.isSettled }.map { piece in
                 SyncStatus.Doubt(
                     kind: piece.kind.rawValue,

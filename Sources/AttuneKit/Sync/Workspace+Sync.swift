@@ -17,6 +17,9 @@ package enum SyncRemote: Sendable {
 }
 
 extension Workspace {
+    /// How often one sync goes back to an earlier version because a later one was refused.
+    private static let refusedRounds = 8
+
     /// Syncs once.
     ///
     /// - Parameter progress: told of every step, from any thread.
@@ -72,7 +75,7 @@ extension Workspace {
                 client: client, address: address, remote: name, circle: store.circle, device: store.device,
                 clockOffset: settings.clockOffset, uploadLimit: settings.uploadLimit,
                 downloadLimit: settings.downloadLimit, sign: { circle.keys.sign($0) })
-            let applier = applier(store: store, keys: keys)
+            let applier = try applier(store: store, keys: keys)
             let options = SyncOptions(isDirect: name != nil, seed: .random(in: .min ... .max))
             let session = SyncSession(
                 store: store, transport: transport, author: keys, options: options, apply: { try applier.apply() })
@@ -81,11 +84,19 @@ extension Workspace {
         var outcomes = [try await session.run(progress: progress)]
         // A device that serves publishes what it made itself once its log was compared with this one's.
         if name != nil, outcomes[0].isComplete { outcomes.append(try await session.run(progress: progress)) }
-        return try await Blocking.run { [vault, outcomes] in
+        var refused: [RefusedVersion] = []
+        for _ in 0..<Self.refusedRounds {
+            let found = try await Blocking.run { [self] in try inspectArrivals() }
+            refused += found
+            // The name went back to an earlier version, whose bytes may not be here.
+            guard !found.isEmpty, outcomes.last?.isComplete == true else { break }
+            outcomes.append(try await session.run(progress: progress))
+        }
+        return try await Blocking.run { [self, outcomes, refused] in
             let report = SyncReport(
                 remote: transport.remote, outcomes: outcomes, traffic: transport.traffic,
                 seconds: (ContinuousClock.now - started) / .seconds(1),
-                conflicts: try vault.adaptersWithSeveralHeads())
+                conflicts: try vault.adaptersWithSeveralHeads(), refused: refused)
             try VaultSyncStore(vault).append(
                 SyncLogLine(
                     level: report.isComplete ? .info : .warning, remote: report.remote,
@@ -95,9 +106,10 @@ extension Workspace {
     }
 
     /// What opens accepted entries and makes adapters of them.
-    package func applier(store: VaultSyncStore, keys: CircleKeys) -> EntryApplier {
+    ///
+    /// - Throws: `KitError` where the bases of this machine cannot be listed.
+    package func applier(store: VaultSyncStore, keys: CircleKeys) throws -> EntryApplier {
         EntryApplier(
-            store: store, open: { try keys.payload(of: $0) }, name: { keys.name(of: $0) },
-            check: Workspace.check)
+            store: store, open: { try keys.payload(of: $0) }, name: { keys.name(of: $0) }, check: try arrivalCheck())
     }
 }

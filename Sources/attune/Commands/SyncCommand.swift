@@ -41,6 +41,9 @@ struct SyncCommand: ParsableCommand {
                 for name in report.conflicts {
                     console.print("CONFLICT  \(name) went on at two devices at once  -> attune sync resolve \(name)")
                 }
+                for version in report.refused {
+                    console.print("REFUSED  \(version.version) from device \(version.device): \(version.reason)")
+                }
             }
             if let failure = report.failure { throw failure }
         }
@@ -70,6 +73,9 @@ struct SyncCommand: ParsableCommand {
             console.print(table.render())
             for name in status.conflicts {
                 console.print("CONFLICT  \(name) went on at two devices at once  -> attune sync resolve \(name)")
+            }
+            for version in status.refused {
+                console.print("REFUSED  \(version) holds numbers that no adapter may hold  -> attune sync log")
             }
             for doubt in status.doubts {
                 console.print(

@@ -1,0 +1,92 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+/// Versions of other devices from the moment that their last chunk is here.
+extension Vault {
+    /// The kind of evidence that `judge` keeps of a version that is refused.
+    package static let refusedTensors = "tensors"
+
+    /// Versions from other devices whose bytes arrived and that nobody looked at yet.
+    package func arrivedVersions() throws -> [VersionRecord] {
+        try read { try Self.versions($0, "b.state = 2", []) }
+    }
+
+    /// Versions that were refused after their bytes had arrived.
+    package func refusedVersions() throws -> [VersionRecord] {
+        try read { try Self.versions($0, "b.state = 3", []) }
+    }
+
+    /// Says what was found in a version that arrived: it is as good as one made here, or refused for good.
+    ///
+    /// A refused one is set apart: it is no head, the name goes back to what it was made from, and the signed entry that
+    /// brought it is kept as evidence. Nothing else is held up by it.
+    ///
+    /// - Returns: for a refused one, whose entry it was; nil if it came in no entry.
+    @discardableResult
+    package func judge(_ version: VersionRecord, isSound: Bool) throws -> (device: [UInt8], seq: UInt64)? {
+        try write { database in
+            try database.execute(
+                sql: "UPDATE blobs SET state = ? WHERE id = ? AND state = 2",
+                arguments: [isSound ? BlobState.here.rawValue : BlobState.refused.rawValue, Data(version.blob)])
+            guard !isSound, database.changesCount == 1 else { return nil }
+            let adapter = Data(version.adapterID)
+            try recountTips(database, adapter)
+            try advance(database, adapter, isCutOff: true)
+            return try keepEntry(database, of: version)
+        }
+    }
+
+    /// Keeps the entry by which a version came as evidence against its author, settled: nothing waits for a person.
+    private func keepEntry(_ database: Database, of version: VersionRecord) throws -> (device: [UInt8], seq: UInt64)? {
+        guard
+            let row = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT n.device, n.seq, n.bytes FROM events e JOIN entries n ON n.hash = e.entry
+                    WHERE e.adapter = ? AND e.version = ? AND e.kind = 'version' ORDER BY e.seq LIMIT 1
+                    """, arguments: [Data(version.adapterID), version.id.data])
+        else { return nil }
+        let device = try row.bytes("device")
+        let seq = try row.value("seq", as: Int64.self)
+        try database.execute(
+            sql: """
+                INSERT OR IGNORE INTO evidence (kind, device, number, held, other, remote, settled, time)
+                VALUES (?, ?, ?, ?, ?, '', 1, ?)
+                """,
+            arguments: [
+                Self.refusedTensors, Data(device), seq, Data(), try row.value("bytes", as: Data.self),
+                Timestamp.milliseconds(now()),
+            ])
+        return (device, UInt64(clamping: seq))
+    }
+
+    /// Marks as arrived what became complete without being told, such as by a crash after the last chunk.
+    package func settleWhatIsHere() throws {
+        let blobs = try read { database in
+            try Row.fetchAll(database, sql: "SELECT id FROM blobs WHERE state = 1 AND wanted = 1").map {
+                try $0.bytes("id")
+            }
+        }
+        for blob in blobs where try chunksAbsent(of: blob).isEmpty { try settle(blob) }
+    }
+
+    func chunksAbsent(of blob: [UInt8]) throws -> Set<Digest256> {
+        Set(try read { try StoredBlob.fetch($0, id: blob) }.chunks.filter { !chunks.isHere($0) })
+    }
+
+    /// Makes the chunks of a blob durable, those of an earlier process checked again, and says that it has arrived.
+    func settle(_ id: [UInt8]) throws {
+        let blob = try read { try StoredBlob.fetch($0, id: id) }
+        guard try chunks.makeDurable(blob.chunks, known: arrivals.verified) else { return }
+        arrivals.forget(id, blob.chunks)
+        try write { database in
+            try database.execute(
+                sql: "UPDATE blobs SET state = 2, wanted = 0 WHERE id = ? AND state = 1", arguments: [Data(id)])
+        }
+    }
+}

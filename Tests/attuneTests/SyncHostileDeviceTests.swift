@@ -1,0 +1,98 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneKit
+import AttuneTensor
+import AttuneTestSupport
+import AttuneVault
+import Foundation
+import Testing
+
+/// A device that belongs to the circle and publishes, well signed and sealed, what no adapter may hold.
+@Suite struct SyncHostileDeviceTests {
+    @Test func badTensorsAreSetApartWhenTheyArriveAndHoldUpNothingElse() throws {
+        let hostile = try TinyStore()
+        let desk = try TinyStore(outside: hostile.outside)
+        let relay = try RelayProcess()
+        try SyncCircle.pair(hostile, desk, relays: (relay.address, relay.address))
+        let rows = try hostile.writeRows(24)
+        try hostile.train(rows, name: "notes")
+        try SyncCircle.sync(hostile)
+        try SyncCircle.sync(desk)
+        let answer = try SyncCircle.answer(desk, "notes")
+        let heads = try SyncCircle.heads(desk, "notes")
+
+        try Self.plant(in: hostile, "notes", .nan)
+        try Self.plant(in: hostile, "notes", 1e30)
+        try Self.plant(in: hostile, "huge", 1e30)
+        try hostile.train(rows, name: "other", seed: 9)
+        try SyncCircle.sync(hostile)
+        let report = try SyncCircle.sync(desk, exits: 8)
+        let refused = try #require(report["refused"] as? [[String: Any]])
+        #expect(Set(refused.compactMap { $0["version"] as? String }) == ["notes@2", "notes@3", "huge@1"])
+        #expect(report["problems"] as? [Any] != nil && report["is_complete"] as? Bool == true)
+
+        // The name stays where it was, and what else came can be used.
+        #expect(try SyncCircle.heads(desk, "notes") == heads)
+        #expect(try SyncCircle.answer(desk, "notes") == answer)
+        _ = try SyncCircle.answer(desk, "other")
+        try desk.expect("ask", "huge", "What of the boat 3?", exits: 8)
+        try desk.expect("ask", "notes@3", "What of the boat 3?", exits: 8)
+        try desk.expect("adapters", "export", "huge", desk.outside.path + "/huge", "--format", "peft", exits: 8)
+
+        // What was found is kept, and said once.
+        let log = try desk.expect("sync", "log", exits: 0).output
+        #expect(log.contains("alarm") && log.contains("brought tensors that are refused"))
+        let status = try desk.expect("sync", "status", "--json", exits: 0).json()
+        #expect(Set(try #require(status["refused"] as? [String])) == ["notes@2", "notes@3", "huge@1"])
+        let vault = try desk.vault()
+        #expect(try vault.evidence().filter { $0.kind == Vault.refusedTensors && !$0.other.isEmpty }.count == 3)
+        try vault.close()
+        #expect((try SyncCircle.sync(desk)["refused"] as? [Any])?.isEmpty == true)
+
+        // What follows the last good version is taken as ever.
+        try hostile.train(rows, name: "notes", seed: 21, extra: ["--from", "notes@1"])
+        try SyncCircle.sync(hostile)
+        try SyncCircle.sync(desk)
+        #expect(try SyncCircle.answer(desk, "notes") == SyncCircle.answer(hostile, "notes"))
+        #expect(try SyncCircle.heads(desk, "notes").count == 1)
+        // Work goes on here too.
+        try desk.train(rows, name: "notes", seed: 22, extra: ["--from", "notes"])
+        try SyncCircle.sync(desk)
+        try SyncCircle.sync(hostile)
+        #expect(try SyncCircle.answer(desk, "notes") == SyncCircle.answer(hostile, "notes"))
+    }
+
+    @Test func aDeviceThatServesSetsApartWhatIsPushedToIt() throws {
+        let desk = try TinyStore()
+        let hostile = try TinyStore(outside: desk.outside)
+        try SyncCircle.pairDirectly(desk, hostile, name: "hostile")
+        let rows = try desk.writeRows(24)
+        try hostile.train(rows, name: "notes")
+        let sound = try SyncCircle.heads(hostile, "notes")
+        try Self.plant(in: hostile, "notes", .infinity)
+        try Self.plant(in: hostile, "alone", .nan)
+        try SyncCircle.serving(desk) { address in
+            try SyncCircle.sync(hostile, ["--direct", address])
+            try SyncCircle.sync(hostile, ["--direct", address])
+        }
+        let status = try desk.expect("sync", "status", "--json", exits: 0).json()
+        #expect(Set(try #require(status["refused"] as? [String])) == ["notes@2", "alone@1"])
+        #expect(try SyncCircle.heads(desk, "notes") == sound)
+    }
+
+    /// Makes a version with the shapes of the store's `notes` and this number everywhere, as that device would.
+    private static func plant(in store: TinyStore, _ name: String, _ value: Float) throws {
+        let vault = try store.vault(.writing)
+        defer { try? vault.close() }
+        let workspace = Workspace(
+            paths: Paths(store: store.attune.store, environment: store.attune.environment), vault: vault)
+        let model = try workspace.load("notes@1").adapter
+        let parameters = LoRAParameters<Float>(layout: model.layout)
+        for index in parameters.values.buffer.indices { parameters.values.buffer[index] = value }
+        let bad = Adapter(base: model.base, configuration: model.configuration, parameters: parameters)
+        let parents = try vault.adapters().contains { $0.name == name } ? [vault.version(name).id] : []
+        try workspace.keep(bad, manifest: AdapterManifest(bad), as: name, parents: parents)
+    }
+}
