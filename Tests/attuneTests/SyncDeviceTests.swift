@@ -65,6 +65,38 @@ import Testing
         #expect(try second.run("devices", "id", "--json").json()["id"] as? String != id["id"] as? String)
     }
 
+    @Test func aRelayThatAsksForAnInviteTakesACircleWithItsTokenOnly() throws {
+        let relay = try RelayProcess(options: ["--invite-only"])
+        let store = try TinyStore()
+        let other = try AttuneProcess()
+        let base = try TinyStore.base.write(to: store.outside, name: "again.gguf")
+        let add = ["devices", "add", "--relay", relay.address, "--name", "loft", "--yes", "--json"]
+        #expect(try store.expect(add, exits: 75).errors.contains("--invite"))
+        try store.expect(add + ["--invite", "guess"], exits: 75)
+        let inviting = try ChildProcess(
+            try RelayProcess.binary, ["invite", "--dir", relay.folder], environment: ["PATH": "/usr/bin:/bin"],
+            folder: store.outside.path, output: nil, errors: store.outside.path + "/invite-errors")
+        let token = try #require(inviting.readLine())
+        #expect(try inviting.wait() == .exit(0))
+
+        let adding = try store.attune.start(add + ["--invite", token])
+        let code = try SyncCircle.code(adding)
+        let joined = try other.run(
+            "init", "--join", code, "--relay", relay.address, "--base", base, "--name", "desk", "--yes")
+        #expect(joined.status == 0, "\(joined.errors)")
+        _ = adding.remainingLines()
+        #expect(try adding.wait() == .exit(0))
+        #expect(try SyncCircle.devices(store) == ["desk", "loft"])
+        // What one trains the other has, and the circle needs no token any more.
+        try store.train(try store.writeRows(24), name: "notes")
+        try SyncCircle.sync(store)
+        #expect(try other.run("sync", "now").status == 0)
+        #expect(try other.run("ask", "notes", "What of the boat 3?", "--max", "4").status == 0)
+        // The token is spent.
+        let stranger = try TinyStore(outside: store.outside)
+        try stranger.expect(add + ["--invite", token], exits: 75)
+    }
+
     @Test func commandsSayWhatIsMissing() throws {
         let store = try TinyStore()
         try store.expect("devices", "id", exits: 4)
