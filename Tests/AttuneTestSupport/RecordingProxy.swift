@@ -9,6 +9,7 @@ package final class RecordingProxy: Sendable {
     /// Where clients connect.
     package let port: UInt16
     private let target = Mutex<UInt16>(0)
+    private let following = Mutex<UInt16?>(nil)
     private let listener: Int32
     private let keeps: Bool
     private let record = Mutex<Data>(Data())
@@ -37,7 +38,9 @@ package final class RecordingProxy: Sendable {
     /// Begins to pass connections on.
     ///
     /// - Parameter target: the port on loopback where they go; another one from a later call on.
-    package func start(to target: UInt16) {
+    /// - Parameter second: where all connections but the first one from now on go; nil for the same.
+    package func start(to target: UInt16, then second: UInt16? = nil) {
+        following.withLock { $0 = second }
         guard self.target.withLock({ exchange(&$0, with: target) }) == 0 else { return }
         let thread = Thread { [weak self, listener] in
             while true {
@@ -71,6 +74,7 @@ package final class RecordingProxy: Sendable {
     private func serve(_ client: Int32) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = Self.loopback(port: target.withLock { $0 })
+        if let second = following.withLock({ exchange(&$0, with: nil) }) { target.withLock { $0 = second } }
         let connected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
