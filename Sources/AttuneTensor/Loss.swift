@@ -30,6 +30,32 @@ package func negativeLogLikelihood(logits: Matrix<Float>, targets: [Int32]) -> D
         Float.kind, logits.pointer, targets, Int64(logits.rows), Int64(logits.columns), 0)
 }
 
+/// Next-token loss of bfloat16 products through a head E [V, D], without ever holding the logits of all positions.
+///
+/// Returns Σ −log softmax(X·Eᵀ)[target] in nats over the rows `positions` of X [T, D]; where a gradient dX [T, D] is
+/// wanted, these rows of it become scale·(softmax(X·Eᵀ) − onehot)·E (the idea of arXiv:2411.09009).
+/// - Parameters:
+///   - positions: distinct rows of X.
+///   - targets: T next tokens; read at `positions` alone, where they are below V.
+package func headLoss(
+    _ x: Matrix<Float>, positions: ArraySlice<Int>, targets: [Int32], head: WeightMatrix, scale: Float = 0,
+    into dX: Matrix<Float>? = nil
+) -> Double {
+    precondition(x.columns == head.columns && targets.count >= x.rows, "shapes of a head")
+    precondition(dX.map { $0.rows == x.rows && $0.columns == x.columns } ?? true, "shape of a gradient")
+    precondition(
+        positions.allSatisfy { $0 >= 0 && $0 < x.rows && targets[$0] >= 0 && targets[$0] < head.rows },
+        "target outside of the vocabulary")
+    _ = Kernels.prepared
+    return positions.withUnsafeBytes { rows in
+        head.withKernelWeight {
+            attune_rounded_head_loss(
+                x.pointer, rows.baseAddress?.assumingMemoryBound(to: Int64.self), targets, Int64(positions.count), $0,
+                scale, dX?.pointer)
+        }
+    }
+}
+
 private func check<E>(_ logits: Matrix<E>, _ targets: UnsafeBufferPointer<Int32>) {
     precondition(targets.count == logits.rows, "one target for each row")
     precondition(targets.allSatisfy { $0 >= 0 && $0 < logits.columns }, "target outside of the vocabulary")

@@ -77,7 +77,7 @@ package enum Operand<Element: Scalar>: Sendable {
 
 extension Matrix {
     /// The same matrix, known to hold float32: rounded operands exist beside no other numbers.
-    var float: Matrix<Float> {
+    package var float: Matrix<Float> {
         guard let same = self as? Matrix<Float> else { preconditionFailure("rounded operands of \(Element.self)") }
         return same
     }

@@ -7,16 +7,18 @@ import AttuneTensor
 ///
 /// For C counted positions at a time: z [C, V] = X·Eᵀ, loss Σ −log softmax(z)[target], z is replaced by
 /// dz = scale·(softmax(z) − onehot), dX [C, D] = dz·E. Positions that do not count never reach the head, and their
-/// gradient is zero (the idea of Liger's fused linear cross-entropy).
+/// gradient is zero (the idea of Liger's fused linear cross-entropy). Where bfloat16 has products of its own, the head is
+/// cut along the vocabulary instead, and no logits are held at all.
 package final class ChunkedCrossEntropy<Element: Scalar> {
     private let head: WeightMatrix
     private let precision: Precision
+    private let cutsVocabulary: Bool
     private let gathered: Matrix<Element>
     private let logits: Matrix<Element>
     private let gradient: Matrix<Element>
     private let wanted: Storage<Int32>
 
-    /// C, the positions that go through the head together.
+    /// C, the positions that go through the head together; 0 where it is cut along the vocabulary.
     package var chunk: Int { gathered.rows }
 
     /// Allocates for batches of up to `maxTokens` and `chunk` positions at a time.
@@ -26,16 +28,24 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
         precondition(chunk > 0 && maxTokens > 0)
         self.head = head
         self.precision = precision
-        let rows = min(chunk, maxTokens)
+        cutsVocabulary = Self.cutsVocabulary(precision)
+        let rows = cutsVocabulary ? 0 : min(chunk, maxTokens)
         gathered = Matrix(rows: rows, columns: head.columns)
         logits = Matrix(rows: rows, columns: head.rows)
         gradient = Matrix(rows: maxTokens, columns: head.columns)
         wanted = Storage(count: rows)
     }
 
-    /// The exact bytes that `init` allocates: C·(D + V) + T·D numbers and C targets.
-    package static func bytes(vocabulary: Int, width: Int, maxTokens: Int, chunk: Int) -> Int {
-        let rows = min(chunk, maxTokens)
+    /// Whether the kernels go through the vocabulary block by block, with memory of their own.
+    package static func cutsVocabulary(_ precision: Precision) -> Bool {
+        Element.self == Float.self && precision == .bfloat16 && Kernels.computesBFloat16
+    }
+
+    /// The exact bytes that `init` allocates: C·(D + V) + T·D numbers and C targets, where logits are held.
+    package static func bytes(
+        vocabulary: Int, width: Int, maxTokens: Int, chunk: Int, precision: Precision
+    ) -> Int {
+        let rows = cutsVocabulary(precision) ? 0 : min(chunk, maxTokens)
         return (rows * (width + vocabulary) + maxTokens * width) * MemoryLayout<Element>.stride
             + rows * MemoryLayout<Int32>.stride
     }
@@ -56,6 +66,11 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
         hidden: Matrix<Element>, targets: [Int32], counted: ArraySlice<Int>, scale: Element,
         into dHidden: Matrix<Element>
     ) -> Double {
+        if cutsVocabulary {
+            return headLoss(
+                hidden.float, positions: counted, targets: targets, head: head, scale: Float(scale),
+                into: dHidden.float)
+        }
         var loss = 0.0
         eachChunk(hidden, targets, counted) { positions, x, z, wanted in
             loss += crossEntropy(logits: z, targets: wanted, scale: scale)
@@ -70,6 +85,7 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
 
     /// Σ −log p over the counted positions alone.
     package func loss(hidden: Matrix<Element>, targets: [Int32], counted: ArraySlice<Int>) -> Double {
+        if cutsVocabulary { return headLoss(hidden.float, positions: counted, targets: targets, head: head) }
         var loss = 0.0
         eachChunk(hidden, targets, counted) { _, _, z, wanted in
             loss += crossEntropy(logits: z, targets: wanted, scale: 0)

@@ -56,7 +56,8 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
             model: model, layouts: all.map(\.layout),
             settings: configuration.passSettings(longest: max(1, min(longest, configuration.maxLength))))
         head = ChunkedCrossEntropy<Float>.bytes(
-            vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk)
+            vocabulary: model.head.rows, width: shape.width, maxTokens: tokens, chunk: chunk,
+            precision: configuration.precision)
         panels = Self.panels(
             shape: shape, logits: chunk * model.head.rows, tokens: tokens, precision: configuration.precision,
             threads: threads)
@@ -81,7 +82,10 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         shape: BaseShape, logits: Int, tokens: Int, precision: Precision, threads: Int
     ) -> Int {
         let widest = max(shape.feedForward, shape.width, shape.heads * shape.headDimension)
-        let copied = max(tokens * widest, logits)
+        // Two blocks of the vocabulary with their columns, beside the rows that go through them.
+        let blocks = tokens * shape.width + 4 * 1024 * shape.width
+        let copied = max(
+            tokens * widest, ChunkedCrossEntropy<Float>.cutsVocabulary(precision) ? blocks : logits)
         let rounded: Int =
             switch precision {
             case .float32: 0

@@ -124,7 +124,7 @@ static void pack_transposed(const uint16_t *x, int64_t step, int64_t rows, int64
 INLINE void pack_natural(int32_t type, const void *x, int64_t step, int64_t rows, int64_t hd, uint16_t *out) {
     attune_weight w = {type, rows, hd, step * attune_block_bytes(type), x};
     packing p = {&w, hd, 0, rows};
-    for (int64_t d = 0; d < hd; d += WIDTH, out += panel_of(rows)) pack_columns(type, &p, d, out);
+    pack_columns(type, &p, 0, attune_pieces(hd, WIDTH), out, panel_of(rows));
 }
 
 static void pack_heads_chunk(void *context, int64_t chunk) {

@@ -226,6 +226,16 @@ void attune_low_rank_gradient(
     attune_staged_gradient(operations(4), u, u_stride, x, x_stride, tokens, rank, n, scale, g, transposed);
 }
 
+double attune_rounded_head_loss(
+    const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
+    float scale, float *d_hidden) {
+#if defined(__x86_64__)
+    if (attune_level() == ATTUNE_LEVEL_AVX512BF16)
+        return attune_bf16_head_loss(hidden, positions, targets, count, head, scale, d_hidden);
+#endif
+    return attune_staged_head_loss(operations(4), hidden, positions, targets, count, head, scale, d_hidden);
+}
+
 void attune_rounded_attention(
     const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
     float *l) {

@@ -16,7 +16,7 @@
 #include "vector.inc.h"
 #include "tile_avx512bf16.inc.h"
 
-enum { DEPTH = 2048, GROUP_BYTES = 4 << 20 };
+enum { DEPTH = 2048, GROUP_BYTES = 4 << 20, STRIP = 64 };
 
 typedef struct {
     const uint16_t *x;
@@ -69,28 +69,50 @@ static uint16_t *pack_factor(const job *j, const attune_rounded_term *term, int6
     return out;
 }
 
+// Calls `pack` with the type as a constant wherever speed counts.
+#define WITH_TYPE(pack, type, ...)                          \
+    switch (type) {                                         \
+        case BLOCK_Q4_1: pack(BLOCK_Q4_1, __VA_ARGS__); break; \
+        case BLOCK_Q4_0: pack(BLOCK_Q4_0, __VA_ARGS__); break; \
+        case BLOCK_Q8_0: pack(BLOCK_Q8_0, __VA_ARGS__); break; \
+        case BLOCK_F32: pack(BLOCK_F32, __VA_ARGS__); break;   \
+        case BLOCK_BF16: pack(BLOCK_BF16, __VA_ARGS__); break; \
+        default: pack(type, __VA_ARGS__);                   \
+    }
+
+/// The low-rank factors of a panel.
+static void pack_factors(const job *j, int64_t panel) {
+    int64_t n0;
+    const attune_product *product = find(j, j->group + panel, &n0);
+    uint16_t *factors = j->factors + panel * j->factor_size;
+    for (int64_t i = 0; i < product->term_count; i++)
+        factors = pack_factor(j, &product->terms[i], n0, outputs_of(product, j->transposed), factors);
+}
+
+// A chunk is one panel.
 static void pack_chunk(void *context, int64_t chunk) {
     const job *j = context;
     int64_t n0;
     const attune_product *product = find(j, j->group + chunk, &n0);
-    uint16_t *out = j->packed + chunk * j->packed_size;
-    packing p = {product->weight, outputs_of(product, j->transposed), j->k0, j->k};
-#define PACK(type)                                     \
-    if (j->transposed) pack_columns(type, &p, n0, out); \
-    else pack_rows(type, &p, n0, out);                  \
-    break
-    switch (product->weight->type) {
-        case BLOCK_Q4_1: PACK(BLOCK_Q4_1);
-        case BLOCK_Q4_0: PACK(BLOCK_Q4_0);
-        case BLOCK_Q8_0: PACK(BLOCK_Q8_0);
-        case BLOCK_F32: PACK(BLOCK_F32);
-        case BLOCK_BF16: PACK(BLOCK_BF16);
-        default: PACK(product->weight->type);
+    packing p = {product->weight, product->weight->rows, j->k0, j->k};
+    WITH_TYPE(pack_rows, product->weight->type, &p, n0, j->packed + chunk * j->packed_size)
+    if (j->k0 + j->k == j->depth) pack_factors(j, chunk);
+}
+
+// A chunk is a strip of rows of all panels, and then the factors of one panel.
+static void pack_strip_chunk(void *context, int64_t chunk) {
+    const job *j = context;
+    int64_t strips = attune_pieces(j->k, STRIP), from = chunk * STRIP, n0;
+    if (chunk >= strips) return pack_factors(j, chunk - strips);
+    for (int64_t panel = 0; panel < j->panels;) {
+        const attune_product *product = find(j, j->group + panel, &n0);
+        packing p = {product->weight, product->weight->columns, j->k0 + from, attune_min(STRIP, j->k - from)};
+        int64_t panels = attune_min(attune_pieces(p.n - n0, WIDTH), j->panels - panel);
+        WITH_TYPE(
+            pack_columns, product->weight->type, &p, n0, panels,
+            j->packed + panel * j->packed_size + from * WIDTH, j->packed_size)
+        panel += panels;
     }
-    if (j->k0 + j->k < j->depth) return;
-    uint16_t *factors = j->factors + chunk * j->factor_size;
-    for (int64_t i = 0; i < product->term_count; i++)
-        factors = pack_factor(j, &product->terms[i], n0, p.n, factors);
 }
 
 /// Rows row..<last of the product with one panel, to `c`.
@@ -191,7 +213,9 @@ static void run_job(job j, int64_t count) {
         j.k = attune_min(deep, j.depth - j.k0);
         for (j.group = 0; j.group < all; j.group += group) {
             j.panels = attune_min(group, all - j.group);
-            attune_parallel(j.panels, pack_chunk, &j);
+            int64_t factors = j.k0 + j.k == j.depth && pairs ? j.panels : 0;
+            if (transposed) attune_parallel(attune_pieces(j.k, STRIP) + factors, pack_strip_chunk, &j);
+            else attune_parallel(j.panels, pack_chunk, &j);
             attune_parallel(
                 (j.gated ? j.panels / 2 : j.panels) * attune_pieces(j.m, j.rows), j.gated ? gated_chunk : product_chunk,
                 &j);
@@ -267,15 +291,16 @@ typedef struct {
     int transposed;
 } gradient;
 
-/// `ranks` rows of G over one strip of 32 columns; both vectors along the columns.
-INLINE void gradient_tile(const int ranks, const gradient *p, int64_t r0, int64_t n0) {
+/// Adds `ranks` rows of UᵀX over one strip of 32 columns and the tokens t..<last to `sums` [ranks][32].
+INLINE void gradient_tile(
+    const int ranks, const gradient *p, int64_t r0, int64_t n0, int64_t t, int64_t last, float *sums) {
     __m512 acc[16];
     __mmask32 columns = lanes32(p->n - n0);
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 2 * ranks; i++) acc[i] = _mm512_setzero_ps();
-    const uint16_t *x = p->x + n0;
-    const uint32_t *u = p->u + r0;
-    for (int64_t t = 0; t < p->tokens; t += 2, x += 2 * p->stride, u += p->rank) {
+    for (int i = 0; i < 2 * ranks; i++) acc[i] = _mm512_load_ps(sums + 16 * i);
+    const uint16_t *x = p->x + t * p->stride + n0;
+    const uint32_t *u = p->u + t / 2 * p->rank + r0;
+    for (; t < last; t += 2, x += 2 * p->stride, u += p->rank) {
         __m512i low, high, second = t + 1 < p->tokens ? _mm512_maskz_loadu_epi16(columns, x + p->stride)
                                                       : _mm512_setzero_si512();
         interleave(_mm512_maskz_loadu_epi16(columns, x), second, &low, &high);
@@ -286,29 +311,37 @@ INLINE void gradient_tile(const int ranks, const gradient *p, int64_t r0, int64_
             acc[2 * i + 1] = _mm512_dpbf16_ps(acc[2 * i + 1], value, (__m512bh)high);
         }
     }
-    for (int i = 0; i < ranks; i++) {
-        float out[WIDTH];
-        _mm512_storeu_ps(out, acc[2 * i]);
-        _mm512_storeu_ps(out + 16, acc[2 * i + 1]);
-        int64_t step = p->transposed ? p->rank : 1, count = attune_min(WIDTH, p->n - n0);
-        float *g = p->transposed ? p->g + n0 * p->rank + r0 + i : p->g + (r0 + i) * p->n + n0;
-        for (int64_t c = 0; c < count; c++) g[c * step] += p->scale * out[c];
-    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 2 * ranks; i++) _mm512_store_ps(sums + 16 * i, acc[i]);
 }
 
-static __attribute__((noinline)) void gradient_eight(const gradient *p, int64_t r0, int64_t n0) {
-    gradient_tile(8, p, r0, n0);
+static __attribute__((noinline)) void gradient_eight(
+    const gradient *p, int64_t r0, int64_t n0, int64_t t, int64_t last, float *sums) {
+    gradient_tile(8, p, r0, n0, t, last, sums);
 }
 
-static __attribute__((noinline)) void gradient_one(const gradient *p, int64_t r0, int64_t n0) {
-    gradient_tile(1, p, r0, n0);
+static __attribute__((noinline)) void gradient_one(
+    const gradient *p, int64_t r0, int64_t n0, int64_t t, int64_t last, float *sums) {
+    gradient_tile(1, p, r0, n0, t, last, sums);
 }
 
 static void gradient_chunk(void *context, int64_t chunk) {
+    // A piece of X stays in the first cache for all ranks.
+    enum { NEAR_TOKENS = 256 };
     const gradient *p = context;
-    int64_t r = 0;
-    for (; r + 8 <= p->rank; r += 8) gradient_eight(p, r, chunk * WIDTH);
-    for (; r < p->rank; r++) gradient_one(p, r, chunk * WIDTH);
+    int64_t n0 = chunk * WIDTH, count = attune_min(WIDTH, p->n - n0), step = p->transposed ? p->rank : 1;
+    float *sums = attune_scratch(0, (size_t)(p->rank * WIDTH) * sizeof(float));
+    __builtin_memset(sums, 0, (size_t)(p->rank * WIDTH) * sizeof(float));
+    for (int64_t t = 0, last; t < p->tokens; t = last) {
+        int64_t r = 0;
+        last = attune_min(t + NEAR_TOKENS, p->tokens);
+        for (; r + 8 <= p->rank; r += 8) gradient_eight(p, r, n0, t, last, sums + r * WIDTH);
+        for (; r < p->rank; r++) gradient_one(p, r, n0, t, last, sums + r * WIDTH);
+    }
+    for (int64_t r = 0; r < p->rank; r++) {
+        float *g = p->transposed ? p->g + n0 * p->rank + r : p->g + r * p->n + n0;
+        for (int64_t c = 0; c < count; c++) g[c * step] += p->scale * sums[r * WIDTH + c];
+    }
 }
 
 void attune_bf16_gradient(

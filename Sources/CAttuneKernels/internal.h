@@ -114,6 +114,9 @@ void attune_bf16_gated_products(
 void attune_bf16_gradient(
     const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
     float scale, float *g, int transposed);
+double attune_bf16_head_loss(
+    const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
+    float scale, float *d_hidden);
 void attune_bf16_attention(
     const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
     float *l);
@@ -143,6 +146,9 @@ void attune_staged_gated_products(
 void attune_staged_gradient(
     const attune_operations *level, const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride,
     int64_t tokens, int64_t rank, int64_t n, float scale, float *g, int transposed);
+double attune_staged_head_loss(
+    const attune_operations *level, const float *hidden, const int64_t *positions, const int32_t *targets,
+    int64_t count, const attune_weight *head, float scale, float *d_hidden);
 void attune_staged_attention(
     const attune_operations *level, const attune_attention_shape *shape, const float *q, const float *k,
     const uint16_t *v, uint16_t *o, float *l);

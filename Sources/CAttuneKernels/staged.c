@@ -98,6 +98,33 @@ void attune_staged_gradient(
     else level->dense(left, 1, right, 0, g, rank, n, tokens, scale, 1);
 }
 
+double attune_staged_head_loss(
+    const attune_operations *level, const float *hidden, const int64_t *positions, const int32_t *targets,
+    int64_t count, const attune_weight *head, float scale, float *d_hidden) {
+    enum { ROWS = 16 };
+    int64_t width = head->columns;
+    float *memory = attune_scratch(
+        4, (size_t)(floats(ROWS * width) + floats(ROWS * head->rows) + ROWS) * sizeof(float));
+    float *x = room(&memory, ROWS * width), *z = room(&memory, ROWS * head->rows);
+    int32_t *wanted = (int32_t *)memory;
+    double sum = 0;
+    for (int64_t first = 0; first < count; first += ROWS) {
+        int64_t rows = attune_min(ROWS, count - first);
+        for (int64_t i = 0; i < rows; i++) {
+            int64_t position = positions[first + i];
+            memcpy(x + i * width, hidden + position * width, (size_t)width * sizeof(float));
+            wanted[i] = targets[position];
+        }
+        level->multiply(x, rows, head, z, 1, 0);
+        sum += level->cross_entropy(z, wanted, rows, head->rows, d_hidden ? (double)scale : 0);
+        if (!d_hidden) continue;
+        level->multiply_transposed(z, rows, head, x, 1, 0);
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(d_hidden + positions[first + i] * width, x + i * width, (size_t)width * sizeof(float));
+    }
+    return sum;
+}
+
 void attune_staged_attention(
     const attune_operations *level, const attune_attention_shape *shape, const float *q, const float *k,
     const uint16_t *v, uint16_t *o, float *l) {

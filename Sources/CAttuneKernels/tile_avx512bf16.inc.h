@@ -17,6 +17,22 @@ INLINE __mmask32 lanes32(int64_t count) {
 /// 32 floats to bfloat16, in order.
 INLINE __m512i round32(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
+/// The sixteen values that the codes of a block of 4 bits stand for, as bfloat16 in the first 16 places.
+INLINE __m512i values_of(int32_t type, const uint8_t *block) {
+    const __m512 codes = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    __m128 halves = _mm_cvtph_ps(_mm_loadu_si32(block));
+    __m512 d = _mm512_broadcastss_ps(halves);
+    __m512 m = type == BLOCK_Q4_1 ? _mm512_broadcastss_ps(_mm_movehdup_ps(halves)) : _mm512_mul_ps(d, _mm512_set1_ps(-8));
+    return _mm512_castsi256_si512((__m256i)_mm512_cvtneps_pbh(_mm512_fmadd_ps(codes, d, m)));
+}
+
+/// The codes of a block of 4 bits, each in a place of its own.
+INLINE __m512i codes_of(int32_t type, const uint8_t *block) {
+    __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(block + (type == BLOCK_Q4_1 ? 4 : 2))));
+    return _mm512_and_si512(
+        _mm512_inserti64x4(_mm512_castsi256_si512(bytes), _mm256_srli_epi16(bytes, 4), 1), _mm512_set1_epi16(15));
+}
+
 /// 32 elements of a row to bfloat16, from element k, of which `count` exist.
 INLINE __m512i load32(int32_t type, const uint8_t *row, int64_t k, int64_t count, const float *expanded) {
     if (type == BLOCK_BF16) return _mm512_maskz_loadu_epi16(lanes32(count), row + 2 * k);
@@ -26,8 +42,11 @@ INLINE __m512i load32(int32_t type, const uint8_t *row, int64_t k, int64_t count
             _mm512_maskz_loadu_ps(lanes16(count), x),
             count > 16 ? _mm512_maskz_loadu_ps(lanes16(count - 16), x + 16) : _mm512_setzero_ps());
     }
+    const uint8_t *block = row + k / 32 * attune_block_bytes(type);
+    if (type == BLOCK_Q4_0 || type == BLOCK_Q4_1)
+        return _mm512_permutexvar_epi16(codes_of(type, block), values_of(type, block));
     vec low, high;
-    FN(expand32)(type, row + k / 32 * attune_block_bytes(type), &low, &high);
+    FN(expand32)(type, block, &low, &high);
     return round32((__m512)low, (__m512)high);
 }
 
@@ -57,24 +76,31 @@ typedef struct {
     int64_t n, k0, k;
 } packing;
 
+/// Asks for memory that is about to be read in pieces.
+INLINE void prefetch(const uint8_t *from, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)from + i, _MM_HINT_T0);
+}
+
 /// Rows of W as columns: 16 rows at a time are expanded and transposed as pairs.
 INLINE void pack_rows(int32_t type, const packing *p, int64_t n0, uint16_t *out) {
-    const uint8_t *bytes = p->w->bytes;
     int64_t padded = attune_pieces(p->k, 32) * 32, elements = attune_block_elements(type);
+    int64_t rows = attune_min(WIDTH, p->n - n0), step = p->w->row_bytes;
     int expanding = !is_direct(type);
-    float *strip = expanding ? attune_scratch(0, (size_t)(16 * padded) * sizeof(float)) : NULL;
-    for (int64_t half = 0; half < WIDTH; half += 16) {
-        int64_t rows = attune_max(0, attune_min(16, p->n - n0 - half));
-        const uint8_t *from = bytes + (n0 + half) * p->w->row_bytes + p->k0 / elements * attune_block_bytes(type);
-        for (int64_t j = 0; expanding && j < rows; j++)
-            FN(expand_row)(type, from + j * p->w->row_bytes, p->k, strip + j * padded);
-        for (int64_t k = 0; k < padded; k += 32) {
+    float *strip = expanding ? attune_scratch(0, (size_t)(WIDTH * padded) * sizeof(float)) : NULL;
+    const uint8_t *from =
+        (const uint8_t *)p->w->bytes + n0 * step + p->k0 / elements * attune_block_bytes(type);
+    for (int64_t j = 0; expanding && j < rows; j++)
+        FN(expand_row)(type, from + j * step, p->k, strip + j * padded);
+    if (!expanding) prefetch(from, (rows - 1) * step + attune_pieces(p->k, elements) * attune_block_bytes(type));
+    for (int64_t k = 0; k < padded; k += 32) {
+        for (int64_t half = 0; half < WIDTH; half += 16) {
             vec block[16];
             for (int64_t j = 0; j < 16; j++) {
-                block[j] = j >= rows ? (vec){0}
-                                     : (vec)load32(
-                                           type, from + j * p->w->row_bytes, k, p->k - k,
-                                           expanding ? strip + j * padded : NULL);
+                int64_t row = half + j;
+                block[j] = row >= rows ? (vec){0}
+                                       : (vec)load32(
+                                             type, from + row * step, k, p->k - k,
+                                             expanding ? strip + row * padded : NULL);
             }
             FN(transpose)(block);
             for (int64_t e = 0; e < 16 && k / 2 + e < attune_pieces(p->k, 2); e++)
@@ -92,23 +118,68 @@ INLINE void interleave(__m512i a, __m512i b, __m512i *low, __m512i *high) {
     *high = _mm512_permutex2var_epi16(a, _mm512_add_epi16(first, _mm512_set1_epi16(16)), b);
 }
 
-/// Columns of W: rows 2k and 2k + 1 are interleaved.
-INLINE void pack_columns(int32_t type, const packing *p, int64_t n0, uint16_t *out) {
-    const uint8_t *bytes = p->w->bytes;
-    int64_t elements = attune_block_elements(type), columns = attune_min(WIDTH, p->n - n0);
+/// As `interleave`, to 64 numbers of a panel.
+INLINE void interleave_to(uint16_t *out, __m512i a, __m512i b) {
+    __m512i low, high;
+    interleave(a, b, &low, &high);
+    _mm512_store_si512(out, low);
+    _mm512_store_si512(out + 32, high);
+}
+
+/// As `interleave_to`, for a block of 4 bits of two rows; there is no second row where `b` is null.
+INLINE void interleave_codes(int32_t type, const uint8_t *a, const uint8_t *b, uint16_t *out) {
+    // A lane looks itself up: the even ones in the first 32 places, the odd ones in the second.
+    const __m512i odd = _mm512_set1_epi32(32 << 16), bits = _mm512_set1_epi16(15);
+    int64_t at = type == BLOCK_Q4_1 ? 4 : 2;
+    __m128i first = _mm_loadu_si128((const __m128i *)(a + at));
+    __m128i second = b ? _mm_loadu_si128((const __m128i *)(b + at)) : _mm_setzero_si128();
+    __m512i codes = _mm512_cvtepu8_epi16(
+        _mm256_set_m128i(_mm_unpackhi_epi8(first, second), _mm_unpacklo_epi8(first, second)));
+    __m512i even = values_of(type, a), other = b ? values_of(type, b) : _mm512_setzero_si512();
+    __m512i low = _mm512_or_si512(_mm512_and_si512(codes, bits), odd);
+    __m512i high = _mm512_or_si512(_mm512_srli_epi16(codes, 4), odd);
+    _mm512_store_si512(out, _mm512_permutex2var_epi16(even, low, other));
+    _mm512_store_si512(out + 32, _mm512_permutex2var_epi16(even, high, other));
+}
+
+/// Columns n0... of W as `panels` panels, `size` numbers apart: rows 2k and 2k + 1 are interleaved.
+INLINE void pack_columns(
+    int32_t type, const packing *p, int64_t n0, int64_t panels, uint16_t *out, int64_t size) {
+    int64_t elements = attune_block_elements(type), columns = attune_min(panels * WIDTH, p->n - n0);
     int64_t first = n0 / elements * elements, count = attune_pieces(n0 + columns, elements) * elements - first;
-    int expanding = !is_direct(type);
-    for (int64_t k = 0; k < p->k; k += 2, out += WIDTH * 2) {
-        __m512i pair[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()}, low, high;
-        for (int64_t i = 0; i < 2 && k + i < p->k; i++) {
-            const uint8_t *row = bytes + (p->k0 + k + i) * p->w->row_bytes + first / elements * attune_block_bytes(type);
-            float expanded[512];
-            if (expanding) FN(expand_row)(type, row, count, expanded);
-            pair[i] = load32(type, row, 0, columns, expanding ? expanded + (n0 - first) : NULL);
+    int64_t step = p->w->row_bytes;
+    const uint8_t *from =
+        (const uint8_t *)p->w->bytes + p->k0 * step + first / elements * attune_block_bytes(type);
+    if (!is_direct(type)) {
+        float *expanded = attune_scratch(0, (size_t)(2 * count) * sizeof(float)), *floats = expanded + (n0 - first);
+        for (int64_t k = 0; k < p->k; k += 2, out += WIDTH * 2) {
+            int both = k + 1 < p->k;
+            for (int64_t i = 0; i < 1 + both; i++)
+                FN(expand_row)(type, from + (k + i) * step, count, expanded + i * count);
+            for (int64_t panel = 0; panel < panels; panel++) {
+                int64_t n = panel * WIDTH, some = columns - n;
+                __m512i second = both ? load32(type, NULL, n, some, floats + count) : _mm512_setzero_si512();
+                interleave_to(out + panel * size, load32(type, NULL, n, some, floats), second);
+            }
         }
-        interleave(pair[0], pair[1], &low, &high);
-        _mm512_store_si512(out, low);
-        _mm512_store_si512(out + 32, high);
+        return;
+    }
+    // All that is read is near, and each panel is written from end to end.
+    prefetch(from, (p->k - 1) * step + count / elements * attune_block_bytes(type));
+    for (int64_t panel = 0; panel < panels; panel++) {
+        int64_t n = panel * WIDTH, some = columns - n;
+        const uint8_t *a = from;
+        uint16_t *to = out + panel * size;
+        for (int64_t k = 0; k < p->k; k += 2, a += 2 * step, to += WIDTH * 2) {
+            const uint8_t *b = k + 1 < p->k ? a + step : NULL;
+            if (type == BLOCK_Q4_0 || type == BLOCK_Q4_1) {
+                int64_t at = panel * attune_block_bytes(type);
+                interleave_codes(type, a + at, b ? b + at : NULL, to);
+            } else {
+                __m512i second = b ? load32(type, b, n, some, NULL) : _mm512_setzero_si512();
+                interleave_to(to, load32(type, a, n, some, NULL), second);
+            }
+        }
     }
 }
 

@@ -288,6 +288,12 @@ void attune_rounded_attention(
 void attune_rounded_attention_backward(
     const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
     const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
+/// Σ −log softmax(X·Eᵀ)[target] in nats over `count` rows of hidden [T, D], and their rows of d_hidden [T, D] become
+/// scale·(softmax(X·Eᵀ) − onehot)·E; E [V, D]. targets [T] are read at `positions` alone, which are distinct; d_hidden is
+/// null where no gradient is wanted. The logits of all rows are never held.
+double attune_rounded_head_loss(
+    const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
+    float scale, float *d_hidden);
 /// As attune_rms_norm.
 void attune_rounded_rms_norm(
     const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns);
