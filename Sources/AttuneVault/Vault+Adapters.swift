@@ -73,7 +73,7 @@ extension Vault {
         let totals = try Row.fetchOne(
             database,
             sql: """
-                SELECT COUNT(*) AS versions, COALESCE(SUM(b.size), 0) AS size
+                SELECT COUNT(*) AS versions, COALESCE(SUM(COALESCE(b.encoded_size, b.size)), 0) AS size
                 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.adapter = ? AND v.trashed = 0
                 """, arguments: [id])
         return AdapterRecord(
@@ -117,7 +117,8 @@ extension Vault {
         try Row.fetchAll(
             database,
             sql: """
-                SELECT v.*, a.name AS adapter_name, a.head AS head, b.size AS size, b.state AS blob_state,
+                SELECT v.*, a.name AS adapter_name, a.head AS head, b.size AS size,
+                    COALESCE(b.encoded_size, b.size) AS stored_size, b.state AS blob_state,
                     (SELECT json_group_array(name)
                      FROM (SELECT name FROM labels WHERE version = v.seq ORDER BY name)) AS labels
                 FROM versions v JOIN adapters a ON a.id = v.adapter JOIN blobs b ON b.id = v.blob
@@ -128,7 +129,8 @@ extension Vault {
             return VersionRecord(
                 id: try row.digest("id"), adapter: try row.value("adapter_name"), number: try row.value("number"),
                 parents: try row.json("parents"), manifest: try row.value("manifest"), size: try row.value("size"),
-                created: try row.date("created"), run: try row.optional("run"),
+                storedSize: try row.value("stored_size"), created: try row.date("created"),
+                run: try row.optional("run"),
                 lossBefore: try row.optional("loss_before"), lossAfter: try row.optional("loss_after"),
                 labels: try row.json("labels"), isHead: try row.optional("head", as: Int64.self) == sequence,
                 state: try row.choice("blob_state"),

@@ -15,7 +15,7 @@ package struct AdapterRecord: Sendable, Equatable {
     package let head: VersionRecord?
     /// Count of versions that are not in the trash.
     package let versions: Int
-    /// Bytes of all those versions.
+    /// Bytes of all those versions as they are stored.
     package let size: Int
     package let created: Date
     package let isTrashed: Bool

@@ -16,8 +16,10 @@ package struct VersionRecord: Sendable, Equatable {
     package let parents: [Digest256]
     /// JSON that says how to read the bytes.
     package let manifest: String
-    /// Bytes of the tensors, before padding and sealing.
+    /// Bytes of the tensors.
     package let size: Int
+    /// Bytes that they take as they are stored and sent, before padding and sealing.
+    package let storedSize: Int
     package let created: Date
     /// The run that made it.
     package let run: String?

@@ -42,7 +42,7 @@ struct AdapterSummary: Encodable {
         alpha = manifest.configuration.alpha
         modules = manifest.configuration.modules.map(\.projectionName)
         layers = manifest.configuration.layers.count
-        bytes = record.size
+        bytes = record.storedSize
         lossBefore = record.lossBefore
         lossAfter = record.lossAfter
         // JSON has no number for what is not finite.
