@@ -5,8 +5,14 @@ import Foundation
 
 /// A name or regular expression of a PEFT configuration, matched against the path of a module.
 ///
-/// The expressions come from files that are not trusted: a match that takes too many steps counts as an error.
+/// The expressions come from files that are not trusted: they are few, and matches that take too many steps count as an
+/// error.
 struct ModulePattern {
+    /// Expressions of one configuration that are no plain paths.
+    static let expressionLimit = 64
+    /// What all matches of one configuration may take, each time that a match goes on for some ten thousand steps.
+    static let effort = 100
+
     private let plain: String?
     private let expression: NSRegularExpression?
     private let source: String
@@ -48,19 +54,23 @@ struct ModulePattern {
         }
     }
 
+    var isExpression: Bool { expression != nil }
+
+    /// - Parameter effort: what is left of it.
     /// - Throws: `AdapterError` E-ADAPTER-005 if the match takes too long.
-    func matches(_ path: String, field: String) throws(AdapterError) -> Bool {
+    func matches(_ path: String, field: String, effort: inout Int) throws(AdapterError) -> Bool {
         if let plain { return path == plain || path.hasSuffix("." + plain) }
         guard let expression else { return false }
         var found = false
-        var slices = 0
+        var left = effort
         expression.enumerateMatches(
             in: path, options: [.reportProgress, .anchored], range: NSRange(path.startIndex..., in: path)
         ) { result, _, stop in
-            if result != nil { found = true } else { slices += 1 }
-            if found || slices > 20 { stop.pointee = true }
+            if result != nil { found = true } else { left -= 1 }
+            if found || left < 0 { stop.pointee = true }
         }
-        guard slices <= 20 else { throw .field(field, "takes too long to match: \(source.prefix(80))") }
+        effort = left
+        guard left >= 0 else { throw .field(field, "takes too long to match: \(source.prefix(80))") }
         return found
     }
 }

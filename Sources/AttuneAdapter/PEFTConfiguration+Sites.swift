@@ -16,24 +16,30 @@ extension PEFTConfiguration {
         let alphas = try alphaPattern.map { entry throws(AdapterError) in
             (try ModulePattern(entry.key, afterDot: true, field: "alpha_pattern"), entry.alpha)
         }
+        guard (ranks.map(\.0) + alphas.map(\.0)).count(where: \.isExpression) <= ModulePattern.expressionLimit else {
+            throw .field(
+                "rank_pattern", "and alpha_pattern have more than \(ModulePattern.expressionLimit) expressions")
+        }
+        var effort = ModulePattern.effort
         var sites: [(site: LoRASite, rank: Int, scale: Float)] = []
         var used: Set<String> = []
         for layer in 0..<shape.layers {
             for module in TargetModule.allCases {
                 let site = LoRASite(layer: layer, module: module)
                 let path = Self.path(site, root: root)
-                guard let name = try targets.match(path) else { continue }
+                guard let name = try targets.match(path, &effort) else { continue }
                 used.insert(name)
-                if let excluded, try excluded.match(path) != nil { continue }
+                if let excluded, try excluded.match(path, &effort) != nil { continue }
                 // A full path wins over the choice of layers, as in PEFT.
                 if let layers, name != path, !layers.contains(layer) { continue }
                 var rank = self.rank
-                for (pattern, value) in ranks where try pattern.matches(path, field: "rank_pattern") {
+                for (pattern, value) in ranks where try pattern.matches(path, field: "rank_pattern", effort: &effort) {
                     rank = value
                     break
                 }
                 var alpha = self.alpha
-                for (pattern, value) in alphas where try pattern.matches(path, field: "alpha_pattern") {
+                for (pattern, value) in alphas where try pattern.matches(path, field: "alpha_pattern", effort: &effort)
+                {
                     alpha = value
                     break
                 }
@@ -82,10 +88,10 @@ extension PEFTConfiguration {
             }
         }
 
-        func match(_ path: String) throws(AdapterError) -> String? {
+        func match(_ path: String, _ effort: inout Int) throws(AdapterError) -> String? {
             guard let patterns else { return path }
             var first: String?
-            for (name, pattern) in patterns where try pattern.matches(path, field: field) {
+            for (name, pattern) in patterns where try pattern.matches(path, field: field, effort: &effort) {
                 if name == path { return name }
                 first = first ?? name
             }

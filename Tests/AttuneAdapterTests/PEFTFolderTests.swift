@@ -186,7 +186,22 @@ import Testing
             ("\"rank_pattern\": {}", "\"rank_pattern\": {\"(\": 2}"),
             ("\"rank_pattern\": {}", "\"rank_pattern\": {\"(.*)*(.*)*(.*)*(.*)*x\": 2}"),
             ("\"layers_to_transform\": null", "\"layers_to_transform\": [-1]"),
+            ("\"rank_pattern\": {}", "\"rank_pattern\": {\(Self.expressions(65))}"),
         ] { refusal("E-ADAPTER-005", [change]) }
+    }
+
+    /// Patterns that match nothing, none of them a plain path.
+    private static func expressions(_ count: Int) -> String {
+        (0..<count).map { "\"(x|y)\($0)\": 2" }.joined(separator: ", ")
+    }
+
+    @Test func expressionsShareWhatTheirMatchesMayTake() {
+        // Each for itself gives up in time at each of the matrices; together they would take minutes.
+        let slow = (0..<64).map { "\"(.*)*(.*)*(.*)*x\($0)\": 2" }.joined(separator: ", ")
+        let taken = ContinuousClock().measure {
+            refusal("E-ADAPTER-005", [("\"rank_pattern\": {}", "\"rank_pattern\": {\(slow)}")])
+        }
+        #expect(taken < .seconds(30))
     }
 
     @Test func unknownTargetsAndTensorsAreRefused() {
