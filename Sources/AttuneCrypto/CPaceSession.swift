@@ -45,6 +45,7 @@ package final class CPaceSession: Sendable {
     /// HMAC-SHA512.
     private func authenticate(_ text: [UInt8]) -> [UInt8] {
         var state = crypto_auth_hmacsha512_state()
+        defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
         var tag = [UInt8](repeating: 0, count: 64)
         confirmationKey.withPointer { _ = crypto_auth_hmacsha512_init(&state, $0, 64) }
         crypto_auth_hmacsha512_update(&state, text, UInt64(text.count))
@@ -56,6 +57,7 @@ package final class CPaceSession: Sendable {
         _ head: [UInt8], secret: (start: UnsafePointer<UInt8>, count: Int), tail: [UInt8]
     ) -> SecretBytes {
         var state = crypto_hash_sha512_state()
+        defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
         crypto_hash_sha512_init(&state)
         crypto_hash_sha512_update(&state, head, UInt64(head.count))
         crypto_hash_sha512_update(&state, secret.start, UInt64(secret.count))

@@ -61,7 +61,7 @@ package enum Envelope {
             let key = try privateKey(sealingSeed)
             var recipient = try HPKE.Recipient(
                 privateKey: key, ciphersuite: suite, info: Data(info), encapsulatedKey: Data(envelope[..<1120]))
-            var opened = Array(try recipient.open(Data(envelope[1120...])))
+            var opened = try recipient.open(Data(envelope[1120...]))
             return SecretBytes(consuming: &opened)
         } catch {
             throw CryptoError.envelopeRefused

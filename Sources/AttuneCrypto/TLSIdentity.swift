@@ -26,7 +26,7 @@ package final class TLSIdentity: Sendable {
 /// A P-256 key as its 32 bytes.
 enum TLSKey {
     static func generate() -> SecretBytes {
-        var bytes = Array(P256.Signing.PrivateKey().rawRepresentation)
+        var bytes = P256.Signing.PrivateKey().rawRepresentation
         return SecretBytes(consuming: &bytes)
     }
 

@@ -104,7 +104,9 @@ package struct DeviceChain: Sendable, Equatable {
         _ record: ProtoDeviceRecord, sealedName: [UInt8], nameEpoch: UInt32, at seq: UInt64 = 1
     ) throws {
         let id = DeviceID(record)
-        for key in [Array(record.signingKey), Array(record.sealingKey)] {
+        // Whoever had the key of another device's certificate could pass for it on the local network.
+        let own = [record.signingKey, record.sealingKey, record.tlsKeyHash].filter { !$0.isEmpty }
+        for key in own.map({ Array($0) }) {
             guard keys.insert(key).inserted else { throw WireError.refused("a key that a device already had") }
         }
         guard devices[id] == nil else { throw WireError.refused("a device that was already in the circle") }

@@ -25,7 +25,7 @@ extension ProtoPairingMessage {
         case .confirmation(let confirmation):
             guard confirmation.count == 64 else { throw WireError.pairing("its confirmation") }
         case .sealed(let sealed):
-            guard sealed.count > 40 else { throw WireError.pairing("its sealed part") }
+            guard sealed.count >= 40 else { throw WireError.pairing("its sealed part") }
         case nil: throw WireError.pairing("no content")
         }
         self = message
@@ -40,7 +40,7 @@ extension ProtoPairingOffer {
         guard bytes.count <= WireLimits.pairingBytes, let offer = ProtoPairingOffer(canonical: bytes),
             offer.circle.count == 32, offer.link.count == 32, (1...WireLimits.links).contains(offer.linkSeq),
             offer.hasDevice, Link.isRecord(offer.device), !offer.device.paper,
-            ProtoEntryPayload.isName(offer.deviceName)
+            ProtoEntryPayload.isName(offer.deviceName), offer.deviceName.utf8.count <= WireLimits.deviceNameBytes
         else { throw WireError.pairing("an offer") }
         self = offer
     }
@@ -53,7 +53,7 @@ extension ProtoPairingAnswer {
     package init(parsing bytes: [UInt8]) throws {
         guard bytes.count <= WireLimits.pairingBytes, let answer = ProtoPairingAnswer(canonical: bytes),
             answer.counterSignature.count == 64, answer.hasDevice, Link.isRecord(answer.device), !answer.device.paper,
-            ProtoEntryPayload.isName(answer.deviceName)
+            ProtoEntryPayload.isName(answer.deviceName), answer.deviceName.utf8.count <= WireLimits.deviceNameBytes
         else { throw WireError.pairing("an answer") }
         self = answer
     }

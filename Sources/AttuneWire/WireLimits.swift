@@ -48,6 +48,8 @@ package enum WireLimits {
     /// Bytes of one pairing message, and how many each side may write.
     package static let pairingBytes = 16 << 10
     package static let pairingMessages = 8
+    /// Bytes of a device's name.
+    static let deviceNameBytes = 64
     /// Seconds that the clock of a signed request may be off.
     package static let clockSkew: UInt64 = 300
     /// Levels of nested messages.

@@ -140,6 +140,15 @@ import Testing
         #expect(failure == .wrongCode)
     }
 
+    @Test(arguments: ["", "\u{1b}[2Jloft", "lo\u{202e}ft", String(repeating: "x", count: 65)])
+    func aNameThatCannotBeShownIsRefused(name: String) throws {
+        var old = material.flow(.old, code)
+        var new = material.flow(.new, code)
+        _ = try PairingMaterial.agree(&old, &new)
+        let offer = try old.offer(circle: material.circle, seq: 1, link: material.link, name: name)
+        #expect(Self.failure { _ = try new.receive(offer) }?.code == "E-PAIR-002")
+    }
+
     @Test func theOwnNonceSentBackIsRefused() throws {
         var old = material.flow(.old, code)
         #expect(Self.failure { _ = try old.receive(old.opening()) }?.code == "E-PAIR-002")

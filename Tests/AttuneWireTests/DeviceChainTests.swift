@@ -86,6 +86,13 @@ import Testing
                 == "E-WIRE-007")
     }
 
+    @Test func aDeviceCannotShowTheCertificateOfAnother() throws {
+        var circle = try threeDevices()
+        let twin = TestDevice(9, certificate: 2)
+        #expect(errorCode { try circle.take(circle.addition(of: twin, by: third)) } == "E-WIRE-007")
+        try circle.take(circle.addition(of: TestDevice(9), by: third))
+    }
+
     @Test func epochKeysAreForExactlyTheActiveDevices() throws {
         var circle = try threeDevices()
         let all = [circle.first, circle.paper, second, third]

@@ -204,6 +204,22 @@ import Testing
         }
     }
 
+    @Test func linksAreCountedBeforeAnythingIsMadeOfThem() throws {
+        func code(_ bytes: [UInt8]) -> String? { errorCode { _ = try ProtoLinks(parsing: bytes) } }
+        let empty: [UInt8] = [0x0a, 0x00]
+        #expect(try ProtoLinks(parsing: Array(repeatElement(empty, count: 4096).joined())).links.count == 4096)
+        #expect(code(Array(repeatElement(empty, count: 4097).joined())) == "E-WIRE-001")
+        // Thirty-two million empty links would have 1.6 GB.
+        #expect(code(Array(repeatElement(empty, count: 1 << 20).joined())) == "E-WIRE-001")
+        for bytes in [
+            [0x0a], [0x0a, 0x01], [0x0b], [0x0f], [0x08], [0x0a, 0x80], [0x09, 1, 2], [0x0d, 1],
+            [UInt8](repeating: 0xff, count: 11), [0x0a] + [UInt8](repeating: 0xff, count: 9) + [0x01],
+        ] as [[UInt8]] {
+            #expect(code(bytes) == "E-WIRE-001", "\(bytes)")
+        }
+        #expect(code([]) == nil)
+    }
+
     @Test func pairingMessagesHaveTheirExactLengths() throws {
         func code(_ fill: (inout ProtoPairingMessage) -> Void) throws -> String? {
             var message = ProtoPairingMessage()
@@ -216,7 +232,7 @@ import Testing
         #expect(try code { $0.nonce = Data(count: 17) } == "E-WIRE-030")
         #expect(try code { $0.share.point = Data(count: 32) } == "E-WIRE-030")
         #expect(try code { $0.confirmation = Data(count: 63) } == "E-WIRE-030")
-        #expect(try code { $0.sealed = Data(count: 40) } == "E-WIRE-030")
+        #expect(try code { $0.sealed = Data(count: 39) } == "E-WIRE-030")
         #expect(try code { _ in } == "E-WIRE-030")
         #expect(
             try code {

@@ -12,7 +12,8 @@ struct TestDevice {
     let record: ProtoDeviceRecord
     private let secret: [UInt8]
 
-    init(_ number: UInt8, paper: Bool = false) {
+    /// - Parameter certificate: whose TLS key it shows; its own if nil.
+    init(_ number: UInt8, paper: Bool = false, certificate: UInt8? = nil) {
         precondition(sodium_init() >= 0)
         var publicKey = [UInt8](repeating: 0, count: 32)
         var secret = [UInt8](repeating: 0, count: 64)
@@ -21,7 +22,7 @@ struct TestDevice {
         record = ProtoDeviceRecord.with {
             $0.signingKey = Data(publicKey)
             $0.sealingKey = Data(repeating: number, count: Link.sealingKeyBytes)
-            if !paper { $0.tlsKeyHash = Data(repeating: number, count: 32) }
+            if !paper { $0.tlsKeyHash = Data(repeating: certificate ?? number, count: 32) }
             $0.paper = paper
         }
     }

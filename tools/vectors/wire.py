@@ -154,7 +154,7 @@ class Chain:
             good(len(body.rename.device) == 16 and len(body.rename.sealed_name) == 104)
 
     def _enter(self, record, name, epoch):
-        for key in (record.signing_key, record.sealing_key):
+        for key in filter(None, (record.signing_key, record.sealing_key, record.tls_key_hash)):
             require(key not in self.keys, "E-WIRE-007")
             self.keys.add(key)
         others = [item for item in self.active if self.records[item].paper == record.paper]

@@ -31,7 +31,7 @@ package struct PersonCard: Sendable {
 
     /// The links in what `encodedLinks` holds, each by itself; none is verified.
     static func links(_ encoded: [UInt8]) throws -> [[UInt8]] {
-        guard encoded.count <= byteLimit, let message = try? ProtoLinks(serializedBytes: encoded) else {
+        guard encoded.count <= byteLimit, let message = try? ProtoLinks(parsing: encoded) else {
             throw KitError.notACard
         }
         return try message.links.map { try Link($0).bytes }

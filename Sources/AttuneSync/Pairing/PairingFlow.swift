@@ -64,9 +64,9 @@ package struct PairingFlow: ~Copyable {
         // Whatever is thrown below, the flow stays over.
         let stage = self.stage
         self.stage = .over
-        guard bytes.count <= WireLimits.pairingBytes, let message = ProtoPairingMessage(canonical: bytes),
-            message.version == 1
-        else { throw PairingError.badMessage("a message is malformed") }
+        guard let message = try? ProtoPairingMessage(parsing: bytes) else {
+            throw PairingError.badMessage("a message is malformed")
+        }
         switch (stage, message.phase) {
         case (.nonce, .nonce(let other)):
             return (try share(other: Array(other)), nil)
@@ -132,27 +132,27 @@ package struct PairingFlow: ~Copyable {
         }
         switch phase {
         case 4:
-            guard let offer = ProtoPairingOffer(canonical: bytes), Digest256(offer.circle) != nil,
-                Digest256(offer.link) != nil, offer.deviceName.utf8.count <= 64
-            else { throw PairingError.badMessage("the offer is malformed") }
+            guard let offer = try? ProtoPairingOffer(parsing: bytes) else {
+                throw PairingError.badMessage("the offer is malformed")
+            }
             try requireCommitted(offer.device)
             stage = .turn(5)
             return .offered(offer)
         case 5:
-            guard let answer = ProtoPairingAnswer(canonical: bytes), answer.counterSignature.count == 64,
-                answer.deviceName.utf8.count <= 64
-            else { throw PairingError.badMessage("the answer is malformed") }
+            guard let answer = try? ProtoPairingAnswer(parsing: bytes) else {
+                throw PairingError.badMessage("the answer is malformed")
+            }
             try requireCommitted(answer.device)
             stage = .turn(6)
             return .answered(answer)
         case 6:
-            guard let welcome = ProtoPairingWelcome(canonical: bytes), welcome.relay.utf8.count <= 2048 else {
+            guard let welcome = try? ProtoPairingWelcome(parsing: bytes) else {
                 throw PairingError.badMessage("the welcome is malformed")
             }
             stage = .turn(7)
             return .welcomed(welcome)
         default:
-            guard let done = ProtoPairingDone(canonical: bytes), let link = Digest256(done.link) else {
+            guard let done = try? ProtoPairingDone(parsing: bytes), let link = Digest256(done.link) else {
                 throw PairingError.badMessage("the end is malformed")
             }
             return .finished(link)
@@ -189,7 +189,8 @@ package struct PairingFlow: ~Copyable {
     ) throws -> [UInt8] {
         var welcome = ProtoPairingWelcome()
         welcome.relay = relay ?? ""
-        welcome.bases = Array(bases.prefix(32))
+        // A hint that the other side would refuse is worth less than the pairing.
+        welcome.bases = Array(bases.filter { ProtoEntryPayload.isName($0.name) }.prefix(32))
         welcome.links = links
         // The seal and the envelope around it take 80 bytes at most.
         let bytes: [UInt8] = try welcome.serializedBytes()

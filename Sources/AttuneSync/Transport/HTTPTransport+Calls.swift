@@ -32,9 +32,8 @@ extension HTTPTransport {
 
     package func links(after seq: UInt64) async throws -> [[UInt8]] {
         let limit = Int(WireLimits.links) * 16 << 10
-        let message: ProtoLinks = try decode(
-            try await send(try request(.GET, path + "/links", query: "after=\(seq)"), limit: limit).body)
-        guard message.links.count <= Int(WireLimits.links) else { throw RemoteFailure.malformed("too many links") }
+        let answer = try await send(try request(.GET, path + "/links", query: "after=\(seq)"), limit: limit)
+        guard let message = try? ProtoLinks(parsing: answer.body) else { throw RemoteFailure.malformed("links") }
         return try message.links.map { try $0.serializedBytes() }
     }
 

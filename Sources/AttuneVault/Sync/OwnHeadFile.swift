@@ -24,7 +24,12 @@ struct OwnHeadFile: ~Copyable {
 
     /// What the file says of `device`; nil if it is not there, is damaged, or is about another device.
     func read(device: [UInt8]) throws -> LogPosition? {
-        guard let bytes = try DurableFile.read(folder.ownHead, limit: Self.byteCount), bytes.count == Self.byteCount,
+        try DurableFile.read(folder.ownHead, limit: Self.byteCount).flatMap { position($0, device: device) }
+    }
+
+    /// As `read(device:)` of the file's bytes.
+    func position(_ bytes: [UInt8], device: [UInt8]) -> LogPosition? {
+        guard bytes.count == Self.byteCount,
             Array(bytes[..<8]) == Self.magic, Array(bytes[8..<24]) == device,
             SecretBytes(copying: BLAKE2b.hash(Array(bytes[..<64]), key: key).bytes)
                 .isEqual(to: SecretBytes(copying: Array(bytes[64...])))
