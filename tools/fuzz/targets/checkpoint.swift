@@ -11,7 +11,8 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
         let checkpoint = try Checkpoint(encoded: UnsafeRawBufferPointer(start: data, count: count))
         let again = try checkpoint.encoded()
         let read = try again.withUnsafeBytes { try Checkpoint(encoded: $0) }
-        precondition(try read.encoded() == again)
+        let twice = try read.encoded()
+        precondition(twice == again, "another state is written")
     } catch {
         precondition(error is any AttuneError, "not an error of Attune: \(error)")
     }

@@ -27,13 +27,16 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
 }
 
 private func encode(_ bytes: UnsafeRawBufferPointer) {
-    let numbers = Array(bytes.prefix(bytes.count & ~3))
-    let half = numbers.count / 8 * 4
-    let kind = numbers.first.map { $0 & 1 } == 0 ? TensorRun.Kind.bfloat16 : .float32
-    let runs = [TensorRun(kind, count: half), TensorRun(.raw, count: numbers.count - half)]
-    guard let encoded = TensorCodec.encode(numbers, runs: runs) else { return }
-    let decoded = try? encoded.withUnsafeBytes { try TensorCodec.decode($0, size: numbers.count) }
-    precondition(decoded == numbers, "numbers are changed")
+    let half = bytes.count / 8 * 4
+    guard half > 0 else { return }
+    let kind = bytes[0] & 1 == 0 ? TensorRun.Kind.bfloat16 : .float32
+    let runs = [TensorRun(kind, count: half), TensorRun(.raw, count: bytes.count - half)]
+    var encoded = TensorCodec.header(runs)
+    for (run, part) in zip(runs, [bytes[..<half], bytes[half...]]) {
+        TensorCodec.planes(of: run.kind, UnsafeRawBufferPointer(rebasing: part)) { encoded += $0 }
+    }
+    let decoded = try? encoded.withUnsafeBytes { try TensorCodec.decode($0, size: bytes.count) }
+    precondition(decoded?.elementsEqual(bytes) == true, "numbers are changed")
 }
 
 private func announced(_ bytes: UnsafeRawBufferPointer) -> Int {
