@@ -46,14 +46,14 @@ struct AttentionLayer<Element: Scalar>: Sendable {
     /// Turns X into middle = X + Wo·Attn(norm(X)); fills the attention's part of `kept`.
     func forward(_ x: Matrix<Element>, _ step: BlockStep<Element>, keeping kept: BlockActivations<Operand<Element>>) {
         let scratch = step.scratch
-        kept.input.set(x)
         rmsNorm(
-            x, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.attentionRoot.matrix)
+            x, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.attentionRoot.matrix,
+            keeping: kept.input)
         LoRALinear.forward(inputs, scratch.normalized, step, keeping: kept) {
             $0.module == .query ? kept.query : $0.module == .key ? kept.key : kept.value
         }
-        turn(kept.query.matrix, step, inverse: false)
-        turn(kept.key.matrix, step, inverse: false)
+        turn(kept.query.matrix, step)
+        turn(kept.key.matrix, step)
         attention(
             q: kept.query.matrix, k: kept.key.matrix, v: kept.value, headDimension: headDimension,
             segments: step.segments,
@@ -79,10 +79,8 @@ struct AttentionLayer<Element: Scalar>: Sendable {
             dO: scratch.dMixed, q: kept.query.matrix, k: kept.key.matrix, v: kept.value, o: kept.mixed,
             logSumExp: kept.logSumExp.matrix, headDimension: headDimension, segments: step.segments, scale: scale,
             into: dq, dk: dk, dv: dv)
-        turn(dq, step, inverse: true)
-        turn(dk, step, inverse: true)
-        scratch.queryOperand.set(dq)
-        scratch.keyOperand.set(dk)
+        turnBack(dq, step, into: scratch.queryOperand)
+        turnBack(dk, step, into: scratch.keyOperand)
         scratch.valueOperand.set(dv)
         let normalized = scratch.normalized
         let root = kept.attentionRoot.matrix
@@ -95,7 +93,11 @@ struct AttentionLayer<Element: Scalar>: Sendable {
         rmsNormBackward(dn.matrix, x: kept.input, weight: norm, inverseRoot: root, accumulatingInto: d)
     }
 
-    private func turn(_ x: Matrix<Element>, _ step: BlockStep<Element>, inverse: Bool) {
-        rotate(x, headDimension: headDimension, positions: step.positions, table: step.table, inverse: inverse)
+    private func turn(_ x: Matrix<Element>, _ step: BlockStep<Element>) {
+        rotate(x, headDimension: headDimension, positions: step.positions, table: step.table, inverse: false)
+    }
+
+    private func turnBack(_ x: Matrix<Element>, _ step: BlockStep<Element>, into y: Operand<Element>) {
+        rotate(x, headDimension: headDimension, positions: step.positions, table: step.table, inverse: true, into: y)
     }
 }

@@ -42,9 +42,9 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
         needsOutput: Bool
     ) {
         let scratch = step.scratch
-        kept.middle.set(m)
         rmsNorm(
-            m, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.feedForwardRoot.matrix)
+            m, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.feedForwardRoot.matrix,
+            keeping: kept.middle)
         LoRALinear.forward(gated: inputs, scratch.normalized, step, keeping: kept, hidden: scratch.hidden)
         if needsOutput {
             LoRALinear.forward(outputs, scratch.hidden, step, keeping: kept, accumulating: true) { _ in .exact(m) }
@@ -63,11 +63,18 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
         let scratch = step.scratch
         let passes = needsInput || adaptsInputs
         scratch.dOutput.set(d)
-        if down.isAdapted { swiGLU(gate: kept.gate, up: kept.up, into: scratch.hidden) }
+        // Of the sigmoids of the backward pass comes the hidden state too, which only the factors of Wd need.
         down.backward(
-            scratch.dOutput, x: scratch.hidden, step, kept: kept, into: passes ? scratch.dHidden : nil)
+            scratch.dOutput, x: scratch.hidden, step, kept: kept, into: passes ? scratch.dHidden : nil
+        ) {
+            if passes {
+                swiGLUBackward(
+                    dh: scratch.dHidden, gate: kept.gate, up: kept.up, into: down.isAdapted ? scratch.hidden : nil)
+            } else if down.isAdapted {
+                swiGLU(gate: kept.gate, up: kept.up, into: scratch.hidden)
+            }
+        }
         guard passes else { return }
-        swiGLUBackward(dh: scratch.dHidden, gate: kept.gate, up: kept.up)
         let normalized = scratch.normalized
         let root = kept.feedForwardRoot.matrix
         rmsNorm(again: kept.middle, weight: norm, epsilon: normEpsilon, inverseRoot: root, into: normalized)

@@ -117,26 +117,41 @@ struct LoRALinear<Element: Scalar>: Sendable {
 
     /// With U = dY·B [T, R]: dB += s·dYᵀ·(dropout(X)·Aᵀ); dA += s·Uᵀ·dropout(X); dX (+)= dY·W + s·mask(U·A).
     ///
-    /// `dx` is nil where nothing below needs a gradient; `kept` is what the forward pass left.
+    /// - Parameters:
+    ///   - kept: what the forward pass left.
+    ///   - dx: nil where nothing below needs a gradient.
+    ///   - makeInput: called before X is first read, when dX is there.
     func backward(
         _ dy: Operand<Element>, x: Operand<Element>, _ step: BlockStep<Element>,
-        kept: BlockActivations<Operand<Element>>, into dx: Operand<Element>?, accumulating: Bool = false
+        kept: BlockActivations<Operand<Element>>, into dx: Operand<Element>?, accumulating: Bool = false,
+        makeInput: () -> Void = {}
     ) {
-        // Pairs of both lists would be boxes.
+        // By index: pairs of both lists would be boxes.
+        for index in step.gradients.indices {
+            let adapter = step.adapters[index]
+            guard let factors = factors(adapter) else { continue }
+            let u = u(adapter, rank: factors.rank, step)
+            withExtendedLifetime((adapter, step)) {
+                dy.rows(adapter.rows).multiply(products: 1, transposed: true) { $0.add(factor: factors.b, into: u) }
+            }
+        }
+        if let dx { backward(dy, step, into: dx, accumulating: accumulating) }
+        makeInput()
         for index in step.gradients.indices {
             let (adapter, gradients) = (step.adapters[index], step.gradients[index])
             guard let entry = gradients.layout[site], let factors = factors(adapter), let inner = kept.inner[module]
             else { continue }
-            let (dyRows, xRows) = (dy.rows(adapter.rows), x.rows(adapter.rows))
-            let u = u(adapter, rank: entry.rank, step)
-            withExtendedLifetime((adapter, step)) {
-                dyRows.multiply(products: 1, transposed: true) { $0.add(factor: factors.b, into: u) }
-            }
             inner.rows(adapter.rows).addGradient(
-                ofRows: dyRows, into: gradients.b(entry), scale: factors.scale)
-            u.addGradient(dropped(xRows, adapter, step), into: gradients.a(entry), scale: factors.scale)
+                ofRows: dy.rows(adapter.rows), into: gradients.b(entry), scale: factors.scale)
+            u(adapter, rank: factors.rank, step).addGradient(
+                dropped(x.rows(adapter.rows), adapter, step), into: gradients.a(entry), scale: factors.scale)
         }
-        guard let dx else { return }
+    }
+
+    /// dX (+)= dY·W + s·mask(U·A), with U in scratch memory.
+    private func backward(
+        _ dy: Operand<Element>, _ step: BlockStep<Element>, into dx: Operand<Element>, accumulating: Bool
+    ) {
         withExtendedLifetime((self, step, dx)) {
             dy.multiply(products: 1, terms: step.adapters.count, transposed: true) { list in
                 list.add(weight, into: dx, accumulating: accumulating)

@@ -28,7 +28,11 @@ final class PackedAdapter: Sendable {
                 : LowRankFactors.byteCount(
                     inputs: sizes(index).inputs, outputs: sizes(index).outputs, ranks: entries.map { $0?.rank ?? 0 })
         }
-        let storage = Storage<UInt8>(count: counts.reduce(0, +))
+        // Whole large pages: the factors are read in pieces, and small pages cost a percent of decoding.
+        let page = Storage<UInt8>.hugePage
+        var bytes: Int = counts.reduce(0, +)
+        if bytes > page / 2 { bytes = (bytes + page - 1) / page * page }
+        let storage = Storage<UInt8>(count: bytes)
         var offset = 0
         groups = all.enumerated().map { index, entries in
             guard counts[index] > 0 else { return nil }

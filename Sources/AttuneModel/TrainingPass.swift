@@ -135,7 +135,10 @@ package final class TrainingPass<Element: Scalar> {
         guard var step = pending, step.adapters.count == gradients.count else {
             preconditionFailure("backward without a forward pass with these adapters")
         }
-        precondition(zip(step.adapters, gradients).allSatisfy { $0.parameters.layout == $1.layout }, "another layout")
+        // By index: sequences of generic elements are walked in boxes.
+        for index in gradients.indices {
+            precondition(step.adapters[index].parameters.layout == gradients[index].layout, "another layout")
+        }
         pending = nil
         guard plan.lowest < blocks.count, !gradients.isEmpty else { return }
         step.gradients = gradients
@@ -159,8 +162,10 @@ package final class TrainingPass<Element: Scalar> {
     private func step(_ batch: PackedTokens, _ adapters: [AdapterRows<Element>]) -> BlockStep<Element> {
         let count = batch.count
         precondition(count > 0 && count <= settings.maxTokens, "\(count) tokens for a pass of \(settings.maxTokens)")
-        precondition(adapters.allSatisfy { layouts.contains($0.parameters.layout) }, "an adapter of another layout")
-        precondition(settings.dropout || adapters.allSatisfy { $0.dropout == nil }, "no memory for dropout")
+        for index in adapters.indices {
+            precondition(layouts.contains(adapters[index].parameters.layout), "an adapter of another layout")
+            precondition(settings.dropout || adapters[index].dropout == nil, "no memory for dropout")
+        }
         return BlockStep(
             positions: batch.positions, segments: batch.segments, adapters: adapters,
             scratch: scratch.map { $0.rows(0..<count) }, table: table)

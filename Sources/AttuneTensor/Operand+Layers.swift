@@ -4,17 +4,32 @@
 import CAttuneKernels
 
 /// RMSNorm into an operand: r = (mean x² + ε)^−½ per row, y = w∘x·r; x, y [T, D], w [1, D], r [T, 1].
+///
+/// `kept` takes over the numbers of x, where it is given.
 package func rmsNorm<E: Scalar>(
-    _ x: Matrix<E>, weight: Matrix<E>, epsilon: E, into y: Operand<E>, inverseRoot r: Matrix<E>
+    _ x: Matrix<E>, weight: Matrix<E>, epsilon: E, into y: Operand<E>, inverseRoot r: Matrix<E>,
+    keeping kept: Operand<E>? = nil
 ) {
     precondition(x.rows == y.rows && x.columns == y.columns && weight.count == x.columns && r.count == x.rows)
-    switch y {
-    case .exact(let y): rmsNorm(x, weight: weight, epsilon: epsilon, into: y, inverseRoot: r)
-    case .rounded(let y):
-        attune_rounded_rms_norm(
-            x.float.pointer, weight.float.pointer, Float(epsilon), y.bits, r.float.pointer, Int64(x.rows),
-            Int64(x.columns))
+    precondition(kept.map { $0.rows == x.rows && $0.columns == x.columns } ?? true, "shapes of a copy")
+    switch (y, kept) {
+    case (.rounded(let y), .rounded(let kept)?):
+        roundedNorm(x, weight, epsilon, into: y, r, keeping: kept)
+    case (.rounded(let y), nil): roundedNorm(x, weight, epsilon, into: y, r, keeping: nil)
+    case (.exact(let y), _):
+        kept?.set(x)
+        rmsNorm(x, weight: weight, epsilon: epsilon, into: y, inverseRoot: r)
+    default: preconditionFailure("operands of different cases")
     }
+}
+
+private func roundedNorm<E: Scalar>(
+    _ x: Matrix<E>, _ weight: Matrix<E>, _ epsilon: E, into y: Matrix<BFloat16>, _ r: Matrix<E>,
+    keeping kept: Matrix<BFloat16>?
+) {
+    attune_rounded_rms_norm(
+        x.float.pointer, weight.float.pointer, Float(epsilon), y.bits, r.float.pointer, kept?.bits, Int64(x.rows),
+        Int64(x.columns))
 }
 
 /// The norm again, from its kept input and inverse roots: y = w∘x·r; x, y [T, D], w [1, D], r [T, 1].
@@ -58,15 +73,39 @@ package func swiGLU<E: Scalar>(gate: Operand<E>, up: Operand<E>, into h: Operand
 }
 
 /// Backward of SwiGLU in place: gate ← dh·u·σ(1 + g(1 − σ)), up ← dh·g·σ; all [T, F].
-package func swiGLUBackward<E: Scalar>(dh: Operand<E>, gate: Operand<E>, up: Operand<E>) {
+///
+/// Where `h` is given it becomes what `swiGLU` makes of gate and up as they were.
+package func swiGLUBackward<E: Scalar>(dh: Operand<E>, gate: Operand<E>, up: Operand<E>, into h: Operand<E>? = nil) {
     switch (dh, gate, up) {
     case (.exact(let dh), .exact(let gate), .exact(let up)):
+        if let h { swiGLU(gate: .exact(gate), up: .exact(up), into: h) }
         swiGLUBackward(dh: dh, gate: gate, up: up, dGate: gate, dUp: up)
     case (.rounded(let dh), .rounded(let gate), .rounded(let up)):
         precondition(dh.count == gate.count && gate.count == up.count, "shapes of SwiGLU")
-        attune_rounded_swiglu_backward(dh.bits, gate.bits, up.bits, gate.bits, up.bits, Int64(dh.count))
+        var result: UnsafeMutablePointer<UInt16>?
+        if let h {
+            guard case .rounded(let h) = h, h.count == dh.count else { preconditionFailure("shapes of SwiGLU") }
+            result = h.bits
+        }
+        attune_rounded_swiglu_backward(dh.bits, gate.bits, up.bits, gate.bits, up.bits, result, Int64(dh.count))
     default: preconditionFailure("operands of different cases")
     }
+}
+
+/// y = x with each head rotated as by `rotate` of a matrix; x, which may be used up, y [T, heads·hd].
+package func rotate<E: Scalar>(
+    _ x: Matrix<E>, headDimension: Int, positions: [Int32], table: RotaryTable<E>, inverse: Bool, into y: Operand<E>
+) {
+    guard case .rounded(let y) = y else {
+        rotate(x, headDimension: headDimension, positions: positions, table: table, inverse: inverse)
+        return y.set(x)
+    }
+    precondition(y.rows == x.rows && y.columns == x.columns, "shapes of a rotation")
+    table.check(x, headDimension: headDimension, positions: positions)
+    attune_rounded_rotate(
+        x.float.pointer, y.bits, Int64(x.rows), Int64(x.columns), Int64(headDimension), positions,
+        table.cosines.float.pointer, table.sines.float.pointer, Int64(table.rotaryDimension / 2),
+        table.adjacentPairs ? 1 : 0, inverse ? 1 : 0)
 }
 
 /// Causal attention inside segments, as `attention` of matrices, for values and results that may be rounded.

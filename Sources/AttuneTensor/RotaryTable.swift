@@ -36,6 +36,13 @@ package struct RotaryTable<Element: Scalar>: Sendable {
             }
         }
     }
+
+    /// That x [T, heads·hd] can be rotated by the angles of these positions.
+    func check(_ x: Matrix<Element>, headDimension: Int, positions: [Int32]) {
+        precondition(positions.count == x.rows && x.columns % headDimension == 0, "shapes of a rotation")
+        precondition(rotaryDimension <= headDimension, "rotation wider than a head")
+        precondition(positions.allSatisfy { $0 >= 0 && $0 < self.positions }, "position outside of the table")
+    }
 }
 
 /// Rotates each head of x by the angles of its row's position, in place: a' = a·cos − b·sin, b' = a·sin + b·cos.
@@ -44,9 +51,7 @@ package struct RotaryTable<Element: Scalar>: Sendable {
 package func rotate<E: Scalar>(
     _ x: Matrix<E>, headDimension: Int, positions: [Int32], table: RotaryTable<E>, inverse: Bool
 ) {
-    precondition(positions.count == x.rows && x.columns % headDimension == 0, "shapes of a rotation")
-    precondition(table.rotaryDimension <= headDimension, "rotation wider than a head")
-    precondition(positions.allSatisfy { $0 >= 0 && $0 < table.positions }, "position outside of the table")
+    table.check(x, headDimension: headDimension, positions: positions)
     attune_rotate(
         E.kind, x.pointer, Int64(x.rows), Int64(x.columns), Int64(headDimension), positions, table.cosines.pointer,
         table.sines.pointer, Int64(table.rotaryDimension / 2), table.adjacentPairs ? 1 : 0, inverse ? 1 : 0)

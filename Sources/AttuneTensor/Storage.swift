@@ -5,6 +5,9 @@ import Foundation
 
 /// Memory for numbers, aligned to 64 bytes, zeroed at birth and freed with its last owner.
 package final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {  // users keep writers apart by row ranges
+    /// Bytes of a large page; from here on memory is made of them, but for what is left over at its end.
+    package static var hugePage: Int { 2 << 20 }
+
     package let count: Int
     package let base: UnsafeMutablePointer<Element>
 
@@ -12,8 +15,8 @@ package final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {  //
         precondition(count >= 0, "count \(count)")
         let bytes = max(64, count * MemoryLayout<Element>.stride)
         // Pages of 2 MiB, where there are any to be had: walking small ones halves the speed of reading.
-        let hugePage = 2 << 20
-        let isLarge = bytes >= 2 * hugePage
+        let hugePage = Self.hugePage
+        let isLarge = bytes >= hugePage
         // aligned_alloc wants a multiple of 64.
         guard let raw = aligned_alloc(isLarge ? hugePage : 64, (bytes + 63) / 64 * 64) else {
             preconditionFailure("out of memory: \(bytes) bytes")

@@ -258,8 +258,9 @@ void attune_rounded_attention_backward(
 }
 
 void attune_rounded_rms_norm(
-    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns) {
-    operations(4)->rounded_rms_norm(x, weight, epsilon, y, r, rows, columns);
+    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, uint16_t *kept, int64_t rows,
+    int64_t columns) {
+    operations(4)->rounded_rms_norm(x, weight, epsilon, y, r, kept, rows, columns);
 }
 
 void attune_rounded_rms_apply(
@@ -278,8 +279,16 @@ void attune_rounded_swiglu(const uint16_t *gate, const uint16_t *up, uint16_t *h
 }
 
 void attune_rounded_swiglu_backward(
-    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count) {
-    operations(4)->rounded_swiglu_backward(dh, gate, up, d_gate, d_up, count);
+    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, uint16_t *h,
+    int64_t count) {
+    operations(4)->rounded_swiglu_backward(dh, gate, up, d_gate, d_up, h, count);
+}
+
+void attune_rounded_rotate(
+    const float *x, uint16_t *y, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
+    const float *cosines, const float *sines, int64_t pairs, int32_t adjacent, int32_t inverse) {
+    operations(4)->rounded_rotate(
+        x, y, rows, columns, head_dimension, positions, cosines, sines, pairs, adjacent, inverse);
 }
 
 void attune_round(const float *x, uint16_t *y, int64_t count) { operations(4)->round_to(x, y, count); }

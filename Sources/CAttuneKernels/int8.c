@@ -112,7 +112,8 @@ static float int8_unit(const float *x, int64_t count, int64_t stride, float *sca
 }
 
 static int32_t int8_of(float x, float unit) {
-    float value = rintf(x * unit);
+    float value = x * unit;
+    value = value + 12582912.0f - 12582912.0f;  // to the nearest integer, ties to even
     return value >= -127 && value <= 127 ? (int32_t)value : value > 127 ? 127 : value < -127 ? -127 : 0;
 }
 
@@ -164,7 +165,7 @@ static void round_inner(const float *u, int64_t rank, int32_t *out) {
 
 // ---- Products ----------------------------------------------------------------------------------------------------
 
-enum { LED_ROWS = 8, EXPANDED_STRIPS = 8, CHUNK_BYTES = 1 << 19 };
+enum { LED_ROWS = 8, EXPANDED_STRIPS = 16, CHUNK_BYTES = 1 << 19 };
 
 typedef struct {
     const attune_int8_operations *run;

@@ -162,15 +162,18 @@ static void FN(project)(
     const uint8_t *a, int64_t rank, int64_t blocks, const int32_t *tile, int64_t rows, float *u) {
     int64_t pairs = attune_pieces(blocks, 2);
     FN(pair) *x = attune_scratch(3, (size_t)pairs * sizeof *x);
-    for (int64_t k = 0; k < pairs; k++) {
-        int32_t q[16] = {0}, start[16] = {0};
-        float d[16] = {0};
-        for (int half = 0; half < 2 && 2 * k + half < blocks; half++, tile += TILE_WORDS * rows) {
-            for (int i = 0; i < 8; i++) q[8 * half + i] = tile[i * rows];
-            for (int i = 0; i < 8; i++) d[8 * half + i] = ((const float *)tile)[8 * rows];
-            start[8 * half] = -FN(offset)(BLOCK_Q8_0) * tile[10 * rows];
-        }
-        x[k] = (FN(pair)){*(const loose_ivec *)q, *(const loose_ivec *)start, LOAD(d)};
+    __builtin_memset(x + pairs - 1, 0, sizeof *x);  // whose second half there may not be
+    for (int64_t block = 0; block < blocks; block++, tile += TILE_WORDS * rows) {
+        FN(pair) *pair = x + block / 2;
+        int64_t at = block % 2 * 8;
+        int32_t *q = (int32_t *)&pair->q + at, *start = (int32_t *)&pair->start + at;
+        float *d = (float *)&pair->d + at, scale = ((const float *)tile)[8 * rows];
+        if (rows == 1) __builtin_memcpy(q, tile, 8 * sizeof *q);
+        else
+            for (int i = 0; i < 8; i++) q[i] = tile[i * rows];
+        for (int i = 0; i < 8; i++) d[i] = scale;
+        for (int i = 1; i < 8; i++) start[i] = 0;
+        start[0] = -FN(offset)(BLOCK_Q8_0) * tile[10 * rows];
     }
     for (int64_t first = 0, count; first < rank; first += count) {
         count = attune_tile_rows(rank - first);

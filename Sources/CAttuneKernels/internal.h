@@ -71,7 +71,8 @@ typedef struct {
     void (*rounded_add)(const float *x, uint16_t *y, int64_t count);
     void (*round_rows)(float *x, int64_t rows, int64_t columns);
     void (*rounded_rms_norm)(
-        const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns);
+        const float *x, const float *weight, float epsilon, uint16_t *y, float *r, uint16_t *kept, int64_t rows,
+        int64_t columns);
     void (*rounded_rms_apply)(
         const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns);
     void (*rounded_rms_norm_backward)(
@@ -79,7 +80,11 @@ typedef struct {
         int64_t columns);
     void (*rounded_swiglu)(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count);
     void (*rounded_swiglu_backward)(
-        const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count);
+        const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, uint16_t *h,
+        int64_t count);
+    void (*rounded_rotate)(
+        const float *x, uint16_t *y, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
+        const float *cosines, const float *sines, int64_t pairs, int adjacent, int inverse);
 } attune_operations;
 
 extern const attune_operations attune_portable_f32, attune_portable_f64;

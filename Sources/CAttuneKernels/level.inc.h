@@ -79,4 +79,5 @@ const attune_operations TABLE = {
     .rounded_rms_norm_backward = FN(rounded_rms_norm_backward),
     .rounded_swiglu = FN(rounded_swiglu),
     .rounded_swiglu_backward = FN(rounded_swiglu_backward),
+    .rounded_rotate = FN(rounded_rotate),
 };

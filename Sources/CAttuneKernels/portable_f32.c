@@ -51,4 +51,5 @@ const attune_operations attune_portable_f32 = {
     .rounded_rms_norm_backward = FN(rounded_rms_norm_backward),
     .rounded_swiglu = FN(rounded_swiglu),
     .rounded_swiglu_backward = FN(rounded_swiglu_backward),
+    .rounded_rotate = FN(rounded_rotate),
 };

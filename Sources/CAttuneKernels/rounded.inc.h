@@ -15,7 +15,7 @@ static inline uint16_t FN(narrow)(float x) {
 typedef struct {
     const float *x, *weight, *dy;
     const uint16_t *saved;
-    uint16_t *y;
+    uint16_t *y, *kept;
     float *r, *dx, epsilon;
     int64_t rows, columns;
 } FN(rounded_norm);
@@ -32,12 +32,17 @@ static void FN(rounded_rms_norm_chunk)(void *context, int64_t chunk) {
         float r = 1 / sqrtf(sum / (float)D + p->epsilon);
         p->r[t] = r;
         for (int64_t i = 0; i < D; i++) y[i] = FN(narrow)(weight[i] * (x[i] * r));
+        if (!p->kept) continue;
+        uint16_t *restrict kept = p->kept + t * D;
+        for (int64_t i = 0; i < D; i++) kept[i] = FN(narrow)(x[i]);
     }
 }
 
 static void FN(rounded_rms_norm)(
-    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns) {
-    FN(rounded_norm) p = {.x = x, .weight = weight, .y = y, .r = r, .epsilon = epsilon, .rows = rows, .columns = columns};
+    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, uint16_t *kept, int64_t rows,
+    int64_t columns) {
+    FN(rounded_norm) p = {
+        .x = x, .weight = weight, .y = y, .r = r, .kept = kept, .epsilon = epsilon, .rows = rows, .columns = columns};
     attune_parallel(attune_pieces(rows, attune_chunk_rows(columns)), FN(rounded_rms_norm_chunk), &p);
 }
 
@@ -110,24 +115,29 @@ static void FN(rounded_swiglu_backward_chunk)(void *context, int64_t chunk) {
 #pragma clang fp contract(fast)
     const FN(rounded_flat) *p = context;
     enum { BLOCK = 256 };
-    uint16_t d_gate[BLOCK], d_up[BLOCK];  // the results may lie on the operands: finish a block before storing it
+    // The results may lie on the operands: finish a block before storing it.
+    uint16_t d_gate[BLOCK], d_up[BLOCK], h[BLOCK];
     int64_t last = attune_min((chunk + 1) * FN(FLAT), p->count);
     for (int64_t first = chunk * FN(FLAT); first < last; first += BLOCK) {
         int64_t n = attune_min(BLOCK, last - first);
         const uint16_t *x = p->x + first, *gate = p->gate + first, *up = p->up + first;
         for (int64_t i = 0; i < n; i++) {
-            float g = FN(wide)(gate[i]), dh = FN(wide)(x[i]), sigma = 1 / (1 + EXP(-g));
-            d_gate[i] = FN(narrow)(dh * FN(wide)(up[i]) * sigma * (1 + g * (1 - sigma)));
+            float g = FN(wide)(gate[i]), u = FN(wide)(up[i]), dh = FN(wide)(x[i]), sigma = 1 / (1 + EXP(-g));
+            d_gate[i] = FN(narrow)(dh * u * sigma * (1 + g * (1 - sigma)));
             d_up[i] = FN(narrow)(dh * g * sigma);
+            h[i] = FN(narrow)(g * u * sigma);
         }
+        if (p->h) __builtin_memcpy(p->h + first, h, (size_t)n * 2);
         __builtin_memcpy(p->d_gate + first, d_gate, (size_t)n * 2);
         __builtin_memcpy(p->d_up + first, d_up, (size_t)n * 2);
     }
 }
 
 static void FN(rounded_swiglu_backward)(
-    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count) {
-    FN(rounded_flat) p = {.x = dh, .gate = gate, .up = up, .d_gate = d_gate, .d_up = d_up, .count = count};
+    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, uint16_t *h,
+    int64_t count) {
+    FN(rounded_flat) p = {
+        .x = dh, .gate = gate, .up = up, .d_gate = d_gate, .d_up = d_up, .h = h, .count = count};
     attune_parallel(attune_pieces(count, FN(FLAT)), FN(rounded_swiglu_backward_chunk), &p);
 }
 
@@ -183,4 +193,42 @@ static void FN(round_row_chunk)(void *context, int64_t chunk) {
 static void FN(round_rows)(float *x, int64_t rows, int64_t columns) {
     FN(rounded_norm) p = {.dx = x, .rows = rows, .columns = columns};
     attune_parallel(rows, FN(round_row_chunk), &p);
+}
+
+typedef struct {
+    const float *x;
+    uint16_t *y;
+    int64_t rows, columns, head_dimension, pairs;
+    const int32_t *positions;
+    const float *cosines, *sines;
+    int adjacent;
+    float direction;
+} FN(rounded_rotation);
+
+static void FN(rounded_rotate_chunk)(void *context, int64_t chunk) {
+    const FN(rounded_rotation) *p = context;
+    int64_t size = attune_chunk_rows(p->columns), last = attune_min((chunk + 1) * size, p->rows);
+    for (int64_t t = chunk * size; t < last; t++) {
+        const float *restrict c = p->cosines + p->positions[t] * p->pairs;
+        const float *restrict s = p->sines + p->positions[t] * p->pairs;
+        for (int64_t start = 0; start < p->columns; start += p->head_dimension) {
+            const float *restrict x = p->x + t * p->columns + start;
+            uint16_t *restrict y = p->y + t * p->columns + start;
+            int64_t step = p->adjacent ? 2 : 1, other = p->adjacent ? 1 : p->pairs;
+            for (int64_t i = 0; i < p->pairs; i++) {
+                float a = x[i * step], b = x[i * step + other], sine = s[i] * p->direction;
+                y[i * step] = FN(narrow)(a * c[i] - b * sine);
+                y[i * step + other] = FN(narrow)(a * sine + b * c[i]);
+            }
+            for (int64_t i = 2 * p->pairs; i < p->head_dimension; i++) y[i] = FN(narrow)(x[i]);
+        }
+    }
+}
+
+static void FN(rounded_rotate)(
+    const float *x, uint16_t *y, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
+    const float *cosines, const float *sines, int64_t pairs, int adjacent, int inverse) {
+    FN(rounded_rotation) p = {
+        x, y, rows, columns, head_dimension, pairs, positions, cosines, sines, adjacent, inverse ? -1 : 1};
+    attune_parallel(attune_pieces(rows, attune_chunk_rows(columns)), FN(rounded_rotate_chunk), &p);
 }

@@ -101,11 +101,13 @@ import Testing
                 )
                 let r = Matrix<Float>(rows: rows, columns: 1)
                 let dx = Matrix<Float>(rows: rows, columns: columns)
+                let copy = Matrix<BFloat16>(rows: rows, columns: columns)
                 Kernels.at(level) {
-                    rmsNorm(x, weight: w, epsilon: 1e-5, into: y, inverseRoot: r)
+                    rmsNorm(x, weight: w, epsilon: 1e-5, into: y, inverseRoot: r, keeping: .rounded(copy))
                     rmsNorm(again: .rounded(kept), weight: w, epsilon: 1e-5, inverseRoot: r, into: z)
                     rmsNormBackward(dy, x: .rounded(kept), weight: w, inverseRoot: r, accumulatingInto: dx)
                 }
+                #expect(copy.values == kept.values, "\(level)")
                 // Each number is off by its own rounding and by what r is, a sum in float32.
                 #expect(relativeError(r, root) < 2e-6, "\(level)")
                 let sizes = (Rounded.magnitudes(exact), Rounded.magnitudes(again))
@@ -133,20 +135,42 @@ import Testing
                 Rounded.magnitudes(exact[2]),
             ]
             for level in allLevels {
-                let hidden = Matrix<BFloat16>(rows: rows, columns: columns)
+                let (hidden, again) = (
+                    Matrix<BFloat16>(rows: rows, columns: columns), Matrix<BFloat16>(rows: rows, columns: columns)
+                )
                 let (dGate, dUp) = (
                     Matrix<BFloat16>(rows: rows, columns: columns, gate.values),
                     Matrix<BFloat16>(rows: rows, columns: columns, up.values)
                 )
                 Kernels.at(level) {
                     swiGLU(gate: Operand<Float>.rounded(dGate), up: .rounded(dUp), into: .rounded(hidden))
-                    swiGLUBackward(dh: Operand<Float>.rounded(dh), gate: .rounded(dGate), up: .rounded(dUp))
+                    swiGLUBackward(
+                        dh: Operand<Float>.rounded(dh), gate: .rounded(dGate), up: .rounded(dUp), into: .rounded(again))
                 }
-                for (index, found) in [hidden, dGate, dUp].enumerated() {
-                    let excess = Rounded.excess(.rounded(found), exact[index], size: sizes[index], slack: 2e-6)
+                for (index, found) in [hidden, dGate, dUp, again].enumerated() {
+                    let excess = Rounded.excess(
+                        .rounded(found), exact[index % 3], size: sizes[index % 3], slack: 2e-6)
                     #expect(excess <= 1, "\(level), result \(index)")
                 }
             }
+        }
+    }
+
+    @Test(arguments: [true, false]) func aRotationIntoAnOperandIsTheRotationRounded(adjacent: Bool) {
+        // Two elements of each head stay where they are.
+        let table = RotaryTable<Float>(
+            frequencies: [1, 0.25, 0.01], magnitude: 1, positions: 40, rotaryDimension: 6, adjacentPairs: adjacent)
+        let x: Matrix<Float> = Samples.matrix(31, 24, seed: 1)
+        let positions = (0..<31).map { Int32($0 * 7 % 40) }
+        for level in allLevels {
+            let turned = Matrix<Float>(rows: 31, columns: 24, x.values)
+            let y = Operand<Float>.rounded(Matrix(rows: 31, columns: 24))
+            Kernels.at(level) {
+                rotate(x, headDimension: 8, positions: positions, table: table, inverse: true, into: y)
+                rotate(turned, headDimension: 8, positions: positions, table: table, inverse: true)
+            }
+            let size = Matrix<Double>(rows: 31, columns: 24, [Double](repeating: 5, count: 31 * 24))
+            #expect(Rounded.excess(y, Rounded.doubles(turned), size: size, slack: 1e-6) <= 1, "\(level)")
         }
     }
 

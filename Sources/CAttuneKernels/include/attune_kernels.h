@@ -294,9 +294,10 @@ void attune_rounded_attention_backward(
 double attune_rounded_head_loss(
     const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
     float scale, float *d_hidden);
-/// As attune_rms_norm.
+/// As attune_rms_norm; kept = x rounded, where it is not null.
 void attune_rounded_rms_norm(
-    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, int64_t rows, int64_t columns);
+    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, uint16_t *kept, int64_t rows,
+    int64_t columns);
 /// y = w∘x·r for the r of an earlier norm.
 void attune_rounded_rms_apply(
     const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns);
@@ -306,9 +307,14 @@ void attune_rounded_rms_norm_backward(
     int64_t columns);
 /// As attune_swiglu.
 void attune_rounded_swiglu(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count);
-/// As attune_swiglu_backward.
+/// As attune_swiglu_backward; h as of attune_rounded_swiglu, where it is not null.
 void attune_rounded_swiglu_backward(
-    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, int64_t count);
+    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, uint16_t *h,
+    int64_t count);
+/// As attune_rotate, with the result in y.
+void attune_rounded_rotate(
+    const float *x, uint16_t *y, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
+    const float *cosines, const float *sines, int64_t pairs, int32_t adjacent, int32_t inverse);
 /// y = x to nearest, ties to even.
 void attune_round(const float *x, uint16_t *y, int64_t count);
 /// y = x.
