@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneVault
 import AttuneWire
 import Foundation
+import SwiftProtobuf
 
 @testable import AttuneCrypto
 @testable import AttuneSync
@@ -31,7 +33,7 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
     for (kind, entry) in entries {
         attempt {
             let payload = try ProtoEntryPayload(parsing: Array(bytes), of: kind)
-            if case .version(let packet) = try EntryPayloadCoding.decode(payload, of: entry) {
+            if case .version(let packet)? = try EntryPayloadCoding.decode(payload, of: entry) {
                 precondition(packet.blob.size > 0 && packet.blob.encodedSize > 0)
             }
         }
