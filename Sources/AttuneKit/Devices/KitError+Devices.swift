@@ -83,6 +83,15 @@ extension KitError {
             remedy: "Settle it first: attune sync now", exitStatus: .conflict)
     }
 
+    /// `E-DEVICE-014`: a second device agreed to something else.
+    static let otherConfirmation = KitError(
+        code: "E-DEVICE-014",
+        message:
+            "the confirmation is for other devices, for an earlier state of the circle, or from a device that is not in it",
+        remedy:
+            "Sync both devices, then make it anew on the second one: attune devices revoke NAMES --write-confirmation FILE",
+        exitStatus: .wrongKey)
+
     /// `E-DEVICE-013`: another device changed the circle while this one was pairing.
     static let circleMoved = KitError(
         code: "E-DEVICE-013", message: "another device changed the circle in the meantime",

@@ -62,19 +62,19 @@ extension Workspace {
         return try await Blocking.run { [self] in try device(named: found.id) }
     }
 
-    /// Whether the recovery words have to agree to a revocation.
-    package func needsWords(toRevoke devices: [DeviceListing]) throws -> Bool {
+    /// Whether the recovery words or a second device have to agree to a revocation.
+    package func needsConfirmation(toRevoke devices: [DeviceListing]) throws -> Bool {
         let circle = try DeviceCircle.require(vault)
         return circle.chain.needsSecondSignature(revoking: devices.compactMap(\.device), by: circle.device)
     }
 
     /// Shuts devices out: nothing that is published from now on reaches them.
     ///
-    /// - Parameter paper: the recovery words, where `needsWords` says so.
+    /// - Parameter confirmation: who else agrees, where `needsConfirmation` says so.
     /// - Returns: whether the relay knows it already; else the next sync tells it.
-    /// - Throws: `KitError` E-DEVICE-005, E-DEVICE-007, E-DEVICE-008.
+    /// - Throws: `KitError` E-DEVICE-005, E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
     @discardableResult
-    package func revoke(_ devices: [DeviceListing], paper: DeviceKeys?) async throws -> Bool {
+    package func revoke(_ devices: [DeviceListing], confirmation: SecondConfirmation?) async throws -> Bool {
         let ids = devices.compactMap(\.device)
         return try await changeCircle { [vault] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
@@ -84,9 +84,10 @@ extension Workspace {
             }
             var second: (device: DeviceID, signature: [UInt8])?
             if circle.chain.needsSecondSignature(revoking: ids, by: circle.device) {
-                guard let known = circle.chain.paper else { throw KitError.noRecoveryWords }
-                guard let paper, paper.deviceID == known.id else { throw KitError.otherRecoveryWords }
-                second = (known.id, paper.secondSignature(revoking: ids, after: circle.chain.head))
+                guard let confirmation else {
+                    throw circle.chain.paper == nil ? KitError.noRecoveryWords : KitError.otherRecoveryWords
+                }
+                second = try confirmation.signature(revoking: ids, in: circle)
             }
             let positions = Dictionary(last, uniquingKeysWith: { first, _ in first })
             return [try circle.writer().revoke(positions, second: second, keyring: circle.keyring()).link]

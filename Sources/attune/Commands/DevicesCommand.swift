@@ -76,11 +76,16 @@ struct DevicesCommand: ParsableCommand {
             discussion: """
                 A revoked device gets nothing new. It keeps what it has: any adapter on it must be considered known to \
                 whoever has the device. To revoke two devices at once, or the last other one, the recovery words are \
-                needed too.
+                needed too; for two devices a second device of the circle will do, which writes a file that says so \
+                with --write-confirmation.
                 """)
         @OptionGroup var global: GlobalOptions
         @Argument(help: "Names or fingerprints.") var devices: [String]
         @Option(help: "A file with the recovery words, where they are needed.") var wordsFile: String?
+        @Option(help: "A file that another device of the circle wrote, in place of the recovery words.")
+        var confirmation: String?
+        @Option(help: "Only agree that another device shuts these out: write that into this new file.")
+        var writeConfirmation: String?
 
         func execute() throws {
             let console = global.console
@@ -95,17 +100,26 @@ struct DevicesCommand: ParsableCommand {
             } else if !global.yes {
                 throw ValidationError("revoking needs an answer: add --yes")
             }
-            let paper = try secondConfirmation(workspace, found)
-            let isPublished = try Waiting.run { try await workspace.revoke(found, paper: paper) }
+            if let writeConfirmation {
+                try workspace.confirmRevocation(of: found, to: writeConfirmation)
+                return try global.done(
+                    "agreed; on the other device: attune devices revoke \(devices.joined(separator: " ")) --confirmation FILE"
+                )
+            }
+            let second = try secondConfirmation(workspace, found)
+            let isPublished = try Waiting.run { try await workspace.revoke(found, confirmation: second) }
             try global.done(
                 "revoked: \(names). A new key is in use"
                     + (isPublished ? "." : "; the relay and the other devices learn of it at the next attune sync now.")
             )
         }
 
-        /// The recovery words where the circle's rules ask for them.
-        private func secondConfirmation(_ workspace: Workspace, _ devices: [DeviceListing]) throws -> DeviceKeys? {
-            guard try workspace.needsWords(toRevoke: devices) else { return nil }
+        /// The recovery words, or what a second device wrote, where the circle's rules ask for one of them.
+        private func secondConfirmation(
+            _ workspace: Workspace, _ devices: [DeviceListing]
+        ) throws -> SecondConfirmation? {
+            guard try workspace.needsConfirmation(toRevoke: devices) else { return nil }
+            if let confirmation { return .device(try RevocationConfirmation.read(confirmation)) }
             let secret: SecretBytes
             if let wordsFile {
                 secret = try Passphrase.fromFile(wordsFile)
@@ -115,7 +129,7 @@ struct DevicesCommand: ParsableCommand {
                 }
                 secret = try Passphrase.read(prompt: "Recovery words: ")
             }
-            return try DeviceKeys(paper: RecoveryWords(words: secret))
+            return .words(try DeviceKeys(paper: RecoveryWords(words: secret)))
         }
     }
 }
