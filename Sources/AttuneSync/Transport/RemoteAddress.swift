@@ -23,6 +23,8 @@ package struct RemoteAddress: Hashable, Sendable, CustomStringConvertible {
         while path.hasSuffix("/") { path.removeLast() }
         authority = host + port
         base = "\(scheme)://\(host)\(port)\(path)"
+        // Escapes make a path longer; what is kept has to be readable again.
+        guard base.utf8.count <= 1024 else { return nil }
     }
 
     package var description: String { base }
