@@ -41,8 +41,32 @@ extension Vault {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
             try database.execute(sql: "UPDATE blobs SET wanted = 0")
+            try database.execute(
+                sql: "DELETE FROM settings WHERE key IN (?, ?)",
+                arguments: [Self.epochKeysSetting, Self.contactsSetting])
         }
         OwnHeadFile(folder: folder, key: key.copy()).remove()
+    }
+
+    private static let epochKeysSetting = "sync.epoch-keys"
+    private static let contactsSetting = "sync.contacts"
+
+    /// When the circle's other devices were heard of, as JSON; nil where none was.
+    package func contacts() throws -> String? { try setting(Self.contactsSetting) }
+
+    /// Replaces it.
+    package func setContacts(_ text: String) throws { try setSetting(Self.contactsSetting, to: text) }
+
+    /// The keys of the circle's epochs, sealed once more under a key inside the store; nil where none are kept.
+    package func epochKeys() throws -> [UInt8]? {
+        guard let text = try setting(Self.epochKeysSetting) else { return nil }
+        guard let data = Data(base64Encoded: text) else { throw VaultError.damaged("the keys of epochs") }
+        return Array(data)
+    }
+
+    /// Replaces them.
+    package func setEpochKeys(_ sealed: [UInt8]) throws {
+        try setSetting(Self.epochKeysSetting, to: Data(sealed).base64EncodedString())
     }
 
     /// Signed links as received, with seq above `seq`, in order.
@@ -53,6 +77,11 @@ extension Vault {
                 database, sql: "SELECT bytes FROM links WHERE seq > ? ORDER BY seq LIMIT ?", arguments: [seq, limit]
             ).map { try $0.bytes("bytes") }
         }
+    }
+
+    /// How many links the circle has here; 0 where there is none.
+    package func linkCount() throws -> UInt64 {
+        try read { UInt64(clamping: try Int64.fetchOne($0, sql: "SELECT MAX(seq) FROM links") ?? 0) }
     }
 
     /// Keeps the links up to `seq`, drops those above it, appends `links`, and drops entries that no longer count.

@@ -13,6 +13,8 @@ package struct DeviceCircle: Sendable {
     package let device: DeviceID
     /// As the store holds it.
     package let chain: DeviceChain
+    /// The keys of epochs that the store keeps beside it.
+    private let kept: KeptEpochKeys
 
     package var circle: Digest256 { chain.circle }
     /// This device as the chain has it; nil where its addition does not count any more.
@@ -28,7 +30,8 @@ package struct DeviceCircle: Sendable {
         guard chain.circle == identity.circle, identity.device == keys.publicKeys.id else {
             throw KitError.damagedCircle
         }
-        return DeviceCircle(keys: keys, device: keys.deviceID, chain: chain)
+        let kept = try vault.epochKeys().map { try KeptEpochKeys(opening: $0, vaultKey: vault.vaultKey()) }
+        return DeviceCircle(keys: keys, device: keys.deviceID, chain: chain, kept: kept ?? KeptEpochKeys())
     }
 
     /// As `open`, for what needs a circle.
@@ -40,7 +43,18 @@ package struct DeviceCircle: Sendable {
     }
 
     /// The keys of all epochs that this device can read.
-    package func keyring() throws -> EpochKeyring { try EpochKeyring(chain: chain, device: keys) }
+    package func keyring() throws -> EpochKeyring {
+        try EpochKeyring(chain: chain, device: keys, known: kept.keys(of: chain))
+    }
+
+    /// Keeps the keys of these epochs in the store, so that no later epoch can make an older one unreadable.
+    ///
+    /// Does nothing in a store that is open for reading, or where they are kept.
+    package func remember(_ keyring: EpochKeyring, in vault: Vault) throws {
+        var kept = kept
+        guard vault.mode == .writing, kept.take(keyring, of: chain) else { return }
+        try vault.setEpochKeys(kept.sealed(under: vault.vaultKey()))
+    }
 
     /// What makes the next links.
     ///
@@ -72,6 +86,7 @@ package struct DeviceCircle: Sendable {
     package static func keep(_ links: [Link], after chain: DeviceChain, in vault: Vault) throws {
         var next = chain
         for link in links { try next.append(link) }
+        if let circle = try open(vault) { try circle.remember(circle.keyring(), in: vault) }
         let cut = next.devices.values.compactMap { device in
             device.revocation.flatMap { $0.at > chain.seq ? (device.id.bytes, $0.lastSeq) : nil }
         }

@@ -16,8 +16,7 @@ package final class CircleKeys: EntryAuthor {
     /// - Throws: what `DeviceCircle.require` and `EpochKeyring` throw.
     package init(_ vault: Vault) throws {
         self.vault = vault
-        let circle = try DeviceCircle.require(vault)
-        known = Mutex((circle, try circle.keyring()))
+        known = Mutex(try Self.open(vault))
     }
 
     /// The circle as the store has it now, with the keys of its epochs.
@@ -25,13 +24,18 @@ package final class CircleKeys: EntryAuthor {
         try known.withLock { known in
             let newest = try vault.links(after: known.circle.chain.seq - 1, limit: 2)
             guard newest.count == 1, try Link(parsing: newest[0]).hash == known.circle.chain.head else {
-                let circle = try DeviceCircle.require(vault)
-                let keys = Array(known.keyring.keys.values)
-                known = (circle, try EpochKeyring(chain: circle.chain, device: circle.keys, known: keys))
+                known = try Self.open(vault)
                 return known
             }
             return known
         }
+    }
+
+    private static func open(_ vault: Vault) throws -> (circle: DeviceCircle, keyring: EpochKeyring) {
+        let circle = try DeviceCircle.require(vault)
+        let keyring = try circle.keyring()
+        try circle.remember(keyring, in: vault)
+        return (circle, keyring)
     }
 
     /// Seals and signs a draft under the newest epoch's key.
