@@ -14,7 +14,15 @@ import Synchronization
 final class StoreLock: Sendable {
     private let folder: StoreFolder
     private let command: String
-    private let descriptor = Mutex<Int32?>(nil)
+    private let state = Mutex(State())
+
+    private struct State {
+        var descriptor: Int32?
+        /// Changes under way on threads of this process.
+        var uses = 0
+        /// To be given back with the end of the last change under way.
+        var isYielded = false
+    }
 
     /// - Parameter command: name of the program and sub-command; never arguments, which can be private.
     init(folder: StoreFolder, command: String) {
@@ -24,45 +32,72 @@ final class StoreLock: Sendable {
 
     deinit { release() }
 
-    var isHeld: Bool { descriptor.withLock { $0 != nil } }
+    var isHeld: Bool { state.withLock { $0.descriptor != nil } }
 
     /// Takes the lock, waiting up to `patience`; does nothing if this object holds it.
     ///
     /// - Throws: `VaultError` E-VAULT-002 (exit 11) naming the holder.
     func acquire(patience: Duration = .seconds(2)) throws {
-        try descriptor.withLock { held in
-            guard held == nil else { return }
-            let file = open(folder.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-            guard file >= 0 else { throw VaultError.system("cannot open \(folder.lock)", errno: errno) }
-            let deadline = ContinuousClock.now + patience
-            while flock(file, LOCK_EX | LOCK_NB) != 0 {
-                let code = errno
-                guard code == EWOULDBLOCK || code == EINTR else {
-                    close(file)
-                    throw VaultError.system("cannot lock \(folder.lock)", errno: code)
-                }
-                guard ContinuousClock.now < deadline else {
-                    let holder = Self.holder(of: file)
-                    close(file)
-                    throw VaultError.locked(folder.path, by: holder)
-                }
-                usleep(20_000)
-            }
-            let note = Array("\(getpid()) \(command)\n".utf8)
-            // The note only serves a message: a disk too full for it must not keep anyone from freeing space.
-            if ftruncate(file, 0) == 0 { _ = pwrite(file, note, note.count, 0) }
-            held = file
+        try state.withLock { state in
+            state.isYielded = false
+            try take(&state, patience)
         }
     }
 
-    /// Gives the lock back; does nothing if it is not held.
-    func release() {
-        descriptor.withLock { held in
-            guard let file = held else { return }
-            _ = ftruncate(file, 0)
-            close(file)
-            held = nil
+    /// Runs a change under the lock, which nobody gives back before its end.
+    ///
+    /// - Throws: as `acquire`, and what `body` throws.
+    func during<Value>(_ body: () throws -> Value) throws -> Value {
+        try state.withLock { state in
+            if state.uses == 0 { state.isYielded = false }
+            try take(&state, .seconds(2))
+            state.uses += 1
         }
+        defer {
+            state.withLock { state in
+                state.uses -= 1
+                if state.uses == 0, state.isYielded { Self.giveBack(&state) }
+            }
+        }
+        return try body()
+    }
+
+    private func take(_ state: inout State, _ patience: Duration) throws {
+        guard state.descriptor == nil else { return }
+        let file = open(folder.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw VaultError.system("cannot open \(folder.lock)", errno: errno) }
+        let deadline = ContinuousClock.now + patience
+        while flock(file, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            guard code == EWOULDBLOCK || code == EINTR else {
+                close(file)
+                throw VaultError.system("cannot lock \(folder.lock)", errno: code)
+            }
+            guard ContinuousClock.now < deadline else {
+                let holder = Self.holder(of: file)
+                close(file)
+                throw VaultError.locked(folder.path, by: holder)
+            }
+            usleep(20_000)
+        }
+        let note = Array("\(getpid()) \(command)\n".utf8)
+        // The note only serves a message: a disk too full for it must not keep anyone from freeing space.
+        if ftruncate(file, 0) == 0 { _ = pwrite(file, note, note.count, 0) }
+        state.descriptor = file
+    }
+
+    /// Gives the lock back, at once or with the end of the changes under way; does nothing if it is not held.
+    func release() {
+        state.withLock { state in
+            if state.uses == 0 { Self.giveBack(&state) } else { state.isYielded = true }
+        }
+    }
+
+    private static func giveBack(_ state: inout State) {
+        guard let file = state.descriptor else { return }
+        _ = ftruncate(file, 0)
+        close(file)
+        state.descriptor = nil
     }
 
     /// Such as `process 4711 (attune train)`.

@@ -35,6 +35,18 @@ extension Vault {
         }
     }
 
+    /// Whether a chunk is wanted here, be it here or not.
+    package func wantsChunk(_ id: Digest256) throws -> Bool {
+        try read { database in
+            try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM chunks c JOIN blobs b ON b.id = c.blob
+                    WHERE c.id = ? AND b.state = 1 AND b.wanted = 1)
+                    """, arguments: [id.data]) ?? false
+        }
+    }
+
     /// Those of `ids` that are not in the store.
     package func missingChunks(among ids: [Digest256]) -> [Digest256] { ids.filter { !chunks.isHere($0) } }
 
@@ -47,17 +59,21 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-005 for bytes of another size, E-VAULT-006 (disk full).
     @discardableResult
     package func storeChunk(_ id: Digest256, _ bytes: [UInt8]) throws -> Bool {
-        try requireWriting()
+        guard mode == .writing else { throw VaultError.readingOnly }
         guard bytes.count == SealedChunk.byteCount else { throw VaultError.damaged("a chunk of another size") }
-        try chunks.keep(id, bytes)
-        let complete = try read { database in
-            try Row.fetchAll(
-                database, sql: "SELECT b.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE c.id = ? AND b.state = 1",
-                arguments: [id.data]
-            ).map { try $0.bytes("id") }
-        }.filter { try arrivals.isComplete($0, with: id) { try self.chunksAbsent(of: $0) } }
-        for blob in complete { try settle(blob) }
-        return !complete.isEmpty
+        // Somebody else who took the lock between two steps would clear the file away as an orphan.
+        return try lock.during {
+            try chunks.keep(id, bytes)
+            let complete = try read { database in
+                try Row.fetchAll(
+                    database,
+                    sql: "SELECT b.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE c.id = ? AND b.state = 1",
+                    arguments: [id.data]
+                ).map { try $0.bytes("id") }
+            }.filter { try arrivals.isComplete($0, with: id) { try self.chunksAbsent(of: $0) } }
+            for blob in complete { try settle(blob) }
+            return !complete.isEmpty
+        }
     }
 
     /// Says for one version that its bytes are wanted here.

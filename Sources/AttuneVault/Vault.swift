@@ -67,7 +67,7 @@ package final class Vault: Sendable {
 
     /// Gives the writers' lock back while this process only waits, so that another one can write.
     ///
-    /// The next change takes it again, waiting up to 2 s. Not for while another thread changes something.
+    /// The next change takes it again, waiting up to 2 s; a transaction under way keeps it until its end.
     package func yieldLock() { lock.release() }
 
     /// Runs `body` on one consistent state.
@@ -77,8 +77,8 @@ package final class Vault: Sendable {
 
     /// Runs `body` in one transaction, which an error rolls back.
     func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try requireWriting()
-        return try translating { try database.write(body) }
+        guard mode == .writing else { throw VaultError.readingOnly }
+        return try lock.during { try translating { try database.write(body) } }
     }
 
     /// - Throws: `VaultError` E-VAULT-010, or E-VAULT-002 if another process took the lock meanwhile.
@@ -89,8 +89,8 @@ package final class Vault: Sendable {
 
     /// Runs `body` on the writing connection, outside of any transaction.
     func outsideTransaction<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try requireWriting()
-        return try translating { try database.writeWithoutTransaction(body) }
+        guard mode == .writing else { throw VaultError.readingOnly }
+        return try lock.during { try translating { try database.writeWithoutTransaction(body) } }
     }
 
     private func translating<Value>(_ body: () throws -> Value) throws -> Value {

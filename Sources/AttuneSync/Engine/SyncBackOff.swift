@@ -1,24 +1,29 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-/// Waiting times after failures: doubling from one second to five minutes, between half and all of it by chance.
+/// Waiting times after failures: doubling from one second to a ceiling, between half and all of it by chance.
 ///
 /// A value of its seed: the same seed gives the same times.
-struct SyncBackOff: Sendable {
+package struct SyncBackOff: Sendable {
     private var state: UInt64
-    private(set) var failures = 0
+    private let longest: Int
+    package private(set) var failures = 0
 
-    init(seed: UInt64) { state = seed }
+    /// - Parameter longest: the ceiling in milliseconds, at least a second; five minutes by default.
+    package init(seed: UInt64, longest: Int = 300_000) {
+        state = seed
+        self.longest = max(longest, 1000)
+    }
 
     /// Milliseconds to wait after one more failure.
-    mutating func next() -> Int {
-        let ceiling = min(1000 << min(failures, 9), 300_000)
+    package mutating func next() -> Int {
+        let ceiling = min(1000 << min(failures, 9), longest)
         failures += 1
         return ceiling / 2 + Int(random() % UInt64(ceiling / 2 + 1))
     }
 
     /// Something went well.
-    mutating func reset() { failures = 0 }
+    package mutating func reset() { failures = 0 }
 
     /// SplitMix64.
     private mutating func random() -> UInt64 {

@@ -37,6 +37,7 @@ extension SyncEngine {
         }
         guard !accepted.isEmpty else { return }
         outcome.entriesTaken += accepted.count
+        outcome.authors.formUnion(accepted.map(\.device))
         fruitlessRounds = 0
         needsApply = true
         backOff.reset()

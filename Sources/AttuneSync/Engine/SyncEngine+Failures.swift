@@ -99,6 +99,7 @@ extension SyncEngine {
         let bounded = max(1, min(seconds, Self.longestWait))
         _ = backOff.next()
         if let attempts = options.attempts, backOff.failures >= attempts || bounded > 60 {
+            outcome.retryAfter = bounded
             return stop(.busy(remote, seconds: bounded))
         }
         pause(milliseconds: bounded * 1000)

@@ -15,6 +15,8 @@ extension SyncEngine {
         var questions: [[Digest256]] = []
         /// All ids that it was or will be asked about.
         var asked: Set<Digest256> = []
+        /// Chunks that the remote took of those it was asked about last.
+        var taken = 0
     }
 
     /// Sends the next entries in the order of their lamport numbers, to a relay after their chunks.
@@ -99,6 +101,11 @@ extension SyncEngine {
     mutating func uploadsDone(reading log: some SyncLogReading) throws {
         transfers = Transfers()
         if !push.batch.isEmpty { return sendBatch() }
+        // A device says at once no more than one list of what it would like.
+        if options.isDirect, push.taken > 0 {
+            push = Push()
+            return askForWishes()
+        }
         guard !push.completed.isEmpty else { return beginDownloads() }
         moveChunkMarks(over: push.completed)
         try pushNext(reading: log)

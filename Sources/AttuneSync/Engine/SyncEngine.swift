@@ -134,7 +134,8 @@ package struct SyncEngine: Sendable {
         case .answer(let ticket, let answer):
             if let purpose = purposes.removeValue(forKey: ticket) { try take(answer, to: purpose, reading: log) }
         case .applied:
-            if phase == .applying { try publishNext(reading: log) }
+            guard phase == .applying else { break }
+            if options.takesEntriesOnly { finish() } else { try publishNext(reading: log) }
         case .published(let entry):
             if phase == .publishing { try published(entry, reading: log) }
         case .wanted(let ids):
@@ -164,6 +165,7 @@ package struct SyncEngine: Sendable {
         case (.pushEntries, .pushed(let outcomes)): try pushed(outcomes, reading: log)
         case (.upload, .uploaded):
             outcome.chunksSent += 1
+            push.taken += 1
             backOff.reset()
             transfers.underWay -= 1
             try pumpUploads(reading: log)

@@ -8,14 +8,20 @@ package struct SyncOptions: Sendable {
     /// True for a device that serves its circle: it is sent the entries first and then the chunks it asks for, while
     /// a relay keeps every chunk and has them before their entry.
     package var isDirect: Bool
+    /// True to take links and entries, and leave everything else for another run.
+    package var takesEntriesOnly: Bool
     /// Seed of the waiting times.
     package var seed: UInt64
     /// A deliberate fault, for the simulation to find: publish before the own log was compared with the remote's.
     package var skipsOwnComparison: Bool
 
-    package init(attempts: Int? = 5, isDirect: Bool = false, seed: UInt64, skipsOwnComparison: Bool = false) {
+    package init(
+        attempts: Int? = 5, isDirect: Bool = false, takesEntriesOnly: Bool = false, seed: UInt64,
+        skipsOwnComparison: Bool = false
+    ) {
         self.attempts = attempts
         self.isDirect = isDirect
+        self.takesEntriesOnly = takesEntriesOnly
         self.seed = seed
         self.skipsOwnComparison = skipsOwnComparison
     }

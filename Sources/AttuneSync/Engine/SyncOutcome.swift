@@ -12,13 +12,27 @@ package struct SyncOutcome: Sendable {
     package internal(set) var entriesSent = 0
     package internal(set) var chunksTaken = 0
     package internal(set) var chunksSent = 0
+    /// Whose entries were taken.
+    package internal(set) var authors: Set<DeviceID> = []
     /// Chunks that are wanted here and that the remote does not have.
     package internal(set) var chunksAbsent = 0
     /// What stands in the way of a complete sync, the gravest first; empty if all went well.
     package internal(set) var problems: [SyncError] = []
 
+    /// Bytes of messages and chunks that went each way, and how long it took.
+    package internal(set) var bytesSent = 0
+    package internal(set) var bytesReceived = 0
+    package internal(set) var seconds = 0.0
+    /// Seconds after which a busy remote may be asked again; nil where it did not say.
+    package internal(set) var retryAfter: Int?
+
     package init() {}
 
     /// Whether the remote and this device now have the same entries.
     package var isComplete: Bool { problems.isEmpty }
+
+    /// Whether anything went either way.
+    package var movedAnything: Bool {
+        linksTaken + linksSent + entriesTaken + entriesPublished + entriesSent + chunksTaken + chunksSent > 0
+    }
 }
