@@ -142,7 +142,7 @@ let package = Package(
                 "AttuneTokenizer", "AttuneTensor", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: strict),
+            exclude: ["attune-sync.service"], swiftSettings: strict),
 
         .executableTarget(
             name: "attune-relay",

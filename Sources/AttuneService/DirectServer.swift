@@ -39,9 +39,7 @@ package struct DirectServer: Sendable {
         configuration.creation = .never
         configuration.software = "attune"
         configuration.limits.connections = 256
-        if ["0.0.0.0", "::"].contains(host) {
-            configuration.authorities = LocalAddresses.all().map { "\($0):\(port)" }
-        }
+        configuration.servesAnyHost = ["0.0.0.0", "::"].contains(host)
         configuration.tls = TLSChannelConfiguration(tlsConfiguration: identity.server) { certificates, promise in
             // The signature of the handshake proves the key; which keys are good is for the chain to say. The chain
             // may change while this serves.

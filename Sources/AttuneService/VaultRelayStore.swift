@@ -34,6 +34,7 @@ package final class VaultRelayStore: RelayStore {
         keys = try CircleKeys(vault)
         store = try VaultSyncStore(vault)
         applier = try workspace.applier(store: store, keys: keys)
+        vault.yieldLock()
         thread.start()
     }
 
@@ -43,7 +44,11 @@ package final class VaultRelayStore: RelayStore {
         of circle: Digest256, _ body: @escaping @Sendable (VaultRelayStore) throws -> Value
     ) async throws -> Value {
         guard circle == store.circle else { throw RelayError.unknownCircle }
-        return try await thread.runIfActive { [self] in try body(self) }
+        return try await thread.runIfActive { [self] in
+            // Other commands can use the store between two requests, however long this serves.
+            defer { vault.yieldLock() }
+            return try body(self)
+        }
     }
 
     // MARK: Circles and links
@@ -131,6 +136,10 @@ package final class VaultRelayStore: RelayStore {
             try own.applier.apply()
             let taken = outcomes.count { $0 == .new }
             if taken > 0 {
+                let heard = zip(entries, outcomes).filter { $0.1 == .new }.compactMap {
+                    try? Entry(parsing: $0.0.bytes)
+                }
+                try DeviceContacts.note(Set(heard.map(\.device)), by: .direct, in: own.vault)
                 try own.store.append(
                     SyncLogLine(
                         level: .info, remote: "direct", text: "\(Quantity.counted(taken, "change")) received"))
@@ -168,8 +177,7 @@ package final class VaultRelayStore: RelayStore {
             // Who names no chunk asks for all that are wanted here.
             guard !ids.isEmpty else { return try own.store.wantedChunks(limit: WireLimits.chunkIDsPerQuery) }
             // Only what is wanted here is asked for; the rest stays where it is.
-            let wanted = Set(try own.store.wantedChunks(limit: 16_384))
-            return try own.store.missingChunks(among: ids).filter(wanted.contains)
+            return try own.store.missingChunks(among: ids).filter { try own.vault.wantsChunk($0) }
         }
     }
 
@@ -192,7 +200,7 @@ package final class VaultRelayStore: RelayStore {
     package func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool {
         try await run(of: circle) { own in
             guard try own.store.chunkPath(id) == nil else { return false }
-            guard try own.store.wantedChunks(limit: 16_384).contains(id) else { throw RelayError.unwantedChunk }
+            guard try own.vault.wantsChunk(id) else { throw RelayError.unwantedChunk }
             if try own.vault.storeChunk(id, Array(bytes.readableBytesView)) { try own.workspace.inspectArrivals() }
             return true
         }

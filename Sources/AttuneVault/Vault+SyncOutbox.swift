@@ -12,6 +12,11 @@ extension Vault {
         try read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM events WHERE entry IS NULL") ?? 0 }
     }
 
+    /// The number of the newest draft; nil if none waits.
+    package func newestDraft() throws -> Int64? {
+        try read { try Int64.fetchOne($0, sql: "SELECT MAX(seq) FROM events WHERE entry IS NULL") }
+    }
+
     /// The oldest draft, its parents as entries; nil if none waits.
     package func nextDraft() throws -> Draft? {
         try read { database in

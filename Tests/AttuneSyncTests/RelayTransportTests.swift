@@ -111,7 +111,8 @@ import Testing
                 let (taken, inbox) = AsyncStream.makeStream(of: Int.self)
                 let watching = session(1, second, two)
                 let watch = Task {
-                    try await watching.watch(nudges: AsyncStream { _ in }, outcome: { inbox.yield($0.entriesTaken) })
+                    try await watching.watch(
+                        nudges: AsyncStream { _ in }, outcome: { outcome, _ in inbox.yield(outcome.entriesTaken) })
                 }
                 var results = taken.makeAsyncIterator()
                 #expect(await results.next() == 0)

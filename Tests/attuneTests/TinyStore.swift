@@ -29,9 +29,12 @@ struct TinyStore {
     }
 
     /// The same store, with a variable taken out of the process's surroundings.
-    init(_ store: TinyStore, without variable: String) {
+    init(_ store: TinyStore, without variable: String) { self.init(store, with: variable, nil) }
+
+    /// The same store, with another value of a variable in the process's surroundings.
+    init(_ store: TinyStore, with variable: String, _ value: String?) {
         var attune = store.attune
-        attune.environment[variable] = nil
+        attune.environment[variable] = value
         self.attune = attune
         outside = store.outside
     }

@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneWire
+import Foundation
 
 /// A device of the circle as a person sees it.
 package struct DeviceListing: Sendable, Encodable, Equatable {
@@ -20,6 +21,10 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     package let state: State
     /// Entries of it that are here.
     package let entries: UInt64
+    /// When something of it last came here, by this machine's clock; nil where nothing did, and for this device.
+    package let lastSeen: Date?
+    /// How it came.
+    package let route: DeviceContacts.Route?
 
     /// The id in its own form.
     package var device: DeviceID? { DeviceID(hex: id) }

@@ -70,13 +70,19 @@ extension Workspace {
 
     /// Shuts devices out: nothing that is published from now on reaches them.
     ///
+    /// What they published so far is fetched first, since only what is here counts from now on.
+    ///
     /// - Parameter confirmation: who else agrees, where `needsConfirmation` says so.
-    /// - Returns: whether the relay knows it already; else the next sync tells it.
+    /// - Returns: whether everything that the relay has was fetched before, and whether the relay knows of the
+    ///   revocation already; else the next sync tells it.
     /// - Throws: `KitError` E-DEVICE-005, E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
     @discardableResult
-    package func revoke(_ devices: [DeviceListing], confirmation: SecondConfirmation?) async throws -> Bool {
+    package func revoke(
+        _ devices: [DeviceListing], confirmation: SecondConfirmation?
+    ) async throws -> (isFetched: Bool, isPublished: Bool) {
         let ids = devices.compactMap(\.device)
-        return try await changeCircle { [vault] circle in
+        let isFetched = try await fetchEntries()
+        let isPublished = try await changeCircle { [vault] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
             let heads = try vault.entryHeads()
             let last = ids.map { id in
@@ -91,6 +97,18 @@ extension Workspace {
             }
             let positions = Dictionary(last, uniquingKeysWith: { first, _ in first })
             return [try circle.writer().revoke(positions, second: second, keyring: circle.keyring()).link]
+        }
+        return (isFetched, isPublished)
+    }
+
+    /// Takes the entries that the circle's relay has, and nothing else.
+    ///
+    /// - Returns: false where there is no relay, or it did not give all of them.
+    private func fetchEntries() async throws -> Bool {
+        let (keys, settings) = try await Blocking.run { [self] in (try CircleKeys(vault), try syncSettings()) }
+        guard settings.relay != nil else { return false }
+        return try await connect(to: .relay(nil), keys, settings, attempts: 2, takesEntriesOnly: true) { connection in
+            try await connection.session.run().isComplete
         }
     }
 

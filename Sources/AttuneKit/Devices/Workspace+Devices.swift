@@ -17,11 +17,14 @@ extension Workspace {
     func listings(of circle: DeviceCircle) throws -> [DeviceListing] {
         let keyring = try? circle.keyring()
         let heads = try vault.entryHeads()
+        let contacts = try DeviceContacts(vault)
         return circle.chain.devices.values.map { device in
-            DeviceListing(
+            let contact = device.id == circle.device ? nil : contacts[device.id]
+            return DeviceListing(
                 id: device.id.description, name: circle.name(of: device, keyring: keyring),
                 fingerprint: device.id.fingerprint, isThis: device.id == circle.device, isPaper: device.isPaper,
-                state: device.isActive ? .active : .revoked, entries: heads[device.id.bytes]?.seq ?? 0)
+                state: device.isActive ? .active : .revoked, entries: heads[device.id.bytes]?.seq ?? 0,
+                lastSeen: contact?.time, route: contact?.route)
         }.sorted { left, right in
             if left.isThis != right.isThis { return left.isThis }
             if left.isPaper != right.isPaper { return right.isPaper }

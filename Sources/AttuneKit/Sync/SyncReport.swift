@@ -36,6 +36,9 @@ package struct SyncReport: Sendable, Encodable {
         case bytesReceived, bytesSent, seconds, conflicts, refused, problems
     }
 
+    /// Whether anything went either way.
+    package var movedAnything: Bool { entriesTaken + entriesPublished + entriesSent + chunksTaken + chunksSent > 0 }
+
     /// What went each way, in counts.
     package var summary: String {
         let parts = [
@@ -46,8 +49,7 @@ package struct SyncReport: Sendable, Encodable {
     }
 
     init(
-        remote: String, outcomes: [SyncOutcome], traffic: (sent: Int, received: Int), seconds: Double,
-        conflicts: [String], refused: [RefusedVersion]
+        remote: String, outcomes: [SyncOutcome], conflicts: [String], refused: [RefusedVersion]
     ) {
         self.remote = remote
         let problems = outcomes.last?.problems ?? []
@@ -57,9 +59,9 @@ package struct SyncReport: Sendable, Encodable {
         entriesSent = outcomes.reduce(0) { $0 + $1.entriesSent }
         chunksTaken = outcomes.reduce(0) { $0 + $1.chunksTaken }
         chunksSent = outcomes.reduce(0) { $0 + $1.chunksSent }
-        bytesReceived = traffic.received
-        bytesSent = traffic.sent
-        self.seconds = seconds
+        bytesReceived = outcomes.reduce(0) { $0 + $1.bytesReceived }
+        bytesSent = outcomes.reduce(0) { $0 + $1.bytesSent }
+        seconds = outcomes.reduce(0) { $0 + $1.seconds }
         self.conflicts = conflicts
         self.refused = refused
         self.problems = problems.map { Problem(code: $0.code, message: $0.message) }

@@ -1,7 +1,6 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AsyncHTTPClient
 import AttuneCore
 import AttuneCrypto
 import AttuneSync
@@ -14,6 +13,8 @@ package enum SyncRemote: Sendable {
     case relay(String?)
     /// A device of the circle that serves on the local network.
     case direct(host: String, port: Int)
+    /// Any device of the circle that mDNS shows.
+    case nearby
 }
 
 extension Workspace {
@@ -29,80 +30,62 @@ extension Workspace {
     ) async throws -> SyncReport {
         let (keys, settings) = try await Blocking.run { [self] in (try CircleKeys(vault), try syncSettings()) }
         guard !settings.isPaused else { throw SyncError.paused }
-        switch remote {
-        case .relay(let given):
-            guard let text = given ?? settings.relay else { throw SyncError.noRelay }
-            guard let address = RemoteAddress(text) else { throw KitError.notAnAddress(text) }
-            return try await RemoteCircle.withClient { client in
-                try await run(keys, settings, address: address, name: nil, client: client, progress: progress)
+        return try await sync(keys, settings, remote, progress: progress)
+    }
+
+    func sync(
+        _ keys: CircleKeys, _ settings: SyncSettings, _ remote: SyncRemote,
+        progress: @escaping @Sendable (SyncProgress) -> Void
+    ) async throws -> SyncReport {
+        try await connect(to: remote, keys, settings) { connection in
+            var outcomes = [try await connection.session.run(progress: progress)]
+            // A device that serves publishes what it made itself once its log was compared with this one's.
+            if connection.peer != nil, outcomes[0].isComplete {
+                outcomes.append(try await connection.session.run(progress: progress))
             }
-        case .direct(let host, let port):
-            let (identity, members) = try await Blocking.run { try Self.directIdentity(keys) }
-            let certificate = try await DirectPeer.certificate(host: host, port: port, identity: identity) {
-                members[$0] != nil
+            var refused: [RefusedVersion] = []
+            for _ in 0..<Self.refusedRounds {
+                let found = try await Blocking.run { [self] in try inspectArrivals() }
+                refused += found
+                // The name went back to an earlier version, whose bytes may not be here.
+                guard !found.isEmpty, outcomes.last?.isComplete == true else { break }
+                outcomes.append(try await connection.session.run(progress: progress))
             }
-            let shown = host.contains(":") ? "[\(host)]" : host
-            guard let address = RemoteAddress("https://\(shown):\(port)"),
-                let peer = DirectIdentity.keyHash(of: certificate).flatMap({ members[$0] })
-            else { throw KitError.notAnAddress(host) }
-            let client = HTTPTransport.makeClient(tls: identity.client(trusting: certificate))
-            return try await RemoteCircle.withClient(client) { client in
-                try await run(
-                    keys, settings, address: address, name: "device \(peer)", client: client, progress: progress)
-            }
+            return try await report(outcomes, refused, of: connection, isLogged: true)
         }
     }
 
-    /// What this device shows on the local network, and the key hashes of the devices that it talks to there.
+    /// What runs of sync did; kept as a line of the sync log where `isLogged`.
+    func report(
+        _ outcomes: [SyncOutcome], _ refused: [RefusedVersion], of connection: SyncConnection, isLogged: Bool
+    ) async throws -> SyncReport {
+        let (remote, peer) = (connection.transport.remote, connection.peer)
+        return try await Blocking.run { [vault] in
+            defer { vault.yieldLock() }
+            let report = SyncReport(
+                remote: remote, outcomes: outcomes, conflicts: try vault.adaptersWithSeveralHeads(),
+                refused: refused)
+            var heard = outcomes.reduce(into: Set<DeviceID>()) { $0.formUnion($1.authors) }
+            if let peer, report.isComplete { heard.insert(peer) }
+            try DeviceContacts.note(heard, by: peer == nil ? .relay : .direct, in: vault)
+            if isLogged {
+                try VaultSyncStore(vault).append(
+                    SyncLogLine(
+                        level: report.isComplete ? .info : .warning, remote: remote,
+                        text: report.summary + (report.isComplete ? "" : "; not complete")))
+            }
+            return report
+        }
+    }
+
+    /// What this device shows on the local network, and the key hashes of the other devices, which it talks to there.
     package static func directIdentity(_ keys: CircleKeys) throws -> (DirectIdentity, members: [Digest256: DeviceID]) {
         let (circle, _) = try keys.current()
         guard let tls = try circle.keys.tlsIdentity() else { throw KitError.damagedCircle }
-        let members = circle.chain.active.compactMap { device in
+        let members = circle.chain.active.filter { $0.id != circle.device }.compactMap { device in
             Digest256(device.record.tlsKeyHash).map { ($0, device.id) }
         }
         return (try DirectIdentity(tls), Dictionary(members, uniquingKeysWith: { first, _ in first }))
-    }
-
-    private func run(
-        _ keys: CircleKeys, _ settings: SyncSettings, address: RemoteAddress, name: String?, client: HTTPClient,
-        progress: @escaping @Sendable (SyncProgress) -> Void
-    ) async throws -> SyncReport {
-        let started = ContinuousClock.now
-        let (session, transport) = try await Blocking.run { [self] in
-            let store = try VaultSyncStore(vault)
-            let circle = try keys.current().circle
-            let transport = HTTPTransport(
-                client: client, address: address, remote: name, circle: store.circle, device: store.device,
-                clockOffset: settings.clockOffset, uploadLimit: settings.uploadLimit,
-                downloadLimit: settings.downloadLimit, sign: { circle.keys.sign($0) })
-            let applier = try applier(store: store, keys: keys)
-            let options = SyncOptions(isDirect: name != nil, seed: .random(in: .min ... .max))
-            let session = SyncSession(
-                store: store, transport: transport, author: keys, options: options, apply: { try applier.apply() })
-            return (session, transport)
-        }
-        var outcomes = [try await session.run(progress: progress)]
-        // A device that serves publishes what it made itself once its log was compared with this one's.
-        if name != nil, outcomes[0].isComplete { outcomes.append(try await session.run(progress: progress)) }
-        var refused: [RefusedVersion] = []
-        for _ in 0..<Self.refusedRounds {
-            let found = try await Blocking.run { [self] in try inspectArrivals() }
-            refused += found
-            // The name went back to an earlier version, whose bytes may not be here.
-            guard !found.isEmpty, outcomes.last?.isComplete == true else { break }
-            outcomes.append(try await session.run(progress: progress))
-        }
-        return try await Blocking.run { [self, outcomes, refused] in
-            let report = SyncReport(
-                remote: transport.remote, outcomes: outcomes, traffic: transport.traffic,
-                seconds: (ContinuousClock.now - started) / .seconds(1),
-                conflicts: try vault.adaptersWithSeveralHeads(), refused: refused)
-            try VaultSyncStore(vault).append(
-                SyncLogLine(
-                    level: report.isComplete ? .info : .warning, remote: report.remote,
-                    text: report.summary + (report.isComplete ? "" : "; not complete")))
-            return report
-        }
     }
 
     /// What opens accepted entries and makes adapters of them.

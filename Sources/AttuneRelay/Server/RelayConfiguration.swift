@@ -21,6 +21,9 @@ package struct RelayConfiguration: Sendable {
     package var basePath = ""
     /// Names that signed requests carry as @authority; empty means the address that the server listens on.
     package var authorities: [String] = []
+    /// Whether requests may carry any host with the port that the server listens on, for a machine whose addresses
+    /// change; what they are meant for is then for TLS with pinned keys to say.
+    package var servesAnyHost = false
     package var creation = Creation.open
     package var limits = RelayLimits()
     /// Addresses of proxies whose X-Forwarded-For is believed.

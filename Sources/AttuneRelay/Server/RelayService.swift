@@ -48,7 +48,15 @@ final class RelayService: Sendable {
     }
 
     /// Whether requests may name this authority.
-    func serves(_ authority: String) -> Bool { authorities.withLock { $0.contains(authority.lowercased()) } }
+    func serves(_ authority: String) -> Bool {
+        authorities.withLock { names in
+            let authority = authority.lowercased()
+            guard configuration.servesAnyHost, let colon = authority.lastIndex(of: ":") else {
+                return names.contains(authority)
+            }
+            return names.contains { $0.hasSuffix(authority[colon...]) }
+        }
+    }
 
     /// The name that clients are told to sign with.
     var authority: String {

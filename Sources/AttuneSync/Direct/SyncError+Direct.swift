@@ -4,6 +4,13 @@
 import AttuneCore
 
 extension SyncError {
+    /// `E-SYNC-070`: no device answers at this address.
+    package static func noDevice(_ address: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-070", message: "no device answers at \(address)",
+            remedy: "Run attune sync serve there, and check the address and the network.", exitStatus: .network)
+    }
+
     /// `E-SYNC-071`: the device at this address is not one of the circle.
     package static func otherPeer(_ address: String) -> SyncError {
         SyncError(

@@ -15,8 +15,9 @@ package final class SyncSession: Sendable {
     private let store: any SyncStore
     let transport: any SyncTransport
     private let author: any EntryAuthor
-    private let options: SyncOptions
+    let options: SyncOptions
     private let apply: @Sendable () throws -> Void
+    private let rest: @Sendable () -> Void
     private let runs = Mutex(Runs())
 
     private struct Runs {
@@ -27,15 +28,17 @@ package final class SyncSession: Sendable {
     /// - Parameters:
     ///   - author: seals and signs drafts.
     ///   - apply: opens accepted entries and makes adapters of them; runs where it may block.
+    ///   - rest: called after each step, so that other processes can use the store meanwhile.
     package init(
         store: any SyncStore, transport: any SyncTransport, author: any EntryAuthor, options: SyncOptions,
-        apply: @escaping @Sendable () throws -> Void
+        apply: @escaping @Sendable () throws -> Void, rest: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
         self.transport = transport
         self.author = author
         self.options = options
         self.apply = apply
+        self.rest = rest
     }
 
     /// Syncs once.
@@ -52,17 +55,26 @@ package final class SyncSession: Sendable {
         }
         defer { runs.withLock { $0.isRunning = false } }
         // Each run starts from what the store has: others may have changed it meanwhile.
+        let rest = rest
         let machine = try await start(run)
         let (events, inbox) = AsyncStream.makeStream(of: SyncEvent.self)
-        let meter = SyncMeter(start: transport.traffic)
+        let (started, before) = (ContinuousClock.now, transport.traffic)
+        let meter = SyncMeter(start: before)
         var tasks: [Task<Void, Never>] = []
         defer { for task in tasks { task.cancel() } }
         inbox.yield(.start)
         for await event in events {
-            let actions = try await Self.blocking { try machine.withLock { try $0.handle(event) } }
+            let actions = try await Self.blocking {
+                defer { rest() }
+                return try machine.withLock { try $0.handle(event) }
+            }
             for action in actions {
                 switch action {
-                case .finished(let outcome): return outcome
+                case .finished(var outcome):
+                    outcome.bytesSent = transport.traffic.sent - before.sent
+                    outcome.bytesReceived = transport.traffic.received - before.received
+                    outcome.seconds = (ContinuousClock.now - started) / .seconds(1)
+                    return outcome
                 case .cancelRequests:
                     for task in tasks { task.cancel() }
                     tasks = []

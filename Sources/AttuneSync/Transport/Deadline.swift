@@ -7,9 +7,11 @@ import AsyncHTTPClient
 enum Deadline {
     /// Runs `body`, for at most so many seconds, and tells failures of the network from anything else.
     ///
+    /// - Parameter sign: seconds after which `body` has to have shown a sign of life, and whether it has.
     /// - Throws: `RemoteFailure`, or `CancellationError` if the task was cancelled.
     static func run<Value: Sendable>(
-        seconds: Double, _ body: @escaping @Sendable () async throws -> Value
+        seconds: Double, sign: (seconds: Double, isThere: @Sendable () -> Bool)? = nil,
+        _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         do {
             return try await withThrowingTaskGroup(of: Value.self) { group in
@@ -17,6 +19,13 @@ enum Deadline {
                 group.addTask {
                     try await Task.sleep(for: .seconds(seconds))
                     throw RemoteFailure.timedOut
+                }
+                if let sign {
+                    group.addTask {
+                        try await Task.sleep(for: .seconds(sign.seconds))
+                        if sign.isThere() { try await Task.sleep(for: .seconds(seconds)) }
+                        throw RemoteFailure.timedOut
+                    }
                 }
                 defer { group.cancelAll() }
                 guard let value = try await group.next() else { throw RemoteFailure.timedOut }

@@ -7,6 +7,7 @@ import AttuneWire
 import NIOCore
 import NIOHTTP1
 import SwiftProtobuf
+import Synchronization
 
 /// Waiting for news: a stream of events, or a long poll where something on the way holds streams back.
 extension HTTPTransport {
@@ -53,25 +54,32 @@ extension HTTPTransport {
             throw RemoteFailure(status: response.status.code, fields: response.headers, body: body, now: 0)
         }
         guard response.headers.first(name: "Content-Type")?.hasPrefix("text/event-stream") == true else { return nil }
-        return try await Deadline.run(seconds: Self.streamSeconds + Self.quietSeconds) {
-            var parser = EventStreamParser()
-            var (links, entries): (UInt64?, UInt64?) = (nil, nil)
-            let began = ContinuousClock.now
-            for try await part in response.body {
-                for event in try parser.take(part.readableBytesView) {
-                    switch event {
-                    case .links(let count): links = count
-                    case .entries(let count): entries = count
+        let hasCounts = Atomic(false)
+        do {
+            return try await Deadline.run(
+                seconds: Self.streamSeconds + Self.quietSeconds,
+                sign: (Self.firstEvent, { hasCounts.load(ordering: .relaxed) })
+            ) {
+                var parser = EventStreamParser()
+                var (links, entries): (UInt64?, UInt64?) = (nil, nil)
+                let began = ContinuousClock.now
+                for try await part in response.body {
+                    for event in try parser.take(part.readableBytesView) {
+                        switch event {
+                        case .links(let count): links = count
+                        case .entries(let count): entries = count
+                        }
                     }
+                    guard let links, let entries else { continue }
+                    hasCounts.store(true, ordering: .relaxed)
+                    let counters = RemoteCounters(links: links, entries: entries)
+                    if counters != known || .now - began > .seconds(Self.streamSeconds) { return counters }
                 }
-                guard let links, let entries else {
-                    guard .now - began < .seconds(Self.firstEvent) else { throw RemoteFailure.timedOut }
-                    continue
-                }
-                let counters = RemoteCounters(links: links, entries: entries)
-                if counters != known || .now - began > .seconds(Self.streamSeconds) { return counters }
+                throw RemoteFailure.unreachable("the stream of events ended")
             }
-            throw RemoteFailure.unreachable("the stream of events ended")
+        } catch RemoteFailure.timedOut where hasCounts.load(ordering: .relaxed) {
+            // Nothing holds streams back here: the remote is away.
+            throw RemoteFailure.unreachable("the stream of events fell silent")
         }
     }
 }

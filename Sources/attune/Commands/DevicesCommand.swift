@@ -15,6 +15,20 @@ struct DevicesCommand: ParsableCommand {
         subcommands: [List.self, Add.self, Join.self, Rename.self, Revoke.self, Identity.self],
         defaultSubcommand: List.self)
 
+    /// The devices as a person sees them.
+    static func table(_ devices: [DeviceListing]) -> Table {
+        var table = Table(["NAME", "FINGERPRINT", "LAST SEEN", "ROUTE", "ENTRIES", "STATE"])
+        for device in devices {
+            table.add([
+                device.name, device.fingerprint,
+                device.isThis ? "now" : device.lastSeen.map { Format.ago($0) } ?? "-", device.route?.rawValue ?? "-",
+                device.isPaper ? "-" : "\(device.entries)",
+                device.isThis ? "this device" : device.isPaper ? "recovery words" : device.state.rawValue,
+            ])
+        }
+        return table
+    }
+
     struct List: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "List the devices of the circle.")
         @OptionGroup var global: GlobalOptions
@@ -27,13 +41,7 @@ struct DevicesCommand: ParsableCommand {
             guard !devices.isEmpty else {
                 return global.console.note("this store has no circle yet: attune devices add")
             }
-            var table = Table(["NAME", "FINGERPRINT", "ENTRIES", "STATE"])
-            for device in devices {
-                table.add([
-                    device.name, device.fingerprint, device.isPaper ? "-" : "\(device.entries)",
-                    device.isThis ? "this device" : device.isPaper ? "recovery words" : device.state.rawValue,
-                ])
-            }
+            let table = DevicesCommand.table(devices)
             global.console.print(table.render())
         }
 
@@ -107,7 +115,13 @@ struct DevicesCommand: ParsableCommand {
                 )
             }
             let second = try secondConfirmation(workspace, found)
-            let isPublished = try Waiting.run { try await workspace.revoke(found, confirmation: second) }
+            let (isFetched, isPublished) = try Waiting.run {
+                try await workspace.revoke(found, confirmation: second)
+            }
+            if !isFetched {
+                console.note(
+                    "The relay could not be asked for what \(names) published last: what is not here does not count.")
+            }
             try global.done(
                 "revoked: \(names). A new key is in use"
                     + (isPublished ? "." : "; the relay and the other devices learn of it at the next attune sync now.")
@@ -120,16 +134,7 @@ struct DevicesCommand: ParsableCommand {
         ) throws -> SecondConfirmation? {
             guard try workspace.needsConfirmation(toRevoke: devices) else { return nil }
             if let confirmation { return .device(try RevocationConfirmation.read(confirmation)) }
-            let secret: SecretBytes
-            if let wordsFile {
-                secret = try Passphrase.fromFile(wordsFile)
-            } else {
-                guard global.canPrompt else {
-                    throw KitError.passphraseRequired("the recovery words", option: "--words-file")
-                }
-                secret = try Passphrase.read(prompt: "Recovery words: ")
-            }
-            return .words(try DeviceKeys(paper: RecoveryWords(words: secret)))
+            return .words(try DeviceKeys(paper: RecoveryDialogue.readWords(file: wordsFile, global: global)))
         }
     }
 }

@@ -85,16 +85,7 @@ struct KeyCommand: ParsableCommand {
         @Option(help: "A file with the new passphrase.") var newKeyFile: String?
 
         func execute() throws {
-            let secret: SecretBytes
-            if let wordsFile {
-                secret = try Passphrase.fromFile(wordsFile)
-            } else {
-                guard global.canPrompt else {
-                    throw KitError.passphraseRequired("the recovery words", option: "--words-file")
-                }
-                secret = try Passphrase.read(prompt: "Recovery words: ")
-            }
-            let words = try RecoveryWords(words: secret)
+            let words = try RecoveryDialogue.readWords(file: wordsFile, global: global)
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
             try Vault.recover(at: global.paths.store.path, words: words, newPassphrase: new).close()
             try KeyCommand.retireKeyFile(after: new, global: global)

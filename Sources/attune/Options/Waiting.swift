@@ -12,7 +12,23 @@ enum Waiting {
     ///
     /// - Throws: what `body` throws; E-GENERAL-002 with exit code 130 or 143 after a signal.
     static func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
-        let result = Mutex<Result<Value, any Error>?>(nil)
+        let (outcome, interruption) = wait(body)
+        if case .failure = outcome, interruption.requested { throw Interrupted(code: interruption.exitCode) }
+        return try outcome.get()
+    }
+
+    /// Runs `body`, which goes on until Ctrl-C or SIGTERM: such an end is what was asked for.
+    ///
+    /// - Throws: what `body` throws before a signal has come.
+    static func untilEnded(_ body: @escaping @Sendable () async throws -> Void) throws {
+        let (outcome, interruption) = wait(body)
+        if !interruption.requested { try outcome.get() }
+    }
+
+    private static func wait<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) -> (Result<Value, any Error>, Interruption) {
+        let result = Mutex<Result<Value, any Error>>(.failure(CancellationError()))
         let finished = DispatchSemaphore(value: 0)
         let task = Task {
             let outcome: Result<Value, any Error>
@@ -22,9 +38,7 @@ enum Waiting {
         }
         let interruption = Interruption { _ in task.cancel() }
         finished.wait()
-        guard let outcome = result.withLock({ $0 }) else { throw CancellationError() }
-        if case .failure = outcome, interruption.requested { throw Interrupted(code: interruption.exitCode) }
-        return try outcome.get()
+        return (result.withLock { $0 }, interruption)
     }
 
     /// Runs `body`, which blocks, on a thread of its own.

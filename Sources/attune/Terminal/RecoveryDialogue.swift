@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCrypto
+import AttuneKit
 import Foundation
 
 /// Shows the 24 recovery words once and asks three of them back.
@@ -30,6 +31,13 @@ struct RecoveryDialogue {
                 console.ask("That is not word \(index + 1). Look again.")
             }
         }
+    }
+
+    /// The words of a file, or typed on the terminal.
+    static func readWords(file: String?, global: GlobalOptions) throws -> RecoveryWords {
+        if let file { return try RecoveryWords(words: try Passphrase.fromFile(file)) }
+        guard global.canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
+        return try RecoveryWords(words: try Passphrase.read(prompt: "Recovery words: "))
     }
 
     private struct Abandoned: Error, CustomStringConvertible {

@@ -1,0 +1,42 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneSync
+import Foundation
+import Synchronization
+
+/// The line that says how far a sync has come.
+final class SyncProgressLine: Sendable {
+    private let console: Console
+    private let last = Mutex(ContinuousClock.now - .seconds(60))
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+
+    init(console: Console) { self.console = console }
+
+    /// At most ten times a second on a terminal, every ten seconds elsewhere.
+    func show(_ progress: SyncProgress) {
+        let pause = isTerminal ? Duration.milliseconds(100) : .seconds(10)
+        let isDue = last.withLock { last in
+            guard ContinuousClock.now - last >= pause else { return false }
+            last = .now
+            return true
+        }
+        guard isDue else { return }
+        if isTerminal {
+            console.progress(Self.text(progress))
+        } else if progress.chunksTotal > 0 {
+            console.note(Self.text(progress))
+        }
+    }
+
+    func end() { console.progress("") }
+
+    private static func text(_ progress: SyncProgress) -> String {
+        if let waiting = progress.waiting { return "waiting, next try in \(waiting) s" }
+        var text = "sent \(Format.bytes(progress.bytesSent)), received \(Format.bytes(progress.bytesReceived))"
+        if progress.chunksTotal > 0 { text = "chunk \(progress.chunksDone)/\(progress.chunksTotal), " + text }
+        if progress.rate > 0 { text += ", \(Format.bytes(progress.rate))/s" }
+        if let left = progress.secondsLeft { text += ", \(Format.duration(Double(left))) left" }
+        return text
+    }
+}

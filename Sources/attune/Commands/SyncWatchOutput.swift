@@ -1,0 +1,73 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneKit
+import AttuneSync
+import Synchronization
+
+/// What `attune sync watch` says while it runs: each thing once, however often it is tried again.
+final class SyncWatchOutput: Sendable {
+    private let console: Console
+    private let isJSON: Bool
+    private let line: SyncProgressLine
+    /// What was said last, and not yet undone.
+    private let standing = Mutex<String?>(nil)
+
+    init(console: Console, isJSON: Bool) {
+        self.console = console
+        self.isJSON = isJSON
+        line = SyncProgressLine(console: console)
+    }
+
+    func show(_ progress: SyncProgress) { line.show(progress) }
+
+    func end() { line.end() }
+
+    func show(_ event: SyncWatchEvent) {
+        line.end()
+        switch event {
+        case .started(let remote):
+            say("Watching \(remote).  Ctrl-C ends it.", Event(event: "started", remote: remote))
+        case .synced(let report):
+            let wasWaiting = standing.withLock { standing in
+                defer { if report.isComplete { standing = nil } }
+                return standing != nil
+            }
+            guard report.movedAnything || wasWaiting else { return }
+            say(
+                "\(report.summary) in \(Format.duration(report.seconds))",
+                Event(event: "synced", remote: report.remote, report: report))
+            for name in report.conflicts where report.movedAnything { console.note(SyncCommand.conflict(name)) }
+        case .waiting(let problem, let seconds):
+            guard isNew(problem.code) else { return }
+            say(
+                "\(problem.message); trying again in \(Format.duration(Double(seconds)))",
+                Event(event: "waiting", error: problem.code, message: problem.message, seconds: seconds))
+        case .paused:
+            guard isNew("paused") else { return }
+            say("Paused: attune sync resume", Event(event: "paused"))
+        }
+    }
+
+    private func isNew(_ state: String) -> Bool {
+        standing.withLock { standing in
+            defer { standing = state }
+            return standing != state
+        }
+    }
+
+    private func say(_ text: String, _ event: Event) {
+        if isJSON { try? console.print(event) } else { console.print(text) }
+    }
+
+    private struct Event: Encodable {
+        let schema = 1
+        let event: String
+        var remote: String?
+        var error: String?
+        var message: String?
+        var seconds: Int?
+        var report: SyncReport?
+    }
+}

@@ -1,0 +1,59 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTestSupport
+import Foundation
+import Testing
+
+/// What a person sees of the other devices, and what stays of one that is shut out.
+@Suite struct DeviceListTests {
+    @Test func aDeviceIsSeenAndWhatItPublishedStaysWhenItIsShutOut() throws {
+        let first = try TinyStore()
+        let second = try TinyStore(outside: first.outside)
+        let third = try TinyStore(outside: first.outside)
+        let relay = try RelayProcess()
+        let relays = (relay.address, relay.address)
+        try SyncCircle.pair(first, second, relays: relays)
+        try SyncCircle.pair(first, third, relays: relays, names: ("loft", "tower"))
+        try SyncCircle.sync(second)
+        #expect(try Self.device("desk", of: first)["last_seen"] == nil)
+
+        let rows = try first.writeRows(40)
+        try second.train(rows, name: "notes")
+        try SyncCircle.sync(second)
+        try SyncCircle.sync(first)
+        let desk = try Self.device("desk", of: first)
+        #expect(desk["route"] as? String == "relay" && desk["last_seen"] != nil)
+        let list = try first.expect("devices", "list", exits: 0).output
+        #expect(list.contains("LAST SEEN") && list.contains("just now") && list.contains("this device"), "\(list)")
+
+        // The newest version is at the relay only, and counts.
+        try second.train(rows, name: "notes", seed: 11, extra: ["--from", "notes"])
+        try SyncCircle.sync(second)
+        #expect(try first.versions().count == 1)
+        let revoked = try first.expect("devices", "revoke", "desk", "--yes", exits: 0)
+        #expect(!revoked.errors.contains("could not be asked"))
+        #expect(try first.versions().count == 2)
+        try SyncCircle.sync(first)
+        #expect(try SyncCircle.answer(first, "notes") == SyncCircle.answer(second, "notes"))
+    }
+
+    @Test func shuttingOutWithoutTheRelaySaysWhatThatMeans() throws {
+        let first = try TinyStore()
+        let relay = try RelayProcess()
+        for name in ["desk", "tower"] {
+            let other = try TinyStore(outside: first.outside)
+            try SyncCircle.pair(first, other, relays: (relay.address, relay.address), names: ("loft", name))
+        }
+        _ = try relay.stop()
+        let revoked = try first.expect("devices", "revoke", "desk", "--yes", exits: 0)
+        #expect(revoked.errors.contains("could not be asked"), "\(revoked.errors)")
+        #expect(revoked.output.contains("next attune sync now"))
+    }
+
+    private static func device(_ name: String, of store: TinyStore) throws -> [String: Any] {
+        let list = try store.expect("devices", "list", "--json", exits: 0).json()
+        let devices = try #require(list["devices"] as? [[String: Any]])
+        return try #require(devices.first { $0["name"] as? String == name })
+    }
+}
