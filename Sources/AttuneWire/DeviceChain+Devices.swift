@@ -32,10 +32,18 @@ extension DeviceChain {
         return device
     }
 
-    /// Of two valid links that follow the same one, whether the first is the one that counts: a revocation beats
-    /// anything else, then the lower hash does.
-    package static func prefers(_ link: Link, over other: Link) -> Bool {
-        link.isRevocation == other.isRevocation ? link.hash < other.hash : link.isRevocation
+    /// Whether another branch of this chain counts in place of this one, given the links at which they part.
+    ///
+    /// A revocation is never undone: a branch in which somebody is active whom this one shut out does not count, and one
+    /// that shuts out somebody who is active here does, so that a device that was shut out wins nothing by beginning
+    /// again before that. Between branches that agree in this the lower hash counts.
+    package func yields(to other: DeviceChain, from own: Link, and theirs: Link) -> Bool {
+        if revokes(activeIn: other) { return false }
+        return other.revokes(activeIn: self) || theirs.hash < own.hash
+    }
+
+    private func revokes(activeIn other: DeviceChain) -> Bool {
+        devices.values.contains { !$0.isActive && other.devices[$0.id]?.isActive == true }
     }
 
     /// Whether revoking `ids` needs the signature of a second device or of the paper device.

@@ -212,9 +212,41 @@ import Testing
             of: [third], staying: [circle.first, circle.paper, second], by: circle.first)
         let one = try circle.addition(of: TestDevice(9), by: second)
         let other = try circle.addition(of: TestDevice(10), by: circle.first)
-        #expect(DeviceChain.prefers(revocation, over: one) && !DeviceChain.prefers(one, over: revocation))
-        #expect(DeviceChain.prefers(one, over: other) == (one.hash < other.hash))
-        #expect(DeviceChain.prefers(one, over: other) != DeviceChain.prefers(other, over: one))
+        let chains = try [revocation, one, other].map { link in
+            var chain = circle.chain
+            try chain.append(link)
+            return chain
+        }
+        #expect(!chains[0].yields(to: chains[1], from: revocation, and: one))
+        #expect(chains[1].yields(to: chains[0], from: one, and: revocation))
+        #expect(chains[1].yields(to: chains[2], from: one, and: other) == (other.hash < one.hash))
+        #expect(chains[2].yields(to: chains[1], from: other, and: one) == (one.hash < other.hash))
+    }
+
+    @Test func aDeviceThatWasShutOutWinsNothingByBeginningAgainBeforeThat() throws {
+        let before = try threeDevices()
+        var circle = before
+        let own = try circle.addition(of: TestDevice(9), by: second)
+        try circle.take(own)
+        try circle.take(
+            circle.revocation(
+                of: [third], staying: [circle.first, circle.paper, second, TestDevice(9)], by: circle.first))
+        // Any number of tries for a lower hash, and a revocation of its own.
+        for tries in 1...64 {
+            var branch = before
+            let rival = try branch.next(by: third) { body in
+                body.rename = .with {
+                    $0.device = Data(third.id.bytes)
+                    $0.sealedName = Data(repeating: UInt8(tries), count: Link.sealedNameBytes)
+                }
+            }
+            try branch.take(rival)
+            #expect(!circle.chain.yields(to: branch.chain, from: own, and: rival))
+            #expect(branch.chain.yields(to: circle.chain, from: rival, and: own))
+            try branch.take(
+                branch.revocation(of: [circle.first], staying: [circle.paper, second, third], by: third))
+            #expect(!circle.chain.yields(to: branch.chain, from: own, and: rival))
+        }
     }
 
     @Test func anotherVersionOrSuiteIsRefusedAsSuch() throws {

@@ -58,7 +58,7 @@ extension SyncEngine {
         try adopt(next, after: chain.seq, links, reading: log)
     }
 
-    /// Two branches of the chain: the rule of `DeviceChain.prefers` says which one counts.
+    /// Two branches of the chain: the rule of `DeviceChain.yields` says which one counts.
     mutating func compareBranches(_ received: [[UInt8]], reading log: some SyncLogReading) throws {
         let mine = try log.links(after: 0, limit: Int(WireLimits.links))
         let common = zip(mine, received).prefix { $0 == $1 }.count
@@ -78,7 +78,7 @@ extension SyncEngine {
         }
         let own = try Link(parsing: mine[common])
         record(.linkFork, of: first.signer, seq: first.seq, held: own.bytes, other: first.bytes)
-        guard DeviceChain.prefers(first, over: own) else {
+        guard chain.yields(to: theirs, from: own, and: first) else {
             emit(.log(.alarm, "The circle was changed on two devices at once; the change known here counts."))
             linksDiverged = true
             return try compareHeads(reading: log)
