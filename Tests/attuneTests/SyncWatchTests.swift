@@ -86,6 +86,10 @@ import Testing
 
         /// The next event of this kind; others are passed over.
         func next(_ kind: String) throws -> [String: Any] {
+            // A line that never comes would hold the thread for ever.
+            let end = DispatchWorkItem { process.send(SIGKILL) }
+            DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: end)
+            defer { end.cancel() }
             while let line = process.readLine() {
                 let event = try SyncCircle.object(line)
                 if event["event"] as? String == kind { return event }

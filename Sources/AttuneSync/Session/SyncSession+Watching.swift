@@ -53,7 +53,7 @@ extension SyncSession {
         }
     }
 
-    /// Calls `wake` whenever the remote has something else than before, and once when it cannot be reached any more.
+    /// Calls `wake` whenever the remote has something else than before, and when it cannot be reached any more.
     private func awaitNews(_ wake: @Sendable () -> Void) async throws {
         var known: RemoteCounters?
         var backOff = SyncBackOff(seed: options.seed &+ 1, longest: Self.longestAbsence)
@@ -67,8 +67,9 @@ extension SyncSession {
                 backOff.reset()
             } catch {
                 try Task.checkCancellation()
-                // A run says why; while the remote is away its first counts say when it is back.
-                if backOff.failures == 0 { wake() }
+                // A run says why, but not the first one where a relay that is ending still answers; while it is away its
+                // first counts say when it is back.
+                if backOff.failures < 3 { wake() }
                 known = nil
                 try await Task.sleep(for: .milliseconds(backOff.next()))
             }
