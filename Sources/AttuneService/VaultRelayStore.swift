@@ -23,7 +23,7 @@ package final class VaultRelayStore: RelayStore {
     private let keys: CircleKeys
     private let applier: EntryApplier
     private let thread = NIOThreadPool(numberOfThreads: 1)
-    private let changed = Changes()
+    private let changed = ChangeWatchers()
     /// Whether a device of the circle has seen this one's log since it began to serve.
     private let isCompared = Atomic(false)
 
@@ -208,7 +208,7 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: News
 
-    package func changes() -> AsyncStream<Digest256> { changed.stream() }
+    package func changes() -> AsyncStream<Digest256?> { changed.stream() }
 
     package func check() async throws {}
 }

@@ -57,10 +57,20 @@ import Testing
         #expect(try await other.entries().entries == [Data(entry.bytes)])
         #expect(try await other.get(chunk.id).body == chunk.bytes)
 
+        // It hears too of what was told while its connection to the database was broken.
+        async let later = other.send("GET", other.home + "/events?wait=30&links=2&entries=1")
+        try await Task.sleep(for: .milliseconds(300))
+        try server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        let missed = try fixture.circle.entry(by: fixture.founder, after: entry)
+        let broken = ContinuousClock.now
+        #expect(try await fixture.client.outcomes([missed]) == [.new])
+        #expect(try await later.message(ProtoCounters.self).entries == 2)
+        #expect(ContinuousClock.now - broken < .seconds(15))
+
         // Both push to the same log at once: one chain results.
-        var log = [entry]
+        var log = [entry, missed]
         for _ in 0..<20 { log.append(try fixture.circle.entry(by: fixture.founder, after: log.last)) }
-        let rest = Array(log.dropFirst())
+        let rest = Array(log.dropFirst(2))
         let client = fixture.client
         async let left = client.outcomes(rest)
         async let right = other.outcomes(rest)

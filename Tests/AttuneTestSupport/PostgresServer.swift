@@ -61,12 +61,18 @@ package final class PostgresServer: Sendable {
     package var path: String { folder.path }
 
     /// Writes all that the database holds to a file; bytes in hexadecimal.
-    package func dump(to file: String) throws {
+    package func dump(to file: String) throws { try client("pg_dump", ["-f", file]) }
+
+    /// Runs statements.
+    package func execute(_ sql: String) throws { try client("psql", ["-v", "ON_ERROR_STOP=1", "-c", sql]) }
+
+    private func client(_ program: String, _ arguments: [String]) throws {
         // Errors go to a file of their own: the server has the one in its folder open.
         let errors = try TemporaryDirectory()
-        let arguments = ["-h", folder.path, "-U", "attune", "-d", "postgres", "-f", file]
-        let dump = try Self.start([(Self.programs ?? "") + "/pg_dump"] + arguments, errors: errors.path)
-        guard try dump.wait(limit: 120) == .exit(0) else { throw Failure(log: Self.log(errors.path)) }
+        let path = (Self.programs ?? "") + "/" + program
+        let process = try Self.start(
+            [path, "-h", folder.path, "-U", "attune", "-d", "postgres"] + arguments, errors: errors.path)
+        guard try process.wait(limit: 120) == .exit(0) else { throw Failure(log: Self.log(errors.path)) }
     }
 
     /// As `ATTUNE_RELAY_DATABASE` has it.

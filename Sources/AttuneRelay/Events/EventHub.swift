@@ -61,13 +61,18 @@ final class EventHub: Sendable {
     func run(_ store: any RelayStore, heartbeat: Double) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                for await circle in store.changes() { await self.announce(circle, store: store) }
+                for await circle in store.changes() {
+                    for circle in circle.map({ [$0] }) ?? self.watched { await self.announce(circle, store: store) }
+                }
             }
             group.addTask {
                 while (try? await Task.sleep(for: .seconds(heartbeat))) != nil { self.beat() }
             }
         }
     }
+
+    /// Circles with readers.
+    private var watched: [Digest256] { state.withLock { Array($0.circles.keys) } }
 
     private func announce(_ circle: Digest256, store: any RelayStore) async {
         guard state.withLock({ $0.circles[circle] != nil }) else { return }

@@ -12,6 +12,8 @@ import Synchronization
 /// Notifications wait for one lock of the whole database, so those of 100 ms travel together.
 final class PostgresChanges: Sendable {
     static let channel = "attune_relay"
+    /// Says in a notification that any circle may have changed.
+    private static let any = "any"
     /// Circles in one notification: a payload has less than 8,000 bytes.
     private static let circles = 100
 
@@ -27,12 +29,11 @@ final class PostgresChanges: Sendable {
     /// Starts to listen and to tell.
     ///
     /// - Parameter local: circles that this node has changed.
-    func start(_ local: AsyncStream<Digest256>) {
+    func start(_ local: AsyncStream<Digest256?>) {
         Thread.detachNewThread { [database, watchers, logger, ended] in
             while !ended.isSet { Self.listen(database, watchers, logger, ended) }
         }
-        let pending = Mutex<Set<Digest256>>([])
-        let shared = Shared(pending)
+        let shared = Shared()
         let task = Task { [database, logger] in
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { for await circle in local { shared.insert(circle) } }
@@ -42,7 +43,8 @@ final class PostgresChanges: Sendable {
                         for start in stride(from: 0, to: circles.count, by: Self.circles) {
                             let names = circles[start..<min(start + Self.circles, circles.count)]
                             do {
-                                try await database.notify(names.map(\.description).joined(separator: " "))
+                                try await database.notify(
+                                    names.map { $0?.description ?? Self.any }.joined(separator: " "))
                             } catch is CancellationError {
                                 return
                             } catch {
@@ -63,12 +65,15 @@ final class PostgresChanges: Sendable {
         do {
             let connection = try database.connect()
             try connection.command("LISTEN \(channel)")
+            // What was told while nobody listened is not told again.
+            watchers.tell(nil, isLocal: false)
             while !ended.isSet {
                 var waiting = pollfd(fd: connection.socket, events: Int16(POLLIN), revents: 0)
                 _ = poll(&waiting, 1, 500)
                 for payload in try connection.notifications() {
                     for name in payload.split(separator: " ") {
-                        if let circle = Digest256(hex: String(name)) { watchers.tell(circle, isLocal: false) }
+                        let circle = Digest256(hex: String(name))
+                        if circle != nil || name == any { watchers.tell(circle, isLocal: false) }
                     }
                 }
             }
@@ -92,12 +97,11 @@ private final class EndFlag: Sendable {
     func set() { flag.withLock { $0 = true } }
 }
 
-/// Circles to tell about.
+/// Circles to tell about; nil for any.
 private final class Shared: Sendable {
-    private let circles: Mutex<Set<Digest256>>
-    init(_ circles: consuming Mutex<Set<Digest256>>) { self.circles = circles }
-    func insert(_ circle: Digest256) { circles.withLock { _ = $0.insert(circle) } }
-    func take() -> [Digest256] {
+    private let circles = Mutex<Set<Digest256?>>([])
+    func insert(_ circle: Digest256?) { circles.withLock { _ = $0.insert(circle) } }
+    func take() -> [Digest256?] {
         circles.withLock { circles in
             defer { circles = [] }
             return Array(circles)

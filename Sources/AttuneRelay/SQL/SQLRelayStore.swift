@@ -50,7 +50,7 @@ package final class SQLRelayStore: RelayStore {
         }
     }
 
-    package func changes() -> AsyncStream<Digest256> { watchers.stream() }
+    package func changes() -> AsyncStream<Digest256?> { watchers.stream() }
 
     package func check() async throws {
         let now = now()

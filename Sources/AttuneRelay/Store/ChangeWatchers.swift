@@ -4,36 +4,56 @@
 import AttuneCore
 import Synchronization
 
-/// Streams of changed circles, one for each who asked.
-final class ChangeWatchers: Sendable {
-    private struct Watcher {
-        let stream: AsyncStream<Digest256>.Continuation
+/// Streams of changed circles, one for each who asked; nil stands for any circle.
+package final class ChangeWatchers: Sendable {
+    private struct Reader {
+        weak var changes: PendingChanges?
         let localOnly: Bool
     }
-    private struct State {
-        var next = 0
-        var watchers: [Int: Watcher] = [:]
-    }
-    private let state = Mutex(State())
+    private let readers = Mutex<[Reader]>([])
 
-    /// Ends when its reader stops reading.
+    package init() {}
+
+    /// Circles that change from now on; one that changes often before it is read comes once.
     ///
     /// - Parameter localOnly: without changes that other nodes have made.
-    func stream(localOnly: Bool = false) -> AsyncStream<Digest256> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Digest256.self, bufferingPolicy: .bufferingNewest(4096))
-        let number = state.withLock { state in
-            state.next += 1
-            state.watchers[state.next] = Watcher(stream: continuation, localOnly: localOnly)
-            return state.next
+    package func stream(localOnly: Bool = false) -> AsyncStream<Digest256?> {
+        let changes = PendingChanges()
+        readers.withLock { readers in
+            readers.removeAll { $0.changes == nil }
+            readers.append(Reader(changes: changes, localOnly: localOnly))
         }
-        continuation.onTermination = { [weak self] _ in
-            self?.state.withLock { _ = $0.watchers.removeValue(forKey: number) }
-        }
-        return stream
+        return AsyncStream { await changes.next() }
     }
 
-    func tell(_ circle: Digest256, isLocal: Bool = true) {
-        let watchers = state.withLock { Array($0.watchers.values) }
-        for watcher in watchers where isLocal || !watcher.localOnly { watcher.stream.yield(circle) }
+    /// Tells those who watch.
+    ///
+    /// - Parameter circle: nil where it is not known which have changed.
+    package func tell(_ circle: Digest256?, isLocal: Bool = true) {
+        let told = readers.withLock { $0.filter { isLocal || !$0.localOnly }.compactMap(\.changes) }
+        for changes in told { changes.insert(circle) }
+    }
+}
+
+/// Changes that one reader has not read yet.
+private final class PendingChanges: Sendable {
+    private let circles = Mutex<Set<Digest256?>>([])
+    private let signals: AsyncStream<Void>
+    private let signal: AsyncStream<Void>.Continuation
+
+    init() { (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
+
+    func insert(_ circle: Digest256?) {
+        circles.withLock { _ = $0.insert(circle) }
+        signal.yield()
+    }
+
+    /// Waits for a change; nothing once the reader is cancelled.
+    func next() async -> Digest256?? {
+        while true {
+            if let circle = circles.withLock({ $0.popFirst() }) { return .some(circle) }
+            var iterator = signals.makeAsyncIterator()
+            guard await iterator.next() != nil else { return .none }
+        }
     }
 }

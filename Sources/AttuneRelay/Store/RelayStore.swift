@@ -57,8 +57,8 @@ package protocol RelayStore: Sendable {
     /// - Throws: `RelayError.quota` where the circle has no room, `RelayError.diskFull`.
     func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool
 
-    /// Circles in which something changed, from the call on, whoever changed it.
-    func changes() -> AsyncStream<Digest256>
+    /// Circles in which something changed, from the call on, whoever changed it; nil where it may be any circle.
+    func changes() -> AsyncStream<Digest256?>
 
     /// - Throws: where the store cannot write.
     func check() async throws
