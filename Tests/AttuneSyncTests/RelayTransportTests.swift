@@ -97,7 +97,8 @@ import Testing
                 try store.update(SyncSettings(clockOffset: offset))
                 let outcome = try await session(0, store, transport).run()
                 #expect(outcome.isComplete)
-                #expect(abs(store.state.settings.clockOffset) < 10_000)
+                // What a relay takes; the time that an answer waits for this process counts into it.
+                #expect(abs(store.state.settings.clockOffset) < 300_000)
             }
         }
     }
