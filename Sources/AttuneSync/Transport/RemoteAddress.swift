@@ -11,11 +11,13 @@ package struct RemoteAddress: Hashable, Sendable, CustomStringConvertible {
     package let authority: String
 
     /// Fails unless it is an `http` or `https` URL without user, query and fragment, of at most 1,024 bytes.
+    ///
+    /// A name in other letters than ASCII is kept in its encoded form (RFC 5891).
     package init?(_ text: String) {
         guard text.utf8.count <= 1024, let components = URLComponents(string: text),
             let scheme = components.scheme?.lowercased(), scheme == "http" || scheme == "https",
-            let host = components.host?.lowercased(), !host.isEmpty, components.user == nil, components.query == nil,
-            components.fragment == nil
+            let host = components.encodedHost?.lowercased(), Self.isHost(host), components.user == nil,
+            components.query == nil, components.fragment == nil
         else { return nil }
         let own = scheme == "http" ? 80 : 443
         let port = components.port.flatMap { $0 == own ? nil : ":\($0)" } ?? ""
@@ -28,4 +30,17 @@ package struct RemoteAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { base }
+
+    /// Whether it is a name, an IPv4 address or an IPv6 address in brackets: nothing that is read in two ways.
+    private static func isHost(_ host: String) -> Bool {
+        if host.hasPrefix("["), host.hasSuffix("]"), host.utf8.count > 2 {
+            return host.utf8.dropFirst().dropLast().allSatisfy {
+                (0x30...0x39).contains($0) || (0x61...0x66).contains($0) || $0 == 0x3a || $0 == 0x2e
+            }
+        }
+        return !host.isEmpty
+            && host.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x2d || $0 == 0x2e || $0 == 0x5f
+            }
+    }
 }
