@@ -49,7 +49,7 @@ extension RelayError {
         "E-RELAY-008", 409, "the circle is on this relay already", remedy: nil, exit: .conflict)
 
     /// Links were appended meanwhile.
-    static func linkRace(head: LinkHead) -> RelayError {
+    static func linkRace(head: LogPosition) -> RelayError {
         RelayError(
             "E-RELAY-009", 412, "the newest link is another than If-Match names",
             remedy: "Read the links and try again.", exit: .conflict, fields: ["ETag": "\"\(head.hash)\""])

@@ -57,14 +57,14 @@ package final class VaultRelayStore: RelayStore {
 
     package func deleteCircle(_ circle: Digest256) async throws { throw RelayError.unknownCircle }
 
-    package func linkHead(of circle: Digest256) async throws -> LinkHead? {
+    package func linkHead(of circle: Digest256) async throws -> LogPosition? {
         guard circle == store.circle else { return nil }
         return try await run(of: circle) { try $0.head() }
     }
 
-    private func head() throws -> LinkHead {
+    private func head() throws -> LogPosition {
         let chain = try keys.current().circle.chain
-        return LinkHead(seq: chain.seq, hash: chain.head)
+        return LogPosition(seq: chain.seq, hash: chain.head)
     }
 
     package func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink] {

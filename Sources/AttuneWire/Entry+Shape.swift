@@ -34,17 +34,17 @@ extension Entry {
         }
     }
 
-    static func positions(_ items: [ProtoSeen], author: DeviceID) throws -> [DeviceID: Position] {
+    static func positions(_ items: [ProtoSeen], author: DeviceID) throws -> [DeviceID: LogPosition] {
         guard items.count <= WireLimits.frontier else {
             throw WireError.entry("more than \(WireLimits.frontier) devices in the frontier")
         }
         guard Link.isAscending(items.map(\.device)) else { throw WireError.entry("order of the frontier") }
-        var frontier: [DeviceID: Position] = [:]
+        var frontier: [DeviceID: LogPosition] = [:]
         for item in items {
             guard let device = DeviceID(item.device), device != author, let hash = Digest256(item.entry),
                 (1...WireLimits.counter).contains(item.seq)
             else { throw WireError.entry("frontier") }
-            frontier[device] = Position(seq: item.seq, hash: hash)
+            frontier[device] = LogPosition(seq: item.seq, hash: hash)
         }
         return frontier
     }

@@ -7,17 +7,6 @@ internal import SwiftProtobuf
 
 /// One signed entry of a device's log, with the shape of its header checked; the payload stays sealed.
 package struct Entry: Sendable, Equatable {
-    /// A place in another device's log.
-    package struct Position: Sendable, Equatable, Hashable {
-        package let seq: UInt64
-        package let hash: Digest256
-
-        package init(seq: UInt64, hash: Digest256) {
-            self.seq = seq
-            self.hash = hash
-        }
-    }
-
     /// BLAKE2b-256, personal string `AT-entry-hash`, of header length u32 ‖ header ‖ sealed.
     package let hash: Digest256
     package let header: ProtoEntryHeader
@@ -37,7 +26,7 @@ package struct Entry: Sendable, Equatable {
     /// For a release: entries whose chunks may go, at most 1,024, ascending.
     package let released: [Digest256]
     /// The newest entry of every other device that the author knew.
-    package let frontier: [DeviceID: Position]
+    package let frontier: [DeviceID: LogPosition]
     /// The header's bytes as signed: part of the payload's associated data.
     package let headerBytes: [UInt8]
     /// Nonce 24 ‖ ciphertext ‖ tag 16.
@@ -46,6 +35,9 @@ package struct Entry: Sendable, Equatable {
     package let signature: [UInt8]
     /// The serialised `SignedEntry`, as received.
     package let bytes: [UInt8]
+
+    /// Where it stands in its device's log.
+    package var position: LogPosition { LogPosition(seq: seq, hash: hash) }
 
     /// Parses a serialised `SignedEntry`; the signature is not checked.
     ///

@@ -56,7 +56,7 @@ struct StoreConformance {
         #expect(try await !store.appendLinks([link], to: circle.id, after: link.hash))
         #expect(try await store.appendLinks([link], to: circle.id, after: circle.id))
         #expect(try await !store.appendLinks([link], to: circle.id, after: circle.id))
-        #expect(try await store.linkHead(of: circle.id) == LinkHead(seq: 2, hash: link.hash))
+        #expect(try await store.linkHead(of: circle.id) == LogPosition(seq: 2, hash: link.hash))
         #expect(try await store.links(of: circle.id, after: 1) == [link])
         #expect(try await store.counters(of: circle.id) == RelayCounters(links: 2, entries: 0))
     }

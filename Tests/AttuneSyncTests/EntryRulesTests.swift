@@ -19,7 +19,7 @@ import Testing
 
     private func entry(
         _ index: Int, seq: UInt64 = 1, after previous: Entry? = nil, lamport: UInt64 = 1, word: String = "x",
-        frontier: [DeviceID: LogHead] = [:]
+        frontier: [DeviceID: LogPosition] = [:]
     ) throws -> Entry {
         let identity = circle.devices[index].identity
         let zero = try #require(Digest256([UInt8](repeating: 0, count: 32)))
@@ -48,7 +48,7 @@ import Testing
         circle.relay.lie = { request, answer, _ in
             switch (request, answer) {
             case (.frontier, .frontier(var frontier)):
-                frontier.heads[newer.id] = LogHead(seq: 1, hash: hash)
+                frontier.heads[newer.id] = LogPosition(seq: 1, hash: hash)
                 return .frontier(frontier)
             case (.entries(newer.id, _, _), _): return .entries([bytes], more: false)
             default: return answer
@@ -87,7 +87,7 @@ import Testing
         let store = circle.devices[0].store
         let cause = try entry(2)
         let effect = try entry(
-            1, lamport: 2, frontier: [cause.device: LogHead(seq: cause.seq, hash: cause.hash)])
+            1, lamport: 2, frontier: [cause.device: cause.position])
         let chain = circle.relay.chain
         #expect(try EntryReceiver.take([effect.bytes], from: "device", chain: chain, into: store) == [.gap])
         #expect(

@@ -46,7 +46,7 @@ import Testing
         case .frontier(var frontier):
             guard let head = frontier.heads[author], head.seq > count else { return answer }
             frontier.heads[author] = circle.relay.logs[author].flatMap { log in
-                count == 0 ? nil : LogHead(seq: UInt64(count), hash: log[count - 1].hash)
+                count == 0 ? nil : LogPosition(seq: UInt64(count), hash: log[count - 1].hash)
             }
             return .frontier(frontier)
         default: return answer
@@ -111,7 +111,7 @@ import Testing
             guard device == devices[1].id else { return answer }
             switch (request, answer) {
             case (.frontier, .frontier(var frontier)):
-                frontier.heads[author.id] = LogHead(seq: 1, hash: second.hash)
+                frontier.heads[author.id] = LogPosition(seq: 1, hash: second.hash)
                 return .frontier(frontier)
             case (.entries(author.id, _, _), _): return .entries(all?.map(\.bytes) ?? [], more: false)
             default: return answer
@@ -250,7 +250,7 @@ import Testing
         circle.relay.lie = { request, answer, _ in
             switch (request, answer) {
             case (.frontier, .frontier(var frontier)):
-                frontier.heads[ghost] = LogHead(seq: WireLimits.counter, hash: frontier.link)
+                frontier.heads[ghost] = LogPosition(seq: WireLimits.counter, hash: frontier.link)
                 return .frontier(frontier)
             default: return answer
             }

@@ -85,9 +85,7 @@ extension Workspace {
         let isPublished = try await changeCircle { [vault] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
             let heads = try vault.entryHeads()
-            let last = ids.map { id in
-                (id, heads[id.bytes].map { Entry.Position(seq: $0.seq, hash: $0.hash) })
-            }
+            let last = ids.map { ($0, heads[$0.bytes]) }
             var second: (device: DeviceID, signature: [UInt8])?
             if circle.chain.needsSecondSignature(revoking: ids, by: circle.device) {
                 guard let confirmation else {

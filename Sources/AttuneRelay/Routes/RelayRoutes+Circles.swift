@@ -85,7 +85,7 @@ extension RelayRoutes {
         let links = try message.links.map { try Link($0) }
         if let last = links.last, last.hash == chain.head { return appended(last.hash) }
         guard chain.head == expected else {
-            throw RelayError.linkRace(head: LinkHead(seq: chain.seq, hash: chain.head))
+            throw RelayError.linkRace(head: LogPosition(seq: chain.seq, hash: chain.head))
         }
         let stored = try await BlockingWork.run {
             var next = chain
@@ -98,7 +98,7 @@ extension RelayRoutes {
         }
         guard try await service.store.appendLinks(stored, to: circle, after: expected), let last = stored.last else {
             let head = try await service.store.linkHead(of: circle)
-            throw RelayError.linkRace(head: head ?? LinkHead(seq: chain.seq, hash: chain.head))
+            throw RelayError.linkRace(head: head ?? LogPosition(seq: chain.seq, hash: chain.head))
         }
         return appended(last.hash)
     }

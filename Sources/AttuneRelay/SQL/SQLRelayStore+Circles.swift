@@ -23,9 +23,9 @@ extension SQLRelayStore {
         }
     }
 
-    package func linkHead(of circle: Digest256) async throws -> LinkHead? {
+    package func linkHead(of circle: Digest256) async throws -> LogPosition? {
         try await database.read { session in
-            try CircleRow.find(circle, in: session).map { LinkHead(seq: $0.linkSeq, hash: $0.link) }
+            try CircleRow.find(circle, in: session).map { LogPosition(seq: $0.linkSeq, hash: $0.link) }
         }
     }
 
@@ -78,7 +78,7 @@ extension SQLRelayStore {
                 return StoredFrontier.Head(device: device, seq: row.count(1), entry: entry)
             }
             return StoredFrontier(
-                heads: heads, link: LinkHead(seq: row.linkSeq, hash: row.link), entries: row.entries,
+                heads: heads, link: LogPosition(seq: row.linkSeq, hash: row.link), entries: row.entries,
                 bytesUsed: row.bytes, bytesLimit: row.quota ?? circleBytes)
         }
     }

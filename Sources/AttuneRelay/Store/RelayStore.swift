@@ -18,7 +18,7 @@ package protocol RelayStore: Sendable {
     func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool
 
     /// The newest link, or nil where there is no such circle.
-    func linkHead(of circle: Digest256) async throws -> LinkHead?
+    func linkHead(of circle: Digest256) async throws -> LogPosition?
 
     /// Links with a higher seq than `after`, in order.
     func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink]

@@ -21,14 +21,14 @@ package struct StoredFrontier: Hashable, Sendable {
 
     /// Sorted by device.
     package let heads: [Head]
-    package let link: LinkHead
+    package let link: LogPosition
     /// Entries of all devices, forks too.
     package let entries: UInt64
     /// Bytes of chunks and entries.
     package let bytesUsed: UInt64
     package let bytesLimit: UInt64
 
-    package init(heads: [Head], link: LinkHead, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64) {
+    package init(heads: [Head], link: LogPosition, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64) {
         self.heads = heads
         self.link = link
         self.entries = entries

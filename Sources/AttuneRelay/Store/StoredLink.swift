@@ -16,14 +16,3 @@ package struct StoredLink: Hashable, Sendable {
         self.bytes = bytes
     }
 }
-
-/// The newest link of a circle.
-package struct LinkHead: Hashable, Sendable {
-    package let seq: UInt64
-    package let hash: Digest256
-
-    package init(seq: UInt64, hash: Digest256) {
-        self.seq = seq
-        self.hash = hash
-    }
-}

@@ -10,7 +10,7 @@ enum CutOffs {
     ///
     /// - Parameter hash: the hash of an accepted entry.
     static func of(
-        _ chain: DeviceChain, heads: inout [DeviceID: LogHead], hash: (DeviceID, UInt64) throws -> Digest256?
+        _ chain: DeviceChain, heads: inout [DeviceID: LogPosition], hash: (DeviceID, UInt64) throws -> Digest256?
     ) rethrows -> [DeviceID: UInt64] {
         var cutOffs: [DeviceID: UInt64] = [:]
         for (device, head) in heads {
@@ -22,7 +22,7 @@ enum CutOffs {
             guard let revocation = member.revocation, head.seq >= revocation.lastSeq else { continue }
             if let last = revocation.lastEntry, try hash(device, revocation.lastSeq) == last {
                 if head.seq > revocation.lastSeq { cutOffs[device] = revocation.lastSeq }
-                heads[device] = LogHead(seq: revocation.lastSeq, hash: last)
+                heads[device] = LogPosition(seq: revocation.lastSeq, hash: last)
             } else {
                 // Its log ends otherwise than what is here: all of it is asked for again.
                 cutOffs[device] = 0

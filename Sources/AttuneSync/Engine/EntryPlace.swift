@@ -14,11 +14,11 @@ package struct EntryPlace: Hashable, Sendable {
     package let epoch: UInt32
     package let lamport: UInt64
     /// The newest accepted entry of every other device.
-    package let frontier: [DeviceID: LogHead]
+    package let frontier: [DeviceID: LogPosition]
 
     package init(
         circle: Digest256, device: DeviceID, seq: UInt64, previous: Digest256, epoch: UInt32, lamport: UInt64,
-        frontier: [DeviceID: LogHead]
+        frontier: [DeviceID: LogPosition]
     ) {
         self.circle = circle
         self.device = device

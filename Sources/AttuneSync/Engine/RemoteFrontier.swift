@@ -6,7 +6,7 @@ import AttuneWire
 
 /// What a remote says it has: nothing in it is signed, so it only tells what to ask for and what to compare.
 package struct RemoteFrontier: Hashable, Sendable {
-    package var heads: [DeviceID: LogHead]
+    package var heads: [DeviceID: LogPosition]
     package var linkSeq: UInt64
     package var link: Digest256
     /// Bytes of chunks kept for the circle, and how many it may have; 0 if the remote does not say.
@@ -14,7 +14,7 @@ package struct RemoteFrontier: Hashable, Sendable {
     package var bytesLimit: UInt64
 
     package init(
-        heads: [DeviceID: LogHead], linkSeq: UInt64, link: Digest256, bytesUsed: UInt64 = 0, bytesLimit: UInt64 = 0
+        heads: [DeviceID: LogPosition], linkSeq: UInt64, link: Digest256, bytesUsed: UInt64 = 0, bytesLimit: UInt64 = 0
     ) {
         self.heads = heads
         self.linkSeq = linkSeq

@@ -18,9 +18,9 @@ package enum SyncEffect: Sendable {
     case publishNext(EntryPlace)
     /// Say which chunks are wanted here, with `wanted`.
     case listWanted
-    case setMarks([DeviceID: LogHead])
+    case setMarks([DeviceID: LogPosition])
     /// Up to where the remote has the chunks of each log.
-    case setChunkMarks([DeviceID: LogHead])
+    case setChunkMarks([DeviceID: LogPosition])
     case record(SyncEvidence)
     case settle(SyncEvidence.Kind?, DeviceID)
     case log(SyncLogLine.Level, String)

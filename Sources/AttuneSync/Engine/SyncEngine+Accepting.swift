@@ -47,7 +47,7 @@ extension SyncEngine {
     }
 
     private mutating func take(_ entry: Entry) {
-        let head = LogHead(seq: entry.seq, hash: entry.hash)
+        let head = entry.position
         heads[entry.device] = head
         largestLamport = max(largestLamport, entry.lamport)
         pulls[entry.device]?.next += 1
@@ -82,7 +82,7 @@ extension SyncEngine {
 
     /// The first place that the entry's frontier names and that is not here; contradictions are recorded on the way.
     mutating func missing(for entry: Entry, reading log: some SyncLogReading) throws -> (
-        key: DeviceID, value: LogHead
+        key: DeviceID, value: LogPosition
     )? {
         for (other, seen) in entry.frontier.sorted(by: { $0.key < $1.key }) {
             guard let member = chain.devices[other] else { return (other, seen) }

@@ -45,7 +45,7 @@ extension SyncEngine {
     /// The remote has the chunks of these entries, as far as they are here.
     mutating func moveChunkMarks(over entries: [Entry]) {
         for entry in entries where entry.seq == (chunkMarks[entry.device]?.seq ?? 0) + 1 {
-            chunkMarks[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
+            chunkMarks[entry.device] = entry.position
         }
         if !entries.isEmpty { emit(.setChunkMarks(chunkMarks)) }
     }

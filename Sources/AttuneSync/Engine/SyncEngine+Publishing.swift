@@ -35,7 +35,7 @@ extension SyncEngine {
             // Only the deliberate fault publishes before it has asked for a frontier.
             return frontier == nil ? beginRound() : try pushNext(reading: log)
         }
-        let head = LogHead(seq: entry.seq, hash: entry.hash)
+        let head = entry.position
         heads[device] = head
         ownMark = head
         largestLamport = max(largestLamport, entry.lamport)

@@ -9,9 +9,9 @@ extension SyncEngine {
     /// The log of one device on its way here.
     struct Pull: Sendable {
         /// The remote's head of it when the round began.
-        let target: LogHead
+        let target: LogPosition
         /// Last entry received, or the head if there is none.
-        var cursor: LogHead?
+        var cursor: LogPosition?
         /// Received, checked for order, and not yet accepted, from `next` on.
         var buffer: [Entry] = []
         var next = 0
@@ -42,7 +42,7 @@ extension SyncEngine {
             var head = shown
             if let revocation = member.revocation, shown.seq > revocation.lastSeq {
                 guard let last = revocation.lastEntry else { continue }
-                head = LogHead(seq: revocation.lastSeq, hash: last)
+                head = LogPosition(seq: revocation.lastSeq, hash: last)
             }
             remoteHeads[device] = head
         }
@@ -131,7 +131,7 @@ extension SyncEngine {
                     return try continuePulling(reading: log)
                 }
                 pull.buffer.append(entry)
-                pull.cursor = LogHead(seq: entry.seq, hash: entry.hash)
+                pull.cursor = entry.position
             } catch let error as WireError {
                 guard pull.buffer.isEmpty else { break }
                 if error.code == "E-WIRE-004" {
@@ -211,7 +211,7 @@ extension SyncEngine {
         }
         for (device, mark) in marks {
             guard let revocation = chain.devices[device]?.revocation, revocation.lastSeq < mark.seq else { continue }
-            marks[device] = revocation.lastEntry.map { LogHead(seq: revocation.lastSeq, hash: $0) }
+            marks[device] = revocation.lastEntry.map { LogPosition(seq: revocation.lastSeq, hash: $0) }
         }
         if marks != before { emit(.setMarks(marks)) }
     }

@@ -124,7 +124,7 @@ extension SyncEngine {
             case .new, .exists:
                 if result == .new { outcome.entriesSent += 1 }
                 if entry.seq > remoteHeads[entry.device]?.seq ?? 0 {
-                    remoteHeads[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
+                    remoteHeads[entry.device] = entry.position
                 }
                 if !options.isDirect { moveChunkMarks(over: [entry]) }
                 backOff.reset()

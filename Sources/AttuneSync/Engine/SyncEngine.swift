@@ -18,18 +18,19 @@ package struct SyncEngine: Sendable {
         /// The remote's name, for marks, evidence and messages.
         package var remote: String
         package var chain: DeviceChain
-        package var heads: [DeviceID: LogHead]
+        package var heads: [DeviceID: LogPosition]
         package var largestLamport: UInt64
-        package var ownMark: LogHead?
-        package var marks: [DeviceID: LogHead]
+        package var ownMark: LogPosition?
+        package var marks: [DeviceID: LogPosition]
         /// Up to where the remote has the chunks of each log, as far as this device has them.
-        package var chunkMarks: [DeviceID: LogHead]
+        package var chunkMarks: [DeviceID: LogPosition]
         package var evidence: [SyncEvidence]
 
         package init(
-            device: DeviceID, remote: String, chain: DeviceChain, heads: [DeviceID: LogHead], largestLamport: UInt64,
-            ownMark: LogHead?, marks: [DeviceID: LogHead],
-            chunkMarks: [DeviceID: LogHead], evidence: [SyncEvidence]
+            device: DeviceID, remote: String, chain: DeviceChain, heads: [DeviceID: LogPosition],
+            largestLamport: UInt64,
+            ownMark: LogPosition?, marks: [DeviceID: LogPosition],
+            chunkMarks: [DeviceID: LogPosition], evidence: [SyncEvidence]
         ) {
             self.device = device
             self.remote = remote
@@ -66,11 +67,11 @@ package struct SyncEngine: Sendable {
     let options: SyncOptions
 
     var chain: DeviceChain
-    var heads: [DeviceID: LogHead]
+    var heads: [DeviceID: LogPosition]
     var largestLamport: UInt64
-    var ownMark: LogHead?
-    var marks: [DeviceID: LogHead]
-    var chunkMarks: [DeviceID: LogHead]
+    var ownMark: LogPosition?
+    var marks: [DeviceID: LogPosition]
+    var chunkMarks: [DeviceID: LogPosition]
     var open: Set<Suspicion>
 
     var phase = Phase.idle
@@ -83,7 +84,7 @@ package struct SyncEngine: Sendable {
     var startsAgain = false
 
     /// What the remote has, as far as this run knows; entries past a cut-off are not counted.
-    var remoteHeads: [DeviceID: LogHead] = [:]
+    var remoteHeads: [DeviceID: LogPosition] = [:]
     var frontier: RemoteFrontier?
     /// Whether the own log was compared with a remote's since the engine started.
     var ownCompared = false

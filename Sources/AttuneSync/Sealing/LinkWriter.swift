@@ -91,7 +91,7 @@ package struct LinkWriter: Sendable {
     ///   - second: who agrees, where `chain.needsSecondSignature` says so; else left out.
     /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-043.
     package func revoke(
-        _ devices: [DeviceID: Entry.Position?], second: (device: DeviceID, signature: [UInt8])? = nil,
+        _ devices: [DeviceID: LogPosition?], second: (device: DeviceID, signature: [UInt8])? = nil,
         keyring: EpochKeyring
     ) throws -> (link: Link, key: EpochKey) {
         let ids = devices.keys.sorted()

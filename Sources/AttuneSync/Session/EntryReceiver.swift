@@ -25,7 +25,7 @@ package enum EntryReceiver {
             try fresh[device]?[seq] ?? store.entryHash(of: device, seq: seq)
         }
 
-        func isMissing(_ device: DeviceID, _ seen: LogHead) throws -> Bool {
+        func isMissing(_ device: DeviceID, _ seen: LogPosition) throws -> Bool {
             guard let member = chain.devices[device] else { return true }
             if let revocation = member.revocation, seen.seq > revocation.lastSeq { return false }
             return !forked.contains(device) && seen.seq > heads[device]?.seq ?? 0
@@ -55,7 +55,7 @@ package enum EntryReceiver {
                         other: bytes, remote: remote))
                 try note(.contradiction, of: other, seq: seen.seq)
             }
-            heads[entry.device] = LogHead(seq: entry.seq, hash: entry.hash)
+            heads[entry.device] = entry.position
             fresh[entry.device, default: [:]][entry.seq] = entry.hash
             lamport = max(lamport, entry.lamport)
             accepted.append(entry)

@@ -32,7 +32,7 @@ package struct VaultSyncStore: SyncStore {
             cutOffs: Dictionary(uniqueKeysWithValues: cutOffs.map { ($0.key.bytes, $0.value) }))
     }
 
-    package func heads() throws -> [DeviceID: LogHead] { Self.heads(try vault.entryHeads()) }
+    package func heads() throws -> [DeviceID: LogPosition] { Self.heads(try vault.entryHeads()) }
 
     package func largestLamport() throws -> UInt64 { try vault.largestLamport() }
 
@@ -68,15 +68,12 @@ package struct VaultSyncStore: SyncStore {
         try vault.publishDraft(draft, as: Self.stored(entry))
     }
 
-    package func ownMark() throws -> LogHead? { try vault.ownMark().map { LogHead(seq: $0.seq, hash: $0.hash) } }
+    package func ownMark() throws -> LogPosition? { try vault.ownMark() }
 
-    package func marks(of remote: String) throws -> [DeviceID: LogHead] { Self.heads(try vault.marks(of: remote)) }
+    package func marks(of remote: String) throws -> [DeviceID: LogPosition] { Self.heads(try vault.marks(of: remote)) }
 
-    package func setMarks(_ marks: [DeviceID: LogHead], of remote: String) throws {
-        try vault.setMarks(
-            Dictionary(
-                uniqueKeysWithValues: marks.map { ($0.key.bytes, LogPosition(seq: $0.value.seq, hash: $0.value.hash)) }),
-            of: remote)
+    package func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
+        try vault.setMarks(Dictionary(uniqueKeysWithValues: marks.map { ($0.key.bytes, $0.value) }), of: remote)
     }
 
     package func record(_ evidence: SyncEvidence) throws {
@@ -128,10 +125,10 @@ package struct VaultSyncStore: SyncStore {
     /// The setting that holds `SyncSettings` as JSON.
     private static let settingsKey = "sync.settings"
 
-    private static func heads(_ positions: [[UInt8]: LogPosition]) -> [DeviceID: LogHead] {
+    private static func heads(_ positions: [[UInt8]: LogPosition]) -> [DeviceID: LogPosition] {
         positions.reduce(into: [:]) { heads, position in
             guard let device = DeviceID(position.key) else { return }
-            heads[device] = LogHead(seq: position.value.seq, hash: position.value.hash)
+            heads[device] = position.value
         }
     }
 

@@ -31,7 +31,7 @@ package protocol SyncStore: SyncLogReading, Sendable {
     // MARK: Log
 
     /// The newest accepted entry of each device that has one, this device included.
-    func heads() throws -> [DeviceID: LogHead]
+    func heads() throws -> [DeviceID: LogPosition]
 
     /// The largest lamport number of any accepted entry; 0 if there is none.
     func largestLamport() throws -> UInt64
@@ -69,15 +69,15 @@ package protocol SyncStore: SyncLogReading, Sendable {
 
     /// The newest own head that was ever published here, from the file beside the database: ahead of `heads()` if
     /// the database alone was set back.
-    func ownMark() throws -> LogHead?
+    func ownMark() throws -> LogPosition?
 
     // MARK: Remotes
 
     /// The highest head of each device that a remote has shown; empty if it was never asked.
-    func marks(of remote: String) throws -> [DeviceID: LogHead]
+    func marks(of remote: String) throws -> [DeviceID: LogPosition]
 
     /// Replaces them.
-    func setMarks(_ marks: [DeviceID: LogHead], of remote: String) throws
+    func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws
 
     // MARK: Evidence
 

@@ -15,12 +15,12 @@ extension HTTPTransport {
         let message: ProtoFrontier = try decode(try await send(try request(.GET, path + "/frontier")).body)
         // Devices that ever were, with room for those that nobody knows.
         guard message.heads.count <= Int(WireLimits.links) else { throw RemoteFailure.malformed("too many heads") }
-        var heads: [DeviceID: LogHead] = [:]
+        var heads: [DeviceID: LogPosition] = [:]
         for item in message.heads {
             guard let device = DeviceID(item.device), let hash = Digest256(item.entry),
                 (1...WireLimits.counter).contains(item.seq)
             else { throw RemoteFailure.malformed("a head") }
-            heads[device] = LogHead(seq: item.seq, hash: hash)
+            heads[device] = LogPosition(seq: item.seq, hash: hash)
         }
         guard let link = Digest256(message.link), message.linkSeq <= WireLimits.links else {
             throw RemoteFailure.malformed("the newest link")

@@ -29,14 +29,3 @@ package struct StoredEntry: Sendable, Equatable {
         self.bytes = bytes
     }
 }
-
-/// Where the log of a device ends, or ended.
-package struct LogPosition: Sendable, Equatable, Hashable {
-    package let seq: UInt64
-    package let hash: Digest256
-
-    package init(seq: UInt64, hash: Digest256) {
-        self.seq = seq
-        self.hash = hash
-    }
-}

@@ -90,7 +90,7 @@ final class BenchDevice: EntryAuthor {
                     circle: store.circle, device: store.device, seq: (head?.seq ?? 0) + 1, previous: head?.hash ?? zero,
                     epoch: chain.epoch, lamport: lamport, frontier: [:])
                 let entry = try Entry(parsing: write(try Self.draft(index), at: place))
-                head = LogHead(seq: entry.seq, hash: entry.hash)
+                head = entry.position
                 entries.append(entry)
             }
             try store.accept(entries)

@@ -76,7 +76,7 @@ import Testing
         _ = try circle.chain.author(of: late)
         try circle.take(
             circle.writer().revoke(
-                [third.deviceID: Entry.Position(seq: two.seq, hash: two.hash)], keyring: circle.keyring))
+                [third.deviceID: two.position], keyring: circle.keyring))
         _ = try circle.chain.author(of: one)
         _ = try circle.chain.author(of: two)
         for entry in [late, fork] {

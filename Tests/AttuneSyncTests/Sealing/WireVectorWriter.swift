@@ -123,7 +123,7 @@ enum WireVectorWriter {
         let last = try entryWriter.entry(SealedCircle.rename("diary"), at: place, key: epochKey)
         let signature = paper.secondSignature(revoking: [third.deviceID], after: chain.head)
         let (revocation, newest) = try LinkWriter(chain: chain, keys: first).revoke(
-            [third.deviceID: Entry.Position(seq: 1, hash: last.hash)], second: (paper.deviceID, signature),
+            [third.deviceID: LogPosition(seq: 1, hash: last.hash)], second: (paper.deviceID, signature),
             keyring: keyring)
         try take(revocation)
         try keyring.take(newest)
@@ -151,7 +151,7 @@ enum WireVectorWriter {
         func place(_ keys: DeviceKeys, _ seq: UInt64, _ previous: Digest256, _ key: EpochKey) -> EntryPlace {
             EntryPlace(
                 circle: chain.circle, device: keys.deviceID, seq: seq, previous: previous, epoch: key.epoch,
-                lamport: seq + 10, frontier: [third.deviceID: LogHead(seq: 1, hash: last.hash)])
+                lamport: seq + 10, frontier: [third.deviceID: LogPosition(seq: 1, hash: last.hash)])
         }
         let payload = ProtoEntryPayload.with {
             $0.version = .with {

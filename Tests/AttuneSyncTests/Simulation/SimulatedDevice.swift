@@ -21,7 +21,7 @@ final class SimulatedDevice {
     var isCutOff = false
     /// Milliseconds by which its clock is wrong.
     var clockError: Int64 = 0
-    var backup: (state: SimulatedStore.State, ownMark: LogHead?)?
+    var backup: (state: SimulatedStore.State, ownMark: LogPosition?)?
     var lastProblems: [SyncError] = []
 
     var id: DeviceID { identity.id }

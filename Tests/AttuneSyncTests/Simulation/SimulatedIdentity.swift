@@ -81,7 +81,7 @@ enum SimulatedLinks {
     }
 
     static func revoke(
-        _ device: DeviceID, last: Entry.Position?, by signer: SimulatedIdentity, on chain: DeviceChain
+        _ device: DeviceID, last: LogPosition?, by signer: SimulatedIdentity, on chain: DeviceChain
     ) throws -> Link {
         var revocation = ProtoRevocation()
         revocation.device = Data(device.bytes)

@@ -40,7 +40,7 @@ final class SimulatedRelay {
         case .frontier:
             return .frontier(
                 RemoteFrontier(
-                    heads: logs.compactMapValues { $0.last.map { LogHead(seq: $0.seq, hash: $0.hash) } },
+                    heads: logs.compactMapValues(\.last?.position),
                     linkSeq: chain.seq, link: chain.head))
         case .pushLinks(let pushed, let previous): return try append(pushed, after: previous)
         case .entries(let author, let seq, let limit):

@@ -15,7 +15,7 @@ final class SimulatedStore: SyncStore {
         var logs: [DeviceID: [Entry]] = [:]
         var drafts: [EntryDraft] = []
         var lastDraft: Int64 = 0
-        var marks: [String: [DeviceID: LogHead]] = [:]
+        var marks: [String: [DeviceID: LogPosition]] = [:]
         var evidence: [SyncEvidence] = []
         var wanted: Set<Digest256> = []
         var chunks: Set<Digest256> = []
@@ -27,7 +27,7 @@ final class SimulatedStore: SyncStore {
         var now = State()
         var durable = State()
         /// The file beside the database.
-        var ownMark: LogHead?
+        var ownMark: LogPosition?
         /// Calls that change something until the power fails; nil for never.
         var fuse: Int?
     }
@@ -66,10 +66,10 @@ final class SimulatedStore: SyncStore {
         }
     }
 
-    func backup() -> (state: State, ownMark: LogHead?) { kept.withLock { ($0.durable, $0.ownMark) } }
+    func backup() -> (state: State, ownMark: LogPosition?) { kept.withLock { ($0.durable, $0.ownMark) } }
 
     /// - Parameter whole: the file beside the database is set back too.
-    func restore(_ backup: (state: State, ownMark: LogHead?), whole: Bool) {
+    func restore(_ backup: (state: State, ownMark: LogPosition?), whole: Bool) {
         kept.withLock {
             $0.now = backup.state
             $0.durable = backup.state
@@ -131,8 +131,8 @@ final class SimulatedStore: SyncStore {
         }
     }
 
-    func heads() throws -> [DeviceID: LogHead] {
-        state.logs.compactMapValues { $0.last.map { LogHead(seq: $0.seq, hash: $0.hash) } }
+    func heads() throws -> [DeviceID: LogPosition] {
+        state.logs.compactMapValues(\.last?.position)
     }
 
     func largestLamport() throws -> UInt64 { state.logs.values.compactMap(\.last?.lamport).max() ?? 0 }
@@ -171,7 +171,7 @@ final class SimulatedStore: SyncStore {
         }
     }
 
-    private func chainAllows(_ device: DeviceID, _ seen: LogHead, _ state: State) -> Bool {
+    private func chainAllows(_ device: DeviceID, _ seen: LogPosition, _ state: State) -> Bool {
         guard let member = state.chain?.devices[device], !state.evidence.contains(where: { $0.device == device })
         else { return false }
         return seen.seq <= member.revocation?.lastSeq ?? .max
@@ -188,14 +188,14 @@ final class SimulatedStore: SyncStore {
             state.drafts.remove(at: index)
             state.logs[device, default: []].append(entry)
         }
-        kept.withLock { $0.ownMark = LogHead(seq: entry.seq, hash: entry.hash) }
+        kept.withLock { $0.ownMark = entry.position }
     }
 
-    func ownMark() throws -> LogHead? { kept.withLock { $0.ownMark } }
+    func ownMark() throws -> LogPosition? { kept.withLock { $0.ownMark } }
 
-    func marks(of remote: String) throws -> [DeviceID: LogHead] { state.marks[remote] ?? [:] }
+    func marks(of remote: String) throws -> [DeviceID: LogPosition] { state.marks[remote] ?? [:] }
 
-    func setMarks(_ marks: [DeviceID: LogHead], of remote: String) throws {
+    func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
         try change(durably: false) { $0.marks[remote] = marks }
     }
 
