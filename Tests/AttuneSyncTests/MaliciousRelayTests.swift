@@ -177,6 +177,19 @@ import Testing
         #expect(circle.devices[0].store.state.chunks.contains(id))
     }
 
+    @Test func chunksThatNobodyHasDoNotHoldBackTheOthers() throws {
+        // Both are listed in the order of their ids.
+        let last = try #require(Digest256([UInt8](repeating: 255, count: 32)))
+        let absent = (0..<1100).compactMap {
+            Digest256([UInt8](repeating: 0, count: 30) + [UInt8($0 / 256), UInt8($0 % 256)])
+        }
+        try draft(2, chunks: [last])
+        try sync(2)
+        try circle.devices[0].store.want(absent + [last])
+        #expect(try sync(0).contains("E-SYNC-012"))
+        #expect(circle.devices[0].store.state.chunks == [last])
+    }
+
     private func lie(aboutNextLink bytes: [UInt8]) throws {
         let hash = try WireHash.blake2b(Array(ProtoSignedLink(serializedBytes: bytes).body), personal: "AT-devlink")
         circle.relay.lie = { request, answer, _ in

@@ -16,8 +16,8 @@ package enum SyncEffect: Sendable {
     case applyEntries
     /// Seal and keep the oldest draft at this place; says `published`.
     case publishNext(EntryPlace)
-    /// Say which chunks are wanted here, with `wanted`.
-    case listWanted
+    /// Say which chunks are wanted here, at most so many, with `wanted`.
+    case listWanted(limit: Int)
     case setMarks([DeviceID: LogPosition])
     /// Up to where the remote has the chunks of each log.
     case setChunkMarks([DeviceID: LogPosition])

@@ -15,6 +15,8 @@ extension SyncEngine {
 
     /// Chunks under way at once.
     static let parallelChunks = 8
+    /// Chunks that are listed at once, those that turned out to be absent not counted.
+    static let listedChunks = 1024
 
     mutating func pumpUploads(reading log: some SyncLogReading) throws {
         while transfers.underWay < Self.parallelChunks, transfers.next < transfers.queue.count {
@@ -53,8 +55,8 @@ extension SyncEngine {
     mutating func beginDownloads() {
         phase = .downloading
         transfers = Transfers()
-        tookChunks = false
-        emit(.listWanted)
+        // Those that the remote does not have stand in the list again, before others that it may have.
+        emit(.listWanted(limit: Self.listedChunks + absentChunks.count))
     }
 
     mutating func download(_ ids: [Digest256]) {
@@ -71,7 +73,7 @@ extension SyncEngine {
             send(.download(id), for: .download(id))
         }
         guard transfers.underWay == 0 else { return }
-        // More may be wanted than one list holds.
-        if tookChunks { beginDownloads() } else { finish() }
+        // More may be wanted than one list holds. A list with nothing new in it ends the run.
+        if transfers.queue.isEmpty { finish() } else { beginDownloads() }
     }
 }

@@ -105,7 +105,6 @@ package struct SyncEngine: Sendable {
     var push = Push()
     var transfers = Transfers()
     var absentChunks: Set<Digest256> = []
-    var tookChunks = false
 
     package init(_ start: Start, options: SyncOptions) {
         device = start.device
@@ -172,7 +171,6 @@ package struct SyncEngine: Sendable {
             try pumpUploads(reading: log)
         case (.download, .downloaded):
             outcome.chunksTaken += 1
-            tookChunks = true
             backOff.reset()
             transfers.underWay -= 1
             pumpDownloads()

@@ -64,7 +64,7 @@ package struct SyncMachine: Sendable {
             try apply()
             return .applied
         case .publishNext(let place): return .published(try publish(at: place))
-        case .listWanted: return .wanted(try store.wantedChunks(limit: 1024))
+        case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
         case .setChunkMarks(let marks): try store.setMarks(marks, of: Self.chunks(of: engine.remote))
         case .record(let evidence): try store.record(evidence)
