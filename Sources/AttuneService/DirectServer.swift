@@ -25,7 +25,7 @@ package struct DirectServer: Sendable {
     ///   - admitsStrangers: whether devices that are not in the circle may connect, to pair; every other route still
     ///     asks for the signature of a member.
     ///   - mailboxes: for pairing.
-    /// - Throws: `KitError` E-DEVICE-001, or where the address cannot be listened on.
+    /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-074.
     package static func start(
         _ workspace: Workspace, host: String, port: Int, admitsStrangers: Bool = false,
         mailboxes: any Mailboxes = MemoryMailboxes()
@@ -53,7 +53,12 @@ package struct DirectServer: Sendable {
             }
         }
         let server = RelayServer(store: store, mailboxes: mailboxes, configuration: configuration)
-        let relay = try await RunningRelay.start(server)
+        let relay: RunningRelay
+        do {
+            relay = try await RunningRelay.start(server)
+        } catch let failure as RelayServer.CannotListen {
+            throw SyncError.cannotListen("\(failure.host):\(failure.port)", failure.reason)
+        }
         return DirectServer(port: relay.port, relay: relay)
     }
 

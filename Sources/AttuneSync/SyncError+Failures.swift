@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneWire
+import Foundation
 
 extension SyncError {
     static func unreachable(_ remote: String, _ reason: String) -> SyncError {
@@ -88,12 +89,23 @@ extension SyncError {
     }
 
     package static let paused = SyncError(
-        code: "E-SYNC-013", message: "sync is paused", remedy: "attune sync resume", exitStatus: .conflict)
+        code: "E-SYNC-013", message: "sync is paused", remedy: "Let it go on: attune sync resume", exitStatus: .conflict
+    )
 
-    package static let noRelay = SyncError(
-        code: "E-SYNC-014", message: "no relay is set for this circle",
-        remedy: "Set one with attune devices add --relay URL, or sync directly: attune sync now --direct HOST:PORT",
-        exitStatus: .usage)
+    package static let noRelay = noRelay(
+        remedy: "Set one with attune devices add --relay URL, or sync directly: attune sync now --direct HOST:PORT")
+
+    package static func noRelay(remedy: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-014", message: "no relay is set for this circle", remedy: remedy, exitStatus: .usage)
+    }
+
+    package static func cannotListen(_ address: String, _ reason: Int32) -> SyncError {
+        SyncError(
+            code: "E-SYNC-074", message: "\(address) cannot be listened on: \(String(cString: strerror(reason)))",
+            remedy: "Give an address of this machine and a port that is free; port 0 takes one.",
+            exitStatus: reason == EADDRINUSE ? .conflict : .usage)
+    }
 
     static let additionLost = SyncError(
         code: "E-SYNC-015",

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import AttuneCore
+import AttuneRelay
 import Foundation
 
 /// The command `attune-relay`: keeps and passes on what devices have sealed, and cannot open it.
@@ -11,9 +12,10 @@ struct AttuneRelayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attune-relay", abstract: "Keeps and passes on the sealed adapters of devices.",
         discussion: """
-            A relay learns the addresses of devices, when they sync, how many there are, and padded sizes. It never has
+            A relay learns the addresses of devices, when they sync, how many there are, and padded sizes. It never has \
             a key.
             """,
+        version: "attune-relay 0.1.0",
         subcommands: [
             ServeCommand.self, InviteCommand.self, StatusCommand.self, QuotaCommand.self, GarbageCommand.self,
         ])
@@ -27,12 +29,16 @@ struct AttuneRelayCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch let error as any AttuneError {
-            FileHandle.standardError.write(Data("attune-relay: \(error)\n".utf8))
-            exit(withCode: error.exitStatus)
+            end(error)
+        } catch let error as RelayServer.CannotListen {
+            end(RelayFailure.cannotListen(error))
         } catch {
             exit(withError: error)
         }
     }
 
-    private static func exit(withCode status: ExitStatus) -> Never { Foundation.exit(status.rawValue) }
+    private static func end(_ error: any AttuneError) -> Never {
+        FileHandle.standardError.write(Data("attune-relay: \(error)\n".utf8))
+        Foundation.exit(error.exitStatus.rawValue)
+    }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneRelay
 import Foundation
 
 /// What the command itself refuses.
@@ -36,6 +37,16 @@ struct RelayFailure: AttuneError {
         RelayFailure(
             code: "E-RELAY-038", message: "there is no circle \(circle) here", remedy: "Check the id.",
             exitStatus: .notFound)
+    }
+
+    /// The address cannot be listened on.
+    static func cannotListen(_ failure: RelayServer.CannotListen) -> RelayFailure {
+        RelayFailure(
+            code: "E-RELAY-040",
+            message:
+                "\(failure.host):\(failure.port) cannot be listened on: \(String(cString: strerror(failure.reason)))",
+            remedy: "Give --listen an address of this machine and a port that is free; port 0 takes one.",
+            exitStatus: failure.reason == EADDRINUSE ? .conflict : .usage)
     }
 
     /// A file cannot be used.

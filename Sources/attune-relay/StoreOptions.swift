@@ -35,8 +35,12 @@ struct StoreOptions: ParsableArguments {
         }
         guard let dir else { throw RelayFailure.option("--dir or a database is needed") }
         if serving {
-            try FileManager.default.createDirectory(
-                atPath: dir, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: dir, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            } catch {
+                throw RelayFailure.file(dir, "the folder cannot be made")
+            }
         } else if !FileManager.default.fileExists(atPath: dir + "/relay.db") {
             throw RelayFailure.noStore(dir)
         }

@@ -28,7 +28,7 @@ package struct RelayServer: Sendable {
     /// Serves until the task is cancelled, or a graceful shutdown of the surrounding service group.
     ///
     /// - Parameter listening: called once with the port.
-    /// - Throws: where the address cannot be listened on.
+    /// - Throws: `CannotListen`.
     package func run(listening: @escaping @Sendable (Int) async -> Void) async throws {
         let configuration = service.configuration
         let service = service
@@ -48,11 +48,26 @@ package struct RelayServer: Sendable {
             group.addTask {
                 await service.hub.run(service.store, heartbeat: configuration.limits.heartbeatSeconds)
             }
-            group.addTask { try await application.run() }
+            group.addTask {
+                do {
+                    try await application.run()
+                } catch let error as IOError {
+                    throw CannotListen(
+                        host: configuration.host, port: configuration.port, reason: error.errnoCode)
+                }
+            }
             // The hub ends only by being cancelled.
             try await group.next()
             group.cancelAll()
         }
+    }
+
+    /// The system does not let the address be listened on.
+    package struct CannotListen: Error {
+        package let host: String
+        package let port: Int
+        /// As the system numbers it.
+        package let reason: Int32
     }
 
     private func builder() throws -> HTTPServerBuilder {

@@ -4,6 +4,12 @@
 import AttuneCore
 
 extension SyncError {
+    /// `E-SYNC-072`: there is nobody to look for.
+    package static let nobodyElse = SyncError(
+        code: "E-SYNC-072", message: "there is no other device in this circle yet",
+        remedy: "Add one: attune devices add --relay URL, or attune devices add --listen HOST:PORT",
+        exitStatus: .network)
+
     /// `E-SYNC-072`: mDNS shows no device of the circle.
     package static let nobodyNearby = SyncError(
         code: "E-SYNC-072", message: "no device of this circle serves on this network",

@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOPosix
+import NIOSSL
 
 /// A time by which something that talks to a remote has to be over.
 enum Deadline {
@@ -37,8 +41,19 @@ enum Deadline {
             try Task.checkCancellation()
             switch error {
             case let error as HTTPClientError where Self.timeouts.contains(error): throw RemoteFailure.timedOut
-            default: throw RemoteFailure.unreachable("\(error)")
+            default: throw RemoteFailure.unreachable(reason(error))
             }
+        }
+    }
+
+    /// A failure of the network in words; what the libraries call it names their own parts.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? "the name \(error.host) is not known"
+        case is NIOSSLError, is BoringSSLError: "no TLS connection comes about with it"
+        default: "\(error)"
         }
     }
 
