@@ -39,6 +39,7 @@ extension BaseLibrary {
         if let present = try list().first(where: { $0.name == text }) { return present }
         if KnownBase.named(text) != nil { return try pull(text, cache: cache, report: report) }
         if FileManager.default.fileExists(atPath: text) { return try add(path: text, name: nil) }
+        if text.contains("/") || text.hasSuffix(".gguf") { throw KitError.nothingThere(text) }
         return try find(text)
     }
 

@@ -49,7 +49,9 @@ package struct KeySource: Sendable {
     /// The passphrase for a new store; nil where none is given and nobody is asked, so that random words are to be kept.
     ///
     /// A named key file that does not exist is made, with random words in it.
-    package func newPassphrase(ask: Bool) throws -> SecretBytes? {
+    ///
+    /// - Parameter beforeAsking: called where a person is about to be asked.
+    package func newPassphrase(ask: Bool, beforeAsking: () -> Void = {}) throws -> SecretBytes? {
         if descriptor == nil, let file, !FileManager.default.fileExists(atPath: file) {
             let words = Self.randomWords()
             try Self.keep(words, at: URL(filePath: file))
@@ -57,6 +59,7 @@ package struct KeySource: Sendable {
         }
         if let given = try given() { return given }
         guard ask && canAsk else { return nil }
+        beforeAsking()
         return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
     }
 

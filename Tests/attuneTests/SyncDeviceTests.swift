@@ -42,6 +42,12 @@ import Testing
         let id = try second.run("devices", "id", "--json").json()
         #expect(id["id"] as? String == devices[1]["id"] as? String)
 
+        let taken = try second.run("devices", "rename", "desk", "loft")
+        #expect(taken.status == 6 && taken.errors.contains("E-DEVICE-015"))
+        // Where nobody answers nothing is said to be new or not.
+        let away = try second.run("sync", "now", "--relay", "http://127.0.0.1:1")
+        #expect(away.status == 75 && away.output.isEmpty)
+        #expect(away.errors.contains("cannot be reached: Connection refused"), "\(away.errors)")
         #expect(try second.run("devices", "rename", "desk", "tower").status == 0)
         #expect(try first.run("sync", "now").status == 0)
         #expect(try first.run("devices", "list").output.contains("tower"))

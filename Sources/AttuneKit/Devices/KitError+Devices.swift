@@ -23,6 +23,12 @@ extension KitError {
             remedy: "Look at the names: attune devices list", exitStatus: .notFound)
     }
 
+    static func deviceNameTaken(_ name: String) -> KitError {
+        KitError(
+            code: "E-DEVICE-015", message: "another device of the circle is called \(name)",
+            remedy: "Choose another name; who has which: attune devices list", exitStatus: .conflict)
+    }
+
     static func severalDevices(_ name: String) -> KitError {
         KitError(
             code: "E-DEVICE-004", message: "several devices are called \(name)",

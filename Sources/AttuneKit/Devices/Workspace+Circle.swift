@@ -55,9 +55,15 @@ extension Workspace {
     }
 
     /// Gives a device another name.
+    ///
+    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004, E-DEVICE-015.
     package func renameDevice(_ name: String, to other: String) async throws -> DeviceListing {
         let found = try await Blocking.run { [self] in try device(named: name) }
         guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
+        let others = try await Blocking.run { [self] in try devices().filter { $0.state == .active } }
+        guard !others.contains(where: { $0.name == other && $0.id != found.id }) else {
+            throw KitError.deviceNameTaken(other)
+        }
         try await changeCircle { [try $0.writer().rename(id, to: other, keyring: $0.keyring())] }
         return try await Blocking.run { [self] in try device(named: found.id) }
     }

@@ -17,7 +17,8 @@ extension Workspace {
     ) async throws -> JoinedCircle {
         let code = try PairingCode(parsing: code)
         try await Blocking.run { [self] in try requireFree() }
-        let address = try await relayAddress(relay)
+        let address = try await relayAddress(
+            relay, otherwise: "Give what the other device shows behind the code: --relay URL, or --direct HOST:PORT")
         return try await RemoteCircle.withClient { client in
             let authority = try await PairingMeeting.authority(of: address, client: client)
             let mailbox = RelayMailbox(client: client, address: address.base, nameplate: code.nameplate, side: .new)

@@ -21,7 +21,9 @@ extension Workspace {
     package func addDevice(
         relay: String?, invite: String?, ownName: String, dialogue: PairingDialogue
     ) async throws -> DeviceListing {
-        let address = try await relayAddress(relay)
+        let address = try await relayAddress(
+            relay,
+            otherwise: "Name one: attune devices add --relay URL; or do without: attune devices add --listen HOST:PORT")
         return try await RemoteCircle.withClient { client in
             _ = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
             let remote = RemoteCircle(vault: vault, address: address, client: client)
@@ -117,10 +119,11 @@ extension Workspace {
         return ids.sorted().map { id in (id, here.first { $0.id == id }?.name ?? id.short) }
     }
 
-    func relayAddress(_ given: String?) async throws -> RemoteAddress {
+    /// - Parameter remedy: what to do where no relay is given, and none is known.
+    func relayAddress(_ given: String?, otherwise remedy: String) async throws -> RemoteAddress {
         let known: String?
         if let given { known = given } else { known = try await Blocking.run { [self] in try syncSettings().relay } }
-        guard let known else { throw SyncError.noRelay }
+        guard let known else { throw SyncError.noRelay(remedy: remedy) }
         guard let address = RemoteAddress(known) else { throw KitError.notAnAddress(known) }
         return address
     }

@@ -55,12 +55,21 @@ extension Workspace {
         try vault.confirmPerson(name)
     }
 
+    /// A person with whom the safety number was compared.
+    ///
+    /// - Throws: `KitError` E-SHARE-002, `VaultError` E-VAULT-054.
+    @discardableResult
+    package func requireConfirmed(_ name: String) throws -> PersonRecord {
+        let person = try vault.person(named: name)
+        guard person.isConfirmed else { throw KitError.notConfirmed(name) }
+        return person
+    }
+
     /// Seals a copy of a version for all devices of a person into a file, under a key of its own.
     ///
     /// - Throws: `KitError` E-SHARE-002 until the safety number was compared, E-FILE-010.
     package func share(_ reference: String, with name: String, to path: String) throws {
-        let person = try vault.person(named: name)
-        guard person.isConfirmed else { throw KitError.notConfirmed(name) }
+        let person = try requireConfirmed(name)
         let chain = try PersonCard(encodedLinks: person.links).chain
         try export(reference, to: path, devices: chain.active, circle: chain.circle)
         try vault.setSetting(Self.noticeKey, to: "1")

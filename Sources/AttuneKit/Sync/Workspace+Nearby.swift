@@ -57,6 +57,10 @@ extension Workspace {
     ) async throws -> [SyncReport] {
         let (keys, settings) = try await Blocking.run { [vault, self] in (try CircleKeys(vault), try syncSettings()) }
         guard !settings.isPaused else { throw SyncError.paused }
+        let isAlone = try await Blocking.run { [self] in
+            try !devices().contains { $0.state == .active && !$0.isThis && !$0.isPaper }
+        }
+        guard !isAlone else { throw SyncError.nobodyElse }
         var reports: [SyncReport] = []
         for addresses in try await nearbyAddresses(keys) {
             for (host, port) in addresses {

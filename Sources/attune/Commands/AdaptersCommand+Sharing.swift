@@ -10,13 +10,14 @@ extension AdaptersCommand {
         static let configuration = CommandConfiguration(
             abstract: "Seal a copy of a version for another person into a file.",
             discussion: Workspace.sharingNotice)
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The version, such as notes@3.") var reference: String
         @Option(name: .customLong("with"), help: "The person's name.") var person: String
         @Argument(help: "The file to make.") var output: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
+            try workspace.requireConfirmed(person)
             if try workspace.isFirstShare() {
                 global.console.ask(Workspace.sharingNotice)
                 workspace.vault.yieldLock()
@@ -35,10 +36,10 @@ extension AdaptersCommand {
             discussion:
                 "It becomes an adapter of its own and is never merged by itself. Weights can carry behaviour that shows only at times: use adapters of people you trust."
         )
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name, as attune people received lists it.") var name: String
         @Option(name: .customLong("name"), help: "What to call it here.") var newName: String?
         @Flag(help: "Throw it away instead.") var reject = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)

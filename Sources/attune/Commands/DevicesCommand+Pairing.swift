@@ -19,7 +19,6 @@ extension DevicesCommand {
                 The code is good for ten minutes and for one guess. With --listen the other device connects to this one, \
                 without a relay.
                 """)
-        @OptionGroup var global: GlobalOptions
         @Option(help: "Address of the relay, such as https://relay.example; kept after the first use.")
         var relay: String?
         @Option(help: "An invite token, for a relay that asks for one.") var invite: String?
@@ -27,10 +26,15 @@ extension DevicesCommand {
         @Option(help: "The name of this device, if its circle begins now; the machine's name by default.")
         var name: String?
         @Flag(help: "Do not draw a QR symbol.") var noQr = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
-            let console = PairingConsole(global: global, drawsSymbol: !noQr, listen: listen)
+            let console = PairingConsole(global: global, joins: false, drawsSymbol: !noQr, listen: listen)
+            if let name, let own = try workspace.devices().first(where: \.isThis), own.name != name {
+                global.console.note(
+                    "this device is called \(own.name) in its circle: attune devices rename \(own.fingerprint) \(name)")
+            }
             let name = name ?? PairingConsole.machineName
             let added: DeviceListing
             if let listen {
@@ -69,9 +73,9 @@ extension DevicesCommand {
     struct Join: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Join the circle of another device with the code that it shows.")
-        @OptionGroup var global: GlobalOptions
         @OptionGroup var joining: JoinOptions
         @Argument(help: "The code; asked for when absent.") var code: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
@@ -88,6 +92,10 @@ struct JoinOptions: ParsableArguments {
     @Option(help: "The name that this device gets in the circle; the machine's name by default.")
     var name: String?
 
+    func validate() throws {
+        guard relay == nil || direct == nil else { throw ValidationError("give one of --relay and --direct") }
+    }
+
     /// Joins and says so.
     func join(_ workspace: Workspace, code typed: String?, global: GlobalOptions) throws {
         var text = typed
@@ -96,7 +104,7 @@ struct JoinOptions: ParsableArguments {
             text = readLine()
         }
         guard let text else { throw ValidationError("give the code that the other device shows") }
-        let console = PairingConsole(global: global, drawsSymbol: false, listen: nil)
+        let console = PairingConsole(global: global, joins: true, drawsSymbol: false, listen: nil)
         let (name, relay, direct) = (name ?? PairingConsole.machineName, relay, direct)
         let joined = try Waiting.run {
             let dialogue = console.dialogue(port: nil)

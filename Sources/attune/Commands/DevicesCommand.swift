@@ -31,8 +31,8 @@ struct DevicesCommand: ParsableCommand {
 
     struct List: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "List the devices of the circle.")
-        @OptionGroup var global: GlobalOptions
         @Flag(help: "Revoked devices too.") var all = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.reading)
@@ -53,9 +53,9 @@ struct DevicesCommand: ParsableCommand {
 
     struct Rename: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Give a device of the circle another name.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name or fingerprint.") var device: String
         @Argument(help: "The new name.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
@@ -87,13 +87,13 @@ struct DevicesCommand: ParsableCommand {
                 needed too; for two devices a second device of the circle will do, which writes a file that says so \
                 with --write-confirmation.
                 """)
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Names or fingerprints.") var devices: [String]
         @Option(help: "A file with the recovery words, where they are needed.") var wordsFile: String?
         @Option(help: "A file that another device of the circle wrote, in place of the recovery words.")
         var confirmation: String?
         @Option(help: "Only agree that another device shuts these out: write that into this new file.")
         var writeConfirmation: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let console = global.console

@@ -16,16 +16,23 @@ struct InitCommand: AttuneCommand {
         commandName: "init", abstract: "Make an encrypted store and get a base model.",
         discussion: """
             Without a terminal, or with --yes, the passphrase comes from --key-file or ATTUNE_KEY_FILE (made with random \
-            words if the file does not exist); without one, random words are kept in a key file of this user.
-            With --join the new store belongs to the circle of the device that shows the code, and has its adapters
-            after attune sync now.
+            words if the file does not exist); without one, random words are kept in a key file of this user. With \
+            --join the new store belongs to the circle of the device that shows the code, and has its adapters after \
+            attune sync now.
             """)
 
-    @OptionGroup var global: GlobalOptions
     @Option(help: "smollm2, the name of a base that is here, or a GGUF file.") var base: String = KnownBase.all[0].name
     @Option(help: "Write the recovery words to this new file.") var recoveryFile: String?
     @Option(help: "The code that attune devices add shows on another device.") var join: String?
     @OptionGroup var joining: JoinOptions
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        guard (join != nil) == (joining.relay != nil || joining.direct != nil) else {
+            throw ValidationError(
+                "--join CODE goes with --relay URL or --direct HOST:PORT, as the other device shows them")
+        }
+    }
 
     func execute() throws {
         let console = global.console
@@ -53,7 +60,6 @@ struct InitCommand: AttuneCommand {
             if let recoveryFile, !Vault.exists(at: store) { unlink(recoveryFile) }
             throw error
         }
-        if let kept { console.note("Passphrase: random words, kept in \(kept)") }
         do {
             try enterCircle(Workspace(paths: global.paths, vault: vault), words)
             try vault.close()
@@ -65,6 +71,7 @@ struct InitCommand: AttuneCommand {
             throw error
         }
 
+        if let kept { console.note("Passphrase: random words, kept in \(kept)") }
         if let recoveryFile {
             console.note("Recovery words: in \(recoveryFile); move it to a safe place")
         } else if global.canAsk {
@@ -90,7 +97,9 @@ struct InitCommand: AttuneCommand {
     /// Makes the store; with the path of the key file where random words are its passphrase.
     private func create(at store: String, words: borrowing RecoveryWords) throws -> (kept: String?, vault: Vault) {
         let key = global.keySource
-        if let given = try key.newPassphrase(ask: global.canAsk) {
+        let hint =
+            "The passphrase opens the store; attune init --yes makes random words and keeps them for you instead."
+        if let given = try key.newPassphrase(ask: global.canAsk, beforeAsking: { global.console.note(hint) }) {
             return (nil, try Vault.create(at: store, passphrase: given, recovery: words))
         }
         // The words are on the disk before there is anything that only they open.

@@ -11,14 +11,17 @@ struct PairingConsole: Sendable {
     private let json: Bool
     private let asks: Bool
     private let decides: Bool
+    /// Whether this device is the new one, whose person answers first.
+    private let joins: Bool
     private let draws: Bool
     private let listen: NetworkAddress?
 
-    init(global: GlobalOptions, drawsSymbol: Bool, listen: NetworkAddress?) {
+    init(global: GlobalOptions, joins: Bool, drawsSymbol: Bool, listen: NetworkAddress?) {
         console = global.console
         json = global.json
         asks = global.canAsk
         decides = global.yes
+        self.joins = joins
         draws = drawsSymbol && !global.json && isatty(STDOUT_FILENO) == 1
         self.listen = listen
     }
@@ -46,7 +49,9 @@ struct PairingConsole: Sendable {
                         console.note("nobody can be asked here whether the words are the same: add --yes")
                         return false
                     }
-                    return console.confirm("Same on the other screen (\(name))?", standard: false)
+                    let isSame = console.confirm("Same on the other screen (\(name))?", standard: false)
+                    if isSame && joins { console.progress("waiting for the answer on \(name)") }
+                    return isSame
                 }
             })
     }

@@ -13,7 +13,7 @@ struct PeopleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "people", abstract: "Other people, for sharing adapters with them.",
         discussion: """
-            Both give each other their card: attune people card FILE. Both add it and compare the safety number, by
+            Both give each other their card: attune people card FILE. Both add it and compare the safety number, by \
             telephone or side by side: attune people confirm NAME. Then: attune adapters share NOTES --with NAME FILE.
             """,
         subcommands: [List.self, Card.self, Add.self, Confirm.self, Remove.self, Received.self],
@@ -39,8 +39,8 @@ struct PeopleCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write your card: the public keys of your devices, for others to send you adapters.",
             discussion: "A store that is in no circle yet begins one, of this device alone.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The file to make.") var output: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
@@ -52,9 +52,9 @@ struct PeopleCommand: ParsableCommand {
 
     struct Add: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Add a person from their card, or take a newer card.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Their card.") var card: String
         @Option(help: "What to call them.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             guard FileManager.default.fileExists(atPath: card) else { throw KitError.nothingThere(card) }
@@ -79,9 +79,9 @@ struct PeopleCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Say that both of you see the same safety number.",
             discussion: "Compare all 60 digits by telephone or side by side, not over what carried the card.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The person's name.") var name: String
         @Option(help: "The number that they read to you, where nobody can be asked.") var number: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
@@ -104,8 +104,8 @@ struct PeopleCommand: ParsableCommand {
     struct Remove: AttuneCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Forget a person; adapters of theirs stay.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The person's name.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             try global.open(.writing).vault.removePerson(name)

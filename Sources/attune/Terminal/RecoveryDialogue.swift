@@ -26,7 +26,11 @@ struct RecoveryDialogue {
         for index in (0..<24).shuffled().prefix(3).sorted() {
             while true {
                 console.ask("Word \(index + 1): ", terminator: "")
-                guard let answer = readLine() else { throw Abandoned() }
+                guard let answer = readLine() else {
+                    console.ask("")
+                    return console.note(
+                        "not confirmed; new words, should these get lost: attune key show --new-recovery")
+                }
                 if answer.trimmingCharacters(in: .whitespaces).lowercased() == list[index] { break }
                 console.ask("That is not word \(index + 1). Look again.")
             }
@@ -38,9 +42,5 @@ struct RecoveryDialogue {
         if let file { return try RecoveryWords(words: try Passphrase.fromFile(file)) }
         guard global.canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
         return try RecoveryWords(words: try Passphrase.read(prompt: "Recovery words: "))
-    }
-
-    private struct Abandoned: Error, CustomStringConvertible {
-        var description: String { "the recovery words were not confirmed" }
     }
 }
