@@ -84,7 +84,8 @@ import Testing
         let screen = try terminal.wait(for: "tok/s  mem")
         #expect(screen.contains("elapsed"))
         try terminal.type("C-c")
-        _ = try terminal.wait(for: "saved run")
+        let saved = try terminal.wait(for: "saved run")
+        #expect(saved.contains("finishing this step"))
         _ = try terminal.wait(for: "[ended 130]")
         #expect(try store.vault().runs().first?.state == .interrupted)
     }

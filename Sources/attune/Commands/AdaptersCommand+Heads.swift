@@ -12,8 +12,8 @@ extension AdaptersCommand {
     struct Heads: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the versions that devices came to at once, with what each measured.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The adapter's name.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.reading)
@@ -25,10 +25,9 @@ extension AdaptersCommand {
         static let configuration = CommandConfiguration(
             abstract: "Choose between versions that two devices made at once.",
             discussion: """
-                Nothing is lost: the other versions stay. Losses are those that each device measured on its own text.
+                Nothing is lost: the other versions stay. Losses are those that each device measured on its own text. \
                 Without an option the heads are shown.
                 """)
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The adapter's name.") var name: String
         @Option(help: "Go on with this one, such as notes@3.") var choose: String?
         @Flag(help: "Go on with the sum of all, by --weight.") var merge = false
@@ -36,6 +35,7 @@ extension AdaptersCommand {
         @Option(help: "The rank of the sum; that of the first head when absent.") var rank: Int?
         @Flag(name: .customLong("continue"), help: "Go on with the one of lowest loss, to train on from it.")
         var continues = false
+        @OptionGroup var global: GlobalOptions
 
         func validate() throws {
             guard [choose != nil, merge, continues].count(where: { $0 }) <= 1 else {
@@ -52,6 +52,7 @@ extension AdaptersCommand {
             }
             if merge {
                 let weights = try AdaptersCommand.weights(weight)
+                global.console.progress(AdaptersCommand.adding)
                 let outcome = try global.open(.writing).resolve(name, merging: weights, rank: rank)
                 return try AdaptersCommand.report(outcome, global)
             }
@@ -63,7 +64,9 @@ extension AdaptersCommand {
             let workspace = try global.open(.reading)
             let heads = try workspace.heads(of: name).map(\.version)
             try AdaptersCommand.show(heads, in: workspace, on: global.console)
-            if heads.count > 1 {
+            if heads.count < 2 {
+                global.console.note("nothing to choose: all devices have the same \(name)")
+            } else {
                 global.console.note(
                     "choose: attune adapters resolve \(name) --choose \(heads[1].reference), --merge or --continue")
             }
@@ -75,20 +78,24 @@ extension AdaptersCommand {
             abstract: "Add adapters of one base up to one, by weights.",
             discussion:
                 "The sum of their changes is exact; only bringing it back to a rank loses something, which is told.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The versions, such as notes mail@2.") var references: [String]
         @Option(help: "The name of the sum.") var into: String
         @Option(help: "A weight for each, such as .7,.3; equal when absent.") var weight: String?
         @Option(help: "The rank of the sum; that of the first version when absent.") var rank: Int?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let weights = try AdaptersCommand.weights(weight)
             let workspace = try global.open(.writing)
             let versions = try references.map { try workspace.vault.version($0) }
+            global.console.progress(AdaptersCommand.adding)
             try AdaptersCommand.report(
                 try workspace.merge(versions, weights: weights, into: into, rank: rank), global)
         }
     }
+
+    /// What a person reads while a sum is brought back to its rank.
+    private static let adding = "adding up and bringing back to the rank…"
 
     /// `.7,.3`
     static func weights(_ text: String?) throws -> [Double]? {

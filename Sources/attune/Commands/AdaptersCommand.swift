@@ -29,7 +29,7 @@ struct AdaptersCommand: ParsableCommand {
             let heads = try adapters.flatMap { try workspace.heads(of: $0.name).map(\.version) }
             try AdaptersCommand.show(heads, in: workspace, on: global.console)
             for name in try workspace.vault.adaptersWithSeveralHeads() {
-                global.console.note("\(name) went on on two devices at once: attune adapters resolve \(name)")
+                global.console.note("\(name) went on at two devices at once: attune adapters resolve \(name)")
             }
             if heads.isEmpty { global.console.note("none yet: attune train FOLDER") }
         }
@@ -37,8 +37,8 @@ struct AdaptersCommand: ParsableCommand {
 
     struct Versions: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "List the versions of an adapter.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.reading)
@@ -48,8 +48,8 @@ struct AdaptersCommand: ParsableCommand {
 
     struct Show: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Show a version and how it was trained.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "notes, notes@3, notes@-1 or notes:label.") var reference: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.reading)
@@ -95,9 +95,9 @@ struct AdaptersCommand: ParsableCommand {
     struct Diff: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Compare two versions: settings, and how far each matrix moved.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The older one.") var first: String
         @Argument(help: "The newer one.") var second: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.reading)

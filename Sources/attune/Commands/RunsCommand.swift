@@ -27,14 +27,15 @@ struct RunsCommand: ParsableCommand {
             var table = Table(["ID", "ADAPTER", "STATE", "STEP", "LOSS", "VAL", "STARTED"])
             for run in runs { table.add(run.row) }
             global.console.print(table.render())
+            if runs.isEmpty { global.console.note("none yet: attune train FOLDER") }
         }
     }
 
     struct Show: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Show a run, its settings and its curve.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its id.") var id: String
         @Flag(help: "Draw the losses.") var plot = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let vault = try global.open(.reading).vault
@@ -64,13 +65,15 @@ struct RunsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Go on with an interrupted run; the result is the same, to the byte, as without the stop.",
             discussion: "Several runs on the same base go on in the same passes.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its id.") var ids: [String]
         @Flag(help: "Print every event as a line of JSON.") var jsonl = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let session = try TrainingSession.resume(ids, in: try global.open(.writing))
             let output = TrainingOutput(console: global.console, jsonl: jsonl, json: global.json)
+            let workspace = try global.open(.writing)
+            output.announce("reading what was saved")
+            let session = try TrainingSession.resume(ids, in: workspace)
             try TrainingRun(session: session, output: output, global: global).execute()
         }
     }
@@ -78,8 +81,8 @@ struct RunsCommand: ParsableCommand {
     struct Accept: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Keep the best state an interrupted run had reached as a version.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its id.") var id: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let version = try global.open(.writing).accept(run: id)
@@ -90,9 +93,9 @@ struct RunsCommand: ParsableCommand {
     struct Compare: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lay the curves of two runs over each other and list how their settings differ.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The first.") var first: String
         @Argument(help: "The second.") var second: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let vault = try global.open(.reading).vault
@@ -115,8 +118,8 @@ struct RunsCommand: ParsableCommand {
 
     struct Remove: AttuneCommand {
         static let configuration = CommandConfiguration(commandName: "rm", abstract: "Move a run to the trash.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its id.") var id: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             if global.canAsk, !global.console.confirm("Move run \(id) to the trash?", standard: false) { return }

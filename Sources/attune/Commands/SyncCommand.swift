@@ -29,14 +29,14 @@ struct SyncCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Sync once.",
             discussion: "Without a relay, with the devices of the circle that are on this network.")
-        @OptionGroup var global: GlobalOptions
         @OptionGroup var remote: SyncRemoteOptions
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let console = global.console
             let workspace = try global.open(.writing)
             let remote = try remote.remote(for: workspace)
-            let shown = SyncProgressLine(console: console)
+            let shown = SyncProgressLine(console: console, saysWaiting: true)
             defer { shown.end() }
             let reports = try Waiting.run {
                 guard case .nearby = remote else { return [try await workspace.sync(with: remote) { shown.show($0) }] }
@@ -48,7 +48,10 @@ struct SyncCommand: ParsableCommand {
                     try console.print(report)
                     continue
                 }
-                console.print("\(report.remote): \(report.summary) in \(Format.duration(report.seconds))")
+                // Where nobody answered there is nothing to report but the failure.
+                if report.isComplete || report.movedAnything {
+                    console.print("\(report.remote): \(report.summary) in \(Format.duration(report.seconds))")
+                }
                 for version in report.refused {
                     console.print("REFUSED  \(version.version) from device \(version.device): \(version.reason)")
                 }
@@ -68,7 +71,10 @@ struct SyncCommand: ParsableCommand {
             let status = try global.open(.reading).syncStatus()
             let console = global.console
             if global.json { return try console.print(status) }
-            console.print("Relay     \(status.relay ?? "none"), cannot read names or content")
+            console.print(
+                "Relay     "
+                    + (status.relay.map { "\($0), cannot read names or content" }
+                        ?? "none: attune devices add --relay URL, or devices nearby"))
             console.print("Circle    \(status.circle.prefix(16))")
             if status.isPaused { console.print("Paused    attune sync resume") }
             console.print(
@@ -89,8 +95,8 @@ struct SyncCommand: ParsableCommand {
 
     struct Log: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "What sync did and noticed.")
-        @OptionGroup var global: GlobalOptions
         @Option(name: .shortAndLong, help: "How many lines.") var lines = 50
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let lines = try global.open(.reading).vault.syncLog(limit: min(max(lines, 1), Vault.syncLogLines))

@@ -8,10 +8,15 @@ import Synchronization
 /// The line that says how far a sync has come.
 final class SyncProgressLine: Sendable {
     private let console: Console
+    /// Whether it is said elsewhere too that a remote does not answer and is tried again.
+    private let saysWaiting: Bool
     private let last = Mutex(ContinuousClock.now - .seconds(60))
     private let isTerminal = isatty(STDERR_FILENO) == 1
 
-    init(console: Console) { self.console = console }
+    init(console: Console, saysWaiting: Bool) {
+        self.console = console
+        self.saysWaiting = saysWaiting
+    }
 
     /// At most ten times a second on a terminal, every ten seconds elsewhere.
     func show(_ progress: SyncProgress) {
@@ -24,7 +29,7 @@ final class SyncProgressLine: Sendable {
         guard isDue else { return }
         if isTerminal {
             console.progress(Self.text(progress))
-        } else if progress.chunksTotal > 0 {
+        } else if progress.waiting != nil ? saysWaiting : progress.chunksTotal > 0 {
             console.note(Self.text(progress))
         }
     }

@@ -17,7 +17,7 @@ final class SyncWatchOutput: Sendable {
     init(console: Console, isJSON: Bool) {
         self.console = console
         self.isJSON = isJSON
-        line = SyncProgressLine(console: console)
+        line = SyncProgressLine(console: console, saysWaiting: false)
     }
 
     func show(_ progress: SyncProgress) { line.show(progress) }

@@ -17,7 +17,6 @@ struct TrainCommand: AttuneCommand {
             passes through the base, each with the losses it would have alone: attune train diary --also letters=mail/
             """)
 
-    @OptionGroup var global: GlobalOptions
     @OptionGroup var options: TrainOptions
     @OptionGroup var computing: ThreadOption
     @Argument(help: "Files and folders.") var paths: [String]
@@ -27,6 +26,7 @@ struct TrainCommand: AttuneCommand {
     @Flag(help: "Say why each setting is what it is.") var explain = false
     @Flag(help: "Show the plan and stop.") var plan = false
     @Flag(help: "Print every event as a line of JSON.") var jsonl = false
+    @OptionGroup var global: GlobalOptions
 
     func execute() throws {
         computing.apply(global.console)
@@ -34,6 +34,7 @@ struct TrainCommand: AttuneCommand {
         let request = try options.request(
             paths: paths, name: try name ?? BaseLibrary.adapterName(from: paths.first ?? ""), also: also)
         let output = TrainingOutput(console: global.console, jsonl: jsonl, json: global.json)
+        output.announce("reading \(paths.joined(separator: ", "))")
         let session = try TrainingSession.prepare(request, in: workspace) { output.show($0) }
         try TrainingRun(
             session: session, output: output, global: global, explain: explain, planOnly: plan,

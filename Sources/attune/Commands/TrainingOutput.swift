@@ -16,6 +16,8 @@ final class TrainingOutput {
     private let json: Bool
     private let isTerminal: Bool
     private var drawn = false
+    /// Once it is requested, what stands below the live lines stays.
+    let stop = StopFlag()
     private var lastLine = ContinuousClock.now - .seconds(60)
     /// Of the adapters, in the order of the session.
     var names: [String] = []
@@ -42,42 +44,57 @@ final class TrainingOutput {
         }
     }
 
-    /// Data and plan of each adapter, fit and time of them all.
-    func show(_ session: TrainingSession, time: TimeEstimate, explain: Bool) throws {
+    /// What is going on, where a person watches, until there is more to say.
+    func announce(_ text: String) {
+        guard isTerminal, !console.json else { return }
+        console.progress("  \(text)…")
+    }
+
+    /// Data and plan of each adapter, and what they need.
+    func show(_ session: TrainingSession, explain: Bool) {
+        if jsonl { return }
         for (index, part) in session.parts.enumerated() {
-            let track = session.track(index)
-            if jsonl {
+            if session.parts.count > 1 { console.note("Adapter \(part.name)") }
+            show(part, session.track(index), base: session.base, explain: explain)
+        }
+        let parts = session.memory.parts.map { "\($0.name) \(Format.bytes($0.bytes))" }.joined(separator: ", ")
+        console.note(
+            "Fit   ",
+            "\(Format.bytes(session.memory.total)) of \(Format.bytes(session.memory.available)) free: "
+                + "\(session.memory.fits ? "ok" : "tight")  (\(parts))")
+        if let trunk = session.trunk {
+            console.note(
+                "Disk  ",
+                (trunk.reason.map { "the lowest \(trunk.layers) layers are computed in every epoch: \($0)" }
+                    ?? "the lowest \(trunk.layers) layers are computed once and kept, sealed, in \(Format.bytes(trunk.bytes))")
+            )
+        }
+    }
+
+    /// How long it will take; with that, the events of the plans.
+    func show(_ session: TrainingSession, time: TimeEstimate, explain: Bool, planOnly: Bool) throws {
+        if jsonl || (json && planOnly) {
+            for (index, part) in session.parts.enumerated() {
+                let track = session.track(index)
                 try line(
                     Plan(
                         event: "plan", name: part.name, base: session.base.name, configuration: track.configuration,
                         outline: track.outline, memory: session.memory, trunk: session.trunk, time: time,
                         reasons: explain ? part.reasons : nil))
-                continue
             }
-            if session.parts.count > 1 { console.note("Adapter \(part.name)") }
-            show(part, track, base: session.base, explain: explain)
         }
         if jsonl { return }
-        let parts = session.memory.parts.map { "\($0.name) \(Format.bytes($0.bytes))" }.joined(separator: ", ")
         console.note(
-            "Fit   \(Format.bytes(session.memory.total)) of \(Format.bytes(session.memory.available)) free: "
-                + "\(session.memory.fits ? "ok" : "tight")  (\(parts))")
-        if let trunk = session.trunk {
-            console.note(
-                "Disk  "
-                    + (trunk.reason.map { "the lowest \(trunk.layers) layers are computed in every epoch: \($0)" }
-                        ?? "the lowest \(trunk.layers) layers are computed once and kept, sealed, in \(Format.bytes(trunk.bytes))")
-            )
-        }
-        console.note(
-            "Time  \(Format.duration(time.low)) to \(Format.duration(time.high)) "
+            "Time  ",
+            "\(Format.duration(time.low)) to \(Format.duration(time.high)) "
                 + "(from 3 measured steps, \(Format.count(Int(time.tokensPerSecond))) tok/s)")
     }
 
     private func show(_ part: TrainingSession.Part, _ track: TrainingTrack, base: BaseRecord, explain: Bool) {
         let (settings, outline) = (track.configuration, track.outline)
         console.note(
-            "Data  \(Format.count(part.material.rows.count)) documents, \(Format.count(outline.trainingTokens)) tokens to "
+            "Data  ",
+            "\(Format.count(part.material.rows.count)) documents, \(Format.count(outline.trainingTokens)) tokens to "
                 + "learn from in \(outline.trainingBlocks) rows; held out for validation: "
                 + "\(part.material.validationExamples.count) documents")
         if part.packed.training.splitExamples > 0 {
@@ -87,13 +104,16 @@ final class TrainingOutput {
             console.note("      \(part.packed.training.droppedTokens) tokens of the last incomplete row left out")
         }
         console.note(
-            "Plan  \(base.name) \(base.quantization), rank \(settings.lora.rank), alpha "
+            "Plan  ",
+            "\(base.name) \(base.quantization), rank \(settings.lora.rank), alpha "
                 + "\(settings.lora.alpha), lr \(settings.learningRate) \(settings.schedule.rawValue), \(settings.epochs) epochs "
                 + "= \(outline.steps) steps of \(settings.batch * settings.accumulation)×\(settings.maxLength) tokens, "
                 + "\(settings.precision.rawValue), seed \(settings.seed)"
                 + (part.reasons.isEmpty || explain ? "" : "   (why: --explain)"))
         if explain {
-            for reason in part.reasons { console.note("      \(reason.setting) \(reason.value): \(reason.reason)") }
+            for reason in part.reasons {
+                console.note("      ", "\(reason.setting) \(reason.value): \(reason.reason)")
+            }
         }
     }
 
@@ -102,6 +122,7 @@ final class TrainingOutput {
             try? line(["event": "run", "id": run, "name": names[part]])
         } else {
             console.note("Run   \(run)" + (names.count > 1 ? "  \(names[part])" : ""))
+            announce("measuring the loss before the first step")
         }
     }
 
@@ -199,9 +220,10 @@ final class TrainingOutput {
             let filled = Int(share * 24)
             let bar = String(repeating: "=", count: filled) + (filled < 24 ? ">" : "")
             clear()
-            console.note(
+            let upper =
                 "  \(steps)/\(total) [\(bar.padding(toLength: 24, withPad: " ", startingAt: 0))] "
-                    + "\(Int(share * 100))%  \(times)\n  \(numbers)", terminator: "")
+                + "\(Int(share * 100))%  \(times)"
+            console.note("\(Console.fitted(upper))\n\(Console.fitted("  " + numbers))", terminator: "")
             drawn = true
         } else {
             console.note("  step \(steps)/\(total)  \(numbers)  \(times)")
@@ -210,8 +232,7 @@ final class TrainingOutput {
 
     /// Takes the two live lines away.
     private func clear() {
-        guard drawn else { return }
-        console.clearProgress()
+        if drawn && !stop.isRequested { console.clearProgress() }
         drawn = false
     }
 

@@ -17,15 +17,17 @@ struct TrainingRun {
     var timeLimit: Double?
 
     func execute() throws {
+        output.show(session, explain: explain)
+        output.announce("measuring three steps")
         let time = try session.measure()
-        try output.show(session, time: time, explain: explain)
+        try output.show(session, time: time, explain: explain, planOnly: planOnly)
         if planOnly { return }
         if global.canAsk {
             session.yieldStore()
             guard global.console.confirm("Start?", standard: true) else { return }
         }
 
-        let stop = StopFlag()
+        let stop = output.stop
         let console = global.console
         let interruption = Interruption { _ in
             stop.request()

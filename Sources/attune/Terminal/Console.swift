@@ -4,6 +4,7 @@
 import AttuneCore
 import AttuneKit
 import Foundation
+import Synchronization
 
 /// Results to stdout, everything else to stderr.
 ///
@@ -12,6 +13,8 @@ struct Console {
     let json: Bool
     let quiet: Bool
     private let color: Bool
+    /// Whether a line stands on the terminal that whatever comes next takes away.
+    private static let showsProgress = Atomic<Bool>(false)
 
     init(json: Bool, quiet: Bool, colorAllowed: Bool) {
         self.json = json
@@ -47,7 +50,27 @@ struct Console {
     /// One line that the next one writes over; only where a person watches.
     func progress(_ text: String) {
         guard !quiet, isatty(STDERR_FILENO) == 1 else { return }
-        Self.write("\r\u{1B}[2K" + TerminalText.harmless(text), to: STDERR_FILENO)
+        Self.showsProgress.store(!text.isEmpty, ordering: .relaxed)
+        Self.write("\r\u{1B}[2K" + Self.fitted(TerminalText.harmless(text)), to: STDERR_FILENO)
+    }
+
+    /// The start of a line, as much as the terminal shows without breaking it; what is broken cannot be taken away.
+    static func fitted(_ line: String) -> String {
+        columns(of: STDERR_FILENO).map { String(line.prefix($0 - 1)) } ?? line
+    }
+
+    /// A remark that goes on below itself where the terminal is narrow, set in by as much as its label is wide.
+    func note(_ label: String, _ text: String) {
+        let columns = Self.columns(of: STDERR_FILENO) ?? .max
+        note(TerminalText.wrapped(text, label: label, columns: columns))
+    }
+
+    private static func columns(of descriptor: Int32) -> Int? {
+        var size = winsize()
+        guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else {
+            return nil
+        }
+        return Int(size.ws_col)
     }
 
     /// An error; with `--json` as one line of JSON.
@@ -60,7 +83,9 @@ struct Console {
                 return Self.show(String(decoding: data, as: UTF8.self) + "\n", on: STDERR_FILENO, json: true)
             }
         }
-        Self.show("\(error)\n", on: STDERR_FILENO)
+        // Ctrl-C leaves its own mark on the line.
+        let isOwnLine = !(error is Waiting.Interrupted) || Self.showsProgress.load(ordering: .relaxed)
+        Self.show("\(isOwnLine || isatty(STDERR_FILENO) == 0 ? "" : "\n")\(error)\n", on: STDERR_FILENO)
     }
 
     func bold(_ text: String) -> String { color ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
@@ -82,6 +107,9 @@ struct Console {
     }
 
     private static func show(_ text: String, on descriptor: Int32, json: Bool = false) {
+        if showsProgress.exchange(false, ordering: .relaxed) {
+            write("\r\u{1B}[2K", to: STDERR_FILENO)
+        }
         write(isatty(descriptor) == 1 ? TerminalText.harmless(text, json: json) : text, to: descriptor)
     }
 

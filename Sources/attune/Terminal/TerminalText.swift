@@ -34,6 +34,22 @@ enum TerminalText {
         return result
     }
 
+    /// A label and a text in lines of at most so many columns, broken between words; later lines stand below the text.
+    static func wrapped(_ text: String, label: String, columns: Int) -> String {
+        let indent = String(repeating: " ", count: label.count)
+        guard columns > 3 * label.count else { return label + text }
+        var lines: [String] = []
+        var line = label
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            if line.count > label.count, line.count + 1 + word.count > columns {
+                lines.append(line)
+                line = indent
+            }
+            line += (line.count > label.count ? " " : "") + word
+        }
+        return (lines + [line]).joined(separator: "\n")
+    }
+
     private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A: false
