@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCore
 import AttuneCrypto
 import Foundation
 
@@ -31,6 +32,10 @@ struct Attune: ParsableCommand {
         ProcessHardening.apply()
         // A write beyond the limit of file sizes is to fail like one on a full disk, not to end the process.
         signal(SIGXFSZ, SIG_IGN)
+        if let problem = CommandNames.problem(in: Array(CommandLine.arguments.dropFirst())) {
+            FileHandle.standardError.write(Data("Error: \(problem)\n".utf8))
+            exit(withError: ExitCode(ExitStatus.usage.rawValue))
+        }
         main(nil)
     }
 }

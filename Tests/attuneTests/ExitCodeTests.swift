@@ -171,6 +171,41 @@ import Testing
         }
     }
 
+    @Test func aCommandThatDoesNotExistIs64AndTheNearestIsNamed() throws {
+        let attune = try AttuneProcess()
+        for (words, meant) in [
+            (["trian", "notes"], "attune train"), (["device", "list"], "attune devices"),
+            (["sync", "nwo"], "attune sync now"), (["runs", "resum", "7c1e"], "attune runs resume"),
+        ] {
+            let result = try attune.run(words)
+            #expect(result.status == 64 && result.output.isEmpty, "\(words)")
+            #expect(result.errors.contains("did you mean \(meant)?"), "\(words): \(result.errors)")
+        }
+        let far = try attune.run("adapters", "qqqqq")
+        #expect(far.status == 64 && !far.errors.contains("did you mean"))
+        #expect(far.errors.contains("attune adapters --help"))
+        #expect(try attune.run("help", "sync").status == 0)
+    }
+
+    @Test func whatDoesNotGoTogetherIs64AndNamesTheCommandsOwnHelp() throws {
+        let attune = try AttuneProcess()
+        let result = try attune.run("adapters", "merge", "a", "b", "--into", "c", "--weight", "much")
+        #expect(result.status == 64 && result.errors.contains("E-GENERAL-003"))
+        #expect(result.errors.contains("attune adapters merge --help"), "\(result.errors)")
+        let joining = try attune.run("init", "--join", "7-otter-lantern-cedar", "--yes")
+        #expect(joining.status == 64 && joining.errors.contains("--relay URL or --direct HOST:PORT"))
+        #expect(!FileManager.default.fileExists(atPath: attune.store))
+    }
+
+    @Test func planAndTopicsAreJSONWhereThatIsAskedFor() throws {
+        let store = try TinyStore()
+        let plan = try store.expect("train", try store.writeRows(20), "--plan", "--json", exits: 0)
+        #expect(try plan.json()["event"] as? String == "plan")
+        for topic in ["exit-codes", "environment", "formats", "privacy"] {
+            #expect(try store.expect("explain", topic, "--json", exits: 0).json()["topic"] as? String == topic)
+        }
+    }
+
     @Test func theTableOfExitCodesIsShown() throws {
         let result = try AttuneProcess().run("explain", "exit-codes")
         for code in [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12, 64, 75, 130, 143] {

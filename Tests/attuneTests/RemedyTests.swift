@@ -18,7 +18,7 @@ import Testing
                 said[String(match.output.1)] = path
             }
         }
-        let groups = ["adapters", "runs", "base", "key", "data", "trash"]
+        let groups = ["adapters", "runs", "base", "key", "data", "trash", "devices", "sync", "people"]
         let single = [
             "init", "train", "ask", "chat", "eval", "status", "doctor", "paths", "undo", "explain",
         ]

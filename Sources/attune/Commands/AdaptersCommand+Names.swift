@@ -8,10 +8,10 @@ import AttuneVault
 extension AdaptersCommand {
     struct Label: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Put a label on a version, or take it off.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The version, such as notes@3.") var reference: String
         @Argument(help: "The label.") var label: String
         @Flag(help: "Take the label off.") var remove = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let vault = try global.open(.writing).vault
@@ -26,9 +26,9 @@ extension AdaptersCommand {
 
     struct Rename: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Rename an adapter.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name now.") var name: String
         @Argument(help: "Its new name.") var newName: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             try global.open(.writing).vault.rename(name, to: newName)
@@ -38,9 +38,9 @@ extension AdaptersCommand {
 
     struct Copy: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Copy a version under a new name.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The version, such as notes@3.") var reference: String
         @Argument(help: "The name of the copy.") var newName: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let made = try global.open(.writing).vault.copy(try VersionReference(reference), to: newName)
@@ -51,8 +51,8 @@ extension AdaptersCommand {
     struct Rollback: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Point a name at an earlier version; the later ones stay.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "notes for the one before, or notes@2.") var reference: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let parsed = try VersionReference(reference)
@@ -65,8 +65,8 @@ extension AdaptersCommand {
     struct Remove: AttuneCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Move an adapter or one version to the trash, for 30 days.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "notes, or notes@3 for one version.") var reference: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let parsed = try VersionReference(reference)
@@ -83,8 +83,8 @@ extension AdaptersCommand {
 
     struct Restore: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Take an adapter or a version out of the trash.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "notes, or notes@3.") var reference: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let vault = try global.open(.writing).vault

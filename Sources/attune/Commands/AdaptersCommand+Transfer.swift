@@ -16,13 +16,13 @@ extension AdaptersCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write an adapter as a PEFT folder, or as one encrypted .attune file.",
             discussion: "A PEFT folder is not encrypted. The passphrase of a .attune file is its own.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The version, such as notes@3.") var reference: String
         @Argument(help: "The folder or file to make.") var output: String
         @Option(help: "peft or attune; attune where the name ends so.") var format: ExportFormat?
         @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
         @Option(help: "Who opens the .attune file: a device of the circle, a person, or passphrase.")
         var encryptTo: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             if let encryptTo, encryptTo != "passphrase" {
@@ -46,11 +46,11 @@ extension AdaptersCommand {
     struct Import: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take in a PEFT folder or a .attune file as a new version.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The folder or file.") var path: String
         @Option(help: "The adapter's name; the file's name when absent.") var name: String?
         @Option(help: "The base of a PEFT folder.") var base: String?
         @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             var isFolder: ObjCBool = false

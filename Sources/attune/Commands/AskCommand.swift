@@ -16,7 +16,6 @@ struct AskCommand: AttuneCommand {
             """,
         discussion: "TEXT is read from standard input where it is absent or -.")
 
-    @OptionGroup var global: GlobalOptions
     @OptionGroup var sampling: SamplingFlags
     @Argument(help: "The adapter (notes, notes@3, notes:label) and the text.") var words: [String] = []
     @Flag(help: "Ask the base itself; no adapter.") var base = false
@@ -25,6 +24,7 @@ struct AskCommand: AttuneCommand {
     @Option(help: "System message.") var system: String?
     @Flag(help: "Continue TEXT itself, without a chat template.") var raw = false
     @Option(help: "With --json: the largest logits after the prompt.") var topLogits: Int = 0
+    @OptionGroup var global: GlobalOptions
 
     func execute() throws {
         let (name, text) = try split()

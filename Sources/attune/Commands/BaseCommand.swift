@@ -37,10 +37,10 @@ struct BaseCommand: ParsableCommand {
 
     struct Add: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Add a GGUF file.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "A GGUF file, or the first part of a split one.") var file: String
         @Option(help: "What to call it.") var name: String?
         @Flag(help: "Leave the file where it is.") var link = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let base = try BaseLibrary(folder: global.paths.bases).add(path: file, name: name, link: link)
@@ -50,8 +50,8 @@ struct BaseCommand: ParsableCommand {
 
     struct Pull: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Fetch a known base, verified by its SHA-256.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name, such as smollm2.") var name: String = KnownBase.all[0].name
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let console = global.console
@@ -64,8 +64,8 @@ struct BaseCommand: ParsableCommand {
 
     struct Show: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Show what is known of a base.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name or the first digits of its id.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let base = try BaseLibrary(folder: global.paths.bases).find(name)
@@ -86,8 +86,8 @@ struct BaseCommand: ParsableCommand {
 
     struct Verify: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Hash a base again and compare.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name; all of them when absent.") var name: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let library = BaseLibrary(folder: global.paths.bases)
@@ -103,8 +103,8 @@ struct BaseCommand: ParsableCommand {
     struct Remove: AttuneCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Take a base away; its copy goes to the trash of the bases' folder.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Its name.") var name: String
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let library = BaseLibrary(folder: global.paths.bases)
@@ -117,10 +117,10 @@ struct BaseCommand: ParsableCommand {
 
     struct Tokenize: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Show the token ids of a text.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "The text.") var text: String
         @Option(help: "The base; the only one when absent.") var base: String?
         @Flag(inversion: .prefixedNo, help: "Read special tokens such as <|im_end|> as such.") var special = true
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let library = BaseLibrary(folder: global.paths.bases)

@@ -10,10 +10,10 @@ struct BenchCommand: AttuneCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure how fast this machine trains and answers, in about a minute.")
 
-    @OptionGroup var global: GlobalOptions
     @OptionGroup var computing: ThreadOption
     @Option(help: "The base to measure with.") var base: String?
     @Flag(help: "A rough figure in seconds.") var quick = false
+    @OptionGroup var global: GlobalOptions
 
     func execute() throws {
         let console = global.console

@@ -16,7 +16,6 @@ struct ChatCommand: AttuneCommand {
         commandName: "chat", abstract: "Talk with an adapter; what is said is kept encrypted in the store.",
         discussion: "Inside: /adapter /scale /compare /undo /help, and Ctrl-D to leave.")
 
-    @OptionGroup var global: GlobalOptions
     @OptionGroup var sampling: SamplingFlags
     @Argument(help: "The adapter; the only one when absent.") var name: String?
     @Option(help: "System message.") var system: String?
@@ -24,6 +23,7 @@ struct ChatCommand: AttuneCommand {
     @Option(help: "Tokens the conversation may have; the oldest turns leave first.") var context = 4096
     @Flag(name: .customShort("c"), help: "Go on with the last conversation.") var last = false
     @Flag(help: "Keep nothing of this conversation.") var noSave = false
+    @OptionGroup var global: GlobalOptions
 
     func validate() throws {
         guard context >= 16 else { throw ValidationError("--context must be at least 16") }

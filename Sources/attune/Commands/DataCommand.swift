@@ -17,8 +17,8 @@ struct DataCommand: ParsableCommand {
     struct Check: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Read everything and list what is wrong, as file:line:column CODE message.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Files and folders.") var paths: [String]
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let dataset = try Dataset.load(paths: paths)
@@ -45,12 +45,12 @@ struct DataCommand: ParsableCommand {
     struct PreviewRows: AttuneCommand {
         static let configuration = CommandConfiguration(
             commandName: "preview", abstract: "Show rows as the model sees them; what is trained is marked.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Files and folders.") var paths: [String]
         @Option(name: .shortAndLong, help: "Rows to show.") var number = 3
         @Option(help: "Tokens to show of each row.") var limit = 400
         @Option(help: "The base whose tokenizer and chat template are used.") var base: String?
         @Flag(help: "Leave bad rows out.") var skipBad = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let (dataset, examples, model) = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)
@@ -73,11 +73,11 @@ struct DataCommand: ParsableCommand {
 
     struct Stats: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Count documents, tokens, lengths and repeats.")
-        @OptionGroup var global: GlobalOptions
         @Argument(help: "Files and folders.") var paths: [String]
         @Option(help: "The base whose tokenizer is used.") var base: String?
         @Option(name: .customLong("max-len"), help: "Length to compare with.") var maxLength = 512
         @Flag(help: "Leave bad rows out.") var skipBad = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let (dataset, examples, _) = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)

@@ -12,8 +12,8 @@ struct DoctorCommand: AttuneCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Look for what is wrong, and say what mends it.")
 
-    @OptionGroup var global: GlobalOptions
     @Flag(help: "Also hash the bases again.") var deep = false
+    @OptionGroup var global: GlobalOptions
 
     func execute() throws {
         let doctor = Doctor(paths: global.paths)
@@ -40,7 +40,8 @@ struct DoctorCommand: AttuneCommand {
                 global.console.print(grade.padding(toLength: 6, withPad: " ", startingAt: 0) + finding.text)
                 if let remedy = finding.remedy { global.console.print("        \(remedy)") }
             }
-            global.console.print("\(problems) problems, \(warnings) warnings")
+            global.console.print(
+                "\(Quantity.counted(problems, "problem")), \(Quantity.counted(warnings, "warning"))")
         }
         if problems > 0 { throw ExitCode(status == .success ? ExitStatus.invalidData.rawValue : status.rawValue) }
     }

@@ -16,7 +16,6 @@ struct EvalCommand: AttuneCommand {
 
     enum Opponent: String, ExpressibleByArgument, CaseIterable { case base }
 
-    @OptionGroup var global: GlobalOptions
     @Argument(help: "The adapter, such as notes or notes@3.") var reference: String
     @Option(help: "A file or folder it was not trained on.") var data: [String]
     @Option(help: "What to compare with.") var against: Opponent = .base
@@ -24,6 +23,7 @@ struct EvalCommand: AttuneCommand {
     @Option(name: .customLong("max-len"), help: "Tokens of one row; as in training when absent.") var maxLength: Int?
     @Option(help: "bfloat16 or float32.") var precision: Precision = .bfloat16
     @Flag(help: "Leave bad rows out.") var skipBad = false
+    @OptionGroup var global: GlobalOptions
 
     func validate() throws {
         if let maxLength, maxLength < 8 || maxLength > 1 << 20 {

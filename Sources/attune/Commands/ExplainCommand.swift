@@ -14,10 +14,13 @@ struct ExplainCommand: AttuneCommand {
         case environment, formats, privacy
     }
 
-    @OptionGroup var global: GlobalOptions
     @Argument(help: "The topic.") var topic: Topic
+    @OptionGroup var global: GlobalOptions
 
-    func execute() throws { global.console.print(topic.text) }
+    func execute() throws {
+        if global.json { return try global.console.print(["topic": topic.rawValue, "text": topic.text]) }
+        global.console.print(topic.text)
+    }
 }
 
 extension ExplainCommand.Topic {
@@ -48,7 +51,10 @@ extension ExplainCommand.Topic {
             """
             The store is one encrypted SQLite file and sealed chunks beside it. Without the passphrase or the 24
             recovery words nobody can read documents, adapters, names, chats or runs; file sizes and times of change
-            are visible. Bases are public files and are not encrypted. Nothing is sent anywhere.
+            are visible. Bases are public files and are not encrypted. Nothing is sent anywhere until you pair a second
+            device. Then adapters, their names and how they were trained go to your own devices, sealed for them alone;
+            documents, chats and runs never do. A relay between them sees addresses, times, how many devices and
+            entries there are, padded sizes, which chunks belong together, and revocations.
             An adapter can repeat what it learned: whoever can ask it can draw private sentences out of it.
             """
         }
@@ -62,7 +68,7 @@ extension ExitStatus {
         case .success: "done"
         case .failure: "failed"
         case .partial: "finished in part"
-        case .keyRequired: "a passphrase is required and nobody can be asked"
+        case .keyRequired: "a passphrase is required and nobody can be asked, or the store is in no circle of devices"
         case .notFound: "not found"
         case .conflict: "conflict with something that is there"
         case .doesNotFit: "does not fit into memory or on the disk"

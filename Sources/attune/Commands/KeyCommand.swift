@@ -17,8 +17,8 @@ struct KeyCommand: ParsableCommand {
     struct Show: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show how the store can be opened; with --new-recovery make and show new recovery words.")
-        @OptionGroup var global: GlobalOptions
         @Flag(help: "Make new recovery words; the earlier ones stop working.") var newRecovery = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let console = global.console
@@ -64,8 +64,8 @@ struct KeyCommand: ParsableCommand {
                 The store's key stays the same. Someone who already has that key, or an old copy of the store together \
                 with the old passphrase, is not shut out.
                 """)
-        @OptionGroup var global: GlobalOptions
         @Option(help: "A file with the new passphrase.") var newKeyFile: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let vault = try global.open(.writing).vault
@@ -80,9 +80,9 @@ struct KeyCommand: ParsableCommand {
     struct Recover: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Open the store with the 24 recovery words and set a new passphrase.")
-        @OptionGroup var global: GlobalOptions
         @Option(help: "A file with the words; they are asked for when absent.") var wordsFile: String?
         @Option(help: "A file with the new passphrase.") var newKeyFile: String?
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let words = try RecoveryDialogue.readWords(file: wordsFile, global: global)

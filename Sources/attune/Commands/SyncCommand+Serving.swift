@@ -15,9 +15,9 @@ extension SyncCommand {
                 Waits while nothing can be reached, and for attune sync resume while sync is paused. Other commands can \
                 be used meanwhile. Sources/attune/attune-sync.service runs it as a service of the user.
                 """)
-        @OptionGroup var global: GlobalOptions
         @OptionGroup var remote: SyncRemoteOptions
         @Flag(help: "Print every event as a line of JSON.") var jsonl = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)
@@ -37,9 +37,9 @@ extension SyncCommand {
                 Where avahi is running the others find this one by themselves: attune sync now --nearby. Nobody else can \
                 tell whose device it is.
                 """)
-        @OptionGroup var global: GlobalOptions
         @Option(help: "HOST:PORT to listen on; port 0 takes a free one, 0.0.0.0 means every address.")
         var listen: NetworkAddress
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let workspace = try global.open(.writing)

@@ -32,9 +32,9 @@ extension SyncCommand {
         static let configuration = CommandConfiguration(
             abstract: "Limit how fast sync sends and receives.",
             discussion: "Sizes per second such as 500K or 2M; 0 for no limit. Without options, shows the limits.")
-        @OptionGroup var global: GlobalOptions
         @Option(help: "Most to send in a second.", transform: Limit.rate) var up: Int?
         @Option(help: "Most to receive in a second.", transform: Limit.rate) var down: Int?
+        @OptionGroup var global: GlobalOptions
 
         private static func rate(_ text: String) throws -> Int {
             guard let bytes = text == "0" ? 0 : Quantity.bytes(text) else {

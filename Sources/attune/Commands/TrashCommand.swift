@@ -28,8 +28,8 @@ struct TrashCommand: ParsableCommand {
     struct Empty: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Erase for good what has been in the trash for 30 days, or everything in it.")
-        @OptionGroup var global: GlobalOptions
         @Flag(help: "Everything, not only what is old.") var all = false
+        @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             if all && !global.yes {

@@ -11,8 +11,8 @@ struct UndoCommand: AttuneCommand {
     static let configuration = CommandConfiguration(
         commandName: "undo", abstract: "Take the last change of the adapters back.")
 
-    @OptionGroup var global: GlobalOptions
     @Flag(help: "List the changes instead.") var list = false
+    @OptionGroup var global: GlobalOptions
 
     func execute() throws {
         if list {

@@ -24,7 +24,11 @@ extension AttuneCommand {
         } catch let error as CleanExit {
             throw error
         } catch let error as ValidationError {
-            throw error
+            global.console.report(
+                KitError(
+                    code: "E-GENERAL-003", message: error.message,
+                    remedy: "See: \(CommandNames.words(of: Self.self)) --help", exitStatus: .usage))
+            throw ExitCode(ExitStatus.usage.rawValue)
         } catch {
             global.console.report(
                 KitError(

@@ -1,0 +1,66 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// Where the commands stand below `attune`.
+enum CommandNames {
+    /// The words that call a command, such as `attune sync now`.
+    static func words(of command: any ParsableCommand.Type) -> String {
+        path(to: command, below: Attune.self)?.joined(separator: " ") ?? "attune"
+    }
+
+    /// What to say where a word stands for a command and is none; nil where there is no such word.
+    static func problem(in arguments: [String]) -> String? {
+        var command: any ParsableCommand.Type = Attune.self
+        var said = ["attune"]
+        for word in arguments {
+            let known = command.configuration.subcommands
+            guard !known.isEmpty, !word.hasPrefix("-"), !(said.count == 1 && word == "help") else { return nil }
+            if let next = known.first(where: { $0._commandName == word }) {
+                command = next
+                said.append(word)
+                continue
+            }
+            let names = known.map { $0._commandName }
+            let group = said.joined(separator: " ")
+            let close = names.map { (name: $0, distance: distance($0, word)) }
+                .filter { $0.distance <= ($0.name.count < 5 ? 1 : 2) || (word.count > 1 && $0.name.hasPrefix(word)) }
+                .min { $0.distance < $1.distance }
+            return "there is no command \(group) \(word)"
+                + (close.map { "; did you mean \(group) \($0.name)?" } ?? "")
+                + "\n  See '\(group) --help' for the commands that there are."
+        }
+        return nil
+    }
+
+    private static func path(
+        to wanted: any ParsableCommand.Type, below command: any ParsableCommand.Type
+    ) -> [String]? {
+        if command == wanted { return [command._commandName] }
+        for next in command.configuration.subcommands {
+            if let found = path(to: wanted, below: next) { return [command._commandName] + found }
+        }
+        return nil
+    }
+
+    /// How many letters have to be put in, left out, changed or swapped with the next one.
+    private static func distance(_ first: String, _ second: String) -> Int {
+        let (left, right) = (Array(first), Array(second))
+        var rows = [Array(0...right.count)]
+        for row in stride(from: 1, through: left.count, by: 1) {
+            var current = [row]
+            for column in stride(from: 1, through: right.count, by: 1) {
+                let isSame = left[row - 1] == right[column - 1]
+                var least = min(
+                    current[column - 1] + 1, rows[row - 1][column] + 1, rows[row - 1][column - 1] + (isSame ? 0 : 1))
+                if row > 1, column > 1, left[row - 1] == right[column - 2], left[row - 2] == right[column - 1] {
+                    least = min(least, rows[row - 2][column - 2] + 1)
+                }
+                current.append(least)
+            }
+            rows.append(current)
+        }
+        return rows[left.count][right.count]
+    }
+}
