@@ -21,12 +21,13 @@ import Testing
         .enabled(if: PostgresServer.absence == nil, Comment(rawValue: PostgresServer.absence ?? "")))
     func postgres() async throws {
         let server = try PostgresServer()
+        defer { withExtendedLifetime(server) {} }
         for part in StoreConformance.all {
             // Each in a schema of its own: one server serves them all.
             let schema = "s" + UUID().uuidString.prefix(8).lowercased()
             let clock = StoreConformance.TestClock()
             let (store, _) = try await SQLRelayStore.postgres(
-                server.address + "", schema: schema, now: { clock.now })
+                server.address, schema: schema, now: { clock.now })
             try await part.run(StoreConformance(store: store, clock: clock))
         }
     }
@@ -36,6 +37,7 @@ import Testing
         .enabled(if: PostgresServer.absence == nil, Comment(rawValue: PostgresServer.absence ?? "")))
     func twoNodes() async throws {
         let server = try PostgresServer()
+        defer { withExtendedLifetime(server) {} }
         let environment = ["ATTUNE_RELAY_DATABASE": server.address]
         let here = try RelayProcess(environment: environment)
         let there = try RelayProcess(environment: environment)
