@@ -34,16 +34,20 @@ extension DeviceChain {
 
     /// Whether another branch of this chain counts in place of this one, given the links at which they part.
     ///
-    /// A revocation is never undone: a branch in which somebody is active whom this one shut out does not count, and one
-    /// that shuts out somebody who is active here does, so that a device that was shut out wins nothing by beginning
-    /// again before that. Between branches that agree in this the lower hash counts.
+    /// A revocation is never undone: a branch in which somebody is active, or has signed, whom this one shut out does not
+    /// count, and one that shuts out somebody who is active or has signed here does. So a device that was shut out wins
+    /// nothing by beginning again before that, not even by adding another one in its place and leaving by itself. Between
+    /// branches that agree in this the lower hash counts.
     package func yields(to other: DeviceChain, from own: Link, and theirs: Link) -> Bool {
-        if revokes(activeIn: other) { return false }
-        return other.revokes(activeIn: self) || theirs.hash < own.hash
+        if revokes(whoActsIn: other, since: theirs.seq) { return false }
+        return other.revokes(whoActsIn: self, since: own.seq) || theirs.hash < own.hash
     }
 
-    private func revokes(activeIn other: DeviceChain) -> Bool {
-        devices.values.contains { !$0.isActive && other.devices[$0.id]?.isActive == true }
+    private func revokes(whoActsIn other: DeviceChain, since parting: UInt64) -> Bool {
+        devices.values.contains { device in
+            !device.isActive
+                && (other.devices[device.id]?.isActive == true || other.newestSigned[device.id] ?? 0 >= parting)
+        }
     }
 
     /// Whether revoking `ids` needs the signature of a second device or of the paper device.

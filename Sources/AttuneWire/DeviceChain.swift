@@ -21,6 +21,8 @@ package struct DeviceChain: Sendable, Equatable {
     package private(set) var sealedPrevious: [UInt32: [UInt8]] = [:]
     /// Every public key that a device of the circle ever had: none comes twice.
     private var keys: Set<[UInt8]> = []
+    /// Number of the newest link that a device signed.
+    private(set) var newestSigned: [DeviceID: UInt64] = [:]
 
     /// Starts a circle from its first link.
     ///
@@ -40,6 +42,7 @@ package struct DeviceChain: Sendable, Equatable {
             throw WireError.refused("another device signed the genesis")
         }
         guard link.isSigned(by: Array(genesis.device.signingKey)) else { throw WireError.signature("a link") }
+        newestSigned[link.signer] = 1
         try enter(genesis.device, sealedName: Array(genesis.sealedName), nameEpoch: 1)
         if genesis.hasPaper { try enter(genesis.paper, sealedName: [], nameEpoch: 1) }
         try start(genesis.epochKeys)
@@ -98,6 +101,7 @@ package struct DeviceChain: Sendable, Equatable {
         }
         head = link.hash
         seq = link.seq
+        newestSigned[link.signer] = link.seq
     }
 
     private mutating func enter(

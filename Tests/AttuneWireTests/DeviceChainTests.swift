@@ -249,6 +249,29 @@ import Testing
         }
     }
 
+    @Test func aDeviceThatWasShutOutCannotPutAnotherInItsPlaceBeforeThat() throws {
+        let before = try threeDevices()
+        let stand = TestDevice(9)
+        var circle = before
+        let own = try circle.revocation(of: [third], staying: [circle.first, circle.paper, second], by: circle.first)
+        try circle.take(own)
+        // It adds a device of its own, which then shuts it out as the others did: nobody is active whom they shut out.
+        var branch = before
+        let rival = try branch.addition(of: stand, by: third)
+        try branch.take(rival)
+        try branch.take(
+            branch.revocation(of: [third], staying: [branch.first, branch.paper, second, stand], by: stand))
+        #expect(!circle.chain.yields(to: branch.chain, from: own, and: rival))
+        #expect(branch.chain.yields(to: circle.chain, from: rival, and: own))
+        // Nor does it win by shutting out on the way the one that shut it out.
+        var other = before
+        let first = try other.revocation(of: [circle.first], staying: [other.paper, second, third], by: third)
+        try other.take(first)
+        try other.take(other.addition(of: stand, by: third))
+        try other.take(other.revocation(of: [third], staying: [other.paper, second, stand], by: stand))
+        #expect(!circle.chain.yields(to: other.chain, from: own, and: first))
+    }
+
     @Test func anotherVersionOrSuiteIsRefusedAsSuch() throws {
         let circle = try threeDevices()
         for change in [{ $0.suite = 1 }, { $0.suite = 3 }, { $0.version = 0 }, { $0.version = 2 }]
