@@ -6,6 +6,7 @@ import AttuneCore
 import AttuneSync
 import AttuneWire
 import Foundation
+import SwiftProtobuf
 import Testing
 
 /// Answers that are too large, too slow or no answers at all.
@@ -72,6 +73,14 @@ import Testing
             Issue.record("\(found)")
             return
         }
+    }
+
+    @Test func aCircleWithoutLinksIsRefused() async throws {
+        var message = ProtoFrontier()
+        message.link = Data(repeating: 1, count: 32)
+        let body = String(decoding: try message.serializedBytes() as [UInt8], as: UTF8.self)
+        let found = try await failures(of: "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n" + body)
+        #expect(found.frontier == .malformed("the newest link"))
     }
 
     @Test func aRedirectIsNotFollowed() async throws {

@@ -22,7 +22,7 @@ extension HTTPTransport {
             else { throw RemoteFailure.malformed("a head") }
             heads[device] = LogPosition(seq: item.seq, hash: hash)
         }
-        guard let link = Digest256(message.link), message.linkSeq <= WireLimits.links else {
+        guard let link = Digest256(message.link), (1...WireLimits.links).contains(message.linkSeq) else {
             throw RemoteFailure.malformed("the newest link")
         }
         return RemoteFrontier(
