@@ -24,7 +24,7 @@ package final class VaultRelayStore: RelayStore {
     private let applier: EntryApplier
     private let thread = NIOThreadPool(numberOfThreads: 1)
     private let changed = ChangeWatchers()
-    /// Whether a device of the circle has seen this one's log since it began to serve.
+    /// Whether a device of the circle has given back what this store may have lost, since it began to serve.
     private let isCompared = Atomic(false)
 
     /// - Throws: `KitError` E-DEVICE-001.
@@ -91,8 +91,8 @@ package final class VaultRelayStore: RelayStore {
 
     package func frontier(of circle: Digest256) async throws -> StoredFrontier {
         try await run(of: circle) { own in
-            // Whoever asks first gives back what this store may have lost; what was made here gets its place then.
-            if own.isCompared.exchange(true, ordering: .relaxed) { try own.publishDrafts() }
+            // What was made here gets its place once this log was compared with another device's.
+            if own.isCompared.load(ordering: .relaxed) { try own.publishDrafts() }
             let heads = try own.store.heads().sorted { $0.key < $1.key }.map {
                 StoredFrontier.Head(device: $0.key, seq: $0.value.seq, entry: $0.value.hash)
             }
@@ -174,8 +174,11 @@ package final class VaultRelayStore: RelayStore {
 
     package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
         try await run(of: circle) { own in
-            // Who names no chunk asks for all that are wanted here.
-            guard !ids.isEmpty else { return try own.store.wantedChunks(limit: WireLimits.chunkIDsPerQuery) }
+            // Who names no chunk asks for all that are wanted here, having pushed every entry that this log lacked.
+            guard !ids.isEmpty else {
+                own.isCompared.store(true, ordering: .relaxed)
+                return try own.store.wantedChunks(limit: WireLimits.chunkIDsPerQuery)
+            }
             // Only what is wanted here is asked for; the rest stays where it is.
             return try own.store.missingChunks(among: ids).filter { try own.vault.wantsChunk($0) }
         }

@@ -42,6 +42,19 @@ import Testing
         await other.stop()
     }
 
+    @Test func aServerGivesNoPlaceToAnEntryBeforeAnotherDeviceGaveBackWhatItMayHaveLost() async throws {
+        let laptop = try CircleMember.circle(["laptop", "desk"])[0]
+        try laptop.store.train()
+        let served = try VaultRelayStore(laptop.workspace)
+        let circle = laptop.sync.circle
+        // A device whose links this one lacks, or whose connection broke, asks again before it gives anything.
+        for _ in 0..<3 { _ = try await served.frontier(of: circle) }
+        #expect(try laptop.sync.heads().isEmpty && laptop.vault.draftCount() > 0)
+        _ = try await served.missing([], in: circle)
+        _ = try await served.frontier(of: circle)
+        #expect(try laptop.sync.heads()[laptop.sync.device] != nil && laptop.vault.draftCount() == 0)
+    }
+
     @Test func aServerTalksToDevicesOfItsCircleOnly() async throws {
         let devices = try CircleMember.circle(["laptop", "desk"])
         let stranger = try CircleMember.circle(["stranger"])[0]
