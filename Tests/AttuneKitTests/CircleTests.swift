@@ -107,6 +107,31 @@ import Testing
         for marker in ["notes", "blk.0", "lora"] { #expect(bytes.range(of: Data(marker.utf8)) == nil) }
     }
 
+    @Test func aRevocationDropsTheHalfOfAForkThatItDoesNotName() throws {
+        let devices = try CircleMember.circle(["laptop", "desk", "phone"])
+        let (a, b, lost) = (devices[0], devices[1], devices[2])
+        try lost.store.train()
+        let draft = try #require(try lost.sync.nextDraft())
+        let place = EntryPlace(
+            circle: a.sync.circle, device: lost.sync.device, seq: 1, previous: Digest256(repeatElement(0, count: 32))!,
+            epoch: try a.chain().epoch, lamport: 1, frontier: [:])
+        let key = try #require(try lost.keyring().newest)
+        let halves = try (0..<2).map { _ in try EntryWriter(keys: lost.keys).entry(draft, at: place, key: key) }
+        try b.take([halves[1].bytes])
+        try b.sync.record(
+            SyncEvidence(
+                kind: .fork, device: lost.sync.device, seq: 1, held: halves[1].bytes, other: halves[0].bytes, remote: "r"))
+        let last = Entry.Position(seq: 1, hash: halves[0].hash)
+        let revocation = try LinkWriter(chain: a.chain(), keys: a.keys).revoke(
+            [lost.sync.device: last], keyring: a.keyring())
+        try DeviceCircle.keep([revocation.link], after: b.chain(), in: b.vault)
+        #expect(try b.sync.heads()[lost.sync.device] == nil)
+        #expect(try b.sync.evidence().allSatisfy(\.isSettled))
+        // The half that counts takes its place.
+        try b.take([halves[0].bytes])
+        #expect(try b.sync.heads()[lost.sync.device] == last)
+    }
+
     @Test func anAdapterOfAnotherPersonIsKeptApartUntilItIsTakenIn() throws {
         let mine = try CircleMember.circle(["laptop"])[0]
         let hers = try CircleMember.circle(["tower", "phone"])

@@ -84,14 +84,7 @@ package struct DeviceCircle: Sendable {
 
     /// Keeps links that follow on `chain`, having verified them, and drops the entries that they cut off.
     package static func keep(_ links: [Link], after chain: DeviceChain, in vault: Vault) throws {
-        var next = chain
-        for link in links { try next.append(link) }
         if let circle = try open(vault) { try circle.remember(circle.keyring(), in: vault) }
-        let cut = next.devices.values.compactMap { device in
-            device.revocation.flatMap { $0.at > chain.seq ? (device.id.bytes, $0.lastSeq) : nil }
-        }
-        try vault.replaceLinks(
-            after: chain.seq, with: links.map { ($0.hash, $0.bytes) },
-            cutOffs: Dictionary(cut, uniquingKeysWith: { first, _ in first }))
+        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: VaultSyncStore(vault))
     }
 }
