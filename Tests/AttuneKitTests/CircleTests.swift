@@ -121,7 +121,7 @@ import Testing
         try b.sync.record(
             SyncEvidence(
                 kind: .fork, device: lost.sync.device, seq: 1, held: halves[1].bytes, other: halves[0].bytes, remote: "r"))
-        let last = Entry.Position(seq: 1, hash: halves[0].hash)
+        let last = LogPosition(seq: 1, hash: halves[0].hash)
         let revocation = try LinkWriter(chain: a.chain(), keys: a.keys).revoke(
             [lost.sync.device: last], keyring: a.keyring())
         try DeviceCircle.keep([revocation.link], after: b.chain(), in: b.vault)

@@ -127,6 +127,53 @@ import Testing
         #expect(log(0, of: 2).map(\.hash) == [first.hash], "neither half replaces the other")
     }
 
+    /// The first device pulls a log in which the relay has both halves of a fork from the third entry on.
+    private func fork(revoked: Bool) throws -> (first: [Entry], second: [Entry]) {
+        let author = circle.devices[2]
+        for _ in 0..<2 { try draft(2) }
+        try sync(2)
+        let copy = author.store.backup()
+        let id = author.id
+        func half() throws -> [Entry] {
+            for _ in 0..<3 { try draft(2) }
+            try sync(2)
+            return try #require(circle.relay.logs[id])
+        }
+        let first = try half()
+        author.store.restore(copy, whole: true)
+        circle.relay.logs[id] = Array(first.prefix(2))
+        let second = try half()
+        circle.relay.logs[id] = first
+        if revoked {
+            let last = LogPosition(seq: 4, hash: second[3].hash)
+            let link = try SimulatedLinks.revoke(
+                id, last: last, by: circle.devices[1].identity, on: circle.relay.chain)
+            try circle.relay.chain.append(link)
+            circle.relay.links.append(link)
+        }
+        let both = first.prefix(2) + zip(first, second).dropFirst(2).flatMap { [$0, $1] }
+        circle.relay.lie = { request, answer, _ in
+            guard case .entries(id, let seq, let limit) = request else { return answer }
+            return .entries(both.filter { $0.seq > seq }.prefix(limit + 1).map(\.bytes), more: false)
+        }
+        return (first, second)
+    }
+
+    @Test func aForkThatTheRelayKeepsIsProvenAndNothingBeforeItIsLost() throws {
+        let (first, second) = try fork(revoked: false)
+        #expect(try sync(0) == ["E-SYNC-009"])
+        #expect(log(0, of: 2).map(\.hash) == first.prefix(3).map(\.hash))
+        let found = try #require(evidence(0).first)
+        #expect(found.kind == .fork && found.held == first[2].bytes && found.other == second[2].bytes)
+    }
+
+    @Test func ofAForkThatARevocationDecidesTheHalfThatItNamesIsPulled() throws {
+        let (_, second) = try fork(revoked: true)
+        #expect(try sync(0).isEmpty)
+        #expect(log(0, of: 2).map(\.hash) == second.prefix(4).map(\.hash) && evidence(0).isEmpty)
+        #expect(try sync(0).isEmpty)
+    }
+
     @Test func replayedEntriesAreRefused() throws {
         for _ in 0..<3 { try draft(2) }
         try sync(2)

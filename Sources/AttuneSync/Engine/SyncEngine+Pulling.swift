@@ -8,8 +8,8 @@ import AttuneWire
 extension SyncEngine {
     /// The log of one device on its way here.
     struct Pull: Sendable {
-        /// The remote's head of it when the round began.
-        let target: LogPosition
+        /// The remote's head of it when the round began, or where it forked.
+        var target: LogPosition
         /// Last entry received, or the head if there is none.
         var cursor: LogPosition?
         /// Received, checked for order, and not yet accepted, from `next` on.
@@ -40,7 +40,8 @@ extension SyncEngine {
             // A device that no link has added is nobody's: what a remote says of it does not matter.
             guard let member = chain.devices[device], !member.isPaper else { continue }
             var head = shown
-            if let revocation = member.revocation, shown.seq > revocation.lastSeq {
+            // At the cut-off only the entry that the revocation names counts, whatever else lies there.
+            if let revocation = member.revocation, shown.seq >= revocation.lastSeq {
                 guard let last = revocation.lastEntry else { continue }
                 head = LogPosition(seq: revocation.lastSeq, hash: last)
             }
@@ -114,9 +115,10 @@ extension SyncEngine {
             giveUp(on: device, "it promised entries of device \(device.fingerprint) and gave \(received.count)")
             return try continuePulling(reading: log)
         }
-        for bytes in received where pull.cursor?.seq ?? 0 < pull.target.seq {
+        let page = half(of: received.map { bytes in Result { try Entry(parsing: bytes) } }, by: device, &pull)
+        for result in page where pull.cursor?.seq ?? 0 < pull.target.seq {
             do {
-                let entry = try Entry(parsing: bytes)
+                let entry = try result.get()
                 guard entry.device == device, entry.seq == (pull.cursor?.seq ?? 0) + 1 else {
                     giveUp(on: device, "it gave other entries than those asked for")
                     return try continuePulling(reading: log)
@@ -144,6 +146,45 @@ extension SyncEngine {
         }
         pulls[device] = pull
         try continuePulling(reading: log)
+    }
+
+    /// Of a page in which a place has two entries, as a relay keeps a fork, the half that leads to the pull's target.
+    ///
+    /// The fork of an active device is recorded, and its log is pulled up to there.
+    private mutating func half(
+        of page: [Result<Entry, any Error>], by device: DeviceID, _ pull: inout Pull
+    ) -> [Result<Entry, any Error>] {
+        let entries = page.compactMap { try? $0.get() }
+        let places = Dictionary(grouping: entries, by: \.seq)
+        guard places.count < entries.count, entries.count == page.count, entries.allSatisfy({ $0.device == device }),
+            let member = chain.devices[device]
+        else { return page }
+        var path: [Entry] = []
+        var last = pull.target.hash
+        for entry in entries.reversed() where entry.hash == last {
+            path.append(entry)
+            last = entry.previous
+        }
+        path.reverse()
+        if path.isEmpty {
+            // The target lies further on: the half that came first.
+            last = pull.cursor?.hash ?? .zero
+            for entry in entries where entry.previous == last {
+                path.append(entry)
+                last = entry.hash
+            }
+        }
+        guard !path.isEmpty else { return page }
+        for entry in path where member.isActive {
+            let other = places[entry.seq]?.first { $0.hash != entry.hash && $0.previous == entry.previous }
+            guard let other, [entry, other].allSatisfy({ (try? $0.verify(signingKey: member.signingKey)) != nil }) else {
+                continue
+            }
+            record(.fork, of: device, seq: entry.seq, held: entry.bytes, other: other.bytes)
+            pull.target = entry.position
+            break
+        }
+        return path.map { .success($0) }
     }
 
     /// Entries of a newer version wait; what other devices say of them is passed over.

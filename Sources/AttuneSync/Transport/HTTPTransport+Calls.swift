@@ -51,7 +51,8 @@ extension HTTPTransport {
         let query = "device=\(device)&after=\(seq)&limit=\(limit)"
         let message: ProtoEntries = try decode(
             try await send(try request(.GET, path + "/entries", query: query)).body)
-        guard message.entries.count <= limit else { throw RemoteFailure.malformed("more entries than asked for") }
+        // One more where a fork would be cut.
+        guard message.entries.count <= limit + 1 else { throw RemoteFailure.malformed("more entries than asked for") }
         return (message.entries.map { Array($0) }, message.more)
     }
 
