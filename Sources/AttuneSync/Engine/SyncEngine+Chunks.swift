@@ -28,8 +28,10 @@ extension SyncEngine {
         if transfers.underWay == 0 { try uploadsDone(reading: log) }
     }
 
-    /// Sees to the chunks of entries that came to the relay by another way, such as from a device that had the entry
-    /// only: whoever has its chunks sends them.
+    /// Sees to the chunks of entries that the relay has: whoever has them sends them.
+    ///
+    /// An entry may have come by another way, such as from a device that had the entry only. And what this device sent
+    /// before the entry that names it counts only now: until then a relay drops it after a day.
     mutating func completeChunks(reading log: some SyncLogReading) throws {
         for (device, head) in heads.sorted(by: { $0.key < $1.key }) where !isForked(device) {
             let common = min(head.seq, remoteHeads[device]?.seq ?? 0)

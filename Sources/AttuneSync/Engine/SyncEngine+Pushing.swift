@@ -126,7 +126,6 @@ extension SyncEngine {
                 if entry.seq > remoteHeads[entry.device]?.seq ?? 0 {
                     remoteHeads[entry.device] = entry.position
                 }
-                if !options.isDirect { moveChunkMarks(over: [entry]) }
                 backOff.reset()
             case .gap: hasGap = true
             case .fork:
