@@ -68,7 +68,10 @@ extension SQLRelayStore: RelayMaintenance {
         var report = GarbageReport()
         for row in rows {
             guard let id = row.digest(1) else { continue }
-            // An entry may have named it since it was read.
+            // An entry may have named it since it was read, or name it just now on another node: that change is waited
+            // for here, and the next statement sees it.
+            try session.run(
+                "UPDATE chunks SET size = size WHERE circle = $1 AND id = $2", [.int(row.int(0)), .digest(id)])
             let removed = try session.run(
                 """
                 DELETE FROM chunks WHERE circle = $1 AND id = $2 AND (released < $3 OR released IS NULL
