@@ -37,7 +37,7 @@ struct PostgresChunks: ChunkBytes {
     }
 
     /// The row that counted them took them along.
-    func remove(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {}
+    func remove(_ id: Digest256, in session: any SQLSession) throws {}
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {}
 }

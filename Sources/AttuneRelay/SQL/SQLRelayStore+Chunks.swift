@@ -49,6 +49,16 @@ extension SQLRelayStore {
         throw RelayError.unavailable(nil)
     }
 
+    /// Removes the bytes of chunks that no row counts any more, now that this is on disk: a change that is taken back
+    /// must find them.
+    func removeBytes(_ ids: [Digest256]) async throws {
+        let chunkBytes = chunkBytes
+        for start in stride(from: 0, to: ids.count, by: 256) {
+            let part = ids[start..<min(start + 256, ids.count)]
+            try await database.write(nil) { session in for id in part { try chunkBytes.remove(id, in: session) } }
+        }
+    }
+
     /// Counts a chunk whose bytes are there; nil where they are gone.
     private func count(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool? {
         let (chunkBytes, now, circleBytes) = (chunkBytes, now(), rules.circleBytes)

@@ -58,14 +58,12 @@ extension SQLRelayStore {
     }
 
     package func deleteCircle(_ circle: Digest256) async throws {
-        let chunkBytes = chunkBytes
-        try await change(circle) { session, row in
+        let gone = try await change(circle) { session, row in
             let ids = try session.rows("SELECT id FROM chunks WHERE circle = $1", [.int(row.number)])
             try session.run("DELETE FROM circles WHERE number = $1", [.int(row.number)])
-            for id in ids.compactMap({ $0.digest(0) }) {
-                try chunkBytes.remove(id, circle: row.number, in: session)
-            }
+            return ids.compactMap { $0.digest(0) }
         }
+        try await removeBytes(gone)
     }
 
     package func frontier(of circle: Digest256) async throws -> StoredFrontier {

@@ -40,9 +40,10 @@ extension SQLRelayStore: RelayMaintenance {
         let (now, rules, chunkBytes) = (now(), rules, chunkBytes)
         var report = GarbageReport()
         while true {
-            let step = try await database.write(nil) { session in
-                try Self.collect(now: now, rules: rules, chunkBytes: chunkBytes, in: session)
+            let (step, gone) = try await database.write(nil) { session in
+                try Self.collect(now: now, rules: rules, in: session)
             }
+            try await removeBytes(gone)
             report.chunks += step.chunks
             report.bytes += step.bytes
             if step.chunks == 0 { break }
@@ -52,10 +53,10 @@ extension SQLRelayStore: RelayMaintenance {
         return report
     }
 
-    /// Removes some chunks in one transaction.
+    /// Takes some chunks away in one transaction; their bytes are still there.
     private static func collect(
-        now: Int64, rules: RetentionRules, chunkBytes: any ChunkBytes, in session: any SQLSession
-    ) throws -> GarbageReport {
+        now: Int64, rules: RetentionRules, in session: any SQLSession
+    ) throws -> (GarbageReport, [Digest256]) {
         let rows = try session.rows(
             """
             SELECT circle, id, size FROM chunks WHERE released < $1
@@ -66,6 +67,7 @@ extension SQLRelayStore: RelayMaintenance {
             LIMIT 256
             """, [.int(now - rules.grace), .int(now - rules.unnamedUploads)])
         var report = GarbageReport()
+        var gone: [Digest256] = []
         for row in rows {
             guard let id = row.digest(1) else { continue }
             // An entry may have named it since it was read, or name it just now on another node: that change is waited
@@ -81,10 +83,10 @@ extension SQLRelayStore: RelayMaintenance {
             guard removed == 1 else { continue }
             try session.run(
                 "UPDATE circles SET bytes = bytes - $1 WHERE number = $2", [.int(row.int(2)), .int(row.int(0))])
-            try chunkBytes.remove(id, circle: row.int(0), in: session)
+            gone.append(id)
             report.chunks += 1
             report.bytes += row.count(2)
         }
-        return report
+        return (report, gone)
     }
 }

@@ -94,9 +94,9 @@ protocol ChunkBytes: Sendable {
     /// The bytes of a chunk that was counted; nil where they are gone.
     func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer?
 
-    /// Inside the transaction that takes a chunk away, and before it ends: an upload of the same bytes looks for them
-    /// inside its own transaction.
-    func remove(_ id: Digest256, circle: Int64, in session: any SQLSession) throws
+    /// Inside a transaction after the one that took a chunk away: removes its bytes, unless a row counts them. An upload
+    /// of the same bytes looks for them inside its own transaction.
+    func remove(_ id: Digest256, in session: any SQLSession) throws
 
     /// Removes bytes older than `date` that nothing counts.
     func sweep(before date: Date, database: any RelayDatabase) async throws

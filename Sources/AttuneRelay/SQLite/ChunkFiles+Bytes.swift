@@ -19,7 +19,7 @@ extension ChunkFiles: ChunkBytes {
         try await BlockingWork.run { try read(id) }
     }
 
-    func remove(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {
+    func remove(_ id: Digest256, in session: any SQLSession) throws {
         if try !session.exists("SELECT 1 FROM chunks WHERE id = $1", [.digest(id)]) { remove(id) }
     }
 
@@ -28,7 +28,7 @@ extension ChunkFiles: ChunkBytes {
         for start in stride(from: 0, to: old.count, by: 256) {
             let names = old[start..<min(start + 256, old.count)]
             try await database.write(nil) { session in
-                for id in names { try remove(id, circle: 0, in: session) }
+                for id in names { try remove(id, in: session) }
             }
         }
     }
