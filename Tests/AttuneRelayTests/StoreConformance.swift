@@ -160,6 +160,26 @@ struct StoreConformance {
         #expect(status.chunks == 0)
     }
 
+    func releaseInTime() async throws {
+        let chunks = (0..<4).map { _ in SyntheticCircle.chunk() }
+        for chunk in chunks { #expect(try await put(chunk)) }
+        var log: [Entry] = []
+        for chunk in chunks {
+            log.append(try circle.entry(by: founder, after: log.last, chunks: [chunk.id]))
+            #expect(try await append(log[log.count - 1]) == .new)
+        }
+        // More than a day's share: the log goes on, and what is due goes as days pass.
+        let all = try circle.entry(
+            by: founder, after: log[3], releasing: log.map(\.hash).sorted())
+        #expect(try await append(all, .inTime) == .new)
+        #expect(try await append(try circle.entry(by: founder, after: all)) == .new)
+        #expect(try await store.collectGarbage().chunks == 0)
+        clock.pass(8 * 86_400)
+        #expect(try await store.collectGarbage().chunks == 2)
+        clock.pass(8 * 86_400)
+        #expect(try await store.collectGarbage().chunks == 1)
+    }
+
     func deletion() async throws {
         let chunk = SyntheticCircle.chunk()
         #expect(try await put(chunk))
@@ -189,6 +209,7 @@ struct StoreConformance {
         ("chunks", { try await $0.chunks() }),
         ("many writers of one chunk", { try await $0.manyWritersOfOneChunk() }),
         ("release and collection", { try await $0.releaseAndCollection() }),
+        ("release in time", { try await $0.releaseInTime() }),
         ("deletion", { try await $0.deletion() }),
         ("changes", { try await $0.changes() }),
     ]

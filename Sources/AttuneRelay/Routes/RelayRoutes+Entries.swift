@@ -27,11 +27,11 @@ extension RelayRoutes {
     }
 
     @Sendable func pushEntries(_ request: Request, _ context: RelayContext) async throws -> Response {
-        try answer(await append(request, context, limit: limits.entriesPerPush), to: request)
+        try answer(await append(request, context, limit: limits.entriesPerPush, release: .inTime), to: request)
     }
 
     @Sendable func release(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let outcomes = try await append(request, context, limit: 1, kind: .release)
+        let outcomes = try await append(request, context, limit: 1, release: .half, kind: .release)
         if outcomes.contains(.releaseLimit) { throw RelayError.releaseLimit }
         return try answer(outcomes, to: request)
     }
@@ -52,9 +52,11 @@ extension RelayRoutes {
 
     /// Verifies entries and appends those that verify.
     ///
-    /// - Parameter kind: the only one that is taken; any by default.
+    /// - Parameters:
+    ///   - release: what may be released without the paper device.
+    ///   - kind: the only one that is taken; any by default.
     private func append(
-        _ request: Request, _ context: RelayContext, limit: Int, kind: ProtoEntryKind? = nil
+        _ request: Request, _ context: RelayContext, limit: Int, release: ReleaseAllowance, kind: ProtoEntryKind? = nil
     ) async throws -> [AppendOutcome] {
         let (circle, caller, body) = try await call(request, context)
         let message = try Bodies.decode(body, of: request, as: ProtoEntries.self)
@@ -79,7 +81,7 @@ extension RelayRoutes {
         var outcomes =
             kept.isEmpty
             ? []
-            : try await service.store.append(kept, to: circle, release: caller.device.isPaper ? .all : .half)
+            : try await service.store.append(kept, to: circle, release: caller.device.isPaper ? .all : release)
         service.metrics.accepted(outcomes.count { $0 == .new })
         outcomes.reverse()
         return verified.map { $0 == nil ? .refused : outcomes.popLast() ?? .refused }

@@ -43,19 +43,47 @@ struct EntryLog {
         }
         let limit = circle.quota ?? rules.circleBytes
         guard bytes + UInt64(entry.bytes.count) <= limit else { throw RelayError.quota(used: bytes, limit: limit) }
-        if !entry.released.isEmpty, try !free(entry.released, allowance: release) { return .releaseLimit }
-        try insert(entry, seq: seq)
+        var isDue = false
+        if !entry.released.isEmpty, try !free(entry.released, allowance: release) {
+            // A log has no gaps: without this entry none of its later ones could ever come.
+            guard release == .inTime else { return .releaseLimit }
+            isDue = true
+        }
+        try insert(entry, seq: seq, isDue: isDue)
         return same == 0 ? .new : .fork
     }
 
-    private mutating func insert(_ entry: StoredEntry, seq: Int64) throws {
+    /// What the mark of a release says whose own releases are still due.
+    private static let due: Int64 = 2
+
+    /// Releases what is due, as far as the day's share goes.
+    func freeWhatIsDue() throws {
+        let owner = SQLValue.int(circle.number)
+        let rows = try session.rows(
+            "SELECT position, bytes FROM entries WHERE circle = $1 AND released = $2 ORDER BY position",
+            [owner, .int(Self.due)])
+        for row in rows {
+            let released = try Entry(parsing: row.bytes(1)).released
+            guard try released.allSatisfy({ try free([$0], allowance: .half) }) else { continue }
+            try session.run(
+                "UPDATE entries SET released = 0 WHERE circle = $1 AND position = $2", [owner, .int(row.int(0))])
+        }
+    }
+
+    private mutating func insert(_ entry: StoredEntry, seq: Int64, isDue: Bool) throws {
         count += 1
         bytes += UInt64(entry.bytes.count)
         let owner = SQLValue.int(circle.number)
         let device = SQLValue.bytes(entry.device.bytes)
         try session.run(
-            "INSERT INTO entries (circle, position, device, seq, hash, bytes) VALUES ($1, $2, $3, $4, $5, $6)",
-            [owner, .count(count), device, .int(seq), .digest(entry.hash), .bytes(entry.bytes)])
+            """
+            INSERT INTO entries (circle, position, device, seq, hash, released, bytes)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            [
+                owner, .count(count), device, .int(seq), .digest(entry.hash), .int(isDue ? Self.due : 0),
+                .bytes(entry.bytes),
+            ])
         for chunk in Set(entry.chunks) {
             try session.run(
                 "INSERT INTO entry_chunks (circle, chunk, position) VALUES ($1, $2, $3)",
@@ -85,19 +113,20 @@ struct EntryLog {
             AND NOT EXISTS (
                 SELECT 1 FROM entry_chunks AS link JOIN entries AS entry
                 ON entry.circle = link.circle AND entry.position = link.position
-                WHERE link.circle = chunks.circle AND link.chunk = chunks.id AND entry.released = 0)
+                WHERE link.circle = chunks.circle AND link.chunk = chunks.id AND entry.released <> 1)
             """
         let amount = try sum("SELECT SUM(size) AS total FROM chunks WHERE \(freed)", [owner])
         let today = try sum(
             "SELECT SUM(bytes) AS total FROM releases WHERE circle = $1 AND time > $2", [owner, .int(now - 86_400)])
         let kept = try sum("SELECT SUM(size) AS total FROM chunks WHERE circle = $1 AND released IS NULL", [owner])
-        if case .half = allowance, amount > 0, today + amount > (kept + today) / 2 {
+        if allowance != .all, amount > 0, today + amount > (kept + today) / 2 {
             for hash in marked {
                 try session.run(
                     "UPDATE entries SET released = 0 WHERE circle = $1 AND hash = $2", [owner, .digest(hash)])
             }
             return false
         }
+        guard amount > 0 else { return true }
         try session.run("UPDATE chunks SET released = $2 WHERE \(freed)", [owner, .int(now)])
         try session.run(
             "INSERT INTO releases (circle, time, bytes) VALUES ($1, $2, $3)", [owner, .int(now), .int(amount)])

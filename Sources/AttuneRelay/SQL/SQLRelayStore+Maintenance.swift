@@ -39,6 +39,7 @@ extension SQLRelayStore: RelayMaintenance {
     package func collectGarbage() async throws -> GarbageReport {
         let (now, rules, chunkBytes) = (now(), rules, chunkBytes)
         var report = GarbageReport()
+        try await releaseWhatIsDue()
         while true {
             let (step, gone) = try await database.write(nil) { session in
                 try Self.collect(now: now, rules: rules, in: session)
@@ -51,6 +52,22 @@ extension SQLRelayStore: RelayMaintenance {
         let old = Date(timeIntervalSince1970: Double(now - rules.unnamedUploads))
         try await chunkBytes.sweep(before: old, database: database)
         return report
+    }
+
+    /// Releases what was more than a day's share when it came.
+    private func releaseWhatIsDue() async throws {
+        let (now, rules) = (now(), rules)
+        let circles = try await database.read { session in
+            try session.rows(
+                "SELECT id FROM circles WHERE number IN (SELECT circle FROM entries WHERE released > 1)"
+            ).compactMap { $0.digest(0) }
+        }
+        for circle in circles {
+            try await database.write(circle) { session in
+                guard let row = try CircleRow.find(circle, in: session) else { return }
+                try EntryLog(circle: row, session: session, now: now, rules: rules).freeWhatIsDue()
+            }
+        }
     }
 
     /// Takes some chunks away in one transaction; their bytes are still there.

@@ -65,4 +65,6 @@ package enum ReleaseAllowance: Sendable {
     case half
     /// Everything: the paper device has signed the request.
     case all
+    /// At most half of the bytes within a day; the entry is kept all the same, and what is more goes on later days.
+    case inTime
 }
