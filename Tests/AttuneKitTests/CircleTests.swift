@@ -173,6 +173,36 @@ import Testing
         #expect(try hers[0].vault.received().isEmpty && hers[0].vault.statistics().chunks == 0)
     }
 
+    @Test func aCardOfADeviceThatWasShutOutTakesNoPlaceOfANewerOne() throws {
+        let mine = try CircleMember.circle(["laptop"])[0]
+        let hers = try CircleMember.circle(["tower", "phone"])
+        let before = try hers[0].chain()
+        let old = try hers[0].workspace.ownCard()
+        let keyring = try hers[0].keyring()
+        // The phone is lost; with it somebody goes on as if it were not.
+        let third = try DeviceKeys.generate()
+        let add = try LinkWriter(chain: before, keys: hers[0].keys).add(
+            third.publicKeys.record, name: "tablet",
+            counterSignature: third.counterSignature(joining: before.circle, after: before.head), keyring: keyring)
+        try DeviceCircle.keep([add], after: before, in: hers[0].vault)
+        let revocation = try LinkWriter(chain: hers[0].chain(), keys: hers[0].keys).revoke(
+            [hers[1].sync.device: nil], keyring: hers[0].keyring())
+        try DeviceCircle.keep([revocation.link], after: hers[0].chain(), in: hers[0].vault)
+        var chain = before
+        var links: [Link] = []
+        for _ in 0..<4 {
+            let next = try LinkWriter(chain: chain, keys: hers[1].keys).rename(
+                hers[1].sync.device, to: "phone", keyring: hers[1].keyring())
+            try chain.append(next)
+            links.append(next)
+        }
+        try DeviceCircle.keep(links, after: before, in: hers[1].vault)
+        let (card, forged) = (try hers[0].workspace.ownCard(), try hers[1].workspace.ownCard())
+        #expect(forged.chain.seq > card.chain.seq)
+        for shown in [old, card, forged, old] { _ = try mine.workspace.addPerson(card: shown, name: "anna") }
+        #expect(try mine.vault.person(named: "anna").links == Array(card.bytes.dropFirst(8)))
+    }
+
     @Test func changedFilesAndCardsAreRefused() throws {
         let devices = try CircleMember.circle(["laptop", "desk"])
         try devices[0].store.train()

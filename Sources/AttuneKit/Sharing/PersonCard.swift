@@ -45,6 +45,17 @@ package struct PersonCard: Sendable {
         try self.init(encodedLinks: Array(bytes[Self.magic.count...]))
     }
 
+    /// Whether this card takes the place of another one of the same circle: it goes on after that one's links, or is of
+    /// a branch that counts in place of it.
+    func follows(_ known: PersonCard) throws -> Bool {
+        let (old, new) = (try Self.links(known.encodedLinks), try Self.links(encodedLinks))
+        let common = zip(old, new).prefix { $0 == $1 }.count
+        guard common < old.count else { return true }
+        guard common < new.count else { return false }
+        return known.chain.yields(
+            to: chain, from: try Link(parsing: old[common]), and: try Link(parsing: new[common]))
+    }
+
     /// The file.
     package var bytes: [UInt8] { Self.magic + encodedLinks }
 }

@@ -32,9 +32,8 @@ extension Workspace {
     package func addPerson(card: PersonCard, name: String) throws -> PersonRecord {
         guard try SharingIdentity(vault).chain.circle != card.chain.circle else { throw KitError.ownCard }
         if let known = try vault.people().first(where: { $0.circle == card.chain.circle }) {
-            // An older card must not bring back a device that was revoked since.
-            let chain = try PersonCard(encodedLinks: known.links).chain
-            guard card.chain.seq >= chain.seq else { return known }
+            // Neither an older card nor one that leaves the known links may bring back a device that was revoked.
+            guard try card.follows(PersonCard(encodedLinks: known.links)) else { return known }
         }
         return try vault.putPerson(card.chain.circle, name: name, links: card.encodedLinks)
     }
