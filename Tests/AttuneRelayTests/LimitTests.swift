@@ -1,9 +1,11 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AsyncHTTPClient
 import AttuneTestSupport
 import AttuneWire
 import Foundation
+import NIOHTTP1
 import Testing
 
 @Suite("Limits of a relay") struct LimitTests {
@@ -101,16 +103,62 @@ import Testing
         #expect(try await RelayClient(relay).send("GET", "/healthz").status == 200)
         #expect(relay.process.poll() == nil)
     }
+
+    @Test("readers that are gone before their answer take nobody's place")
+    func goneReaders() async throws {
+        let fixture = try await RelayFixture()
+        let chunk = SyntheticCircle.chunk()
+        #expect(try await fixture.client.put(chunk).status == 201)
+        for path in ["/chunks/\(chunk.id)", "/events"] {
+            for delay in 0..<120 {
+                let request = try fixture.client.request("GET", fixture.client.home + path)
+                let fields = request.headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+                let text =
+                    "GET \(fixture.client.home)\(path) HTTP/1.1\r\nHost: 127.0.0.1:\(fixture.relay.port)\r\n\(fields)\r\n"
+                try RawConnection(port: fixture.relay.port).abandon(text, after: UInt32(delay) * 50)
+            }
+        }
+        try await Task.sleep(for: .seconds(1))
+        let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<8 { group.addTask { try await fixture.client.get(chunk.id).status } }
+            for _ in 0..<8 {
+                group.addTask { try await fixture.client.send("GET", fixture.client.home + "/events?wait=1").status }
+            }
+            return try await group.reduce(into: Set<Int>()) { $0.insert($1) }
+        }
+        #expect(statuses == [200])
+    }
 }
 
 /// A TCP connection without any HTTP.
 struct RawConnection {
     let port: Int
 
+    /// Sends bytes and breaks the connection after so many microseconds.
+    func abandon(_ text: String, after delay: UInt32) throws {
+        let descriptor = try sending(text, seconds: 5)
+        usleep(delay)
+        var reset = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
+    }
+
     /// Sends bytes and returns what comes back until the other side closes, or for so many seconds.
     func exchange(_ text: String, seconds: Int = 15) throws -> String {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = try sending(text, seconds: seconds)
         defer { close(descriptor) }
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0, answer.count < 1 << 20 else { break }
+            answer += buffer[..<count]
+        }
+        return String(decoding: answer, as: UTF8.self)
+    }
+
+    private func sending(_ text: String, seconds: Int) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
@@ -122,7 +170,10 @@ struct RawConnection {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard status == 0 else { throw POSIXError(.ECONNREFUSED) }
+        guard status == 0 else {
+            close(descriptor)
+            throw POSIXError(.ECONNREFUSED)
+        }
         let bytes = Array(text.utf8)
         var offset = 0
         while offset < bytes.count {
@@ -132,13 +183,6 @@ struct RawConnection {
             guard count > 0 else { break }
             offset += count
         }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            guard count > 0, answer.count < 1 << 20 else { break }
-            answer += buffer[..<count]
-        }
-        return String(decoding: answer, as: UTF8.self)
+        return descriptor
     }
 }

@@ -36,22 +36,14 @@ extension RelayRoutes {
         let (circle, caller, _) = try await call(request, context, isTransfer: true)
         let device = caller.device.id
         guard service.transfers.take(device) else { throw RelayError.tooMany("transfers at once", retryAfter: 1) }
-        let bytes: ByteBuffer
-        do {
-            guard let found = try await service.store.chunk(id, in: circle) else { throw RelayError.noChunk }
-            bytes = found
-        } catch {
-            service.transfers.give(device)
-            throw error
-        }
+        // The body never runs where the reader is gone before it.
+        let transfer = AtEnd { [service] in service.transfers.give(device) }
+        guard let bytes = try await service.store.chunk(id, in: circle) else { throw RelayError.noChunk }
         let (service, channel, seconds) = (service, context.channel, limits.transferSeconds)
         let body = ResponseBody(contentLength: bytes.readableBytes) { writer in
             // A reader that stops reading is let go.
             let deadline = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { channel.close(promise: nil) }
-            defer {
-                deadline.cancel()
-                service.transfers.give(device)
-            }
+            defer { withExtendedLifetime(transfer) { deadline.cancel() } }
             try await writer.write(bytes)
             try await writer.finish(nil)
             service.metrics.sent(bytes.readableBytes)

@@ -14,21 +14,16 @@ extension RelayRoutes {
         guard service.streams.take(device) else { throw RelayError.tooMany("event streams at once", retryAfter: 5) }
         // Subscribed before the counts are read: a change in between is a signal.
         let subscription = service.hub.subscribe(circle)
-        let end: @Sendable () -> Void = { [service] in
+        let end = AtEnd { [service] in
             service.hub.unsubscribe(subscription)
             service.streams.give(device)
         }
-        do {
-            let counters = try await service.store.counters(of: circle)
-            if request.uri.queryParameters["wait"] == nil {
-                return stream(subscription, from: counters, of: circle, to: device, end: end)
-            }
-            defer { end() }
-            return try await poll(request, subscription, counters)
-        } catch {
-            if request.uri.queryParameters["wait"] == nil { end() }
-            throw error
+        let counters = try await service.store.counters(of: circle)
+        if request.uri.queryParameters["wait"] == nil {
+            return stream(subscription, from: counters, of: circle, to: device, end: end)
         }
+        defer { withExtendedLifetime(end) {} }
+        return try await poll(request, subscription, counters)
     }
 
     /// Answers once the counts are others than those that the client names, or after `wait` seconds.
@@ -63,11 +58,11 @@ extension RelayRoutes {
     /// Server-sent events: `links` and `entries`, each with its count.
     private func stream(
         _ subscription: EventHub.Subscription, from counters: RelayCounters, of circle: Digest256,
-        to device: DeviceID, end: @escaping @Sendable () -> Void
+        to device: DeviceID, end: AtEnd
     ) -> Response {
         let service = service
         let body = ResponseBody { writer in
-            defer { end() }
+            defer { withExtendedLifetime(end) {} }
             var sent = counters
             try await writer.write(Self.event(links: sent.links, entries: sent.entries))
             try await withGracefulShutdownHandler {
