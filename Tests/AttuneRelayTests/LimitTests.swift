@@ -27,6 +27,20 @@ import Testing
         #expect(try await client.send("GET", "/healthz").status == 200)
     }
 
+    @Test("an address that has guessed too often does not learn which mailboxes there are")
+    func guessedMailboxes() async throws {
+        let client = RelayClient(try RelayProcess(limits: true, options: ["--unauthenticated-per-minute", "3"]))
+        let opened = try await client.send("POST", "/v1/rendezvous").message(ProtoMailboxOpened.self)
+        let path = "/v1/rendezvous/\(opened.nameplate)/old"
+        #expect(try await client.send("GET", path).status == 200)
+        var last = 0
+        for number in 9000..<9040 where last != 429 {
+            last = try await client.send("GET", "/v1/rendezvous/\(number)/old").status
+        }
+        #expect(last == 429)
+        #expect(try await client.send("GET", path).status == 429)
+    }
+
     @Test("an address opens five circles an hour; an invite opens another")
     func creation() async throws {
         let relay = try RelayProcess(limits: true)

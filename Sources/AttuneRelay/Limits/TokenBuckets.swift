@@ -23,19 +23,30 @@ final class TokenBuckets: Sendable {
         perSecond = capacity / seconds
     }
 
+    /// The seconds after which there is one again; nil where there is one now. Takes none.
+    func shortage(_ key: String, now: ContinuousClock.Instant = .now) -> Int? {
+        buckets.withLock { buckets in buckets[key].flatMap { shortage(of: refilled($0, now: now)) } }
+    }
+
     /// Takes one; else the seconds after which there is one again.
     func take(_ key: String, now: ContinuousClock.Instant = .now) -> Int? {
         buckets.withLock { buckets in
             if buckets.count >= Self.limit { forgetFull(&buckets, now: now) }
-            var bucket = buckets[key] ?? Bucket(tokens: capacity, time: now)
-            let passed = (now - bucket.time) / .seconds(1)
-            bucket.tokens = min(capacity, bucket.tokens + max(0, passed) * perSecond)
-            bucket.time = now
+            var bucket = refilled(buckets[key] ?? Bucket(tokens: capacity, time: now), now: now)
             defer { buckets[key] = bucket }
-            guard bucket.tokens >= 1 else { return max(1, Int(((1 - bucket.tokens) / perSecond).rounded(.up))) }
+            if let seconds = shortage(of: bucket) { return seconds }
             bucket.tokens -= 1
             return nil
         }
+    }
+
+    private func refilled(_ bucket: Bucket, now: ContinuousClock.Instant) -> Bucket {
+        let passed = (now - bucket.time) / .seconds(1)
+        return Bucket(tokens: min(capacity, bucket.tokens + max(0, passed) * perSecond), time: now)
+    }
+
+    private func shortage(of bucket: Bucket) -> Int? {
+        bucket.tokens >= 1 ? nil : max(1, Int(((1 - bucket.tokens) / perSecond).rounded(.up)))
     }
 
     private func forgetFull(_ buckets: inout [String: Bucket], now: ContinuousClock.Instant) {

@@ -20,7 +20,7 @@ extension RelayRoutes {
 
     @Sendable func burnMailbox(_ request: Request, _ context: RelayContext) async throws -> Response {
         let nameplate = try nameplate(context)
-        try await service.counted(request, context) {
+        try await service.rationed(request, context) {
             try await service.mailboxes.burn(nameplate, claim: claim(request))
         }
         return Bodies.empty(.noContent)
@@ -35,7 +35,7 @@ extension RelayRoutes {
         let body = try await Bodies.collect(
             request, context, limit: MailboxLimits.messageBytes, seconds: limits.idleSeconds)
         guard body.readableBytes > 0 else { throw RelayError.malformed("a message has at least one byte") }
-        try await service.counted(request, context) {
+        try await service.rationed(request, context) {
             try await service.mailboxes.append(
                 Array(body.readableBytesView), to: nameplate, side: side, claim: claim)
         }
@@ -47,7 +47,7 @@ extension RelayRoutes {
         let (nameplate, side) = (try nameplate(context), try side(context))
         let after = Int(min(try number("after", request, fallback: 0), UInt64(MailboxLimits.messages)))
         let seconds = min(try number("wait", request, fallback: 0), UInt64(limits.waitSeconds))
-        let content = try await service.counted(request, context) {
+        let content = try await service.rationed(request, context) {
             let content = try await service.mailboxes.read(nameplate, side: side, after: after)
             guard content.messages.isEmpty, !content.burnt, seconds > 0 else { return content }
             await service.mailboxes.wait(nameplate, side: side, after: after, seconds: Double(seconds))

@@ -109,6 +109,17 @@ extension RelayService {
         }
     }
 
+    /// As `counted`, for what needs no signature: an address that has failed too often learns nothing any more.
+    func rationed<Value>(
+        _ request: Request, _ context: RelayContext, _ body: () async throws -> Value
+    ) async throws -> Value {
+        let address = ClientAddress(context.channel, fields: request.headers, trusted: configuration.trustedProxies)
+        if let wait = unauthenticated.shortage(address.bucket) {
+            throw RelayError.tooMany("requests from this address", retryAfter: wait)
+        }
+        return try await counted(request, context, body)
+    }
+
     /// Counts a request without a signature that holds.
     ///
     /// - Throws: `RelayError.tooMany`.
