@@ -238,6 +238,30 @@ import Testing
         #expect(isDropped && circle.relay.chunks == [id])
     }
 
+    @Test func chunksThatNobodyHasHoldUpNoOthers() throws {
+        let absent = (0..<1100).compactMap { number in
+            Digest256([0, UInt8(number >> 8), UInt8(number & 255)] + [UInt8](repeating: 0, count: 29))
+        }
+        let present = try #require(Digest256([UInt8](repeating: 255, count: 32)))
+        try circle.devices[0].store.want(absent + [present])
+        circle.relay.chunks = [present]
+        #expect(try sync(0) == ["E-SYNC-012"])
+        #expect(circle.devices[0].store.state.chunks == [present])
+    }
+
+    @Test func twoChangesOfTheCircleAtOnceAreSettledOnceBothHaveTheSame() throws {
+        let chain = circle.relay.chain
+        let changes = try [0, 1].map { try SimulatedLinks.epoch(by: circle.devices[$0].identity, on: chain) }
+            .sorted { $0.hash < $1.hash }
+        try circle.relay.chain.append(changes[0])
+        circle.relay.links.append(changes[0])
+        _ = try LinkReceiver.take(
+            [changes[1]], after: chain.head, chain: chain, into: circle.devices[0].store)
+        #expect(try sync(0) == ["E-SYNC-009"])
+        #expect(evidence(0).map(\.kind) == [.linkFork] && circle.devices[0].store.state.links.last == changes[0])
+        #expect(try sync(0).isEmpty && evidence(0).isEmpty)
+    }
+
     private func lie(aboutNextLink bytes: [UInt8]) throws {
         let hash = try WireHash.blake2b(Array(ProtoSignedLink(serializedBytes: bytes).body), personal: "AT-devlink")
         circle.relay.lie = { request, answer, _ in

@@ -16,6 +16,8 @@ extension SyncEngine {
         if shown.linkSeq > chain.seq {
             send(.links(after: chain.seq), for: .links)
         } else if shown.linkSeq == chain.seq, shown.link == chain.head {
+            // Where two had changed the circle at once, both have the same change now.
+            for device in Set(open.filter { $0.kind == .linkFork }.map(\.device)) { settle(.linkFork, of: device) }
             try compareHeads(reading: log)
         } else if let mine = try log.links(after: shown.linkSeq - 1, limit: 1).first,
             try Link(parsing: mine).hash == shown.link
