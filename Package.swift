@@ -253,7 +253,7 @@ let package = Package(
         .testTarget(
             name: "AttuneKitTests",
             dependencies: [
-                "AttuneService", "AttuneKit", "AttuneSync", "AttuneWire", "AttuneTraining", "AttuneModel",
+                "AttuneService", "AttuneRelay", "AttuneKit", "AttuneSync", "AttuneWire", "AttuneTraining", "AttuneModel",
                 "AttuneVault", "AttuneAdapter", "AttuneCrypto",
                 "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -3,6 +3,7 @@
 
 import AsyncHTTPClient
 import AttuneCore
+import AttuneRelay
 import AttuneService
 import AttuneSync
 import AttuneTestSupport
@@ -87,6 +88,26 @@ import Testing
         }
         #expect(await Self.status(unnamed, pairing.port, "info") == nil)
         await pairing.stop()
+    }
+
+    @Test func aRelayWithAnotherHistoryOfTheCircleDoesNotKeepADeviceInIt() async throws {
+        let devices = try CircleMember.circle(["laptop", "desk", "phone"])
+        let before = try devices[0].chain()
+        let changes = try devices[..<2].map { device in
+            try LinkWriter(chain: before, keys: device.keys).epoch(keyring: device.keyring()).link
+        }.sorted { $0.hash < $1.hash }
+        for (device, change) in zip(devices, changes) { try DeviceCircle.keep([change], after: before, in: device.vault) }
+        var configuration = RelayConfiguration()
+        configuration.creation = .never
+        let relay = try await RunningRelay.start(
+            RelayServer(store: try VaultRelayStore(devices[1].workspace), configuration: configuration))
+        let laptop = devices[0].workspace
+        try laptop.updateSyncSettings { $0.relay = "http://127.0.0.1:\(relay.port)" }
+        let phone = try laptop.device(named: "phone")
+        let done = try await laptop.revoke([phone], confirmation: nil)
+        #expect(!done.isPublished)
+        #expect(try devices[0].chain().devices[devices[2].sync.device]?.isActive == false)
+        await relay.stop()
     }
 
     /// The code of what a sync with this port fails with; nil where it does not.

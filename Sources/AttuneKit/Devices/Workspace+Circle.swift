@@ -88,7 +88,7 @@ extension Workspace {
     ) async throws -> (isFetched: Bool, isPublished: Bool) {
         let ids = devices.compactMap(\.device)
         let isFetched = try await fetchEntries()
-        let isPublished = try await changeCircle { [vault] circle in
+        let isPublished = try await changeCircle(isUrgent: true) { [vault] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
             let heads = try vault.entryHeads()
             let last = ids.map { ($0, heads[$0.bytes]) }
@@ -119,9 +119,13 @@ extension Workspace {
     /// Makes links on the newest state of the circle, publishes them where a relay is set and can be reached, and
     /// keeps them.
     ///
+    /// - Parameter isUrgent: whether they are made and kept here too where the relay has another history of the circle
+    ///   or does not take them: who is shut out is not for a relay to say.
     /// - Returns: whether the relay has them.
     @discardableResult
-    func changeCircle(_ make: @escaping @Sendable (DeviceCircle) throws -> [Link]) async throws -> Bool {
+    func changeCircle(
+        isUrgent: Bool = false, _ make: @escaping @Sendable (DeviceCircle) throws -> [Link]
+    ) async throws -> Bool {
         let relay = try await Blocking.run { [self] in try syncSettings().relay }
         guard let relay, let address = RemoteAddress(relay) else {
             try await Blocking.run { [vault] in
@@ -132,11 +136,13 @@ extension Workspace {
         }
         return try await RemoteCircle.withClient { client in
             let remote = RemoteCircle(vault: vault, address: address, client: client)
-            for _ in 0..<3 {
-                let known: DeviceCircle?
+            for attempt in 1...3 {
+                var known: DeviceCircle?
                 do {
                     known = try await remote.reconcile()
-                } catch let error as KitError where error.code == "E-DEVICE-011" {
+                } catch let error as any AttuneError
+                    where error.code == "E-DEVICE-011" || isUrgent && Self.isOfLinks(error)
+                {
                     known = nil  // shutting a device out must not wait for a relay that is away
                 }
                 let circle: DeviceCircle
@@ -146,12 +152,26 @@ extension Workspace {
                     circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
                 }
                 let links = try await Blocking.run { try make(circle) }
-                if known != nil, try await !remote.push(links, of: circle) { continue }
+                if known != nil {
+                    do {
+                        if try await !remote.push(links, of: circle) {
+                            guard isUrgent, attempt == 3 else { continue }
+                            known = nil
+                        }
+                    } catch let error as KitError where isUrgent && error.code == "E-DEVICE-011" {
+                        known = nil
+                    }
+                }
                 try await Blocking.run { [vault] in try DeviceCircle.keep(links, after: circle.chain, in: vault) }
                 return known != nil
             }
             throw KitError.circleMoved
         }
+    }
+
+    /// Whether the relay showed links that do not hold, or another history.
+    private static func isOfLinks(_ error: any AttuneError) -> Bool {
+        error is WireError || error.code == "E-DEVICE-012"
     }
 
     /// How this device syncs.
