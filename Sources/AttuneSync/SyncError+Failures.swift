@@ -40,13 +40,14 @@ extension SyncError {
         code: "E-SYNC-005",
         message: "this store was set back to an older copy, and entries that it published since are nowhere",
         remedy:
-            "Sync with the device that may have them: attune sync now --direct HOST:PORT; else join again as a new device: attune devices join CODE",
+            "Sync with the device that may have them: attune sync now --direct HOST:PORT; else shut this one out from another device, attune devices revoke NAME, and join anew here: attune devices join CODE",
         exitStatus: .conflict)
 
     /// Two entries by this device have one place in its log.
     static let ownLogForked = SyncError(
         code: "E-SYNC-006", message: "this device's own log has two entries in one place, as after a copied store",
-        remedy: "Use one copy of the store only, and join again with it as a new device: attune devices join CODE",
+        remedy:
+            "Keep one copy of the store; shut it out from another device, attune devices revoke NAME, and join anew with it: attune devices join CODE",
         exitStatus: .conflict)
 
     static func full(_ remote: String) -> SyncError {

@@ -77,6 +77,11 @@ package struct DeviceChain: Sendable, Equatable {
             throw WireError.refused("its signer is not an active device")
         }
         guard link.isSigned(by: signer.signingKey) else { throw WireError.signature("a link") }
+        if link.seq > WireLimits.links - WireLimits.linksOfRevocations {
+            guard case .revoke = link.body.payload else {
+                throw WireError.refused("its last \(WireLimits.linksOfRevocations) places are for revocations")
+            }
+        }
         switch link.body.payload {
         case .add(let add):
             let device = DeviceID(add.device)

@@ -7,6 +7,8 @@ package enum WireLimits {
     package static let linkBytes = 128 << 10
     /// Links of a circle.
     package static let links: UInt64 = 4096
+    /// The last of them, which only revocations take: nobody can fill the chain up so that shutting out is impossible.
+    package static let linksOfRevocations: UInt64 = 128
     /// Active devices of a circle, the paper device not counted.
     package static let activeDevices = 64
     /// Envelopes of an epoch: one for each active device and one for the paper device.

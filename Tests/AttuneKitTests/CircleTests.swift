@@ -120,7 +120,8 @@ import Testing
         try b.take([halves[1].bytes])
         try b.sync.record(
             SyncEvidence(
-                kind: .fork, device: lost.sync.device, seq: 1, held: halves[1].bytes, other: halves[0].bytes, remote: "r"))
+                kind: .fork, device: lost.sync.device, seq: 1, held: halves[1].bytes, other: halves[0].bytes,
+                remote: "r"))
         let last = LogPosition(seq: 1, hash: halves[0].hash)
         let revocation = try LinkWriter(chain: a.chain(), keys: a.keys).revoke(
             [lost.sync.device: last], keyring: a.keyring())

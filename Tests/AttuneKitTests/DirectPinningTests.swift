@@ -96,7 +96,9 @@ import Testing
         let changes = try devices[..<2].map { device in
             try LinkWriter(chain: before, keys: device.keys).epoch(keyring: device.keyring()).link
         }.sorted { $0.hash < $1.hash }
-        for (device, change) in zip(devices, changes) { try DeviceCircle.keep([change], after: before, in: device.vault) }
+        for (device, change) in zip(devices, changes) {
+            try DeviceCircle.keep([change], after: before, in: device.vault)
+        }
         var configuration = RelayConfiguration()
         configuration.creation = .never
         let relay = try await RunningRelay.start(

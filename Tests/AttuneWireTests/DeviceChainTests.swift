@@ -187,8 +187,9 @@ import Testing
         #expect(errorCode { try circle.take(circle.addition(of: TestDevice(65), by: circle.first)) } == "E-WIRE-007")
     }
 
-    @Test func aCircleHasAtMost4096Links() throws {
+    @Test func aCircleHasAtMost4096LinksAndTheLastAreForRevocations() throws {
         var circle = try TestCircle(paper: false)
+        for device in [second, third] { try circle.take(circle.addition(of: device, by: circle.first)) }
         let first = circle.first
         func rename() throws -> Link {
             try circle.next(by: first) { body in
@@ -198,9 +199,12 @@ import Testing
                 }
             }
         }
-        while circle.chain.seq < 4096 { try circle.take(rename()) }
-        #expect(errorCode { _ = try rename() } == "E-WIRE-001")
-        #expect(errorCode { _ = try DeviceChain(verifying: circle.links + circle.links[1...1]) } == "E-WIRE-006")
+        while circle.chain.seq < 4096 - 128 { try circle.take(rename()) }
+        #expect(errorCode { try circle.take(rename()) } == "E-WIRE-007")
+        try circle.take(circle.revocation(of: [second], staying: [circle.first, third], by: circle.first))
+        #expect(circle.chain.active.count == 2)
+        let tooMany = circle.links + Array(repeating: circle.links[1], count: 128)
+        #expect(errorCode { _ = try DeviceChain(verifying: tooMany) } == "E-WIRE-006")
         let clock = ContinuousClock()
         let time = try clock.measure { _ = try DeviceChain(verifying: circle.links) }
         #expect(time < .seconds(20))

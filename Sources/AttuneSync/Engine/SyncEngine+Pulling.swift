@@ -177,7 +177,8 @@ extension SyncEngine {
         guard !path.isEmpty else { return page }
         for entry in path where member.isActive {
             let other = places[entry.seq]?.first { $0.hash != entry.hash && $0.previous == entry.previous }
-            guard let other, [entry, other].allSatisfy({ (try? $0.verify(signingKey: member.signingKey)) != nil }) else {
+            guard let other, [entry, other].allSatisfy({ (try? $0.verify(signingKey: member.signingKey)) != nil })
+            else {
                 continue
             }
             record(.fork, of: device, seq: entry.seq, held: entry.bytes, other: other.bytes)
