@@ -253,9 +253,9 @@ let package = Package(
         .testTarget(
             name: "AttuneKitTests",
             dependencies: [
-                "AttuneService", "AttuneRelay", "AttuneKit", "AttuneSync", "AttuneWire", "AttuneTraining", "AttuneModel",
-                "AttuneVault", "AttuneAdapter", "AttuneCrypto",
-                "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
+                "AttuneService", "AttuneRelay", "AttuneKit", "AttuneSync", "AttuneWire", "AttuneTraining",
+                "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto", "AttuneTokenizer", "AttuneTensor",
+                "AttuneCore", "AttuneTestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
