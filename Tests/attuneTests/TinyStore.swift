@@ -28,6 +28,11 @@ struct TinyStore {
         ).close()
     }
 
+    init(attune: AttuneProcess, outside: TemporaryDirectory) {
+        self.attune = attune
+        self.outside = outside
+    }
+
     /// The same store, with a variable taken out of the process's surroundings.
     init(_ store: TinyStore, without variable: String) { self.init(store, with: variable, nil) }
 
