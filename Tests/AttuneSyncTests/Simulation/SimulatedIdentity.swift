@@ -95,6 +95,15 @@ enum SimulatedLinks {
         return try signer.link(body)
     }
 
+    static func rename(
+        _ device: DeviceID, sealedName: [UInt8], by signer: SimulatedIdentity, on chain: DeviceChain
+    ) throws -> Link {
+        var body = body(chain.seq + 1, previous: chain.head.bytes, signer, epoch: chain.epoch)
+        body.rename.device = Data(device.bytes)
+        body.rename.sealedName = Data(sealedName)
+        return try signer.link(body)
+    }
+
     private static func body(
         _ seq: UInt64, previous: [UInt8], _ signer: SimulatedIdentity, epoch: UInt32
     ) -> ProtoLinkBody {

@@ -22,7 +22,7 @@ extension Simulation {
     /// A device syncs every few minutes.
     private func schedule(_ index: Int) {
         after(chance(1000...300_000)) {
-            guard self.isChaos else { return }
+            guard self.isChaos, self.culprit?.index != index else { return }
             if self.hasPeers, self.random.percent(25) {
                 let peer = Int(self.chance(0...Int64(self.devices.count - 1)))
                 if peer != index { try self.sync(index, with: peer) }
@@ -48,6 +48,7 @@ extension Simulation {
     private func disturb() throws {
         let index = Int(chance(0...Int64(devices.count - 1)))
         let device = devices[index]
+        guard index != culprit?.index else { return }
         switch Int(chance(0...99)) {
         case 0..<45: try draft(index)
         case 45..<55 where !device.isDown: device.store.light(fuse: Int(chance(0...12)))
@@ -104,7 +105,8 @@ extension Simulation {
     private func revoke(by index: Int) throws {
         let signer = devices[index]
         guard !signer.isDown, !revoked.contains(signer.id), signer.store.state.links.count == relay.links.count,
-            relay.chain.active.count > 2
+            // Two have to be left once the culprit is out, or it takes a second signature to shut it out.
+            relay.chain.active.count > (culprit == nil ? 2 : 3)
         else { return }
         let candidates = relay.chain.active.map(\.id).filter { $0 != signer.id }
         guard let victim = candidates.randomElement(using: &random) else { return }
@@ -119,6 +121,7 @@ extension Simulation {
     private func makePeace() throws {
         isChaos = false
         try advance(until: now + 700_000)
+        let honest = devices.indices.filter { $0 != culprit?.index }
         for device in devices {
             device.isDown = false
             device.isCutOff = false
@@ -127,10 +130,11 @@ extension Simulation {
             device.store.crash()
         }
         for _ in 0..<4 {
-            for index in devices.indices {
+            for index in honest {
                 try sync(index)
                 try advance(until: now + 120_000)
             }
+            try shutCulpritOut()
         }
     }
 

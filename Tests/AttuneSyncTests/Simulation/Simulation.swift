@@ -34,6 +34,8 @@ final class Simulation {
     /// Drafts that went with a store that was set back, before anybody else had them.
     var excused: Set<[UInt8]> = []
     var revoked: Set<DeviceID> = []
+    /// The device that is in the wrong hands, once it is.
+    var culprit: SimulatedCulprit?
     /// Words in every payload that nobody but the devices may read.
     static let marker = Array("diary of the lighthouse".utf8)
 
@@ -163,7 +165,7 @@ final class Simulation {
     }
 
     /// What a device that serves its circle answers.
-    private func peerAnswer(_ request: SyncRequest, from index: Int, at peer: Int) throws -> SyncAnswer {
+    func peerAnswer(_ request: SyncRequest, from index: Int, at peer: Int) throws -> SyncAnswer {
         let (server, client) = (devices[peer], devices[index])
         guard !server.isDown, !server.isCutOff else { return .failed(.unreachable("down")) }
         let state = server.store.state
