@@ -185,7 +185,7 @@ package final class VaultRelayStore: RelayStore {
     }
 
     package func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int? {
-        try await run(of: circle) { try $0.store.chunkPath(id) == nil ? nil : WireLimits.chunkBytes }
+        try await run(of: circle) { $0.vault.chunkSize(id) }
     }
 
     package func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer? {
@@ -194,7 +194,7 @@ package final class VaultRelayStore: RelayStore {
                 return nil
             }
             defer { try? handle.close() }
-            guard let data = try handle.read(upToCount: WireLimits.chunkBytes + 1), data.count == WireLimits.chunkBytes
+            guard let data = try handle.read(upToCount: WireLimits.chunkBytes + 1), WireLimits.isChunk(data.count)
             else { return nil }
             return ByteBuffer(bytes: data)
         }

@@ -45,11 +45,16 @@ struct ChunkStore: Sendable {
         return bytes
     }
 
-    /// Whether the file of a chunk is here, of the one size that chunks have.
-    func isHere(_ id: Digest256) -> Bool {
+    /// Whether the file of a chunk is here, of a size that chunks have.
+    func isHere(_ id: Digest256) -> Bool { byteCount(id) != nil }
+
+    /// Bytes of the file of a chunk; nil if it is not here or has no size that chunks have.
+    func byteCount(_ id: Digest256) -> Int? {
         var status = stat()
-        return lstat(folder.chunk(id), &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-            && status.st_size == SealedChunk.byteCount
+        guard lstat(folder.chunk(id), &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            SealedChunk.isByteCount(Int(status.st_size))
+        else { return nil }
+        return Int(status.st_size)
     }
 
     /// Keeps the bytes of a chunk from another device; they reach the disk with `makeDurable`.

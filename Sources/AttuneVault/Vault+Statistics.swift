@@ -9,9 +9,9 @@ import GRDB
 extension Vault {
     /// Sizes and counts; reads no content.
     package func statistics() throws -> VaultStatistics {
-        var result = try read { database in
+        let (known, numbers) = try read { database in
             func count(_ sql: String) throws -> Int { try Int.fetchOne(database, sql: sql) ?? 0 }
-            return VaultStatistics(
+            let numbers = VaultStatistics(
                 adapters: try count("SELECT COUNT(*) FROM adapters WHERE trashed = 0"),
                 versions: try count(
                     """
@@ -23,10 +23,14 @@ extension Vault {
                 runs: try count("SELECT COUNT(*) FROM runs WHERE trashed = 0"),
                 chats: try count("SELECT COUNT(*) FROM chats WHERE trashed = 0"),
                 messages: try count("SELECT COUNT(*) FROM messages"),
-                trashed: try count("SELECT COUNT(*) FROM trash"),
-                chunks: try count("SELECT COUNT(DISTINCT id) FROM chunks"))
+                trashed: try count("SELECT COUNT(*) FROM trash"))
+            return (try StoredBlob.allChunks(database), numbers)
         }
-        result.chunkBytes = result.chunks * SealedChunk.byteCount
+        var result = numbers
+        for size in known.lazy.compactMap(chunks.byteCount) {
+            result.chunks += 1
+            result.chunkBytes += size
+        }
         result.databaseBytes = Self.size(folder.database)
         result.logBytes = Self.size(folder.databaseLog)
         result.freeBytes = Self.freeBytes(at: folder.path)

@@ -53,6 +53,9 @@ extension Vault {
     /// The file of a chunk, whole; nil if it is not here.
     package func chunkPath(_ id: Digest256) -> String? { chunks.isHere(id) ? folder.chunk(id) : nil }
 
+    /// Bytes of a chunk; nil if it is not here.
+    package func chunkSize(_ id: Digest256) -> Int? { chunks.byteCount(id) }
+
     /// Keeps a chunk whose bytes have been compared with its id; a blob whose last chunk it is has arrived then.
     ///
     /// - Returns: whether a blob has arrived with it, so that `arrivedVersions` may name more than before.
@@ -60,7 +63,7 @@ extension Vault {
     @discardableResult
     package func storeChunk(_ id: Digest256, _ bytes: [UInt8]) throws -> Bool {
         guard mode == .writing else { throw VaultError.readingOnly }
-        guard bytes.count == SealedChunk.byteCount else { throw VaultError.damaged("a chunk of another size") }
+        guard SealedChunk.isByteCount(bytes.count) else { throw VaultError.damaged("a chunk of another size") }
         // Somebody else who took the lock between two steps would clear the file away as an orphan.
         return try lock.during {
             try chunks.keep(id, bytes)

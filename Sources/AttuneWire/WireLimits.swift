@@ -45,8 +45,15 @@ package enum WireLimits {
     package static let pushBytes = 1 << 20
     /// Chunk ids of one query.
     package static let chunkIDsPerQuery = 1024
-    /// Bytes of a chunk; no chunk has any other count.
+    /// Bytes of a chunk at the most; the count of bytes of the last one of a blob is a smaller multiple of `chunkStep`.
     package static let chunkBytes = 1 << 20
+    package static let chunkStep = 4096
+
+    /// Whether a chunk can have this count of bytes.
+    package static func isChunk(_ count: Int) -> Bool {
+        (chunkStep...chunkBytes).contains(count) && count % chunkStep == 0
+    }
+
     /// Bytes of one pairing message, and how many each side may write.
     package static let pairingBytes = 16 << 10
     package static let pairingMessages = 8

@@ -37,7 +37,7 @@ import Testing
         var chunk = SyntheticCircle.chunk()
         chunk.bytes[77] ^= 1
         #expect(try await fixture.client.put(chunk).code == "E-RELAY-012")
-        for count in [1, WireLimits.chunkBytes - 1] {
+        for count in [1, 4095, 4097, WireLimits.chunkBytes - 1] {
             let bytes = SyntheticDevice.random(count)
             let short = (id: WireHash.blake2b(bytes, personal: ""), bytes: bytes)
             #expect(try await fixture.client.put(short).code == "E-RELAY-001")
@@ -46,6 +46,22 @@ import Testing
         let long = try await fixture.client.put((id: WireHash.blake2b(bytes, personal: ""), bytes: bytes))
         #expect(long.status == 413)
         #expect(try await fixture.client.frontier().bytesUsed == 0)
+    }
+
+    @Test("the last chunk of a blob may be any smaller multiple of 4 KiB, and counts as such")
+    func shorterChunks() async throws {
+        let fixture = try await RelayFixture()
+        var used = 0
+        for count in [4096, 73_728, WireLimits.chunkBytes - 4096, WireLimits.chunkBytes] {
+            let bytes = SyntheticDevice.random(count)
+            let chunk = (id: WireHash.blake2b(bytes, personal: ""), bytes: bytes)
+            #expect(try await fixture.client.put(chunk).status == 201)
+            #expect(try await fixture.client.get(chunk.id).body == bytes)
+            let head = try await fixture.client.send("HEAD", fixture.client.home + "/chunks/\(chunk.id)")
+            #expect(head.field("Content-Length") == "\(count)")
+            used += count
+            #expect(try await fixture.client.frontier().bytesUsed == UInt64(used))
+        }
     }
 
     @Test("a body that never ends is cut off, whatever it says about its length")

@@ -4,8 +4,10 @@
 import AttuneCore
 
 /// Bytes that a vector writes as hexadecimal digits.
-package struct HexBytes: Decodable, Sendable {
+package struct HexBytes: Codable, Sendable {
     package let bytes: [UInt8]
+
+    package init(bytes: [UInt8]) { self.bytes = bytes }
 
     package init(from decoder: any Decoder) throws {
         let text = try decoder.singleValueContainer().decode(String.self)
@@ -14,5 +16,9 @@ package struct HexBytes: Decodable, Sendable {
                 .init(codingPath: decoder.codingPath, debugDescription: "not hexadecimal digits"))
         }
         self.bytes = bytes
+    }
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(Hex.encode(bytes))
     }
 }

@@ -92,7 +92,7 @@ struct DocumentAndChatTests {
         let numbers = try vault.statistics()
         #expect(numbers.adapters == 1 && numbers.versions == 1 && numbers.trashed == 1)
         #expect(numbers.documents == 1 && numbers.documentBytes == 5)
-        #expect(numbers.chunks == 2 && numbers.chunkBytes == 2 << 20)
+        #expect(numbers.chunks == 2 && numbers.chunkBytes == 2 * 4096)
         #expect(numbers.databaseBytes >= 4096 && numbers.freeBytes > 0)
     }
 

@@ -69,8 +69,12 @@ struct InterruptionTests {
             let version = failure {
                 try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(2, count: 5_000_000))
             }
-            let adapter = failure { try vault.addVersion(to: "other", base: TestStore.base, TestStore.version(3)) }
-            let checkpoint = failure { try vault.saveCheckpoint(BlobContent(TestStore.bytes(9)), step: 2, ofRun: id) }
+            let adapter = failure {
+                try vault.addVersion(to: "other", base: TestStore.base, TestStore.version(3, count: 700_000))
+            }
+            let checkpoint = failure {
+                try vault.saveCheckpoint(BlobContent(TestStore.bytes(700_000)), step: 2, ofRun: id)
+            }
             let document = failure {
                 try vault.putDocument(name: "a", text: String(repeating: "alpha ", count: 500_000))
             }

@@ -87,14 +87,18 @@ struct PrivacyTests {
         #expect(try Data(contentsOf: URL(filePath: store.path + "/lock")).isEmpty)
     }
 
-    @Test func allChunkFilesHaveOneSize() throws {
+    @Test func chunkFilesTellNoMoreThanAPaddedLength() throws {
         let store = try TestStore()
-        for (index, count) in [0, 10, 70_000, 1_000_000].enumerated() {
+        let lengths = [0, 10, 3968, 69_700, 70_000, 71_680, 1_000_000, 1_015_808, 2_500_000]
+        for (index, count) in lengths.enumerated() {
             try store.vault.addVersion(
                 to: "a\(index)", base: TestStore.base, TestStore.version(UInt8(index), count: count))
         }
-        for file in TestStore.chunkFiles(store.path) {
-            #expect(try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int == 1 << 20)
+        let sizes = try TestStore.chunkFiles(store.path).map {
+            try #require(try FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int)
         }
+        #expect(
+            sizes.sorted()
+                == [4096, 4096, 4096, 73_728, 73_728, 73_728, 1_019_904, 1_019_904, 462_848, 1 << 20, 1 << 20].sorted())
     }
 }

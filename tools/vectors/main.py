@@ -113,11 +113,16 @@ def check_chunks(name):
     vectors = load(name)
     for item in vectors["padme"]:
         expect(padme(item["length"]) == item["padded"], f"{name}: padding of {item['length']}")
-    for blob in vectors["blobs"]:
-        content = bytes((at * 7 + at // 256) & 255 for at in range(blob["length"]))
-        made = list(wire.chunks(from_hex(vectors["blobKey"]), from_hex(vectors["blobID"]), content))
-        expect([blake2b(sealed).hex() for sealed in made] == [item["id"] for item in blob["chunks"]], f"{name}: ids")
-        expect(all(len(sealed) == 1 << 20 for sealed in made), f"{name}: sizes")
+    for kind in "blobs", "earlierBlobs":
+        for blob in vectors[kind]:
+            content = bytes((at * 7 + at // 256) & 255 for at in range(blob["length"]))
+            made = list(wire.chunks(
+                from_hex(vectors["blobKey"]), from_hex(vectors["blobID"]), content, kind == "earlierBlobs"))
+            ids = [blake2b(sealed).hex() for sealed in made]
+            expect(ids == [item["id"] for item in blob["chunks"]], f"{name}: ids of {kind}")
+            sizes = [len(sealed) for sealed in made]
+            expect(sizes == [item["size"] for item in blob["chunks"]], f"{name}: sizes of {kind}")
+            expect(all(size % 4096 == 0 and 0 < size <= 1 << 20 for size in sizes), f"{name}: multiples of {kind}")
 
 
 def check_cpace():

@@ -212,10 +212,15 @@ def pairing(words):
 
 def chunk():
     source = Source("attune chunks")
-    key, identity, blobs = source.take(32), source.take(16), []
-    for length in (0, 777, 1_100_000):
+    key, identity = source.take(32), source.take(16)
+
+    def blob(length, earlier):
         content = bytes((at * 7 + at // 256) & 255 for at in range(length))
-        blobs.append({"length": length, "chunks": [
-            {"start": sealed[:48].hex(), "tag": sealed[-16:].hex(), "id": blake2b(sealed).hex()}
-            for sealed in chunks(key, identity, content)]})
-    return {"blobKey": key.hex(), "blobID": identity.hex(), "padme": [], "blobs": blobs}
+        return {"length": length, "chunks": [
+            {"size": len(sealed), "start": sealed[:48].hex(), "tag": sealed[-16:].hex(), "id": blake2b(sealed).hex()}
+            for sealed in chunks(key, identity, content, earlier)]}
+
+    return {
+        "blobKey": key.hex(), "blobID": identity.hex(), "padme": [],
+        "blobs": [blob(length, False) for length in (0, 777, 4056, 4057, 1_048_536, 1_048_537, 1_100_000, 3_300_000)],
+        "earlierBlobs": [blob(length, True) for length in (0, 777, 1_100_000)]}

@@ -327,14 +327,17 @@ def safety_number(circles):
 # Chunks.
 
 
-def chunks(blob_key, blob_id, content):
-    """The sealed chunks of a blob."""
+def chunks(blob_key, blob_id, content, earlier=False):
+    """The sealed chunks of a blob; as they were earlier, when the last one was as long as the others, too."""
     payload = (1 << 20) - 40
     padded = padme(len(content))
     count = max(1, -(-padded // payload))
     nonce_key = subkey(blob_key, 2, b"ATchunkn")
     for index in range(count):
-        text = content[index * payload:(index + 1) * payload].ljust(payload, b"\0")
+        size = payload
+        if index == count - 1 and not earlier:
+            size = -(-(padded - index * payload + 40) // 4096) * 4096 - 40
+        text = content[index * payload:(index + 1) * payload].ljust(size, b"\0")
         hashed = u32(index) + blake2b(text)
         nonce = hashlib.blake2b(hashed, digest_size=24, key=nonce_key).digest()
         yield seal(blob_key, text, b"ATCK\x01" + blob_id + u32(index) + u32(count), nonce)

@@ -5,7 +5,7 @@ import AttuneCore
 import Foundation
 import NIOCore
 
-/// The bytes of chunks in a table: one MiB each, uncompressed, as ciphertext does not shrink.
+/// The bytes of chunks in a table: a MiB each at the most, uncompressed, as ciphertext does not shrink.
 struct PostgresChunks: ChunkBytes {
     let database: PostgresDatabase
 

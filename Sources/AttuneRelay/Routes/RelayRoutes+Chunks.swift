@@ -62,8 +62,10 @@ extension RelayRoutes {
         defer { service.transfers.give(device) }
         let bytes = try await Bodies.collect(
             request, context, limit: limits.chunkBytes, seconds: limits.transferSeconds)
-        guard bytes.readableBytes == limits.chunkBytes else {
-            throw RelayError.malformed("a chunk has exactly \(limits.chunkBytes) bytes")
+        guard WireLimits.isChunk(bytes.readableBytes) else {
+            throw RelayError.malformed(
+                "a chunk has \(WireLimits.chunkBytes) bytes, or the last one of its blob a smaller multiple of "
+                    + "\(WireLimits.chunkStep)")
         }
         service.metrics.received(bytes.readableBytes)
         let signed = caller.signed

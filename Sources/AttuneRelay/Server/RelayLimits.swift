@@ -3,7 +3,7 @@
 
 /// How much a relay takes, and how often.
 package struct RelayLimits: Hashable, Sendable {
-    /// Bytes of a chunk: exactly this many.
+    /// Bytes of a chunk at the most.
     package var chunkBytes = 1 << 20
     /// Bytes of any other body.
     package var bodyBytes = 1 << 20

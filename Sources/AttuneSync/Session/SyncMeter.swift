@@ -44,7 +44,10 @@ final class SyncMeter: Sendable {
         guard let rate, rate > 0 else { return progress }
         progress.rate = Int(rate)
         if chunks.total > chunks.done {
-            let left = Double(chunks.total - chunks.done) * Double(WireLimits.chunkBytes) / rate
+            // The last chunks of blobs are shorter, so those that passed tell more than the limit.
+            let each = min(Double(WireLimits.chunkBytes), Double(bytes) / Double(max(chunks.done, 1)))
+            let left =
+                Double(chunks.total - chunks.done) * (chunks.done > 0 ? each : Double(WireLimits.chunkBytes)) / rate
             if left < 1e7 { progress.secondsLeft = Int(left.rounded(.up)) }
         }
         return progress

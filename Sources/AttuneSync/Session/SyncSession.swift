@@ -163,7 +163,7 @@ package final class SyncSession: Sendable {
                 return nil
             }
             defer { try? handle.close() }
-            guard let data = try handle.read(upToCount: WireLimits.chunkBytes + 1), data.count == WireLimits.chunkBytes
+            guard let data = try handle.read(upToCount: WireLimits.chunkBytes + 1), WireLimits.isChunk(data.count)
             else { return nil }
             return Array(data)
         }

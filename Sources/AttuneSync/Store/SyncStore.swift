@@ -104,7 +104,7 @@ package protocol SyncStore: SyncLogReading, Sendable {
     /// but never counts as there.
     func storeChunk(_ id: Digest256, bytes: [UInt8]) throws
 
-    /// The file of a chunk, whole and of exactly 1,048,576 bytes; nil if it is not here.
+    /// The file of a chunk, of a size that a chunk can have; nil if it is not here.
     func chunkPath(_ id: Digest256) throws -> String?
 
     // MARK: Settings and log

@@ -91,7 +91,7 @@ extension HTTPTransport {
     package func download(_ id: Digest256) async throws -> [UInt8] {
         let answer = try await send(
             try request(.GET, path + "/chunks/\(id)"), limit: WireLimits.chunkBytes, seconds: deadlines.chunk)
-        guard answer.body.count == WireLimits.chunkBytes else {
+        guard WireLimits.isChunk(answer.body.count) else {
             throw RemoteFailure.malformed("a chunk of \(answer.body.count) bytes")
         }
         return answer.body

@@ -13,7 +13,7 @@ package struct VaultStatistics: Sendable, Equatable {
     package var messages = 0
     /// Entries of the trash.
     package var trashed = 0
-    /// Chunk files that versions and checkpoints need.
+    /// Chunk files that versions and checkpoints need and that are here.
     package var chunks = 0
     /// Bytes of those files.
     package var chunkBytes = 0
