@@ -24,13 +24,7 @@ struct ChunkStore: Sendable {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(blob.encodedSize)
         for (index, id) in blob.chunks.enumerated() {
-            let path = folder.chunk(id)
-            guard let sealed = try DurableFile.read(path, limit: SealedChunk.byteCount) else {
-                throw VaultError.damaged("the chunk file \(id.short) is missing")
-            }
-            guard BLAKE2b.hash(sealed) == id else {
-                throw VaultError.damaged("the chunk file \(id.short) was changed")
-            }
+            let sealed = try checkedBytes(id)
             do {
                 bytes += try sealed.withUnsafeBytes { try sealer.open($0, index: index) }
             } catch {
@@ -43,6 +37,29 @@ struct ChunkStore: Sendable {
             throw VaultError.damaged("a run of bytes is not the one that was stored")
         }
         return bytes
+    }
+
+    /// The bytes of a chunk file, whatever blob it belongs to; nil if it is not here or not what its id says.
+    func bytes(_ id: Digest256) -> [UInt8]? { try? checkedBytes(id) }
+
+    /// The bytes of a chunk file, compared with its id.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005 if it is missing or was changed.
+    func checkedBytes(_ id: Digest256) throws -> [UInt8] {
+        guard let bytes = try DurableFile.read(folder.chunk(id), limit: SealedChunk.byteCount) else {
+            throw VaultError.damaged("the chunk file \(id.short) is missing")
+        }
+        guard BLAKE2b.hash(bytes) == id else { throw VaultError.damaged("the chunk file \(id.short) was changed") }
+        return bytes
+    }
+
+    /// Puts the bytes of a chunk at its place by way of a file in `staging`; they reach the disk with a sync later.
+    func copy(_ id: Digest256, _ bytes: [UInt8], staging: String) throws {
+        let path = folder.chunk(id)
+        try DurableFile.makeFolder(String(path.prefix(path.count - 65)))
+        let staged = "\(staging)/\(id)"
+        unlink(staged)
+        try bytes.withUnsafeBytes { try DurableFile.write($0, to: path, staging: staged, syncs: false) }
     }
 
     /// Whether the file of a chunk is here, of a size that chunks have.

@@ -40,6 +40,42 @@ enum DurableFile {
         guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(path)", errno: errno) }
     }
 
+    /// Copies a regular file to a new one of mode 0600, a piece at a time, and brings it to the disk.
+    ///
+    /// - Throws: as `write`; nothing is left at `target` then.
+    static func copy(_ source: String, to target: String) throws {
+        let descriptor = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw VaultError.system("cannot write \(target)", errno: errno) }
+        do {
+            defer { close(descriptor) }
+            let from = open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+            guard from >= 0 else { throw VaultError.system("cannot read \(source)", errno: errno) }
+            defer { close(from) }
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = Foundation.read(from, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { throw VaultError.system("cannot read \(source)", errno: errno) }
+                if count == 0 { break }
+                try buffer.withUnsafeBytes {
+                    try writeAll(UnsafeRawBufferPointer(rebasing: $0[..<count]), to: descriptor, path: target)
+                }
+            }
+            guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(target)", errno: errno) }
+        } catch {
+            unlink(target)
+            throw error
+        }
+    }
+
+    /// Lets go of the bytes of a file that the system holds in memory, so that the next reader gets those of the disk.
+    static func forget(_ path: String) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return }
+        _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        close(descriptor)
+    }
+
     /// Makes renames and removals inside the folder at `path` durable.
     static func syncFolder(_ path: String) throws {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -11,17 +11,36 @@ import Synchronization
 ///
 /// Several objects of one process may share a path: the key goes with the last of them.
 final class SealedDatabase: Sendable {
+    /// How the connections to a database use its file.
+    enum Use: Sendable {
+        /// Beside other connections and processes.
+        case shared
+        /// By one connection that nobody else knows of, also on a file system that knows no locks.
+        case alone
+        /// For reading a file that nobody changes; nothing is written beside it.
+        case fixed
+
+        fileprivate var code: Int32 {
+            switch self {
+            case .shared: Int32(SEALED_SHARED)
+            case .alone: Int32(SEALED_PRIVATE)
+            case .fixed: Int32(SEALED_FIXED)
+            }
+        }
+    }
+
     private static let users = Mutex<[String: Int]>([:])
 
     let path: String
 
     /// - Throws: `VaultError` E-VAULT-007 if the layer does not take the key.
-    init(path: String, vaultKey: borrowing SecretBytes) throws {
+    init(path: String, vaultKey: borrowing SecretBytes, use: Use = .shared) throws {
         self.path = path
         try Self.withRootKey(vaultKey) { root in
             try Self.users.withLock { users in
                 try Self.check(sealed_vfs_register(), "the sealing layer cannot start")
                 try Self.check(sealed_vfs_add(path, root), "the sealing layer does not take the key")
+                try Self.check(sealed_vfs_set_use(path, use.code), "the sealing layer does not know the database")
                 users[path, default: 0] += 1
             }
         }
@@ -40,8 +59,35 @@ final class SealedDatabase: Sendable {
     static func create(path: String, vaultKey: borrowing SecretBytes) throws {
         try withRootKey(vaultKey) { root in
             try check(sealed_vfs_register(), "the sealing layer cannot start")
-            try check(sealed_vfs_create(path, root), "the database cannot be made")
+            let code = sealed_vfs_create(path, root)
+            if code != 0, DurableFile.isDiskFull(probing: path + ".probe") {
+                throw VaultError.full("the database cannot be made")
+            }
+            try check(code, "the database cannot be made")
         }
+    }
+
+    /// Opens every page of a database that no connection of this process has open, and returns what does not open.
+    ///
+    /// If the first page does not open, nothing tells what the others are, and it alone is returned.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005 if the file is empty, E-VAULT-007 if it cannot be read.
+    static func examine(path: String, vaultKey: borrowing SecretBytes) throws -> (pages: Int, damaged: [Int]) {
+        var damaged: [Int] = []
+        var pages: UInt32 = 0
+        try withRootKey(vaultKey) { root in
+            try check(sealed_vfs_register(), "the sealing layer cannot start")
+            let code = withUnsafeMutablePointer(to: &damaged) { list in
+                sealed_vfs_verify_file(
+                    path, root,
+                    { list, page in
+                        list?.assumingMemoryBound(to: [Int].self).pointee.append(Int(page))
+                        return 0
+                    }, list, &pages)
+            }
+            if damaged.isEmpty { try check(code, "the database cannot be read") }
+        }
+        return (Int(pages), damaged)
     }
 
     private static func withRootKey(

@@ -12,16 +12,41 @@ package enum StoreDatabase {
         configuration.readonly = readonly
         configuration.busyMode = .timeout(5)
         configuration.label = "attune"
-        configuration.prepareDatabase { database in
-            // Sorts, savepoints and VACUUM must never spill to a plain file.
-            try database.execute(sql: "PRAGMA temp_store = MEMORY")
-            try database.execute(sql: "PRAGMA trusted_schema = OFF")
-            try database.execute(sql: "PRAGMA cell_size_check = ON")
-            try database.execute(sql: "PRAGMA journal_size_limit = 16777216")
-            try database.execute(sql: "PRAGMA secure_delete = FAST")
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
+        configuration.prepareDatabase { try prepare($0) }
         return configuration
+    }
+
+    private static func prepare(_ database: Database) throws {
+        // Sorts, savepoints and VACUUM must never spill to a plain file.
+        try database.execute(sql: "PRAGMA temp_store = MEMORY")
+        try database.execute(sql: "PRAGMA trusted_schema = OFF")
+        try database.execute(sql: "PRAGMA cell_size_check = ON")
+        try database.execute(sql: "PRAGMA journal_size_limit = 16777216")
+        try database.execute(sql: "PRAGMA secure_delete = FAST")
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+    }
+
+    /// For one connection that has its file to itself, on any file system.
+    static var alone: Configuration {
+        var configuration = Configuration()
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
+        configuration.label = "attune"
+        configuration.prepareDatabase { try prepare($0) }
+        return configuration
+    }
+
+    /// Passes if SQLite finds the database in order and every record it refers to is there.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005.
+    static func requireSound(_ reader: some DatabaseReader) throws {
+        let (lines, broken) = try reader.read { database in
+            (
+                try String.fetchAll(database, sql: "PRAGMA quick_check(20)"),
+                try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").count
+            )
+        }
+        if lines != ["ok"] { throw VaultError.damaged(lines.joined(separator: "; ")) }
+        if broken > 0 { throw VaultError.damaged("\(broken) records refer to others that are missing") }
     }
 
     /// Opens the database at `path`.

@@ -8,21 +8,25 @@ import Foundation
 struct StoreFolder: Sendable {
     /// Absolute, symbolic links resolved: SQLite names its files by the resolved path.
     let path: String
+    /// Sealed chunks, in sub-folders named by the first two digits of their ids.
+    let chunks: String
 
     var keyFile: String { path + "/vault.key" }
     /// The key file before a change, kept until the changed one was opened.
     var oldKeyFile: String { path + "/vault.key.old" }
     var database: String { path + "/attune.db" }
     var databaseLog: String { path + "/attune.db-wal" }
-    /// Sealed chunks, in sub-folders named by the first two digits of their ids.
-    var chunks: String { path + "/chunks" }
     /// The newest entry that this device published.
     var ownHead: String { path + "/own.head" }
     var lock: String { path + "/lock" }
     /// Files being written; whatever is left here is a fragment.
     var staging: String { path + "/tmp" }
 
-    init(resolved path: String) { self.path = path }
+    /// - Parameter chunks: where the chunks lie; nil for a store's own place.
+    init(resolved path: String, chunks: String? = nil) {
+        self.path = path
+        self.chunks = chunks ?? path + "/chunks"
+    }
 
     /// Finds an existing folder.
     ///
@@ -30,7 +34,7 @@ struct StoreFolder: Sendable {
     init(existing path: String) throws {
         guard let resolved = realpath(path, nil) else { throw VaultError.noStore(path) }
         defer { free(resolved) }
-        self.path = String(cString: resolved)
+        self.init(resolved: String(cString: resolved))
     }
 
     func chunk(_ id: Digest256) -> String {

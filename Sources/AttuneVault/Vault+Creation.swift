@@ -21,6 +21,22 @@ extension Vault {
         at path: String, passphrase: borrowing SecretBytes, recovery: borrowing RecoveryWords,
         cost: PassphraseCost = .moderate, command: String = "attune", now: @escaping Clock = { Date() }
     ) throws -> Vault {
+        let key = SecretBytes(random: 32)
+        try placeStore(at: path) {
+            try assemble($0, key: key, passphrase: passphrase, recovery: recovery, cost: cost, now: now)
+        }
+        let place = URL(filePath: path).standardizedFileURL.path
+        return try open(at: place, vaultKey: key, mode: .writing, command: command, now: now)
+    }
+
+    /// Puts a store together in a folder beside `path` and renames it, so that it appears whole or not at all.
+    ///
+    /// - Parameters:
+    ///   - path: nothing, or an empty folder; folders above it are made.
+    ///   - assemble: fills the folder, which has empty folders for chunks and staging.
+    /// - Throws: `VaultError` E-VAULT-008 (something is there already, exit 6), E-VAULT-006 (disk full),
+    ///   E-VAULT-009 (network disk), and what `assemble` throws; nothing is left then.
+    static func placeStore(at path: String, _ assemble: (StoreFolder) throws -> Void) throws {
         guard !exists(at: path) else { throw VaultError.occupied(path, reason: "there is a store already") }
         let target = URL(filePath: path).standardizedFileURL
         let parent = target.deletingLastPathComponent()
@@ -31,11 +47,14 @@ extension Vault {
             throw VaultError.failed("cannot make the folder \(parent.path)", cause: error)
         }
         try StoreFolder(existing: parent.path).requireLocalDisk()
-        let key = SecretBytes(random: 32)
         removeAbandoned(beside: target)
         let staging = "\(target.path).new-\(getpid())-\(Hex.encode(ChunkStore.randomID()))"
         do {
-            try assemble(staging, key: key, passphrase: passphrase, recovery: recovery, cost: cost, now: now)
+            try DurableFile.makeFolder(staging)
+            let folder = try StoreFolder(existing: staging)
+            try DurableFile.makeFolder(folder.chunks)
+            try DurableFile.makeFolder(folder.staging)
+            try assemble(folder)
             // Replaces an empty folder and refuses any other.
             guard Foundation.rename(staging, target.path) == 0 else {
                 let code = errno
@@ -49,7 +68,6 @@ extension Vault {
             throw error
         }
         try DurableFile.syncFolder(parent.path)
-        return try open(at: target.path, vaultKey: key, mode: .writing, command: command, now: now)
     }
 
     /// Removes what a process that was killed had put together beside `target`: `store.new-4711-…`.
@@ -69,15 +87,11 @@ extension Vault {
     }
 
     private static func assemble(
-        _ path: String, key: borrowing SecretBytes, passphrase: borrowing SecretBytes,
+        _ folder: StoreFolder, key: borrowing SecretBytes, passphrase: borrowing SecretBytes,
         recovery: borrowing RecoveryWords, cost: PassphraseCost, now: @escaping Clock
     ) throws {
         let file = try VaultFile.create(vaultKey: key, passphrase: passphrase, cost: cost)
             .addingRecovery(recovery, vaultKey: key)
-        try DurableFile.makeFolder(path)
-        let folder = try StoreFolder(existing: path)
-        try DurableFile.makeFolder(folder.chunks)
-        try DurableFile.makeFolder(folder.staging)
         try SealedDatabase.create(path: folder.database, vaultKey: key)
         let lock = StoreLock(folder: folder, command: "attune init")
         try lock.acquire()

@@ -59,10 +59,7 @@ extension Vault {
             do {
                 let fresh = try self.freshConnection()
                 defer { try? fresh.close() }
-                let lines = try fresh.read { try String.fetchAll($0, sql: "PRAGMA quick_check(20)") }
-                if lines != ["ok"] { throw VaultError.damaged(lines.joined(separator: "; ")) }
-                let broken = try fresh.read { try Row.fetchAll($0, sql: "PRAGMA foreign_key_check").count }
-                if broken > 0 { throw VaultError.damaged("\(broken) records refer to others that are missing") }
+                try StoreDatabase.requireSound(fresh)
             } catch let error as DatabaseError {
                 throw VaultError.database(error)
             }

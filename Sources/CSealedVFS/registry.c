@@ -15,6 +15,7 @@ struct sealed_entry {
     char *path;
     uint8_t *root_key;  // NULL: plain, or removed
     int plain;
+    int use;
     int references;
     int open_files;
 };
@@ -84,6 +85,17 @@ int sealed_vfs_add(const char *path, const uint8_t root_key[SEALED_KEY_SIZE]) {
 
 int sealed_vfs_allow_plain(const char *path) { return add(path, NULL); }
 
+int sealed_vfs_set_use(const char *path, int use) {
+    char full[PATH_LIMIT];
+    int rc = sealed_full_path(path, full, sizeof full);
+    if (rc != SQLITE_OK) return rc;
+    pthread_mutex_lock(&lock);
+    sealed_entry *entry = find(full);
+    if (entry) entry->use = use;
+    pthread_mutex_unlock(&lock);
+    return entry ? SQLITE_OK : SQLITE_NOTFOUND;
+}
+
 int sealed_vfs_remove(const char *path) {
     char full[PATH_LIMIT];
     int rc = sealed_full_path(path, full, sizeof full);
@@ -126,6 +138,13 @@ int sealed_entry_is_plain(const sealed_entry *entry) {
     int plain = entry->plain;
     pthread_mutex_unlock(&lock);
     return plain;
+}
+
+int sealed_entry_use(const sealed_entry *entry) {
+    pthread_mutex_lock(&lock);
+    int use = entry->use;
+    pthread_mutex_unlock(&lock);
+    return use;
 }
 
 int sealed_path_is_open(const char *path) {

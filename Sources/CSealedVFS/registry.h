@@ -26,6 +26,8 @@ sealed_entry *sealed_entry_open(const char *path);
 /// Gives back what `sealed_entry_open` took.
 void sealed_entry_close(sealed_entry *entry);
 int sealed_entry_is_plain(const sealed_entry *entry);
+/// How the database is used, as `sealed_vfs_set_use` said.
+int sealed_entry_use(const sealed_entry *entry);
 
 /// Derives the keys of the database with this id; NULL when memory is short or the path was removed meanwhile.
 sealed_keys *sealed_keys_derive(sealed_entry *entry, const uint8_t id[8]);

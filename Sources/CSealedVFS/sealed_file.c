@@ -170,14 +170,21 @@ static int file_size(sqlite3_file *handle, sqlite3_int64 *size) {
     return BELOW(handle)->pMethods->xFileSize(BELOW(handle), size);
 }
 
-static int file_lock(sqlite3_file *handle, int level) { return BELOW(handle)->pMethods->xLock(BELOW(handle), level); }
+/// Whether the file system has to be asked for locks.
+static int is_shared(sqlite3_file *handle) { return ((sealed_file *)handle)->use == SEALED_SHARED; }
+
+static int file_lock(sqlite3_file *handle, int level) {
+    return is_shared(handle) ? BELOW(handle)->pMethods->xLock(BELOW(handle), level) : SQLITE_OK;
+}
 
 static int file_unlock(sqlite3_file *handle, int level) {
-    return BELOW(handle)->pMethods->xUnlock(BELOW(handle), level);
+    return is_shared(handle) ? BELOW(handle)->pMethods->xUnlock(BELOW(handle), level) : SQLITE_OK;
 }
 
 static int file_check_reserved(sqlite3_file *handle, int *out) {
-    return BELOW(handle)->pMethods->xCheckReservedLock(BELOW(handle), out);
+    if (is_shared(handle)) return BELOW(handle)->pMethods->xCheckReservedLock(BELOW(handle), out);
+    *out = 0;
+    return SQLITE_OK;
 }
 
 static int file_control(sqlite3_file *handle, int operation, void *argument) {
@@ -190,7 +197,8 @@ static int file_sector_size(sqlite3_file *handle) { return BELOW(handle)->pMetho
 
 static int file_characteristics(sqlite3_file *handle) {
     // Sealing turns one write into one write of the same place, but promises no atomic batches.
-    return BELOW(handle)->pMethods->xDeviceCharacteristics(BELOW(handle)) & ~SQLITE_IOCAP_BATCH_ATOMIC;
+    int below = BELOW(handle)->pMethods->xDeviceCharacteristics(BELOW(handle)) & ~SQLITE_IOCAP_BATCH_ATOMIC;
+    return ((sealed_file *)handle)->use == SEALED_FIXED ? below | SQLITE_IOCAP_IMMUTABLE : below;
 }
 
 static int file_shm_map(sqlite3_file *handle, int region, int size, int extend, void volatile **out) {

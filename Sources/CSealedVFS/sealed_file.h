@@ -14,6 +14,7 @@ typedef struct sealed_file {
     sealed_keys *keys;
     sealed_entry *entry;  // NULL for a log, which lives inside the life of its database file
     int kind;
+    int use;  // SEALED_SHARED, SEALED_PRIVATE or SEALED_FIXED
 } sealed_file;
 
 /// The methods of the databases and logs of this VFS; also tells such a file from any other.

@@ -60,6 +60,8 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *handle, in
         memset(file, 0, sizeof *file);
         file->entry = entry;
         file->kind = SEALED_KIND_DATABASE;
+        file->use = sealed_entry_use(entry);
+        if (file->use == SEALED_FIXED) flags = (flags & ~SQLITE_OPEN_READWRITE) | SQLITE_OPEN_READONLY;
         // Without this promise SQLite pads its writes to sectors and splits pages.
         if (sqlite3_uri_boolean(name, "psow", 1)) rc = open_database(name, file, flags, out_flags);
         if (rc == SQLITE_OK) {

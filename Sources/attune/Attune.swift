@@ -23,6 +23,7 @@ struct Attune: ParsableCommand {
             InitCommand.self, TrainCommand.self, AskCommand.self, ChatCommand.self, EvalCommand.self,
             DataCommand.self, BaseCommand.self, AdaptersCommand.self, RunsCommand.self, DevicesCommand.self,
             SyncCommand.self, KeyCommand.self,
+            BackupCommand.self, RestoreCommand.self,
             StatusCommand.self, DoctorCommand.self, BenchCommand.self, PathsCommand.self, UndoCommand.self,
             TrashCommand.self, PeopleCommand.self,
             ExplainCommand.self,

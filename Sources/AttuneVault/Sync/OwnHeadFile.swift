@@ -38,17 +38,24 @@ struct OwnHeadFile: ~Copyable {
         return Digest256(bytes[32..<64]).map { LogPosition(seq: seq, hash: $0) }
     }
 
-    /// Replaces the file durably.
-    func write(_ position: LogPosition, device: [UInt8]) throws {
+    /// The bytes of the file that says `position`.
+    func encoded(_ position: LogPosition, device: [UInt8]) -> [UInt8] {
         var writer = ByteWriter()
         writer.append(Self.magic)
         writer.append(device)
         writer.bigEndian(position.seq)
         writer.append(position.hash.bytes)
         writer.append(BLAKE2b.hash(writer.bytes, key: key).bytes)
+        return writer.bytes
+    }
+
+    /// Replaces the file durably.
+    func write(_ position: LogPosition, device: [UInt8]) throws {
         let staging = folder.staging + "/own-head"
         unlink(staging)
-        try writer.bytes.withUnsafeBytes { try DurableFile.write($0, to: folder.ownHead, staging: staging) }
+        try encoded(position, device: device).withUnsafeBytes {
+            try DurableFile.write($0, to: folder.ownHead, staging: staging)
+        }
         try DurableFile.syncFolder(folder.path)
     }
 

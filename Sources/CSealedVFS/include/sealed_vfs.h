@@ -33,6 +33,20 @@ int sealed_vfs_add(const char *path, const uint8_t root_key[SEALED_KEY_SIZE]);
 /// Lets the database at `path` be opened without any sealing, journals included.
 int sealed_vfs_allow_plain(const char *path);
 
+/// How a database is used; every database starts as shared.
+enum {
+    SEALED_SHARED = 0,   ///< by several connections and processes
+    SEALED_PRIVATE = 1,  ///< by one connection that nobody else knows of: the file system is asked for no lock
+    SEALED_FIXED = 2     ///< by readers of a file that nobody changes: no lock, no log, no shared memory
+};
+
+/// Says how the database at `path` will be used; what is open stays as it was opened.
+///
+/// File systems of other machines often know no locks, and some media cannot be written. A private connection has to
+/// set locking_mode to exclusive before its first statement.
+/// Returns SQLITE_NOTFOUND if the path was never added.
+int sealed_vfs_set_use(const char *path, int use);
+
 /// Forgets `path` and wipes its key; connections that are open keep their own derived keys until they close.
 ///
 /// Returns SQLITE_NOTFOUND if the path was never added.

@@ -1,0 +1,157 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+/// What a check of a backup found.
+package struct BackupVerification: Sendable, Equatable {
+    /// The numbers of the states, oldest first, and those of them that are whole.
+    package var states: [Int] = []
+    package var wholeStates: [Int] = []
+    /// When the newest whole state was made.
+    package var made: Date?
+    /// Distinct chunks that were read.
+    package var chunks = 0
+    /// Versions of the newest state whose every byte was read.
+    package var versions = 0
+    package var problems: [VerificationReport.Problem] = []
+
+    fileprivate mutating func note(_ subject: String, _ message: String) {
+        problems.append(.init(code: "E-BACKUP-004", subject: subject, message: message))
+    }
+}
+
+extension Backup {
+    /// Reads everything that the backup holds: every file of every state, every page, every chunk, and every version of
+    /// the newest state.
+    ///
+    /// Damage does not end the check.
+    package func verify(progress: (BackupProgress) -> Void = { _ in }) throws -> BackupVerification {
+        var report = BackupVerification()
+        report.states = folder.numbers
+        checkMarker(&report)
+        var lists: [Int: [Digest256]] = [:]
+        var intact: Set<Int> = []
+        for number in report.states {
+            let before = report.problems.count
+            let manifest = checkFiles(of: number, &report)
+            lists[number] = try? BackupContents.list(of: folder.state(number), manifest)
+            if report.problems.count == before { intact.insert(number) }
+        }
+        let damage = checkChunks(Set(lists.values.joined()), &report, progress)
+        var told: Set<Digest256> = []
+        for number in report.states.reversed() where intact.contains(number) {
+            let before = report.problems.count
+            let needed = Set(lists[number] ?? [])
+            let lost = damage.filter { needed.contains($0.key) }
+            told.formUnion(lost.keys)
+            try checkContents(of: number, lost, list: lists[number] ?? [], &report, progress)
+            guard report.problems.count == before else { continue }
+            report.wholeStates.insert(number, at: 0)
+            if report.made == nil {
+                report.made = (try? BackupManifest.read(folder.state(number), key: key))?.map {
+                    Timestamp.date($0.made)
+                }
+            }
+        }
+        for (id, what) in damage.sorted(by: { $0.key < $1.key }) where !told.contains(id) {
+            report.note("chunks", what)
+        }
+        return report
+    }
+
+    private func checkMarker(_ report: inout BackupVerification) {
+        guard let vaultID = try? Backup.keyFile(at: folder.path).vaultID else { return }
+        let text = try? DurableFile.read(folder.marker, limit: 4096)
+        if text.map({ $0 == Array(BackupFolder.markerText(vault: vaultID).utf8) }) != true {
+            report.note("attune.backup", "it is missing or was changed; the next backup writes it again")
+        }
+    }
+
+    /// Compares the files of a state with its manifest; the manifest, if it is right.
+    private func checkFiles(of number: Int, _ report: inout BackupVerification) -> BackupManifest? {
+        let state = folder.state(number)
+        let place = "states/\(number)"
+        guard let manifest = try? BackupManifest.read(state, key: key), manifest.state == number else {
+            report.note("\(place)/\(BackupManifest.fileName)", "it is missing or was changed")
+            return nil
+        }
+        guard manifest.format == BackupManifest.format else {
+            report.note(place, "it has format \(manifest.format), which this program does not know")
+            return nil
+        }
+        for file in manifest.files {
+            do {
+                let found = try BackupManifest.File(file.name, in: state)
+                guard found != file else { continue }
+                var what = found.bytes == file.bytes ? "it was changed" : "it has \(found.bytes) of \(file.bytes) bytes"
+                if state.database.hasSuffix("/" + file.name) { what += damagedPages(state) }
+                report.note("\(place)/\(file.name)", what)
+            } catch {
+                report.note("\(place)/\(file.name)", "it is missing or cannot be read")
+            }
+        }
+        return manifest
+    }
+
+    private func damagedPages(_ state: StoreFolder) -> String {
+        guard let damaged = try? SealedDatabase.examine(path: state.database, vaultKey: key).damaged, !damaged.isEmpty
+        else { return "" }
+        return ": page \(damaged.prefix(10).map(String.init).joined(separator: ", "))\(damaged.count > 10 ? ", …" : "")"
+    }
+
+    /// Compares chunk files with their ids; what is wrong with those that are not right.
+    private func checkChunks(
+        _ ids: Set<Digest256>, _ report: inout BackupVerification, _ progress: (BackupProgress) -> Void
+    ) -> [Digest256: String] {
+        var damage: [Digest256: String] = [:]
+        for (position, id) in ids.sorted().enumerated() {
+            do {
+                _ = try folder.chunkStore.checkedBytes(id)
+            } catch {
+                let message = (error as? VaultError)?.message ?? "\(error)"
+                damage[id] = message.replacing("the store is damaged: ", with: "")
+            }
+            report.chunks += 1
+            progress(BackupProgress(what: "reading chunks", done: position + 1, total: ids.count))
+        }
+        return damage
+    }
+
+    /// Looks into the database of a state: what the damaged chunks belong to, and whether the rest is what it says.
+    private func checkContents(
+        of number: Int, _ lost: [Digest256: String], list: [Digest256], _ report: inout BackupVerification,
+        _ progress: (BackupProgress) -> Void
+    ) throws {
+        let place = "state \(number)"
+        do {
+            let damaged = try SealedDatabase.examine(path: folder.state(number).database, vaultKey: key).damaged
+            guard damaged.isEmpty else { return report.note(place, "a page of the database does not open") }
+            guard try layout(of: number) == StoreSchema.format else {
+                // Tables of an earlier program: its chunks are compared, and a restore brings it up to date first.
+                for (_, what) in lost.sorted(by: { $0.key < $1.key }) { report.note(place, what) }
+                return
+            }
+            let contents = try BackupContents(of: folder.state(number), key: key)
+            guard contents.chunks == list else {
+                return report.note(place, "its chunk list is not that of its database")
+            }
+            for what in try contents.sentences(on: lost) { report.note(place, what) }
+            guard number == report.states.last, lost.isEmpty else { return }
+            let inside = try vault(number).verify {
+                progress(BackupProgress(what: "reading versions", done: $0, total: $1))
+            }
+            report.versions = inside.versions
+            for problem in inside.problems { report.note("\(place), \(problem.subject)", problem.message) }
+        } catch let error as VaultError where error.exitStatus == .invalidData {
+            report.note(place, error.message)
+        }
+    }
+
+    func layout(of number: Int) throws -> Int {
+        try vault(number).read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+    }
+}

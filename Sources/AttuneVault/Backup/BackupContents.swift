@@ -1,0 +1,89 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+/// What the database of a state says about it.
+struct BackupContents {
+    /// Distinct chunks that have to be there, in order.
+    let chunks: [Digest256]
+    /// `PRAGMA user_version`.
+    let layout: Int
+    /// The newest entry of this device in its circle's log, and the device.
+    let ownHead: (LogPosition, [UInt8])?
+    let isInCircle: Bool
+    /// Which versions, checkpoints and arrivals a chunk is part of.
+    private let users: [Digest256: [String]]
+
+    /// Reads the database of a state that nobody changes.
+    init(of state: StoreFolder, key: borrowing SecretBytes) throws {
+        let seal = try SealedDatabase(path: state.database, vaultKey: key, use: .fixed)
+        defer { withExtendedLifetime(seal) {} }
+        do {
+            let queue = try DatabaseQueue(
+                path: state.database, configuration: StoreDatabase.configuration(readonly: true))
+            defer { try? queue.close() }
+            self = try queue.read { try BackupContents($0) }
+        } catch let error as DatabaseError {
+            throw VaultError.database(error)
+        }
+    }
+
+    private init(_ database: Database) throws {
+        layout = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        chunks = try StoredBlob.chunksHere(database).sorted()
+        var users: [Digest256: [String]] = [:]
+        let rows = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT c.id AS id, a.name || '@' || v.number AS what FROM chunks c
+                JOIN versions v ON v.blob = c.blob JOIN adapters a ON a.id = v.adapter
+                UNION ALL SELECT c.id, 'checkpoint of run ' || r.id FROM chunks c JOIN runs r ON r.checkpoint = c.blob
+                UNION ALL SELECT c.id, 'received ' || r.name FROM chunks c JOIN received r ON r.blob = c.blob
+                """)
+        while let row = try rows.next() { users[try row.digest("id"), default: []].append(try row.value("what")) }
+        self.users = users
+        let identity = try Vault.circleIdentity(database)
+        isInCircle = identity != nil
+        ownHead = try identity.flatMap { identity in
+            try Row.fetchOne(
+                database, sql: "SELECT * FROM entry_heads WHERE device = ?", arguments: [Data(identity.device)]
+            ).map { (try Vault.position($0), identity.device) }
+        }
+    }
+
+    /// What is lost with these chunks, one sentence for each thing, without a full stop.
+    func sentences(on damage: [Digest256: String]) throws -> [String] {
+        damage.sorted { $0.key < $1.key }.flatMap { id, reason in
+            let reason = reason.replacing("the store is damaged: ", with: "")
+            return (users[id] ?? ["something stored"]).map { "\($0): \(reason)" }
+        }
+    }
+
+    /// The ids in the chunk list of a state.
+    ///
+    /// - Throws: `VaultError` E-BACKUP-004 if the list is not what the manifest says.
+    static func list(of state: StoreFolder, _ manifest: BackupManifest?) throws -> [Digest256] {
+        let path = "\(state.path)/\(BackupManifest.chunkList)"
+        guard let manifest, let file = manifest.files.first(where: { $0.name == BackupManifest.chunkList }),
+            let bytes = try DurableFile.read(path, limit: file.bytes), BLAKE2b.hash(bytes) == file.digest
+        else { throw VaultError.backupDamaged("\(path) is missing or was changed", remedy: "") }
+        return stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap {
+            Digest256(bytes[$0..<$0 + 32])
+        }
+    }
+}
+
+extension StoredBlob {
+    /// Ids of the chunk files of all blobs whose bytes are here.
+    static func chunksHere(_ database: Database) throws -> Set<Digest256> {
+        Set(
+            try Row.fetchAll(
+                database,
+                sql: "SELECT DISTINCT c.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE b.state IN (0, 2)"
+            ).map { try $0.digest("id") })
+    }
+}

@@ -1,0 +1,121 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+
+/// Where each thing of a backup lies.
+///
+/// `states/7` is one state of the store: its database, its key file and what the manifest says of them. A state appears
+/// by one rename, whole, and is never changed. All states share the chunk files in `chunks`, which are never changed
+/// either. Format: schemas/backup.md.
+struct BackupFolder: Sendable {
+    /// Absolute, symbolic links resolved.
+    let path: String
+
+    /// Says to people and programs what the folder is; the writer's lock is on it.
+    var marker: String { path + "/attune.backup" }
+    var states: String { path + "/states" }
+    var chunks: String { path + "/chunks" }
+    /// Files being written, and states on their way out.
+    var staging: String { path + "/tmp" }
+
+    /// - Throws: `VaultError` E-BACKUP-001 if there is no backup at `path`.
+    init(existing path: String) throws {
+        guard let resolved = realpath(path, nil) else { throw VaultError.noBackup(path) }
+        defer { free(resolved) }
+        self.init(resolved: String(cString: resolved))
+        guard access(marker, F_OK) == 0 || !numbers.isEmpty else { throw VaultError.noBackup(path) }
+    }
+
+    init(resolved path: String) { self.path = path }
+
+    /// The numbers of the states that are there, oldest first.
+    var numbers: [Int] {
+        Self.names(states).compactMap { name in Int(name).flatMap { $0 > 0 && "\($0)" == name ? $0 : nil } }.sorted()
+    }
+
+    /// The files of a state, as those of a store whose chunks lie elsewhere.
+    func state(_ number: Int) -> StoreFolder { StoreFolder(resolved: "\(states)/\(number)", chunks: chunks) }
+
+    /// The chunk files of the backup.
+    var chunkStore: ChunkStore { ChunkStore(folder: StoreFolder(resolved: path)) }
+
+    /// What the marker says in the backup of this vault.
+    static func markerText(vault: [UInt8]) -> String {
+        """
+        attune-backup 1
+        vault \(Hex.encode(vault))
+
+        This folder is a sealed backup of a store of Attune. Leave its files as they are.
+        attune backup --verify checks it, attune restore makes a store of it.
+
+        """
+    }
+
+    /// The names in a folder; none where there is no folder.
+    static func names(_ path: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    }
+}
+
+extension BackupFolder {
+    /// Finds the folder to back up into, or makes it.
+    ///
+    /// - Throws: `VaultError` E-BACKUP-002 if it lies in the store, or holds anything but a backup.
+    static func prepare(_ path: String, for store: StoreFolder) throws -> BackupFolder {
+        guard !(place(of: path) + "/").hasPrefix(store.path + "/") else {
+            throw VaultError.cannotBackUp(to: path, "it lies in the store itself")
+        }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw VaultError.cannotBackUp(to: path, "the folder cannot be made", cause: error)
+        }
+        guard let resolved = realpath(path, nil) else { throw VaultError.system("cannot open \(path)", errno: errno) }
+        defer { free(resolved) }
+        let folder = BackupFolder(resolved: String(cString: resolved))
+        let isBackup = access(folder.marker, F_OK) == 0 || !folder.numbers.isEmpty
+        guard isBackup || names(folder.path).isEmpty else {
+            throw VaultError.cannotBackUp(to: path, "the folder holds other files")
+        }
+        return folder
+    }
+
+    /// Where a folder would lie, symbolic links resolved as far as there is something.
+    private static func place(of path: String) -> String {
+        var missing: [String] = []
+        var url = URL(filePath: path).standardizedFileURL
+        while url.path != "/" {
+            if let resolved = realpath(url.path, nil) {
+                defer { free(resolved) }
+                return ([String(cString: resolved)] + missing.reversed()).joined(separator: "/")
+            }
+            missing.append(url.lastPathComponent)
+            url.deleteLastPathComponent()
+        }
+        return "/" + missing.reversed().joined(separator: "/")
+    }
+
+    /// Takes the lock of the one process that writes to the backup, for as long as the result lives.
+    ///
+    /// - Throws: `VaultError` E-BACKUP-005 if another process backs up into the folder.
+    func lock() throws -> Lock { try Lock(marker) }
+
+    /// The right to write to a backup. A file system that knows no locks gives it to everybody.
+    final class Lock {
+        private let descriptor: Int32
+
+        fileprivate init(_ path: String) throws {
+            descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0 else { throw VaultError.system("cannot open \(path)", errno: errno) }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+            close(descriptor)
+            throw VaultError.backupInUse(path)
+        }
+
+        deinit { close(descriptor) }
+    }
+}

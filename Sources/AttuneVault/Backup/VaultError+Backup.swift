@@ -1,0 +1,89 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import GRDB
+
+extension VaultError {
+    static func noBackup(_ path: String) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-001", message: "there is no backup at \(path)",
+            remedy: "Check the path; a backup is made with: attune backup PATH", exitStatus: .notFound)
+    }
+
+    static func noState(_ number: Int, there: [Int], in path: String) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-001",
+            message: "the backup at \(path) has no state \(number); it has "
+                + (there.isEmpty ? "none" : there.map(String.init).joined(separator: ", ")),
+            remedy: "See what is there: attune backup --verify \(quoted(path))", exitStatus: .notFound)
+    }
+
+    static func cannotBackUp(to path: String, _ reason: String, cause: (any Error)? = nil) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-002", message: "no backup was made at \(path): \(reason)",
+            remedy: "Choose an empty folder outside of the store, or that of an earlier backup.",
+            exitStatus: .conflict, cause: cause)
+    }
+
+    static func otherStoresBackup(_ path: String) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-003", message: "the folder \(path) is the backup of another store",
+            remedy: "Choose a folder of its own for each store.", exitStatus: .conflict)
+    }
+
+    static func backupDamaged(_ what: String, remedy: String, cause: (any Error)? = nil) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-004", message: "the backup is damaged: \(what)", remedy: remedy,
+            exitStatus: .invalidData, cause: cause)
+    }
+
+    static func backupInUse(_ path: String) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-005", message: "another process is writing to \(path)",
+            remedy: "Wait until it has finished, then try again.", exitStatus: .storeLocked)
+    }
+
+    static let storeTooBusy = VaultError(
+        code: "E-BACKUP-006", message: "the store removed chunks faster than they could be copied",
+        remedy: "Try again when less is written to it; the earlier backup is whole.", exitStatus: .storeLocked)
+
+    /// What was written does not come back.
+    static func diskForgets(_ path: String) -> VaultError {
+        VaultError(
+            code: "E-BACKUP-007", message: "the disk of \(path) does not give back what was written to it",
+            remedy: "Use another disk; the earlier backup was not touched.", exitStatus: .failure)
+    }
+
+    /// The store has lost something that the backup would need.
+    static func notBackedUp(_ damage: [String]) -> VaultError {
+        VaultError(
+            code: "E-VAULT-005",
+            message: "the store is damaged, and no new state was added to the backup: "
+                + damage.prefix(20).joined(separator: "; ") + (damage.count > 20 ? "; …" : ""),
+            remedy: "Save what opens into a new store: attune doctor --repair NEWPATH", exitStatus: .invalidData)
+    }
+
+    /// A failure to write into the backup.
+    static func backupFull(_ path: String, cause: (any Error)? = nil) -> VaultError {
+        VaultError(
+            code: "E-VAULT-006",
+            message: "the disk of \(path) has no room left; what was backed up before is whole",
+            remedy: "Free some space there, or choose another folder.", exitStatus: .doesNotFit, cause: cause)
+    }
+
+    /// A path as a shell takes it.
+    package static func quoted(_ path: String) -> String {
+        let isPlain = path.wholeMatch(of: /[0-9A-Za-z\/._+,:@%-]+/) != nil
+        return isPlain ? path : "'" + path.replacing("'", with: #"'\''"#) + "'"
+    }
+
+    /// What a failed copy of the database into a backup means.
+    static func copying(_ error: DatabaseError, into path: String) -> VaultError {
+        let isFull = { DurableFile.isDiskFull(probing: path + "/probe") }
+        switch database(error, isDiskFull: isFull) {
+        case let known where known.code == "E-VAULT-006": return backupFull(path, cause: error)
+        case let known: return known
+        }
+    }
+}
