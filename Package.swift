@@ -154,7 +154,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            exclude: ["attune-relay.service"], swiftSettings: strict),
+            exclude: ["Caddyfile", "attune-relay.service", "nginx.conf"], swiftSettings: strict),
 
         // Side: benchmarks against peers.
         .executableTarget(

@@ -140,4 +140,9 @@ extension RelayError {
     static let preconditionRequired = RelayError(
         "E-RELAY-024", 428, "links are appended with If-Match and the hash of the newest link",
         remedy: "Update the client.", exit: .invalidData)
+
+    /// All memory for bodies or answers is in use.
+    static let busy = RelayError(
+        "E-RELAY-028", 503, "the relay has no room for this request now", remedy: "Try again in 2 s.", exit: .network,
+        fields: ["Retry-After": "2"])
 }

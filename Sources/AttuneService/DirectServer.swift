@@ -38,7 +38,11 @@ package struct DirectServer: Sendable {
         configuration.port = port
         configuration.creation = .never
         configuration.software = "attune"
+        // A handful of devices of one person, on a network where others may be.
         configuration.limits.connections = 256
+        configuration.limits.strangerConnections = 64
+        configuration.limits.strangerConnectionsPerAddress = 16
+        configuration.limits.headSeconds = 5
         configuration.servesAnyHost = ["0.0.0.0", "::"].contains(host)
         configuration.tls = TLSChannelConfiguration(tlsConfiguration: identity.server) { certificates, promise in
             // The signature of the handshake proves the key; which keys are good is for the chain to say. The chain

@@ -13,7 +13,7 @@ package struct LocalMailbox: Mailbox {
     /// Opens one.
     package init(_ mailboxes: any Mailboxes) async throws {
         self.mailboxes = mailboxes
-        nameplate = try await mailboxes.open().nameplate
+        nameplate = try await mailboxes.open(for: .here, claim: Self.claim).nameplate
     }
 
     package func leave(_ message: [UInt8]) async throws {

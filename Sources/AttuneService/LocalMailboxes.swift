@@ -25,7 +25,9 @@ package final class LocalMailboxes: Mailboxes {
         timer.cancel()
     }
 
-    package func open() async throws -> (nameplate: String, seconds: Int) { try await mailboxes.open() }
+    package func open(for payer: Payer, claim: String?) async throws -> (nameplate: String, seconds: Int) {
+        try await mailboxes.open(for: payer, claim: claim)
+    }
 
     package func append(
         _ message: [UInt8], to nameplate: String, side: MailboxSide, claim: String
@@ -38,7 +40,7 @@ package final class LocalMailboxes: Mailboxes {
         try await mailboxes.read(nameplate, side: side, after: after)
     }
 
-    package func burn(_ nameplate: String, claim: String?) async throws {
+    package func burn(_ nameplate: String, claim: String) async throws {
         try await mailboxes.burn(nameplate, claim: claim)
         // The other device burns the code too, once it has read that it is spent.
         if claim != LocalMailbox.claim { end.finish() }

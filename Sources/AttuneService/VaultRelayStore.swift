@@ -55,6 +55,8 @@ package final class VaultRelayStore: RelayStore {
 
     package func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool { false }
 
+    package func knowsInvite(_ token: String) async throws -> Bool { false }
+
     package func deleteCircle(_ circle: Digest256) async throws { throw RelayError.unknownCircle }
 
     package func linkHead(of circle: Digest256) async throws -> LogPosition? {

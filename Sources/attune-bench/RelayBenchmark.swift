@@ -8,13 +8,20 @@ import Foundation
 /// `attune-bench relay`: a real relay with many idle event streams and a steady rate of entries.
 struct RelayBenchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "relay", abstract: "Load a relay with event streams and pushed entries.")
+        commandName: "relay", abstract: "Load a relay with event streams and pushed entries, or attack it.",
+        discussion: """
+            With --hostile each attack has a relay of its own, within 256 MiB where control groups can be made, for \
+            --seconds. Its lines say whether the relay lives, its largest memory, and how long another circle's pushes took.
+            """)
 
     @Option(help: "Event streams that are held open.") var streams = 2000
     @Option(help: "Entries pushed in a second, each by a request of its own.") var entriesPerSecond = 300
     @Option(help: "Seconds of pushing.") var seconds = 30
     @Option(help: "Circles over which streams and entries are spread evenly.") var circles = 800
     @Flag(help: "Let the relay keep everything in a PostgreSQL server that is started for it.") var postgres = false
+    @Flag(help: "Attack the relay instead, from loopback addresses, while another circle pushes.") var hostile = false
+    @Option(help: "Of the attacks, those whose names have this in them.") var attack: String?
+    @Option(help: "Size of the attacks; 1 is the whole.") var scale = 1.0
     @Option(help: "The relay's program; the one beside this one by default.") var relay: String?
     @Flag(help: "Print JSON (it always does).") var json = false
 
@@ -25,11 +32,17 @@ struct RelayBenchmark: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if hostile {
+            try await print(HostileRelay(seconds: Double(seconds), scale: scale, program: relay, only: attack).run())
+            return
+        }
         if postgres, let absence = PostgresServer.absence { throw BenchFailure(absence) }
         let database = postgres ? try PostgresServer(isDurable: true) : nil
         let relay = try RelayProcess(
             options: [
-                "--concurrent-streams", "\(streams + 1)", "--connections", "\(streams + 1024)",
+                "--concurrent-streams", "\(streams + 1)", "--connections", "\(streams + 4096)",
+                "--connections-per-address", "\(streams + 4096)", "--stranger-connections-per-address", "1024",
+                "--connections-per-device", "\(streams + 64)",
             ],
             environment: database.map { ["ATTUNE_RELAY_DATABASE": $0.address] } ?? [:], program: relay)
         let usage = ProcessUsage(relay.process.id)
@@ -55,12 +68,16 @@ struct RelayBenchmark: AsyncParsableCommand {
             p99Seconds: Self.quantile(seconds, 0.99), worstSeconds: seconds.last ?? 0,
             residentIdleBytes: residentIdle, peakBytes: usage.peakBytes, relayProcessorSeconds: processorSeconds)
         try await listeners.close()
+        try print(report)
+        _ = try relay.stop()
+        withExtendedLifetime(database) {}
+    }
+
+    private func print(_ report: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys]
-        print(String(decoding: try encoder.encode(report), as: UTF8.self))
-        _ = try relay.stop()
-        withExtendedLifetime(database) {}
+        Swift.print(String(decoding: try encoder.encode(report), as: UTF8.self))
     }
 
     /// Pushes entries one by one at the rate, to the circles in turn; the seconds of each from when it was due.
@@ -82,7 +99,7 @@ struct RelayBenchmark: AsyncParsableCommand {
         }
     }
 
-    private static func quantile(_ sorted: [Double], _ share: Double) -> Double {
+    static func quantile(_ sorted: [Double], _ share: Double) -> Double {
         sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
 

@@ -35,9 +35,10 @@ struct AccessOptions: ParsableArguments {
         configuration.basePath = basePath
         configuration.authorities = authority
         configuration.trustedProxies = Set(trustedProxy)
-        // A proxy brings strangers to a loopback address.
-        let isPrivate = address.isLoopback && trustedProxy.isEmpty
-        configuration.creation = open || isPrivate && !inviteOnly ? .open : .byInvite
+        // A relay that has a name or a proxy is for others too, though it listens on a loopback address.
+        let isPrivate = address.isLoopback && trustedProxy.isEmpty && authority.isEmpty && basePath.isEmpty
+        configuration.creation = open ? .open : isPrivate && !inviteOnly ? .openHere : .byInvite
+        configuration.showsMetricsHere = isPrivate
         configuration.metricsToken = ProcessInfo.processInfo.environment["ATTUNE_RELAY_METRICS_TOKEN"]
         if let tlsCertificate, let tlsKey {
             configuration.tls = try RelayTLS.configuration(certificate: tlsCertificate, key: tlsKey)

@@ -11,7 +11,7 @@ import Testing
     func ends() async throws {
         let mailboxes = MemoryMailboxes(lifetime: .milliseconds(200))
         let claim = String(repeating: "a", count: 32)
-        let (nameplate, _) = try await mailboxes.open()
+        let (nameplate, _) = try await mailboxes.open(for: .here, claim: nil)
         try await mailboxes.append([1], to: nameplate, side: .old, claim: claim)
         #expect(try await mailboxes.read(nameplate, side: .old, after: 0).messages == [[1]])
         try await Task.sleep(for: .milliseconds(250))

@@ -68,7 +68,7 @@ import Testing
 
     @Test("behind a base path requests are signed for the path below it, whether a proxy takes it away or not")
     func basePath() async throws {
-        let relay = try RelayProcess(options: ["--base-path", "/attune", "--authority", "relay.example"])
+        let relay = try RelayProcess(options: ["--base-path", "/attune", "--authority", "relay.example", "--open"])
         #expect(relay.address.hasSuffix("/attune"))
         let founder = SyntheticDevice()
         let circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))

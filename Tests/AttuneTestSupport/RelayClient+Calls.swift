@@ -10,7 +10,8 @@ extension RelayClient {
         var message = ProtoCreateCircle()
         message.genesis = genesis.signed
         message.invite = invite
-        return try await send("POST", "/v1/circles", message: message)
+        let fields = invite.isEmpty ? [] : [("Attune-Invite", invite)]
+        return try await send("POST", "/v1/circles", message: message, fields: fields)
     }
 
     package func append(_ links: [Link], after: Digest256) async throws -> Answer {

@@ -89,6 +89,19 @@ package struct RelayClient: Sendable {
         return request
     }
 
+    /// A request as it goes over the wire, for whoever sends it half or does not read the answer.
+    package func raw(
+        _ method: String, _ target: String, body: [UInt8] = [], fields: [(String, String)] = []
+    ) throws -> [UInt8] {
+        let url = URL(string: address)
+        let host = (url?.host() ?? "") + (url?.port.map { ":\($0)" } ?? "")
+        let headers = try request(method, target, body: body, fields: fields).headers
+        let lines =
+            ["\(method) \(target) HTTP/1.1", "Host: \(host)"] + headers.map { "\($0.name): \($0.value)" }
+            + (body.isEmpty ? [] : ["Content-Length: \(body.count)"])
+        return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
+    }
+
     /// Sends a request and reads the whole answer.
     package func send(
         _ method: String, _ target: String, body: [UInt8] = [], fields: [(String, String)] = [],

@@ -26,7 +26,9 @@ package final class RelayProcess: Sendable {
         self.folder = folder ?? owned.path + "/relay"
         let loose = [
             "--requests-per-minute", "1000000", "--unauthenticated-per-minute", "1000000", "--circles-per-hour",
-            "1000000", "--transfers-per-minute", "1000000",
+            "1000000", "--transfers-per-minute", "1000000", "--mailbox-visits", "1000000",
+            "--connections-per-address", "4000", "--stranger-connections-per-address", "1000",
+            "--connections-per-device", "4000",
         ]
         process = try ChildProcess(
             try program.map { URL(filePath: $0).path } ?? Self.binary,

@@ -43,6 +43,24 @@ import Testing
         try first.expect("devices", "revoke", "desk", "--yes", "--words-file", "/nonexistent", exits: 5)
     }
 
+    @Test func silentConnectionsOfStrangersKeepNoDeviceOut() throws {
+        let first = try TinyStore()
+        let second = try TinyStore(outside: first.outside)
+        try SyncCircle.pairDirectly(first, second, name: "desk")
+        try SyncCircle.serving(first) { address in
+            let port = try #require(address.split(separator: ":").last.flatMap { Int($0) })
+            var held: [Int32] = []
+            defer { for descriptor in held { close(descriptor) } }
+            for number in 0..<256 {
+                held.append(try RawConnection(port: port, source: "127.0.0.\(1 + number % 16)").opened(blocking: true))
+            }
+            let start = ContinuousClock.now
+            try SyncCircle.sync(second, ["--direct", address])
+            // Before, it was the minute until they are closed.
+            #expect(ContinuousClock.now - start < .seconds(30))
+        }
+    }
+
     @Test func aWrongCodeFailsOnBothSidesWithoutARelayToo() throws {
         let first = try TinyStore()
         let second = try TinyStore(outside: first.outside)

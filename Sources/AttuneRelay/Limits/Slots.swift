@@ -6,13 +6,15 @@ import Synchronization
 
 /// Counts what each device has under way at once.
 final class Slots: Sendable {
-    private let taken = Mutex<[DeviceID: Int]>([:])
+    private let taken = Mutex<[DeviceID?: Int]>([:])
     private let limit: Int
 
     init(_ limit: Int) { self.limit = limit }
 
     /// False where the device has as many as it may.
-    func take(_ device: DeviceID) -> Bool {
+    ///
+    /// - Parameter device: nil counts all who are no device together.
+    func take(_ device: DeviceID?) -> Bool {
         taken.withLock { taken in
             guard taken[device, default: 0] < limit else { return false }
             taken[device, default: 0] += 1
@@ -20,7 +22,7 @@ final class Slots: Sendable {
         }
     }
 
-    func give(_ device: DeviceID) {
+    func give(_ device: DeviceID?) {
         taken.withLock { taken in
             let left = taken[device, default: 1] - 1
             taken[device] = left > 0 ? left : nil

@@ -4,36 +4,56 @@
 import Synchronization
 
 /// Counts requests by who sends them: each has a bucket that refills evenly.
+///
+/// Buckets are kept in two generations. One that nobody took from while it refilled is full, so that forgetting it
+/// changes nothing; only where more senders come than are remembered does one get back early what it has used.
 final class TokenBuckets: Sendable {
     private struct Bucket {
         var tokens: Double
         var time: ContinuousClock.Instant
     }
+    private struct State {
+        var recent: [String: Bucket] = [:]
+        var older: [String: Bucket] = [:]
+        var turned = ContinuousClock.now
+    }
 
-    private let buckets = Mutex<[String: Bucket]>([:])
+    private let state = Mutex(State())
     private let capacity: Double
     private let perSecond: Double
-    /// Buckets kept at most; full ones go first, as they say nothing.
-    private static let limit = 100_000
+    private let seconds: Double
+    /// Buckets of one generation.
+    static let limit = 20_000
 
     /// - Parameters:
     ///   - count: requests within `seconds`, all at once if need be.
     init(_ count: Int, seconds: Double) {
         capacity = Double(max(1, count))
         perSecond = capacity / seconds
+        self.seconds = seconds
     }
+
+    /// Senders that are remembered.
+    var count: Int { state.withLock { $0.recent.count + $0.older.count } }
 
     /// The seconds after which there is one again; nil where there is one now. Takes none.
     func shortage(_ key: String, now: ContinuousClock.Instant = .now) -> Int? {
-        buckets.withLock { buckets in buckets[key].flatMap { shortage(of: refilled($0, now: now)) } }
+        state.withLock { state in
+            (state.recent[key] ?? state.older[key]).flatMap { shortage(of: refilled($0, now: now)) }
+        }
     }
 
     /// Takes one; else the seconds after which there is one again.
     func take(_ key: String, now: ContinuousClock.Instant = .now) -> Int? {
-        buckets.withLock { buckets in
-            if buckets.count >= Self.limit { forgetFull(&buckets, now: now) }
-            var bucket = refilled(buckets[key] ?? Bucket(tokens: capacity, time: now), now: now)
-            defer { buckets[key] = bucket }
+        state.withLock { state in
+            if state.recent.count >= Self.limit || now - state.turned >= .seconds(seconds) {
+                state.older = state.recent
+                state.recent = [:]
+                state.turned = now
+            }
+            let known = state.recent[key] ?? state.older[key]
+            var bucket = refilled(known ?? Bucket(tokens: capacity, time: now), now: now)
+            defer { state.recent[key] = bucket }
             if let seconds = shortage(of: bucket) { return seconds }
             bucket.tokens -= 1
             return nil
@@ -47,10 +67,5 @@ final class TokenBuckets: Sendable {
 
     private func shortage(of bucket: Bucket) -> Int? {
         bucket.tokens >= 1 ? nil : max(1, Int(((1 - bucket.tokens) / perSecond).rounded(.up)))
-    }
-
-    private func forgetFull(_ buckets: inout [String: Bucket], now: ContinuousClock.Instant) {
-        buckets = buckets.filter { $0.value.tokens + ((now - $0.value.time) / .seconds(1)) * perSecond < capacity }
-        if buckets.count >= Self.limit { buckets.removeAll() }
     }
 }

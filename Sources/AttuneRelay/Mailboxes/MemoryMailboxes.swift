@@ -10,30 +10,47 @@ package final class MemoryMailboxes: Mailboxes {
         var messages: [[UInt8]] = []
     }
     private struct Mailbox {
+        let payer: Payer
+        /// Among the shares of those who opened.
+        let share: Int
         var sides: [MailboxSide: Side] = [:]
         var burnt = false
-        let end: ContinuousClock.Instant
+        var end: ContinuousClock.Instant
         var waiting: [Int: AsyncStream<Void>.Continuation] = [:]
+
+        var bytes: Int {
+            sides.values.reduce(MailboxLimits.emptyBytes) { $0 + $1.messages.reduce(0) { $0 + $1.count } }
+        }
     }
     private struct State {
         var next = 0
         var mailboxes: [String: Mailbox] = [:]
+        var strangers = FairShares(MailboxLimits.strangerBytes)
+        var devices = FairShares(MailboxLimits.deviceBytes)
+
+        subscript(shares payer: Payer) -> FairShares {
+            get { payer.isDevice ? devices : strangers }
+            set { if payer.isDevice { devices = newValue } else { strangers = newValue } }
+            _modify { if payer.isDevice { yield &devices } else { yield &strangers } }
+        }
     }
     private let state = Mutex(State())
     private let lifetime: Duration
 
     package init(lifetime: Duration = .seconds(MailboxLimits.seconds)) { self.lifetime = lifetime }
 
-    package func open() async throws -> (nameplate: String, seconds: Int) {
+    package func open(for payer: Payer, claim: String?) async throws -> (nameplate: String, seconds: Int) {
         let nameplate = state.withLock { state -> String? in
             let now = ContinuousClock.now
-            for (name, box) in state.mailboxes where box.end <= now {
-                for waiter in box.waiting.values { waiter.finish() }
-                state.mailboxes[name] = nil
-            }
-            guard state.mailboxes.count < MailboxLimits.open else { return nil }
-            guard let name = Nameplate.free(isTaken: { state.mailboxes[$0] != nil }) else { return nil }
-            state.mailboxes[name] = Mailbox(end: now + lifetime)
+            for (name, box) in state.mailboxes where box.end <= now { Self.remove(name, &state) }
+            guard state[shares: payer].count(of: payer) < MailboxLimits.openEach,
+                Self.makeRoom(MailboxLimits.emptyBytes, for: payer, &state),
+                let name = Nameplate.free(isTaken: { state.mailboxes[$0] != nil })
+            else { return nil }
+            let share = state[shares: payer].add(MailboxLimits.emptyBytes, for: payer)
+            var mailbox = Mailbox(payer: payer, share: share, end: now + lifetime)
+            if let claim { mailbox.sides[.old] = Side(claim: claim) }
+            state.mailboxes[name] = mailbox
             return name
         }
         guard let nameplate else { throw RelayError.tooMany("pairings at once", retryAfter: 60) }
@@ -43,11 +60,15 @@ package final class MemoryMailboxes: Mailboxes {
     package func append(
         _ message: [UInt8], to nameplate: String, side: MailboxSide, claim: String
     ) async throws {
-        try change(nameplate) { mailbox in
+        try change(nameplate) { state, mailbox in
             guard !mailbox.burnt else { throw RelayError.noMailbox }
             var own = mailbox.sides[side] ?? Side()
             if let holder = own.claim, holder != claim { throw RelayError.mailboxTaken }
             guard own.messages.count < MailboxLimits.messages else { throw RelayError.mailboxFull }
+            // It must not be this one that gives way.
+            guard Self.makeRoom(message.count, for: mailbox.payer, &state), state.mailboxes[nameplate] != nil else {
+                throw RelayError.busy
+            }
             own.claim = claim
             own.messages.append(message)
             mailbox.sides[side] = own
@@ -62,23 +83,43 @@ package final class MemoryMailboxes: Mailboxes {
         }
     }
 
-    package func burn(_ nameplate: String, claim: String?) async throws {
-        try change(nameplate) { mailbox in
-            let claims = MailboxSide.allCases.compactMap { mailbox.sides[$0]?.claim }
-            guard claims.count < 2 || claims.contains(where: { $0 == claim }) else { throw RelayError.mailboxTaken }
+    package func burn(_ nameplate: String, claim: String) async throws {
+        try change(nameplate) { _, mailbox in
+            guard mailbox.sides.values.contains(where: { $0.claim == claim }) else { throw RelayError.mailboxTaken }
             mailbox.burnt = true
-            mailbox.sides = [:]
+            for side in mailbox.sides.keys { mailbox.sides[side]?.messages = [] }
+            mailbox.end = min(mailbox.end, .now + .seconds(MailboxLimits.burntSeconds))
         }
     }
 
-    private func change(_ nameplate: String, _ body: (inout Mailbox) throws -> Void) throws {
+    private func change(_ nameplate: String, _ body: (inout State, inout Mailbox) throws -> Void) throws {
         let waiting = try state.withLock { state in
             guard var mailbox = state.mailboxes[nameplate], mailbox.end > .now else { throw RelayError.noMailbox }
-            try body(&mailbox)
+            try body(&state, &mailbox)
             state.mailboxes[nameplate] = mailbox
+            state[shares: mailbox.payer].change(mailbox.share, to: mailbox.bytes)
             return Array(mailbox.waiting.values)
         }
         for waiter in waiting { waiter.yield() }
+    }
+
+    /// Ends mailboxes of those who have most until so many bytes more fit; false if nobody has more than this payer.
+    private static func makeRoom(_ bytes: Int, for payer: Payer, _ state: inout State) -> Bool {
+        while state[shares: payer].used + bytes > state[shares: payer].capacity {
+            guard let share = state[shares: payer].giver(for: payer, weight: bytes),
+                let name = state.mailboxes.first(where: {
+                    $0.value.share == share && $0.value.payer.isDevice == payer.isDevice
+                })?.key
+            else { return false }
+            remove(name, &state)
+        }
+        return true
+    }
+
+    private static func remove(_ name: String, _ state: inout State) {
+        guard let mailbox = state.mailboxes.removeValue(forKey: name) else { return }
+        state[shares: mailbox.payer].remove(mailbox.share)
+        for waiter in mailbox.waiting.values { waiter.finish() }
     }
 
     package func wait(_ nameplate: String, side: MailboxSide, after: Int, seconds: Double) async {
@@ -102,21 +143,15 @@ package final class MemoryMailboxes: Mailboxes {
     }
 }
 
-/// Names of mailboxes: short while few are open.
+/// Names of mailboxes.
 enum Nameplate {
-    /// A free name, random among those of the shortest length that has many free ones.
+    /// A free one of three or four digits, any as likely as another: who looks through them finds few.
     static func free(isTaken: (String) -> Bool) -> String? {
-        for digits in 1...4 {
-            let range =
-                digits == 1
-                ? 1...9
-                : Int(digits == 2 ? 10 : digits == 3 ? 100 : 1000)...(digits == 2 ? 99 : digits == 3 ? 999 : 9999)
-            for _ in 0..<8 {
-                let name = String(Int.random(in: range))
-                if !isTaken(name) { return name }
-            }
+        for _ in 0..<16 {
+            let name = String(Int.random(in: 100...9999))
+            if !isTaken(name) { return name }
         }
-        return (1000...9999).lazy.map(String.init).first { !isTaken($0) }
+        return (100...9999).lazy.map(String.init).first { !isTaken($0) }
     }
 
     /// One to four digits.

@@ -49,6 +49,7 @@ final class PostgresDatabase: RelayDatabase {
                 }
                 try session.run("INSERT INTO attune_relay_version VALUES ($1)", [.int(RelaySchema.version)])
             }
+            for statement in PostgresMailboxes.additions { try session.command(statement) }
             try session.command("COMMIT")
         } catch {
             try? session.command("ROLLBACK")

@@ -38,20 +38,19 @@ extension RelayRoutes {
         guard service.transfers.take(device) else { throw RelayError.tooMany("transfers at once", retryAfter: 1) }
         // The body never runs where the reader is gone before it.
         let transfer = AtEnd { [service] in service.transfers.give(device) }
-        guard let bytes = try await service.store.chunk(id, in: circle) else { throw RelayError.noChunk }
-        let (service, channel, seconds) = (service, context.channel, limits.transferSeconds)
-        let body = ResponseBody(contentLength: bytes.readableBytes) { writer in
-            // A reader that stops reading is let go.
-            let deadline = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { channel.close(promise: nil) }
-            defer { withExtendedLifetime(transfer) { deadline.cancel() } }
-            try await writer.write(bytes)
-            try await writer.finish(nil)
-            service.metrics.sent(bytes.readableBytes)
+        return try await service.answer(of: limits.chunkBytes, to: caller.payer, context) {
+            guard let bytes = try await service.store.chunk(id, in: circle) else { throw RelayError.noChunk }
+            let body = ResponseBody(contentLength: bytes.readableBytes) { [service] writer in
+                defer { withExtendedLifetime(transfer) {} }
+                try await writer.write(bytes)
+                try await writer.finish(nil)
+                service.metrics.sent(bytes.readableBytes)
+            }
+            return Response(
+                status: .ok,
+                headers: [.contentType: "application/octet-stream", .eTag: "\"\(id)\"", .cacheControl: "no-store"],
+                body: body)
         }
-        return Response(
-            status: .ok,
-            headers: [.contentType: "application/octet-stream", .eTag: "\"\(id)\"", .cacheControl: "no-store"],
-            body: body)
     }
 
     @Sendable func putChunk(_ request: Request, _ context: RelayContext) async throws -> Response {
@@ -60,8 +59,8 @@ extension RelayRoutes {
         let device = caller.device.id
         guard service.transfers.take(device) else { throw RelayError.tooMany("transfers at once", retryAfter: 1) }
         defer { service.transfers.give(device) }
-        let bytes = try await Bodies.collect(
-            request, context, limit: limits.chunkBytes, seconds: limits.transferSeconds)
+        let bytes = try await service.body(
+            of: request, context, limit: limits.chunkBytes, for: caller.payer, copies: 2)
         guard WireLimits.isChunk(bytes.readableBytes) else {
             throw RelayError.malformed(
                 "a chunk has \(WireLimits.chunkBytes) bytes, or the last one of its blob a smaller multiple of "

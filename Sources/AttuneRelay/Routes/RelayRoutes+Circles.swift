@@ -11,10 +11,20 @@ import SwiftProtobuf
 extension RelayRoutes {
     @Sendable func createCircle(_ request: Request, _ context: RelayContext) async throws -> Response {
         let configuration = service.configuration
-        let address = ClientAddress(context.channel, fields: request.headers, trusted: configuration.trustedProxies)
-        return try await service.counted(request, context) {
+        let address = service.address(of: request, context)
+        guard configuration.creation != .never else { throw RelayError.inviteRequired }
+        let isByInvite = configuration.isByInvite(from: address)
+        // Nothing of a body that comes from a stranger is read before what can be told without it.
+        let announced = HTTPField.Name("Attune-Invite").flatMap { request.headers[$0] }
+        return try await service.rationed(request, context) {
             let signed = try service.signature(of: request)
-            let body = try await body(request, context)
+            if isByInvite, let announced, try await !service.store.knowsInvite(announced) {
+                try service.takeUnauthenticated(request, context)
+                throw RelayError.inviteRequired
+            }
+            guard service.genesisBodies.take(nil) else { throw RelayError.tooMany("new circles", retryAfter: 1) }
+            defer { service.genesisBodies.give(nil) }
+            let body = try await service.body(of: request, context, limit: limits.genesisBytes)
             let message = try Bodies.decode(body, of: request, as: ProtoCreateCircle.self)
             let link = try Link(message.genesis)
             let chain: DeviceChain
@@ -28,15 +38,11 @@ extension RelayRoutes {
             // Told before the invite is used up, and without counting: a retry is no new circle.
             guard try await service.store.linkHead(of: link.hash) == nil else { throw RelayError.circleExists }
             var invite: String?
-            switch configuration.creation {
-            case .never: throw RelayError.inviteRequired
-            case .open where message.invite.isEmpty:
-                if let wait = service.creations.take(address.bucket) {
-                    throw RelayError.tooMany("new circles from this address", retryAfter: wait)
-                }
-            case .open, .byInvite:
+            if isByInvite || !message.invite.isEmpty {
                 guard (1...64).contains(message.invite.utf8.count) else { throw RelayError.inviteRequired }
                 invite = message.invite
+            } else if let wait = service.creations.take(address.bucket) {
+                throw RelayError.tooMany("new circles from this address", retryAfter: wait)
             }
             let genesis = StoredLink(seq: 1, hash: link.hash, bytes: link.bytes)
             guard try await service.store.createCircle(link.hash, genesis: genesis, invite: invite) else {

@@ -12,7 +12,7 @@ extension RelayRoutes {
         info.versions = [1]
         info.time = service.now
         info.authority = service.authority
-        info.inviteOnly = service.configuration.creation != .open
+        info.inviteOnly = service.configuration.isByInvite(from: service.address(of: request, context))
         info.limits.chunkBytes = UInt64(limits.chunkBytes)
         info.limits.entryBytes = UInt64(WireLimits.entryBytes)
         info.limits.entriesPerPush = UInt32(limits.entriesPerPush)
@@ -35,8 +35,6 @@ extension RelayRoutes {
     }
 
     @Sendable func metrics(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let address = ClientAddress(
-            context.channel, fields: request.headers, trusted: service.configuration.trustedProxies)
         if let token = service.configuration.metricsToken {
             guard
                 WireHash.sha512(Array((request.headers[.authorization] ?? "").utf8))
@@ -46,10 +44,18 @@ extension RelayRoutes {
                 throw RelayError.notFound
             }
         } else {
-            guard address.isLocal else { throw RelayError.notFound }
+            guard service.configuration.showsMetricsHere, service.address(of: request, context).isLocal else {
+                try service.takeUnauthenticated(request, context)
+                throw RelayError.notFound
+            }
         }
+        let places = service.places.count
         let text = service.metrics.text(gauges: [
-            ("event_streams", "Open event streams.", UInt64(service.hub.count))
+            ("event_streams", "Open event streams.", UInt64(service.hub.count)),
+            ("connections", "Connections, and requests that proxies pass on.", UInt64(places.all)),
+            ("stranger_connections", "Of them, those without a signature that held.", UInt64(places.strangers)),
+            ("body_bytes", "Memory of bodies of requests under way.", UInt64(service.bodies.used)),
+            ("answer_bytes", "Memory of answers under way.", UInt64(service.answers.used)),
         ])
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],

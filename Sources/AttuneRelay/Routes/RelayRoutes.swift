@@ -41,7 +41,10 @@ struct RelayRoutes: Sendable {
         let allowed = handlers.keys.map(\.rawValue).sorted().joined(separator: ", ")
         for method in [HTTPRequest.Method.get, .head, .put, .post, .delete, .patch, .options] {
             router.on(path, method: method) { request, context in
-                guard let handler = handlers[method] else { throw RelayError.method(allowed: allowed) }
+                guard let handler = handlers[method] else {
+                    try service.takeUnauthenticated(request, context)
+                    throw RelayError.method(allowed: allowed)
+                }
                 return try await handler(request, context)
             }
         }
@@ -62,7 +65,7 @@ struct RelayRoutes: Sendable {
         let circle = try circle(context)
         let caller = try await service.caller(
             of: request, context, circle: circle, access: access, isTransfer: isTransfer)
-        let body = try await body(request, context)
+        let body = try await service.body(of: request, context, limit: limits.bodyBytes, for: caller.payer)
         try await caller.check(body)
         return (circle, caller, body)
     }
@@ -74,10 +77,5 @@ struct RelayRoutes: Sendable {
             throw RelayError.malformed("\(name) is a number up to \(WireLimits.counter)")
         }
         return value
-    }
-
-    /// Reads a body that is not a chunk.
-    func body(_ request: Request, _ context: RelayContext) async throws -> ByteBuffer {
-        try await Bodies.collect(request, context, limit: limits.bodyBytes, seconds: limits.transferSeconds)
     }
 }

@@ -14,6 +14,12 @@ extension SQLRelayStore: RelayMaintenance {
         }
     }
 
+    package func knowsInvite(_ token: String) async throws -> Bool {
+        try await database.read { session in
+            try session.first("SELECT 1 FROM invites WHERE hash = $1", [.digest(InviteToken.hash(token))]) != nil
+        }
+    }
+
     package func setQuota(_ bytes: UInt64?, of circle: Digest256) async throws -> Bool {
         try await database.write(circle) { session in
             try session.run(

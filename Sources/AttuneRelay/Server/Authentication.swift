@@ -13,6 +13,9 @@ struct Caller: Sendable {
     let chain: DeviceChain
     let signed: SignedRequest
 
+    /// Who its places and bytes are counted for.
+    var payer: Payer { Payer(device.id, of: chain.circle) }
+
     /// Checks the body against the digest that was signed.
     func check(_ body: ByteBuffer) async throws {
         let signed = signed
@@ -51,6 +54,7 @@ extension RelayService {
                 throw RelayError.tooMany("requests of this device", retryAfter: wait)
             }
             guard device.isActive || access == .everyone else { throw RelayError.revoked }
+            try (context.passedOn.place ?? self.places.place(of: context.channel))?.prove(device.id)
             return Caller(device: device, chain: chain, signed: signed)
         }
     }
@@ -87,7 +91,7 @@ extension RelayService {
         } catch {
             throw RelayError.unsigned("the signature is not that of the device over this request", time: now)
         }
-        guard replays.remember(Hex.encode(signed.nonce), of: signed.device, now: Int64(now / 1000)) else {
+        guard replays.remember(signed.nonce, of: signed.device, now: Int64(now / 1000)) else {
             throw RelayError.replayed(time: now)
         }
     }
@@ -113,8 +117,7 @@ extension RelayService {
     func rationed<Value>(
         _ request: Request, _ context: RelayContext, _ body: () async throws -> Value
     ) async throws -> Value {
-        let address = ClientAddress(context.channel, fields: request.headers, trusted: configuration.trustedProxies)
-        if let wait = unauthenticated.shortage(address.bucket) {
+        if let wait = unauthenticated.shortage(address(of: request, context).bucket) {
             throw RelayError.tooMany("requests from this address", retryAfter: wait)
         }
         return try await counted(request, context, body)
@@ -124,9 +127,7 @@ extension RelayService {
     ///
     /// - Throws: `RelayError.tooMany`.
     func takeUnauthenticated(_ request: Request, _ context: RelayContext) throws {
-        let address = ClientAddress(
-            context.channel, fields: request.headers, trusted: configuration.trustedProxies)
-        if let wait = unauthenticated.take(address.bucket) {
+        if let wait = unauthenticated.take(address(of: request, context).bucket) {
             throw RelayError.tooMany("requests from this address", retryAfter: wait)
         }
     }

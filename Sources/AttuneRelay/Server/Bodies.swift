@@ -14,29 +14,6 @@ enum Bodies {
         case json
     }
 
-    /// Reads a whole body of at most `limit` bytes, within `seconds`, whatever its length field says.
-    static func collect(
-        _ request: Request, _ context: RelayContext, limit: Int, seconds: Int
-    ) async throws -> ByteBuffer {
-        if let announced = request.headers[.contentLength].flatMap({ Int($0) }), announced > limit {
-            throw RelayError.tooLarge(limit: limit)
-        }
-        let channel = context.channel
-        let deadline = channel.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) { channel.close(promise: nil) }
-        defer { deadline.cancel() }
-        var whole = ByteBuffer()
-        for try await part in request.body {
-            guard whole.readableBytes + part.readableBytes <= limit else { throw RelayError.tooLarge(limit: limit) }
-            if whole.readableBytes == 0 {
-                whole = part
-            } else {
-                whole.writeImmutableBuffer(part)
-            }
-        }
-        context.body.markRead()
-        return whole
-    }
-
     /// The message in a body.
     static func decode<Message: SwiftProtobuf.Message>(
         _ body: ByteBuffer, of request: Request, as type: Message.Type = Message.self

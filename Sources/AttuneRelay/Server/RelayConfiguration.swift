@@ -10,6 +10,8 @@ package struct RelayConfiguration: Sendable {
     /// Who may open circles.
     package enum Creation: Hashable, Sendable {
         case open
+        /// Anyone on this machine; who comes through a proxy, by invite.
+        case openHere
         case byInvite
         case never
     }
@@ -30,12 +32,24 @@ package struct RelayConfiguration: Sendable {
     package var trustedProxies: Set<String> = []
     /// Certificate and key; plain HTTP without. Verification callbacks serve pinned certificates.
     package var tls: TLSChannelConfiguration?
-    /// Answers `/metrics`; else only requests from this machine that no proxy passed on.
+    /// Bearer token of `/metrics`.
     package var metricsToken: String?
+    /// Whether `/metrics` answers requests from this machine without a token: for a relay that nobody else reaches, as
+    /// a proxy's requests come from this machine too.
+    package var showsMetricsHere = false
     /// What `/v1/info` says.
     package var software = "attune-relay"
     /// Bytes that a circle may have, as `/v1/info` says.
     package var circleBytes: UInt64 = RetentionRules().circleBytes
 
     package init() {}
+
+    /// Whether a request from this address opens a circle with an invite only.
+    func isByInvite(from address: ClientAddress) -> Bool {
+        switch creation {
+        case .open: false
+        case .openHere: !address.isLocal
+        case .byInvite, .never: true
+        }
+    }
 }

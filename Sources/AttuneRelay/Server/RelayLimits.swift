@@ -5,8 +5,10 @@
 package struct RelayLimits: Hashable, Sendable {
     /// Bytes of a chunk at the most.
     package var chunkBytes = 1 << 20
-    /// Bytes of any other body.
+    /// Bytes of any other body of a device.
     package var bodyBytes = 1 << 20
+    /// Bytes of a request to open a circle, which comes from a stranger.
+    package var genesisBytes = 16 << 10
     package var entriesPerPush = 256
     package var entriesPerPage = 512
     package var chunkIDsPerQuery = 1024
@@ -14,6 +16,8 @@ package struct RelayLimits: Hashable, Sendable {
 
     /// Requests without a valid signature, for each address.
     package var unauthenticatedPerMinute = 30
+    /// Mailboxes that an address looks for, or takes a side of, within ten minutes.
+    package var mailboxVisits = 20
     /// New circles, for each address.
     package var circlesPerHour = 5
     /// Requests of a device, transfers of chunks aside.
@@ -22,15 +26,36 @@ package struct RelayLimits: Hashable, Sendable {
     package var transfersPerMinute = 6000
     package var concurrentTransfers = 8
     package var concurrentStreams = 16
+    /// Requests to open a circle whose bodies are read at once, of all addresses.
+    package var concurrentCreations = 16
 
-    package var connections = 8192
+    package var connections = 4096
+    /// Of them, those that have shown no signature that holds.
+    package var strangerConnections = 1024
+    package var connectionsPerAddress = 64
+    package var strangerConnectionsPerAddress = 32
+    package var connectionsPerDevice = 32
+    /// Bytes that bodies of requests take in memory, all together.
+    package var bodyMemory = 32 << 20
+    /// Bytes that answers under way take in memory, all together.
+    package var answerMemory = 48 << 20
     /// Bytes of all header fields.
-    package var headerBytes = 16 << 10
+    package var headerBytes = 8 << 10
     package var headerFields = 64
-    /// Seconds without a byte after which a connection is closed.
+    /// Requests sent on a connection before the first one was answered.
+    package var pipelinedRequests = 4
+    /// Bytes of a body that arrive before anybody reads it.
+    package var unreadBytes = 128 << 10
+    /// Seconds for a handshake and the head of a request; for strangers between two requests as well.
+    package var headSeconds = 10
+    /// Seconds without a byte after which a connection is closed, between two requests of a device too.
     package var idleSeconds = 60
-    /// Seconds that a body, or an answer that is not a stream, may take.
-    package var transferSeconds = 300
+    /// Seconds that a body, or an answer that is not a stream, may take, before what its size adds.
+    package var transferSeconds = 20
+    /// What its size adds: a second for so many bytes.
+    package var slowestBytesPerSecond = 4 << 10
+    /// Seconds in which the rest of a body comes that was refused.
+    package var drainSeconds = 5
     /// Seconds between comments on an event stream.
     package var heartbeatSeconds = 20.0
     /// Seconds that a client may wait for news.
@@ -41,4 +66,9 @@ package struct RelayLimits: Hashable, Sendable {
     package var nonceSeconds: Int64 = 600
 
     package init() {}
+
+    /// Seconds that so many bytes may take.
+    func seconds(for bytes: Int) -> Double {
+        Double(transferSeconds) + Double(max(0, bytes)) / Double(max(1, slowestBytesPerSecond))
+    }
 }

@@ -7,7 +7,8 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// What every request passes: the base path, problem details for errors, metrics, and an end for bodies nobody reads.
+/// What every request passes: a place, the base path, problem details for errors, metrics, and an end for connections
+/// whose request was refused before its body was read.
 struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context == RelayContext {
     let service: RelayService
     let inner: Inner
@@ -16,21 +17,48 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         let start = ContinuousClock.now
         var response: Response
         do {
+            try takePlace(request, context)
             response = try await inner.respond(to: relative(request), context: context)
             // The router's own answer for a path that it does not know has no body.
             if response.status == .notFound, response.headers[.contentType] == nil {
+                try service.takeUnauthenticated(request, context)
                 response = Problem.response(.notFound)
             }
         } catch {
             response = Problem.response(translated(error, context))
         }
-        if !context.body.wasRead, !isSmall(request) { response = closing(response, context) }
+        context.body.release()
+        if hasBody(request), !context.body.wasRead { response.headers[.connection] = "close" }
+        response = keepingPlace(response, context)
         // What follows the head of an answer to HEAD would be taken for the next answer.
         if request.method == .head { response = response.createHeadResponse() }
         response.headers[.xContentTypeOptions] = "nosniff"
         service.metrics.count(
             route: context.endpointPath ?? "other", method: request.method, status: response.status.code,
             seconds: (ContinuousClock.now - start) / .seconds(1))
+        return response
+    }
+
+    /// A request that a trusted proxy passes on takes a place of its own, by the address that the proxy names.
+    private func takePlace(_ request: Request, _ context: RelayContext) throws {
+        guard let peer = context.channel.remoteAddress?.ipAddress, service.configuration.trustedProxies.contains(peer)
+        else { return }
+        guard let place = service.places.enter(service.address(of: request, context), close: context.close) else {
+            throw RelayError.tooMany("requests from this address at once", retryAfter: 1)
+        }
+        context.passedOn.place = place
+    }
+
+    /// Holds that place until the answer was written, or its reader is gone.
+    private func keepingPlace(_ response: Response, _ context: RelayContext) -> Response {
+        guard let place = context.passedOn.place else { return response }
+        var response = response
+        let body = response.body
+        response.body = ResponseBody(contentLength: body.contentLength) { writer in
+            defer { place.leave() }
+            try await body.write(writer)
+        }
+        context.passedOn.place = nil
         return response
     }
 
@@ -46,7 +74,7 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
     private func translated(_ error: any Error, _ context: RelayContext) -> RelayError {
         switch error {
         case let error as RelayError:
-            if error.status >= 500 { context.logger.error("\(error)") }
+            if error.status >= 500, error.code != RelayError.busy.code { context.logger.error("\(error)") }
             return error
         case let error as WireError: return .malformed(error.message)
         case let error as HTTPError:
@@ -57,21 +85,8 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         }
     }
 
-    /// Whether a body that nobody read is short enough to be read to its end, so that the connection can go on.
-    private func isSmall(_ request: Request) -> Bool {
-        guard request.headers[.transferEncoding] == nil else { return false }
-        guard let length = request.headers[.contentLength] else { return true }
-        return Int(length).map { $0 <= 64 << 10 } ?? false
-    }
-
-    private func closing(_ response: Response, _ context: RelayContext) -> Response {
-        var last = response
-        let (body, channel) = (response.body, context.channel)
-        last.body = ResponseBody(contentLength: body.contentLength) { writer in
-            try await body.write(writer)
-            channel.close(promise: nil)
-        }
-        last.headers[.connection] = "close"
-        return last
+    private func hasBody(_ request: Request) -> Bool {
+        guard request.headers[.transferEncoding] == nil else { return true }
+        return request.headers[.contentLength].map { $0 != "0" } ?? false
     }
 }

@@ -37,8 +37,7 @@ package struct RelayServer: Sendable {
                 service: service, inner: RelayRoutes(service: service).router().buildResponder()),
             server: try builder(),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1024,
-                availableConnectionsDelegate: .maximum(configuration.limits.connections, logger: logger)),
+                address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1024),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? configuration.port
                 service.listens(host: configuration.host, port: port)
@@ -71,14 +70,20 @@ package struct RelayServer: Sendable {
     }
 
     private func builder() throws -> HTTPServerBuilder {
-        let limits = service.configuration.limits
-        let plain = HTTPServerBuilder.http1(
-            configuration: .init(
-                idleTimeout: .seconds(Int64(limits.idleSeconds)),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
-                    maxHeaderFieldCount: limits.headerFields)))
-        guard let tls = service.configuration.tls else { return plain }
-        return try .tls(plain, configuration: tls)
+        let (service, limits) = (service, service.configuration.limits)
+        let plain = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionDeadlines(limits, service.places)],
+            idleTimeout: .seconds(Int64(limits.idleSeconds)),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,
+                maxHeaderFieldCount: limits.headerFields))
+        let (places, trusted) = (service.places, service.configuration.trustedProxies)
+        return HTTPServerBuilder { responder in
+            let http = HTTP1Channel(responder: responder, configuration: plain)
+            guard let tls = service.configuration.tls else {
+                return RelayChannel(base: http, places: places, trusted: trusted)
+            }
+            return RelayChannel(base: try TLSChannel(http, configuration: tls), places: places, trusted: trusted)
+        }
     }
 }

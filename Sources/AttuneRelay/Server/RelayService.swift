@@ -18,8 +18,15 @@ final class RelayService: Sendable {
     let creations: TokenBuckets
     let requests: TokenBuckets
     let transferRate: TokenBuckets
+    let visitors: MailboxVisitors
     let transfers: Slots
     let streams: Slots
+    let genesisBodies: Slots
+    let places: ConnectionPlaces
+    /// Bodies of requests, as long as the requests last.
+    let bodies: ByteBudget
+    /// Answers, until their readers have them.
+    let answers: ByteBudget
     private let authorities = Mutex<Set<String>>([])
 
     init(store: any RelayStore, mailboxes: any Mailboxes, configuration: RelayConfiguration) {
@@ -33,8 +40,13 @@ final class RelayService: Sendable {
         creations = TokenBuckets(limits.circlesPerHour, seconds: 3600)
         requests = TokenBuckets(limits.requestsPerMinute, seconds: 60)
         transferRate = TokenBuckets(limits.transfersPerMinute, seconds: 60)
+        visitors = MailboxVisitors(limits.mailboxVisits)
         transfers = Slots(limits.concurrentTransfers)
         streams = Slots(limits.concurrentStreams)
+        genesisBodies = Slots(limits.concurrentCreations)
+        places = ConnectionPlaces(limits)
+        bodies = ByteBudget(limits.bodyMemory)
+        answers = ByteBudget(limits.answerMemory)
         authorities.withLock { $0 = Set(configuration.authorities.map { $0.lowercased() }) }
     }
 

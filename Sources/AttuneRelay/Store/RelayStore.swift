@@ -17,6 +17,9 @@ package protocol RelayStore: Sendable {
     /// - Throws: `RelayError.inviteRequired` where the token is unknown or used.
     func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool
 
+    /// Whether the operator gave out this invite token, used or not.
+    func knowsInvite(_ token: String) async throws -> Bool
+
     /// The newest link, or nil where there is no such circle.
     func linkHead(of circle: Digest256) async throws -> LogPosition?
 

@@ -20,30 +20,51 @@ package struct RelayMailbox: Mailbox {
     private let address: String
     private let side: PairingSide
     /// Proves that all messages of this side come from the same device.
-    private let token = Hex.encode(SecretBytes(random: 16).withUnsafeBytes { Array($0) })
+    private let token: String
     /// One to four digits.
     package let nameplate: String
 
     /// A mailbox that the other side opened.
     package init(client: HTTPClient, address: String, nameplate: String, side: PairingSide) {
+        self.init(client: client, address: address, nameplate: nameplate, side: side, token: Self.makeToken())
+    }
+
+    private init(client: HTTPClient, address: String, nameplate: String, side: PairingSide, token: String) {
+        self.token = token
         self.client = client
         self.address = address
         self.nameplate = nameplate
         self.side = side
     }
 
-    /// Opens a mailbox.
+    private static func makeToken() -> String {
+        Hex.encode(SecretBytes(random: 16).withUnsafeBytes { Array($0) })
+    }
+
+    /// Opens a mailbox, whose old side is this device's from then on: nobody else can write there or burn it.
     ///
+    /// - Parameter member: signs the request, so that a relay which has the circle gives a place that strangers cannot
+    ///   take; nil opens as a stranger.
     /// - Throws: `PairingError` E-PAIR-008.
-    package static func open(client: HTTPClient, address: String) async throws -> RelayMailbox {
-        var request = HTTPClientRequest(url: address + "/v1/rendezvous")
-        request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/protobuf")
+    package static func open(
+        client: HTTPClient, address: String, as member: HTTPTransport? = nil
+    ) async throws -> RelayMailbox {
+        let token = makeToken()
+        var request: HTTPClientRequest
+        if let member {
+            request = try member.request(.POST, "/v1/rendezvous", query: "circle=\(member.circle)").request
+        } else {
+            request = HTTPClientRequest(url: address + "/v1/rendezvous")
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/protobuf")
+        }
+        request.headers.add(name: "Attune-Mailbox", value: token)
         let (status, body) = try await Self.send(request, by: client)
         guard status == .ok || status == .created, let opened = ProtoMailboxOpened(canonical: body),
             (1...4).contains(opened.nameplate.utf8.count), opened.nameplate.utf8.allSatisfy({ 48...57 ~= $0 })
         else { throw PairingError.unreachable("the relay opened no mailbox (status \(status.code))") }
-        return RelayMailbox(client: client, address: address, nameplate: opened.nameplate, side: .old)
+        return RelayMailbox(
+            client: client, address: address, nameplate: opened.nameplate, side: .old, token: token)
     }
 
     package func leave(_ message: [UInt8]) async throws {

@@ -106,7 +106,9 @@ extension HTTPTransport {
         message.genesis = try ProtoSignedLink(serializedBytes: genesis)
         message.invite = invite ?? ""
         let body: [UInt8] = try message.serializedBytes()
-        _ = try await send(try request(.POST, "/v1/circles", body: body), also: [409])
+        // Said before the body too: a relay reads no body of a stranger whose invite it does not know.
+        let fields = invite.map { [("Attune-Invite", $0)] } ?? []
+        _ = try await send(try request(.POST, "/v1/circles", body: body, fields: fields), also: [409])
     }
 
     /// Removes the circle and all it has from the relay.

@@ -1,0 +1,179 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Sent down a connection once somebody reads the body of the request.
+struct BodyIsRead: Sendable {}
+
+/// Ends a connection whose peer is slow or silent, whatever it is at: a handshake, a head, a body, an answer.
+///
+/// Each deadline counts from its start and not from the last byte, so a byte now and then buys nothing. What a peer
+/// sends before anybody reads it is bounded as well.
+final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let limits: RelayLimits
+    private let places: ConnectionPlaces
+    private var place: ConnectionPlaces.Place?
+    /// Of what the peer has to send: a head, or the rest of a body.
+    private var inbound: Scheduled<Void>?
+    /// Of an answer of a known length that the peer has to take.
+    private var outbound: Scheduled<Void>?
+    /// Of a stream that the peer does not take anything of.
+    private var stalled: Scheduled<Void>?
+    /// Requests whose answer has not ended.
+    private var pending = 0
+    private var isBodyUnderWay = false
+    /// Whether somebody reads the body.
+    private var isBodyRead = false
+    /// Bytes that came before anybody read the body.
+    private var unread = 0
+    /// Whether more would be read now if they were fewer.
+    private var isHeld = false
+    /// Whether the connection ends with the answer under way.
+    private var isLast = false
+    private var isStream = false
+
+    init(_ limits: RelayLimits, _ places: ConnectionPlaces) {
+        self.limits = limits
+        self.places = places
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        place = places.place(of: context.channel)
+        // Holds for a TLS handshake as well: no head comes before its end.
+        awaitPeer(context, seconds: Double(limits.headSeconds))
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        for task in [inbound, outbound, stalled] { task?.cancel() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        for task in [inbound, outbound, stalled] { task?.cancel() }
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What follows a request that ends the connection is for nobody.
+        if isLast, !isBodyUnderWay { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            pending += 1
+            guard pending <= limits.pipelinedRequests else {
+                context.close(promise: nil)
+                return
+            }
+            (isBodyUnderWay, isBodyRead, unread) = (true, false, 0)
+            let length = head.headerFields[.contentLength].flatMap { Int($0) }
+            let isChunked = head.headerFields[.transferEncoding] != nil
+            let bytes = min(length ?? (isChunked ? limits.bodyBytes : 0), limits.bodyBytes)
+            awaitPeer(context, seconds: limits.seconds(for: bytes))
+        case .body(let bytes):
+            if !isBodyRead { unread += bytes.readableBytes }
+            // Where the peer sends no more, the system gives what it has all the same.
+            guard unread <= 4 * limits.unreadBytes else {
+                context.close(promise: nil)
+                return
+            }
+        case .end:
+            isBodyUnderWay = false
+            if pending == 0 { answered(context) } else { stopAwaiting() }
+        }
+        context.fireChannelRead(data)
+    }
+
+    /// A body that nobody reads yet stays with the peer.
+    func read(context: ChannelHandlerContext) {
+        isHeld = isBodyUnderWay && !isBodyRead && unread > limits.unreadBytes
+        if !isHeld { context.read() }
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is BodyIsRead else {
+            context.triggerUserOutboundEvent(event, promise: promise)
+            return
+        }
+        isBodyRead = true
+        if isHeld {
+            isHeld = false
+            context.read()
+        }
+        promise?.succeed(())
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head) where head.status.kind == .informational: context.write(data, promise: promise)
+        case .head(let head):
+            if head.headerFields[.connection] == "close" { isLast = true }
+            let length = head.headerFields[.contentLength].flatMap { Int($0) }
+            isStream = length == nil && head.headerFields[.transferEncoding] != nil
+            outbound?.cancel()
+            outbound = isStream ? nil : closing(context, in: limits.seconds(for: length ?? 0))
+            context.write(data, promise: promise)
+        case .body: context.write(data, promise: promise)
+        case .end:
+            let written = promise ?? context.eventLoop.makePromise()
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            written.futureResult.whenSuccess {
+                let (handler, context) = bound.value
+                handler.ended(context)
+            }
+            context.write(data, promise: written)
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stalled?.cancel()
+        stalled = nil
+        if isStream, !context.channel.isWritable { stalled = closing(context, in: Double(limits.headSeconds) * 3) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// The peer has the answer, or the kernel has it.
+    private func ended(_ context: ChannelHandlerContext) {
+        outbound?.cancel()
+        outbound = nil
+        isStream = false
+        pending -= 1
+        if pending == 0 { answered(context) }
+    }
+
+    /// No answer is under way any more.
+    private func answered(_ context: ChannelHandlerContext) {
+        if isBodyUnderWay {
+            // A peer that is still sending does not see the answer where the connection ends at once.
+            awaitPeer(context, seconds: Double(limits.drainSeconds))
+        } else if isLast {
+            context.close(promise: nil)
+        } else {
+            let isProven = place?.isProven == true
+            let seconds = isProven ? limits.idleSeconds : min(limits.idleSeconds, limits.headSeconds)
+            awaitPeer(context, seconds: Double(seconds))
+        }
+    }
+
+    private func awaitPeer(_ context: ChannelHandlerContext, seconds: Double) {
+        stopAwaiting()
+        inbound = closing(context, in: seconds)
+    }
+
+    private func stopAwaiting() {
+        inbound?.cancel()
+        inbound = nil
+    }
+
+    private func closing(_ context: ChannelHandlerContext, in seconds: Double) -> Scheduled<Void> {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        return context.eventLoop.scheduleTask(in: .milliseconds(Int64(seconds * 1000))) {
+            bound.value.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,37 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTestSupport
+import AttuneWire
+import Foundation
+import Synchronization
+import Testing
+
+/// A twentieth of what `attune-bench relay --hostile` does, at the usual limits.
+@Suite("A relay under attack", .serialized) struct HostileRelayTests {
+    @Test(
+        "the relay lives, stays small, and another circle's pushes get through", arguments: RelayAttack.all.map(\.name))
+    func attack(_ name: String) async throws {
+        let attack = try #require(RelayAttack.all.first { $0.name == name })
+        let relay = try RelayProcess(limits: true, options: ["--circles-per-hour", "1000"])
+        let pusher = try await RelayPusher(relay)
+        let isOver = Atomic(false)
+        async let times = pusher.run(perSecond: 8) { isOver.load(ordering: .relaxed) }
+        let counts = try await attack.run(relay, 0.05, 2)
+        isOver.store(true, ordering: .relaxed)
+        let sorted = try await times
+        #expect(relay.process.poll() == nil, "\(relay.log)")
+        #expect(pusher.problems == [])
+        // Tests run beside each other, in one process with this; the bench holds the relay to a tenth of a second.
+        #expect(try #require(sorted.last) < 40, "\(sorted.suffix(3)) \(counts)")
+        let status = try String(contentsOfFile: "/proc/\(relay.process.id)/status", encoding: .utf8)
+        let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        let kilobytes = try #require(peak?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
+        #expect(kilobytes < 200 << 10, "\(counts)")
+        if name == "mailboxes" {
+            #expect(counts["honest_met"] ?? 0 > 0, "\(counts)")
+            #expect(counts["honest_without_mailbox"] == nil, "\(counts)")
+            #expect(counts["burnt_by_sweep"] == nil, "\(counts)")
+        }
+    }
+}
