@@ -32,10 +32,12 @@ struct ServeCommand: AsyncParsableCommand {
             handler.logLevel = level
             return handler
         }
-        ProcessLimits.apply()
+        let descriptors = ProcessLimits.apply()
         let address = try ListenAddress(listen)
         var configuration = try access.configuration(address)
         configuration.limits = limits.limits
+        // Files and the database need some too; a connection that gets none would only wait.
+        configuration.limits.connections = min(limits.connections, max(16, descriptors - 128))
         configuration.circleBytes = data.circleBytes
         let opened = try await data.open(serving: true)
         let server = RelayServer(store: opened.store, mailboxes: opened.mailboxes, configuration: configuration)

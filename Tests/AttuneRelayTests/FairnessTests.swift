@@ -40,7 +40,10 @@ import Testing
         _ = shares.add(1, for: Self.address("10.1.0.2"))
         #expect(shares.giver(for: Self.address("10.2.0.1"), weight: 1) == second)
         #expect(shares.giver(for: Self.address("10.2.0.1"), weight: 3) == nil)
-        #expect(shares.giver(for: Self.address("10.1.0.3"), weight: 1) == nil)
+        // Within a network too, and to who has less only.
+        #expect(shares.giver(for: Self.address("10.1.0.3"), weight: 1) == second)
+        #expect(shares.giver(for: Self.address("10.1.0.3"), weight: 2) == nil)
+        #expect(shares.giver(for: Self.address("10.1.0.1"), weight: 1) == nil)
         #expect(shares.giverOrOwn(for: Self.address("10.1.0.3"), weight: 1) == second)
         shares.remove(second)
         #expect(shares.giver(for: Self.address("10.2.0.1"), weight: 1) == first)
@@ -121,6 +124,21 @@ import Testing
         #expect(closed.withLock { $0 } == 1)
         withExtendedLifetime(held) {}
         share.end()
+    }
+
+    @Test("a device that holds all its circle may have gives way to the circle's others")
+    func pressureInside() async throws {
+        let budget = ByteBudget(100, patience: .seconds(60))
+        let circle = SyntheticCircle.chunk().id
+        let (thief, owner) = (Payer(SyntheticDevice().id, of: circle), Payer(SyntheticDevice().id, of: circle))
+        let closed = Mutex(0)
+        let held = try await [
+            budget.take(25, for: thief) { closed.withLock { $0 += 1 } },
+            budget.take(25, for: thief) { closed.withLock { $0 += 1 } },
+        ]
+        let share = try await budget.take(2, for: owner) {}
+        #expect(closed.withLock { $0 } == 1)
+        withExtendedLifetime((held, share)) {}
     }
 
     @Test("who waits in vain hears that the relay has no room, and nothing stays taken")

@@ -95,6 +95,56 @@ import Testing
         }
     }
 
+    @Test("a body that comes byte by byte buys no time, and neither does one that was refused")
+    func drips() async throws {
+        let relay = try RelayProcess(options: ["--transfer-seconds", "2", "--slowest-bytes-per-second", "1000000"])
+        let claim = String(repeating: "a", count: 32)
+        for head in ["POST /v1/rendezvous/100/new HTTP/1.1\r\nAttune-Mailbox: \(claim)", "POST /nothing HTTP/1.1"] {
+            let text = "\(head)\r\nHost: a\r\nContent-Length: 16000\r\n\r\n"
+            let counts = await HostileSockets(
+                port: relay.port,
+                .init(count: 10, sources: ["127.0.0.1"], opening: { _ in Array(text.utf8) }, drip: [0x78], pause: 0.2)
+            ).run(seconds: 12)
+            #expect(counts.endedByServer >= 10, "\(head)")
+        }
+    }
+
+    @Test("who comes through a proxy to a relay of this machine needs an invite, and sees no counters")
+    func passedOn() async throws {
+        let relay = try RelayProcess()
+        let founder = SyntheticDevice()
+        let circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
+        var message = ProtoCreateCircle()
+        message.genesis = circle.links[0].signed
+        let client = RelayClient(relay, device: founder)
+        for field in [("X-Forwarded-For", "203.0.113.9"), ("Via", "1.1 proxy"), ("Forwarded", "for=203.0.113.9")] {
+            let refused = try await client.send("POST", "/v1/circles", message: message, fields: [field])
+            #expect(refused.code == "E-RELAY-015", "\(field)")
+            #expect(try await client.send("GET", "/metrics", fields: [field]).status == 404, "\(field)")
+        }
+        #expect(try await client.send("POST", "/v1/circles", message: message).status == 201)
+        #expect(try await client.send("GET", "/metrics").status == 200)
+        // One that has a name may have a proxy that says nothing of itself.
+        let named = RelayClient(try RelayProcess(options: ["--authority", "relay.example"]))
+        #expect(try await named.send("GET", "/metrics").status == 404)
+    }
+
+    @Test("an invite that is not known, and a body that is too large to open a circle, are refused before the body")
+    func creationBeforeTheBody() async throws {
+        let relay = try RelayProcess(options: ["--invite-only"])
+        let client = RelayClient(relay, device: SyntheticDevice())
+        for (fields, length, status) in [([("Attune-Invite", "none")], 8000, "403"), ([], 1 << 20, "413")] {
+            let whole = try client.raw(
+                "POST", "/v1/circles", body: [UInt8](repeating: 1, count: length), fields: fields)
+            let start = ContinuousClock.now
+            let answer = try RawConnection(port: relay.port).exchange(Array(whole.dropLast(length - 10)), seconds: 20)
+            #expect(answer.hasPrefix("HTTP/1.1 \(status)"), "\(answer)")
+            // The answer says that the connection ends, and it does so soon.
+            #expect(answer.lowercased().contains("connection: close"))
+            #expect(ContinuousClock.now - start < .seconds(15))
+        }
+    }
+
     @Test("heads that are too large, lines that are no HTTP and paths of every kind get an answer below 500")
     func heads() async throws {
         let relay = try RelayProcess()

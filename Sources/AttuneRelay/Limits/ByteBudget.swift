@@ -105,8 +105,8 @@ final class ByteBudget: Sendable {
     private func isContested(_ state: State, _ payer: Payer) -> Bool {
         let own = state.shares.share(of: payer.group)
         return state.waiters.values.contains {
-            state.shares.share(of: $0.payer.group) + $0.bytes <= groupCapacity
-                && state.shares.share(of: $0.payer.group) <= own
+            let share = state.shares.share(of: $0.payer.group)
+            return $0.payer.group == payer.group || share <= own && share + $0.bytes <= groupCapacity
         }
     }
 
@@ -127,8 +127,9 @@ final class ByteBudget: Sendable {
         let granted = state.withLock { state -> [(CheckedContinuation<Int?, Never>, Int)] in
             var granted: [(CheckedContinuation<Int?, Never>, Int)] = []
             let order = state.waiters.sorted {
-                (state.shares.share(of: $0.value.payer.group), $0.key)
-                    < (state.shares.share(of: $1.value.payer.group), $1.key)
+                let (one, other) = ($0.value.payer, $1.value.payer)
+                return (state.shares.share(of: one.group), state.shares.share(of: one), $0.key)
+                    < (state.shares.share(of: other.group), state.shares.share(of: other), $1.key)
             }
             for (number, waiter) in order {
                 // Who has half already holds up nobody else.
@@ -147,8 +148,10 @@ final class ByteBudget: Sendable {
         let closed = state.withLock { state -> [@Sendable () -> Void] in
             guard let waiter = state.waiters[waiting] else { return [] }
             var closed: [@Sendable () -> Void] = []
-            while state.shares.used + waiter.bytes > capacity,
-                let number = state.shares.giver(for: waiter.payer, weight: waiter.bytes),
+            while !fits(state, waiter.payer, waiter.bytes),
+                let number = state.shares.giver(
+                    for: waiter.payer, weight: waiter.bytes,
+                    isInside: state.shares.share(of: waiter.payer.group) + waiter.bytes > groupCapacity),
                 let holder = state.holders[number], .now - holder.since >= Self.protected
             {
                 state.shares.remove(number)

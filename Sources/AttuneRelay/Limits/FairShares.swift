@@ -33,6 +33,8 @@ struct FairShares {
 
     func share(of group: Payer.Group) -> Int { groups[group]?.weight ?? 0 }
 
+    func share(of payer: Payer) -> Int { groups[payer.group]?.members[payer.member]?.weight ?? 0 }
+
     /// How many holdings a device or an address has.
     func count(of payer: Payer) -> Int { groups[payer.group]?.members[payer.member]?.holdings.count ?? 0 }
 
@@ -75,11 +77,19 @@ struct FairShares {
     }
 
     /// The holding that gives way so that `payer` can have `weight` more, or nil if nobody has more than it would have.
-    func giver(for payer: Payer, weight: Int) -> Int? {
-        guard let heaviest = groups.max(by: { $0.value.weight < $1.value.weight }),
+    ///
+    /// - Parameter isInside: whether only its own circle or network is asked.
+    func giver(for payer: Payer, weight: Int, isInside: Bool = false) -> Int? {
+        if !isInside, let heaviest = groups.max(by: { $0.value.weight < $1.value.weight }),
             heaviest.key != payer.group, heaviest.value.weight > share(of: payer.group) + weight
+        {
+            return oldest(in: heaviest.value)
+        }
+        let others = groups[payer.group]?.members.filter { $0.key != payer.member }
+        guard let heaviest = others?.values.max(by: { $0.weight < $1.weight }),
+            heaviest.weight > share(of: payer) + weight
         else { return nil }
-        return oldest(in: heaviest.value)
+        return heaviest.holdings.first
     }
 
     /// As `giver`, but somebody always does: of the payer's own group if none has more, else of the one that has most.
