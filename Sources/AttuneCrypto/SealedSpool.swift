@@ -17,6 +17,8 @@ package final class SealedSpool {
     private var nonce = [UInt8](repeating: 0, count: 24)
     /// Where each record starts, and where the next one will.
     private var ends = [0]
+    /// Whether a record was written by halves: its nonce is used up, and no other record may have it.
+    private var isTorn = false
 
     private static let tagCount = Int(crypto_aead_xchacha20poly1305_ietf_ABYTES)
 
@@ -43,8 +45,10 @@ package final class SealedSpool {
 
     /// Keeps a record and returns its index.
     ///
-    /// - Throws: `CryptoError` E-SEAL-020 where the disk is full, or the spool would exceed its limit.
+    /// - Throws: `CryptoError` E-SEAL-020 where the disk is full, or the spool would exceed its limit. After a record that
+    ///   could not be written as a whole, nothing can be kept any more; what was kept before reads as it did.
     package func append(_ bytes: UnsafeRawBufferPointer) throws -> Int {
+        guard !isTorn else { throw CryptoError.spool("an earlier record could not be written") }
         let start = size
         let count = Self.size(ofRecord: bytes.count)
         guard count <= limit - start else { throw CryptoError.spool("it may have \(limit) bytes") }
@@ -56,7 +60,9 @@ package final class SealedSpool {
                 &buffer, nil, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count), nil, 0, nil,
                 nonce, key)
         }
+        isTorn = true
         try buffer.withUnsafeBytes { try Self.write($0.prefix(count), to: descriptor, at: start) }
+        isTorn = false
         ends.append(start + count)
         return index
     }

@@ -70,6 +70,35 @@ import Testing
         #expect(try read(spool, 0, 2000) == bytes && read(spool, 1, 900) == record(900, 5))
     }
 
+    @Test func afterARecordWrittenByHalvesNothingIsAppended() async {
+        // In a process of its own, whose files may only have so many bytes.
+        await #expect(processExitsWith: .exitCode(7)) {
+            let folder = try TemporaryDirectory()
+            let spool = try SealedSpool(folder: folder.path, limit: 1 << 20)
+            let bytes = [UInt8](repeating: 5, count: 6000)
+            func append() -> String? {
+                do {
+                    _ = try bytes.withUnsafeBytes { try spool.append($0) }
+                    return nil
+                } catch {
+                    return "\(error)"
+                }
+            }
+            guard append() == nil else { exit(1) }
+            signal(SIGXFSZ, SIG_IGN)
+            var limit = rlimit(rlim_cur: 8192, rlim_max: rlim_t.max)
+            setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+            guard append()?.contains("E-SEAL-020") == true else { exit(2) }
+            limit.rlim_cur = rlim_t.max
+            setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+            // There is room again, but the nonce of that record has been used.
+            guard append()?.contains("could not be written") == true, spool.size == 6016 else { exit(3) }
+            var read = [UInt8](repeating: 0, count: 6000)
+            try read.withUnsafeMutableBytes { try spool.read(0, into: $0) }
+            exit(read == bytes ? 7 : 4)
+        }
+    }
+
     @Test func aFolderThatIsNotThereIsSaidToBe() throws {
         let error = #expect(throws: CryptoError.self) { try SealedSpool(folder: "/nowhere/at/all", limit: 1) }
         #expect(error?.code == "E-SEAL-020" && error?.message.contains("No such file") == true)
