@@ -21,6 +21,7 @@ struct AttuneRelayCommand: AsyncParsableCommand {
         ])
 
     static func main() async {
+        CrashReports.disable()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -30,6 +30,7 @@ struct Attune: ParsableCommand {
         ])
 
     static func main() {
+        CrashReports.disable()
         ProcessHardening.apply()
         // A write beyond the limit of file sizes is to fail like one on a full disk, not to end the process.
         signal(SIGXFSZ, SIG_IGN)
