@@ -21,9 +21,9 @@ extension AttuneError {
     package var cause: (any Error)? { nil }
 
     package var description: String {
-        var text = "\(code) \(message)"
+        var text = "\(code) \(ShownText.line(message))"
         if let cause { text += " (\(cause))" }
-        if let remedy { text += "\n  \(remedy)" }
+        if let remedy { text += "\n  \(ShownText.line(remedy))" }
         return text
     }
 }

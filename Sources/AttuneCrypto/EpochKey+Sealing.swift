@@ -78,13 +78,7 @@ extension EpochKey {
     /// Whether a text can be a device's name: 1 to 64 bytes of UTF-8 without control or formatting characters, which
     /// could make a terminal show something else.
     package static func isName(_ name: String) -> Bool {
-        (1...64).contains(name.utf8.count)
-            && name.unicodeScalars.allSatisfy { scalar in
-                switch scalar.properties.generalCategory {
-                case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
-                default: true
-                }
-            }
+        ShownText.isName(name, limit: 64)
     }
 
     private static let entryContext = Array("attune/v1/entry\0".utf8)

@@ -73,12 +73,6 @@ extension ProtoAdapterChange {
 extension ProtoEntryPayload {
     /// Whether a text from elsewhere may be shown as a name: 1 to 256 bytes without control or formatting characters.
     package static func isName(_ text: String) -> Bool {
-        (1...256).contains(text.utf8.count)
-            && text.unicodeScalars.allSatisfy { scalar in
-                switch scalar.properties.generalCategory {
-                case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
-                default: true
-                }
-            }
+        ShownText.isName(text, limit: 256)
     }
 }

@@ -81,7 +81,7 @@ struct AdaptersCommand: ParsableCommand {
             if let run = record.run { rows.append(("run", run)) }
             if !record.labels.isEmpty { rows.append(("labels", record.labels.joined(separator: ", "))) }
             for (label, value) in rows {
-                global.console.print(label.padding(toLength: 12, withPad: " ", startingAt: 0) + value)
+                global.console.print(label.padding(toLength: 12, withPad: " ", startingAt: 0) + ShownText.line(value))
             }
         }
 
@@ -105,7 +105,7 @@ struct AdaptersCommand: ParsableCommand {
             let difference = try AdapterDifference(between: old, and: new)
             if global.json { return try global.console.print(difference) }
             for setting in difference.settings {
-                global.console.print("\(setting.name): \(setting.before) → \(setting.after)")
+                global.console.print(ShownText.line("\(setting.name): \(setting.before) → \(setting.after)"))
             }
             var table = Table(["MATRIX", "NORM \(first)", "NORM \(second)", "CHANGE"])
             for site in difference.sites where site.change > 0 {

@@ -53,7 +53,8 @@ struct SyncCommand: ParsableCommand {
                     console.print("\(report.remote): \(report.summary) in \(Format.duration(report.seconds))")
                 }
                 for version in report.refused {
-                    console.print("REFUSED  \(version.version) from device \(version.device): \(version.reason)")
+                    console.print(
+                        ShownText.line("REFUSED  \(version.version) from device \(version.device): \(version.reason)"))
                 }
             }
             if !global.json {
@@ -107,7 +108,8 @@ struct SyncCommand: ParsableCommand {
             }
             for line in lines {
                 global.console.print(
-                    "\(Format.ago(line.time))  \(line.level)  \(line.remote.isEmpty ? "" : line.remote + ": ")\(line.text)"
+                    "\(Format.ago(line.time))  \(line.level)  "
+                        + ShownText.line("\(line.remote.isEmpty ? "" : line.remote + ": ")\(line.text)")
                 )
             }
             if lines.isEmpty { global.console.note("nothing yet") }

@@ -42,7 +42,7 @@ final class SyncWatchOutput: Sendable {
         case .waiting(let problem, let seconds):
             guard isNew(problem.code) else { return }
             say(
-                "\(problem.message); trying again in \(Format.duration(Double(seconds)))",
+                "\(ShownText.line(problem.message)); trying again in \(Format.duration(Double(seconds)))",
                 Event(event: "waiting", error: problem.code, message: problem.message, seconds: seconds))
         case .paused:
             guard isNew("paused") else { return }

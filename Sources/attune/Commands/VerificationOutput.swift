@@ -31,7 +31,9 @@ struct VerificationOutput: Encodable {
         if console.json {
             try console.print(self)
         } else {
-            for problem in problems { console.print("FAIL  \(problem.subject)  \(problem.code) \(problem.message)") }
+            for problem in problems {
+                console.print(ShownText.line("FAIL  \(problem.subject)  \(problem.code) \(problem.message)"))
+            }
             console.print(
                 "\(versions) versions, \(checkpoints) checkpoints, \(chunks) chunks read; \(problems.count) problems")
         }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Foundation
 
 /// A plain table: a header, rows, columns padded to the widest cell.
@@ -10,8 +11,8 @@ struct Table {
 
     init(_ header: [String]) { self.header = header }
 
-    /// Adds a row of as many cells as the header has.
-    mutating func add(_ cells: [String]) { rows.append(cells) }
+    /// Adds a row of as many cells as the header has; whatever a cell holds, it stays in its row.
+    mutating func add(_ cells: [String]) { rows.append(cells.map(ShownText.line)) }
 
     /// The lines, without trailing spaces.
     func render() -> String {
