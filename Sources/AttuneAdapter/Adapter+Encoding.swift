@@ -34,11 +34,26 @@ extension Adapter {
     package init(encoded bytes: UnsafeRawBufferPointer, manifest: AdapterManifest) throws(AdapterError) {
         let layout = try manifest.layout()
         let file = try SafetensorsFile(bytes)
+        // Shapes are compared before memory is taken: what the file holds bounds what is allocated.
+        let found = try Self.tensors(of: layout, in: file)
+        let parameters = try LoRAParameters<Float>(fitting: layout)
+        for (entry, (a, b)) in zip(layout.entries, found) {
+            try SafetensorsFile.convert(a, of: bytes, into: parameters.a(entry).buffer)
+            try SafetensorsFile.convert(b, of: bytes, into: parameters.b(entry).buffer)
+        }
+        self.init(base: manifest.base, configuration: manifest.configuration, parameters: parameters)
+    }
+
+    /// A and B of each site of a layout, in its order, with the shapes that they have to have; nothing else is in the file.
+    ///
+    /// - Throws: `AdapterError` E-ADAPTER-004.
+    static func tensors(
+        of layout: LoRALayout, in file: SafetensorsFile
+    ) throws(AdapterError) -> [(a: SafetensorsFile.Entry, b: SafetensorsFile.Entry)] {
         guard file.entries.count == layout.entries.count * 2 else {
             throw .manifest("\(file.entries.count) tensors for \(layout.entries.count) adapted matrices")
         }
-        // Shapes are compared before memory is taken: what the file holds bounds what is allocated.
-        var found: [(SafetensorsFile.Entry, SafetensorsFile.Entry)] = []
+        var found: [(a: SafetensorsFile.Entry, b: SafetensorsFile.Entry)] = []
         for entry in layout.entries {
             let (nameA, nameB) = Self.tensorNames(entry.site)
             guard let a = file[nameA], let b = file[nameB] else { throw .manifest("no tensors for \(entry.site)") }
@@ -47,12 +62,7 @@ extension Adapter {
             }
             found.append((a, b))
         }
-        let parameters = LoRAParameters<Float>(layout: layout)
-        for (entry, (a, b)) in zip(layout.entries, found) {
-            try SafetensorsFile.convert(a, of: bytes, into: parameters.a(entry).buffer)
-            try SafetensorsFile.convert(b, of: bytes, into: parameters.b(entry).buffer)
-        }
-        self.init(base: manifest.base, configuration: manifest.configuration, parameters: parameters)
+        return found
     }
 
     private static func tensorNames(_ site: LoRASite) -> (a: String, b: String) {

@@ -113,6 +113,22 @@ package struct AdapterError: AttuneError {
             remedy: "Merge adapters of one base that adapt the same modules and layers.", exitStatus: .conflict)
     }
 
+    /// E-ADAPTER-015: a rank that its matrix cannot use.
+    static func rank(_ entry: LoRALayout.Entry) -> Self {
+        Self(
+            "E-ADAPTER-015",
+            "\(entry.site) has rank \(entry.rank), and a matrix of \(entry.outputs)×\(entry.inputs) uses \(entry.rankLimit) "
+                + "at most",
+            remedy: "Train it again with a smaller rank for that matrix; nothing that it can say is lost.")
+    }
+
+    /// E-MEMORY-003: the numbers of an adapter do not fit into memory.
+    static func noMemory(_ bytes: Int) -> Self {
+        Self(
+            "E-MEMORY-003", "\(max(1, bytes >> 20)) MiB for the numbers of an adapter cannot be had",
+            remedy: "End other programs, or raise the memory limit, and try again.", exitStatus: .doesNotFit)
+    }
+
     private static func listed(_ names: [String]) -> String {
         let shown = names.sorted().prefix(8).joined(separator: ", ")
         return names.count > 8 ? "\(shown) and \(names.count - 8) more" : shown

@@ -18,6 +18,9 @@ package struct LoRALayout: Hashable, Sendable {
         package let offsetA: Int
         /// Offset of B [outputs, rank] in the run, in elements.
         package let offsetB: Int
+
+        /// Largest rank that this matrix may have.
+        package var rankLimit: Int { LoRALayout.rankLimit(inputs: inputs, outputs: outputs) }
     }
 
     package let entries: [Entry]
@@ -43,13 +46,27 @@ package struct LoRALayout: Hashable, Sendable {
         index = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.site, $0) })
     }
 
-    /// The layout of a configuration: the same rank and scale everywhere.
+    /// Largest rank of a matrix that is trained here or taken from elsewhere: the product of A and B can have no larger
+    /// one than the matrix itself. 64 at the least, which fits any base and costs nothing.
+    static func rankLimit(inputs: Int, outputs: Int) -> Int { max(64, min(inputs, outputs)) }
+
+    /// Passes if no matrix has a larger rank than it can use.
+    ///
+    /// - Throws: `AdapterError` E-ADAPTER-015.
+    package func checkRanks() throws(AdapterError) {
+        for entry in entries where entry.rank > entry.rankLimit { throw .rank(entry) }
+    }
+
+    /// The layout of a configuration: the same rank and scale everywhere, but for matrices that cannot use so large a rank.
     package init(shape: BaseShape, configuration: LoRAConfiguration) {
         self.init(
             shape: shape,
             sites: configuration.layers.flatMap { layer in
                 configuration.modules.map { module in
-                    (LoRASite(layer: layer, module: module), configuration.rank, configuration.scale)
+                    let limit = Self.rankLimit(inputs: shape.inputs(of: module), outputs: shape.outputs(of: module))
+                    return (
+                        LoRASite(layer: layer, module: module), min(configuration.rank, limit), configuration.scale
+                    )
                 }
             })
     }

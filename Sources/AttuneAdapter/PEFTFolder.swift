@@ -26,8 +26,9 @@ package enum PEFTFolder {
         let root = String(prefix.dropFirst("base_model.model.".count))
         let sites = try configuration.sites(shape: base.shape, root: root)
         let layout = try LoRALayout.checked(shape: base.shape, sites: sites)
+        try layout.checkRanks()
         let found = try match(header, layout: layout, prefix: prefix)
-        let parameters = LoRAParameters<Float>(layout: layout)
+        let parameters = try LoRAParameters<Float>(fitting: layout)
         for (entry, pair) in zip(layout.entries, found) {
             let b = parameters.b(entry)
             try SafetensorsFile.convert(pair.a, of: tensors.bytes, into: parameters.a(entry).buffer)

@@ -32,7 +32,12 @@ package struct SafetensorsFile: Sendable {
     /// Reads the header of `bytes`, which must be the whole file.
     ///
     /// - Throws: `AdapterError` E-ADAPTER-001 or E-ADAPTER-002.
-    package init(_ bytes: UnsafeRawBufferPointer) throws(AdapterError) {
+    package init(_ bytes: UnsafeRawBufferPointer) throws(AdapterError) { try self.init(bytes, size: bytes.count) }
+
+    /// Reads the header of a file of `size` bytes, of which `bytes` are the first, with all of the header.
+    ///
+    /// - Throws: `AdapterError` E-ADAPTER-001 or E-ADAPTER-002.
+    init(_ bytes: UnsafeRawBufferPointer, size: Int) throws(AdapterError) {
         guard bytes.count >= 8 else { throw .safetensors("shorter than eight bytes") }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard length <= 100_000_000, length <= UInt64(bytes.count - 8) else {
@@ -52,7 +57,7 @@ package struct SafetensorsFile: Sendable {
                     metadata.append((pair.name, text))
                 }
             } else {
-                entries.append(try Self.entry(member, dataStart: start, dataCount: bytes.count - start))
+                entries.append(try Self.entry(member, dataStart: start, dataCount: size - start))
             }
         }
         entries.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
@@ -63,7 +68,7 @@ package struct SafetensorsFile: Sendable {
             }
             end = entry.range.upperBound
         }
-        guard end == bytes.count else { throw .safetensors("\(bytes.count - end) bytes belong to no tensor") }
+        guard end == size else { throw .safetensors("\(size - end) bytes belong to no tensor") }
         self.metadata = metadata
         self.entries = entries
         index = Dictionary(entries.enumerated().map { ($1.name, $0) }) { first, _ in first }
@@ -111,28 +116,32 @@ package struct SafetensorsFile: Sendable {
         let source = UnsafeRawBufferPointer(rebasing: bytes[entry.range])
         var finite = true
         for position in 0..<entry.count {
-            let value: Float
-            switch type {
-            case .float32:
-                value = Float(
-                    bitPattern: UInt32(
-                        littleEndian: source.loadUnaligned(fromByteOffset: position * 4, as: UInt32.self)))
-            case .float64:
-                value = Float(
-                    Double(
-                        bitPattern: UInt64(
-                            littleEndian: source.loadUnaligned(fromByteOffset: position * 8, as: UInt64.self))))
-            case .bfloat16:
-                let bits = UInt16(littleEndian: source.loadUnaligned(fromByteOffset: position * 2, as: UInt16.self))
-                value = Float(bitPattern: UInt32(bits) << 16)
-            case .float16:
-                let bits = UInt16(littleEndian: source.loadUnaligned(fromByteOffset: position * 2, as: UInt16.self))
-                value = halfToFloat(bits)
-            }
+            let value = number(position, of: source, as: type)
             finite = finite && value.isFinite
             destination[position] = value
         }
         guard finite else { throw .notFinite(String(entry.name.prefix(200))) }
+    }
+
+    /// Number `position` of a run of numbers.
+    @inline(__always)
+    static func number(_ position: Int, of source: UnsafeRawBufferPointer, as type: SafetensorsType) -> Float {
+        switch type {
+        case .float32:
+            return Float(
+                bitPattern: UInt32(littleEndian: source.loadUnaligned(fromByteOffset: position * 4, as: UInt32.self)))
+        case .float64:
+            return Float(
+                Double(
+                    bitPattern: UInt64(
+                        littleEndian: source.loadUnaligned(fromByteOffset: position * 8, as: UInt64.self))))
+        case .bfloat16:
+            let bits = UInt16(littleEndian: source.loadUnaligned(fromByteOffset: position * 2, as: UInt16.self))
+            return Float(bitPattern: UInt32(bits) << 16)
+        case .float16:
+            let bits = UInt16(littleEndian: source.loadUnaligned(fromByteOffset: position * 2, as: UInt16.self))
+            return halfToFloat(bits)
+        }
     }
 
     /// IEEE half to single precision, exact; written out because `Float16` does not exist on every x86 target.

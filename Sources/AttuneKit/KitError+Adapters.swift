@@ -3,6 +3,7 @@
 
 import AttuneAdapter
 import AttuneCore
+import AttuneVault
 
 extension KitError {
     static func otherBase(_ adapter: String, trainedOn: BaseIdentity, given: BaseRecord) -> KitError {
@@ -79,5 +80,22 @@ extension KitError {
         KitError(
             code: "E-ADAPTER-029", message: "a version that was made elsewhere is refused: \(reason)",
             remedy: "Ask whoever made it for a good one.", exitStatus: .invalidData)
+    }
+    /// `E-ADAPTER-031`: an import is to become a new adapter, and the name is one of an adapter that is there.
+    static func importNameTaken(_ name: String) -> KitError {
+        KitError(
+            code: "E-ADAPTER-031", message: "there is already an adapter named \(name)",
+            remedy: "Choose another name, or add a version to it: --into \(name)", exitStatus: .conflict)
+    }
+    /// `E-MEMORY-004`: the bytes of a version are on another device, and more than what is fetched by itself.
+    static func tooLargeToFetch(_ record: VersionRecord, largest: Int) -> KitError {
+        let size = Double(record.size) / 1_048_576
+        return KitError(
+            code: "E-MEMORY-004",
+            message:
+                "\(record.reference) has \(Int(size.rounded(.up))) MiB, and what has more than \(largest >> 20) MiB is "
+                + "not fetched by itself",
+            remedy: "If you want it: attune sync limit --largest \(Int(size.rounded(.up)))M, then attune sync now",
+            exitStatus: .doesNotFit)
     }
 }

@@ -18,14 +18,14 @@ extension Workspace {
     /// The manifest's tensor table has to be one of the base's own matrices, and the bytes have to be those that such
     /// tensors need.
     ///
-    /// - Throws: `AdapterError` E-ADAPTER-004, 006; `KitError` E-ADAPTER-029.
+    /// - Throws: `AdapterError` E-ADAPTER-004, 006, 015; `KitError` E-ADAPTER-029.
     @discardableResult
     package static func check(_ packet: VersionPacket) throws -> AdapterManifest {
         guard let manifest = try? JSONDecoder().decode(AdapterManifest.self, from: Data(packet.manifest.utf8)) else {
             throw KitError.foreignVersion("its manifest cannot be read")
         }
         guard manifest.base.id == packet.base else { throw KitError.foreignVersion("its manifest names another base") }
-        let numbers = try manifest.layout().count
+        let numbers = try check(manifest).count
         // F32 as written here, BF16 at the least; the header may take 1 MiB.
         guard packet.blob.size >= numbers * 2, packet.blob.size <= numbers * 4 + 1 << 20 else {
             throw KitError.foreignVersion("\(packet.blob.size) bytes for \(numbers) numbers")
@@ -33,16 +33,33 @@ extension Workspace {
         return manifest
     }
 
-    /// Passes for tensors that no honest training gives: numbers that are not finite, or far too large.
+    /// Passes for what an adapter that was made elsewhere says of itself: names that are names, and ranks that its
+    /// matrices can use.
     ///
-    /// - Throws: `KitError` E-ADAPTER-029.
-    static func checkNorms(_ adapter: Adapter) throws {
-        for entry in adapter.layout.entries {
-            var (a, b) = (0.0, 0.0)
-            for value in adapter.parameters.a(entry).buffer { a += Double(value) * Double(value) }
-            for value in adapter.parameters.b(entry).buffer { b += Double(value) * Double(value) }
-            let norm = (a * b).squareRoot() * abs(Double(entry.scale))
-            guard norm <= normLimit else { throw KitError.foreignVersion("\(entry.site) changes far too much") }
+    /// - Throws: `AdapterError` E-ADAPTER-004, 006, 015; `KitError` E-ADAPTER-029.
+    @discardableResult
+    private static func check(_ manifest: AdapterManifest) throws -> LoRALayout {
+        for name in [manifest.base.name, manifest.base.shape.architecture] where !ProtoEntryPayload.isName(name) {
+            throw KitError.foreignVersion("its manifest has a name that is none")
+        }
+        let layout = try manifest.layout()
+        try layout.checkRanks()
+        return layout
+    }
+
+    /// Passes for an adapter that was made elsewhere, by whichever door it comes in: what it says of itself can be, and
+    /// an honest training can give its tensors.
+    ///
+    /// - Throws: as for a manifest; `KitError` E-ADAPTER-029 for numbers that are far too large.
+    static func check(_ adapter: Adapter, _ manifest: AdapterManifest) throws {
+        try check(manifest)
+        try check(adapter.norms)
+    }
+
+    /// - Throws: `KitError` E-ADAPTER-029 for a matrix that changes far too much.
+    private static func check(_ norms: [(site: LoRASite, norm: Double)]) throws {
+        for (site, norm) in norms where !(norm <= normLimit) {
+            throw KitError.foreignVersion("\(site) changes far too much")
         }
     }
 
@@ -58,31 +75,57 @@ extension Workspace {
         }
     }
 
-    /// Looks at the tensors that came from other devices since the last time; what cannot be used is refused for good
-    /// and noted in the sync log, and holds up nothing else.
+    /// What came of looking at the versions that arrived.
+    package struct Inspection: Sendable {
+        /// Versions that are refused for good, and why.
+        package var refused: [RefusedVersion] = []
+        /// Why some could not be looked at now; they are looked at again at the next sync.
+        package var postponed: [any AttuneError] = []
+    }
+
+    /// Looks at the tensors that came from other devices since the last time, while they are decoded: what cannot be used
+    /// is refused for good and noted in the sync log, and holds up nothing else.
     ///
-    /// - Returns: the versions that were refused, and why.
+    /// What this machine's disk or memory is to blame for is never held against an author: damaged chunks are fetched
+    /// again, and what does not fit waits.
     @discardableResult
-    package func inspectArrivals() throws -> [RefusedVersion] {
-        var refused: [RefusedVersion] = []
+    package func inspectArrivals() throws -> Inspection {
+        var found = Inspection()
         for version in try vault.arrivedVersions() {
             do {
-                let loaded = try load(version)
-                if let base = try bases.list().first(where: { $0.id == loaded.adapter.base.id }) {
-                    try loaded.check(against: base)
-                }
+                try inspect(version)
                 try vault.judge(version, isSound: true)
+            } catch let error as VaultError where error.isDamage {
+                try vault.fetchAgain(version)
+                try note(.warning, "\(version.reference) is fetched again: \(error.message)")
             } catch let error as any AttuneError where error.exitStatus == .invalidData {
                 let author = try vault.judge(version, isSound: false)
                 let device = author.flatMap { DeviceID($0.device) }?.fingerprint ?? "unknown"
                 let place = author.map { "entry \($0.seq) of device \(device)" } ?? "a version"
-                try vault.appendSyncLog(
-                    level: SyncLogLine.Level.alarm.rawValue, remote: "",
-                    text: "\(place) brought tensors that are refused: \(error.message)")
-                refused.append(
+                try note(.alarm, "\(place) brought tensors that are refused: \(error.message)")
+                found.refused.append(
                     RefusedVersion(version: version.reference.description, device: device, reason: error.message))
+            } catch let error as any AttuneError {
+                try note(.warning, "\(version.reference) could not be looked at: \(error.message)")
+                found.postponed.append(error)
             }
         }
-        return refused
+        return found
+    }
+
+    /// Passes for a version that arrived and can be used here.
+    private func inspect(_ version: VersionRecord) throws {
+        let manifest = try Self.manifest(of: version)
+        try Self.check(manifest)
+        var inspector = try AdapterInspector(manifest: manifest, size: version.size)
+        try vault.arrivedBytes(version, largestRun: inspector.largestTensor) { try inspector.take($0) }
+        try Self.check(try inspector.norms())
+        if let base = try bases.list().first(where: { $0.id == manifest.base.id }), base.shape != manifest.base.shape {
+            throw KitError.otherShape(than: base)
+        }
+    }
+
+    private func note(_ level: SyncLogLine.Level, _ text: String) throws {
+        try vault.appendSyncLog(level: level.rawValue, remote: "", text: text)
     }
 }

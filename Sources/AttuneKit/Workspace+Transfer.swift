@@ -21,15 +21,20 @@ extension Workspace {
     }
 
     /// Takes in a PEFT folder trained on `base`.
-    package func importPEFT(_ path: String, as name: String, base: BaseRecord) throws -> VersionRecord {
+    ///
+    /// - Throws: as `take`; `AdapterError` for a folder that cannot be used.
+    package func importPEFT(_ path: String, to target: ImportTarget, base: BaseRecord) throws -> ImportedFile {
         let read = try PEFTFolder.read(URL(filePath: path), base: base.identity)
-        return try keep(read.adapter, manifest: AdapterManifest(read.adapter, peft: read.extras), as: name)
+        return try take(read.adapter, AdapterManifest(read.adapter, peft: read.extras), to: target)
     }
 
     /// Takes in one encrypted file; its base need not be here, but where `base` is given it must be that one.
+    ///
+    /// - Throws: as `take`; `CryptoError` for a wrong passphrase or a changed file; `KitError` E-FILE-011, E-BASE-013,
+    ///   E-ADAPTER-020.
     package func importSealed(
-        _ path: String, as name: String, base: BaseRecord?, passphrase: borrowing SecretBytes
-    ) throws -> VersionRecord {
+        _ path: String, to target: ImportTarget, base: BaseRecord?, passphrase: borrowing SecretBytes
+    ) throws -> ImportedFile {
         let opened = try PortableAdapter.open(path, passphrase: passphrase)
         if try bases.list().contains(where: { $0.id == opened.adapter.base.id }) {
             _ = try bases.find(opened.adapter.base)
@@ -37,6 +42,31 @@ extension Workspace {
         if let base, base.id != opened.adapter.base.id {
             throw KitError.otherBase(path, trainedOn: opened.adapter.base, given: base)
         }
-        return try keep(opened.adapter, manifest: opened.manifest, as: name)
+        return try take(opened.adapter, opened.manifest, to: target)
+    }
+
+    /// Checks an adapter as one of another person is, and puts it where it is to go.
+    ///
+    /// - Throws: `AdapterError` E-ADAPTER-015, `KitError` E-ADAPTER-029 (refused), E-ADAPTER-021 (another base),
+    ///   E-ADAPTER-031 (the name is taken); `VaultError` E-VAULT-020 (no such adapter), E-VAULT-022.
+    private func take(
+        _ adapter: Adapter, _ manifest: AdapterManifest, to target: ImportTarget
+    ) throws -> ImportedFile {
+        try Self.check(adapter, manifest)
+        switch target {
+        case .apart(let name):
+            return .received(
+                try vault.receive(
+                    from: nil, name: name, base: adapter.base.id,
+                    NewVersion(
+                        manifest: try JSON.stored(manifest), content: adapter.content(rounding: false), parents: [],
+                        lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)))
+        case .new(let name):
+            guard try freeName(name) == name else { throw KitError.importNameTaken(name) }
+            return .version(try keep(adapter, manifest: manifest, as: name))
+        case .into(let name):
+            guard try vault.adapters().contains(where: { $0.name == name }) else { throw VaultError.noAdapter(name) }
+            return .version(try keep(adapter, manifest: manifest, as: name))
+        }
     }
 }

@@ -33,12 +33,18 @@ package final class Workspace: Sendable {
     package func load(_ reference: String) throws -> LoadedAdapter { try load(try vault.version(reference)) }
 
     /// Opens a version of an adapter.
+    ///
+    /// - Throws: `KitError` E-MEMORY-004 if its bytes are on another device and more than what is fetched by itself.
     package func load(_ record: VersionRecord) throws -> LoadedAdapter {
+        if record.state == .remote {
+            let largest = try vault.largestFetched()
+            if record.size > largest { throw KitError.tooLargeToFetch(record, largest: largest) }
+        }
         let manifest = try Self.manifest(of: record)
         let adapter = try vault.versionBytes(record.id).withUnsafeBytes {
             try Adapter(encoded: $0, manifest: manifest)
         }
-        if record.state == .arrived { try Self.checkNorms(adapter) }
+        if record.state == .arrived { try Self.check(adapter, manifest) }
         return LoadedAdapter(record: record, manifest: manifest, adapter: adapter)
     }
 

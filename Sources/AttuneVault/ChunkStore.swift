@@ -11,31 +11,13 @@ struct ChunkStore: Sendable {
 
     /// The bytes of a blob, every chunk and the whole checked.
     ///
-    /// - Throws: `VaultError` E-VAULT-005 if anything is missing or changed, E-VAULT-040 if it is encoded wrongly,
-    ///   E-VAULT-041 if chunks are still to be fetched.
+    /// - Throws: as `read`; `VaultError` E-MEMORY-003 if there is no room for them.
     func load(_ blob: StoredBlob, chunkRead: () -> Void = {}) throws -> [UInt8] {
-        if blob.state == .remote { throw VaultError.notHere }
-        if blob.state == .refused { throw VaultError.refusedContent }
-        let key = SecretBytes(copying: blob.key)
-        guard key.count == 32, blob.id.count == 16,
-            ChunkSealer.chunkCount(length: blob.encodedSize) == blob.chunks.count
-        else { throw VaultError.damaged("a run of bytes has another length than its chunks") }
-        let sealer = try ChunkSealer(blobKey: key, blobID: blob.id, length: blob.encodedSize)
+        try Room.require(blob.size)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(blob.encodedSize)
-        for (index, id) in blob.chunks.enumerated() {
-            let sealed = try checkedBytes(id)
-            do {
-                bytes += try sealed.withUnsafeBytes { try sealer.open($0, index: index) }
-            } catch {
-                throw VaultError.damaged("the chunk file \(id.short) does not belong here", cause: error)
-            }
-            chunkRead()
-        }
-        if blob.codec == .planes { bytes = try bytes.withUnsafeBytes { try TensorCodec.decode($0, size: blob.size) } }
-        guard BLAKE2b.hash(bytes) == blob.digest else {
-            throw VaultError.damaged("a run of bytes is not the one that was stored")
-        }
+        bytes.reserveCapacity(blob.size)
+        try read(blob) { bytes += $0 }
+        for _ in blob.chunks { chunkRead() }
         return bytes
     }
 

@@ -66,49 +66,61 @@ package enum TensorCodec {
 
     /// The bytes that were encoded, exactly `size` of them; nothing more than that is ever allocated for them.
     ///
-    /// - Throws: `VaultError` E-VAULT-040 for anything that `encode` does not make.
+    /// - Throws: `VaultError` E-VAULT-040 for anything that `encode` does not make, E-MEMORY-003.
     package static func decode(_ encoded: UnsafeRawBufferPointer, size: Int) throws -> [UInt8] {
+        var source = ByteReader(encoded)
+        var bytes: [UInt8] = []
+        try decode(&source, size: size) {
+            if bytes.isEmpty {
+                try Room.require(size)
+                bytes.reserveCapacity(size)
+            }
+            bytes += $0
+        }
+        return bytes
+    }
+
+    /// Hands over the bytes that were encoded in order, exactly `size` of them, with one run of numbers or a part of a raw
+    /// run in memory at a time.
+    ///
+    /// - Parameter largestRun: most bytes of a run of numbers.
+    /// - Throws: `VaultError` E-VAULT-040 for anything that `encode` does not make, E-MEMORY-003.
+    static func decode(
+        _ source: inout some EncodedBytes, size: Int, largestRun: Int = .max,
+        _ sink: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
         do {
-            var reader = ByteReader(encoded)
-            guard try reader.array(magic.count) == magic else { throw VaultError.badEncoding("other first bytes") }
-            guard size >= 0, size / ratioLimit <= encoded.count else {
+            guard size >= 0, size / ratioLimit <= source.remaining else {
                 throw VaultError.badEncoding("too small a stream")
             }
-            let runs = try runs(&reader, size: size)
-            var failure: (any Error)?
-            let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                do {
-                    var offset = 0
-                    for run in runs {
-                        let target = UnsafeMutableRawBufferPointer(
-                            UnsafeMutableBufferPointer(rebasing: buffer[offset..<offset + run.count]))
-                        try fill(target, kind: run.kind, from: &reader)
-                        offset += run.count
-                    }
-                    count = offset
-                } catch let error {
-                    failure = error
+            guard try source.next(magic.count) == magic else { throw VaultError.badEncoding("other first bytes") }
+            for run in try runs(&source, size: size) {
+                if run.kind == .raw {
+                    try pass(raw: run.count, from: &source, sink)
+                    continue
                 }
+                guard run.count <= largestRun else { throw VaultError.badEncoding("a run of \(run.count) bytes") }
+                // The numbers, a plane of them, and the stream it is made of.
+                try Room.require(3 * run.count)
+                var numbers = [UInt8](repeating: 0, count: run.count)
+                try numbers.withUnsafeMutableBytes { try fill($0, kind: run.kind, from: &source) }
+                try numbers.withUnsafeBytes(sink)
             }
-            if let failure { throw failure }
-            guard reader.remaining == 0, bytes.count == size else {
-                throw VaultError.badEncoding("bytes after the end")
-            }
-            return bytes
+            guard source.remaining == 0 else { throw VaultError.badEncoding("bytes after the end") }
         } catch is ByteReader.Failure {
             throw VaultError.badEncoding("it ends too early")
         }
     }
 
-    private static func runs(_ reader: inout ByteReader, size: Int) throws -> [TensorRun] {
-        let count: UInt32 = try reader.bigEndian()
-        guard count <= UInt32(runLimit) else { throw VaultError.badEncoding("\(count) runs") }
+    private static func runs(_ source: inout some EncodedBytes, size: Int) throws -> [TensorRun] {
+        let count = try number(4, &source)
+        guard count <= UInt64(runLimit) else { throw VaultError.badEncoding("\(count) runs") }
         var runs: [TensorRun] = []
         for _ in 0..<count {
-            guard let kind = TensorRun.Kind(rawValue: try reader.array(1)[0]) else {
+            guard let kind = TensorRun.Kind(rawValue: try source.next(1)[0]) else {
                 throw VaultError.badEncoding("an unknown kind of numbers")
             }
-            let length: UInt64 = try reader.bigEndian()
+            let length = try number(8, &source)
             guard length > 0, length <= UInt64(size) else { throw VaultError.badEncoding("a run of \(length) bytes") }
             runs.append(TensorRun(kind, count: Int(length)))
         }
@@ -118,32 +130,76 @@ package enum TensorCodec {
         return runs
     }
 
+    /// Hands over a raw run, part by part unless it is coded as a whole.
+    private static func pass(
+        raw count: Int, from source: inout some EncodedBytes, _ sink: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let part = 1 << 20
+        let mode = try mode(&source)
+        if mode == .coded {
+            try Room.require(2 * count)
+            return try coded(count, from: &source).withUnsafeBytes(sink)
+        }
+        let constant = mode == .constant ? try source.next(1)[0] : nil
+        for start in stride(from: 0, to: count, by: part) {
+            let size = min(part, count - start)
+            let bytes = try constant.map { [UInt8](repeating: $0, count: size) } ?? source.next(size)
+            try bytes.withUnsafeBytes(sink)
+        }
+    }
+
+    private static func mode(_ source: inout some EncodedBytes) throws -> Mode {
+        guard let mode = Mode(rawValue: try source.next(1)[0]) else { throw VaultError.badEncoding("an unknown mode") }
+        return mode
+    }
+
+    /// A plane of `count` bytes that was coded.
+    private static func coded(_ count: Int, from source: inout some EncodedBytes) throws -> [UInt8] {
+        let length = try number(8, &source)
+        // A stream of Huffman codes is never longer than what it stands for by more than its frame.
+        guard length <= UInt64(count) + 64 else { throw VaultError.badEncoding("a stream of \(length) bytes") }
+        let stream = try source.next(Int(length))
+        return try stream.withUnsafeBytes { try Deflate.decoded($0, count: count) }
+    }
+
+    /// An integer of so many bytes, the highest first.
+    private static func number(_ bytes: Int, _ source: inout some EncodedBytes) throws -> UInt64 {
+        try source.next(bytes).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     private static func isConstant(_ bytes: UnsafeRawBufferPointer, _ value: UInt8) -> Bool {
         for byte in bytes where byte != value { return false }
         return true
     }
 
     private static func fill(
-        _ target: UnsafeMutableRawBufferPointer, kind: TensorRun.Kind, from reader: inout ByteReader
+        _ target: UnsafeMutableRawBufferPointer, kind: TensorRun.Kind, from source: inout some EncodedBytes
     ) throws {
         let width = kind.width
         let count = target.count / width
         for plane in 0..<width {
-            guard let mode = Mode(rawValue: try reader.array(1)[0]) else {
-                throw VaultError.badEncoding("an unknown mode")
-            }
-            switch mode {
-            case .stored:
-                TensorPlanes.place(try reader.run(UInt64(count)), plane: plane, width: width, in: target)
-            case .constant:
-                let byte = try reader.array(1)[0]
-                let plain = [UInt8](repeating: byte, count: count)
-                plain.withUnsafeBytes { TensorPlanes.place($0, plane: plane, width: width, in: target) }
-            case .coded:
-                let length: UInt64 = try reader.bigEndian()
-                let plain = try Deflate.decoded(try reader.run(length), count: count)
-                plain.withUnsafeBytes { TensorPlanes.place($0, plane: plane, width: width, in: target) }
-            }
+            let bytes =
+                switch try mode(&source) {
+                case .stored: try source.next(count)
+                case .constant: [UInt8](repeating: try source.next(1)[0], count: count)
+                case .coded: try coded(count, from: &source)
+                }
+            bytes.withUnsafeBytes { TensorPlanes.place($0, plane: plane, width: width, in: target) }
         }
     }
+}
+
+/// Where encoded bytes come from, in order.
+protocol EncodedBytes {
+    /// Count of bytes that are left.
+    var remaining: Int { get }
+
+    /// The next `count` bytes.
+    ///
+    /// - Throws: `ByteReader.Failure`, before anything is allocated, if there are fewer.
+    mutating func next(_ count: Int) throws -> [UInt8]
+}
+
+extension ByteReader: EncodedBytes {
+    mutating func next(_ count: Int) throws -> [UInt8] { try array(count) }
 }

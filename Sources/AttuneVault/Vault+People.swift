@@ -21,7 +21,7 @@ package struct PersonRecord: Sendable, Equatable {
 /// A version from another person that waits to be taken in.
 package struct ReceivedRecord: Sendable, Equatable {
     package let id: Int64
-    /// Who sent it; nil once they were removed.
+    /// Who sent it; nil once they were removed, and for what came in a file that names nobody.
     package let person: String?
     package let name: String
     package let base: Digest256
@@ -89,9 +89,9 @@ extension Vault {
         }
     }
 
-    /// Keeps a version of another person apart from the adapters until somebody takes it in.
+    /// Keeps a version of another person, or of nobody that is known, apart from the adapters until somebody takes it in.
     package func receive(
-        from circle: Digest256, name: String, base: Digest256, _ version: NewVersion
+        from circle: Digest256?, name: String, base: Digest256, _ version: NewVersion
     ) throws -> ReceivedRecord {
         try requireWriting()
         let id = try Self.versionID(manifest: version.manifest, content: version.content)
@@ -105,7 +105,7 @@ extension Vault {
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    circle.data, AdapterName.normalized(name) ?? "adapter", base.data, id.data, version.manifest,
+                    circle?.data, AdapterName.normalized(name) ?? "adapter", base.data, id.data, version.manifest,
                     Data(blob.id), Timestamp.milliseconds(now()),
                 ])
         }

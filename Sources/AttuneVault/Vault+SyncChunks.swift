@@ -118,22 +118,51 @@ extension Vault {
         }
     }
 
+    /// Most bytes of a version of another device that are fetched by themselves: what a person has set, or an eighth of
+    /// the memory that this process may have, as looking at one takes up to three times its largest tensor and using it twice its bytes.
+    package func largestFetched() throws -> Int { try read(Self.largestFetched) }
+
+    /// Sets that; nil for what memory allows.
+    package func setLargestFetched(_ bytes: Int?) throws {
+        try setSetting(Self.largestKey, to: bytes.map(String.init))
+        try write { database in
+            try database.execute(
+                sql: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND size > ?",
+                arguments: [try Self.largestFetched(database)])
+            for adapter in try Data.fetchAll(database, sql: "SELECT id FROM adapters") {
+                try refreshWanted(database, adapter)
+            }
+        }
+        try settleWhatIsHere()
+    }
+
+    private static let largestKey = "sync.largest"
+
+    private static func largestFetched(_ database: Database) throws -> Int {
+        let text = try String.fetchOne(
+            database, sql: "SELECT value FROM settings WHERE key = ?", arguments: [largestKey])
+        return text.flatMap { Int($0) } ?? Room.all / 8
+    }
+
     func refreshWanted(_ database: Database, _ adapter: Data) throws {
+        let largest = try Self.largestFetched(database)
         let live = "SELECT blob FROM versions WHERE adapter = :adapter"
         switch try Self.policy(database, adapter) {
         case .none: return
         case .all:
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 1 WHERE state = 1 AND wanted = 0 AND id IN (\(live))",
-                arguments: ["adapter": adapter])
+                sql: """
+                    UPDATE blobs SET wanted = 1
+                    WHERE state = 1 AND wanted = 0 AND size <= :largest AND id IN (\(live))
+                    """, arguments: ["adapter": adapter, "largest": largest])
         case .heads:
             let tips = try Self.tips(database, adapter)
             for version in Set(tips.map(\.version)) {
                 try database.execute(
                     sql: """
-                        UPDATE blobs SET wanted = 1 WHERE state = 1
+                        UPDATE blobs SET wanted = 1 WHERE state = 1 AND size <= :largest
                         AND id = (SELECT blob FROM versions WHERE adapter = :adapter AND id = :id)
-                        """, arguments: ["adapter": adapter, "id": version.data])
+                        """, arguments: ["adapter": adapter, "id": version.data, "largest": largest])
             }
             // Heads of before that never came are not worth their bytes any more.
             let kept = tips.map { "x'\(Hex.encode($0.version.bytes))'" }.joined(separator: ", ")

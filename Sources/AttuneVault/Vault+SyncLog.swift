@@ -112,7 +112,8 @@ extension Vault {
                 """, arguments: [Data(entry.device), seq, entry.hash.data])
     }
 
-    /// Drops the entries of a device beyond one, what they did to adapters, and versions that never came here.
+    /// Drops the entries of a device beyond one, what they did to adapters, and versions that never came here, that nobody
+    /// looked at yet, or that were refused.
     ///
     /// - Returns: ids of chunk files that nothing needs any more.
     func cutOff(_ database: Database, _ device: [UInt8], after seq: Int64) throws -> [Digest256] {
@@ -126,7 +127,7 @@ extension Vault {
             sql: """
                 SELECT v.seq, v.blob FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
                 JOIN blobs b ON b.id = v.blob
-                WHERE e.kind = 'version' AND b.state = 1 AND e.entry IN (\(dropped))
+                WHERE e.kind = 'version' AND b.state <> 0 AND e.entry IN (\(dropped))
                 """, arguments: arguments
         ).map { (try $0.value("seq", as: Int64.self), try $0.bytes("blob")) }
         try database.execute(sql: "DELETE FROM events WHERE entry IN (\(dropped))", arguments: arguments)

@@ -9,14 +9,20 @@ import GRDB
 extension Vault {
     /// The id of a version: BLAKE2b-256 over the manifest's length (8 bytes, highest first), the manifest, the bytes.
     package static func versionID(manifest: String, content: BlobContent) throws -> Digest256 {
+        var hash = versionHash(manifest)
+        try content.pieces { hash.update($1) }
+        return hash.finish()
+    }
+
+    /// The hash that is a version's id once its tensor bytes are in it too.
+    private static func versionHash(_ manifest: String) -> BLAKE2b.Incremental {
         var head = ByteWriter()
         let text = Array(manifest.utf8)
         head.bigEndian(UInt64(text.count))
         head.append(text)
         var hash = BLAKE2b.Incremental()
         hash.update(head.bytes)
-        try content.pieces { hash.update($1) }
-        return hash.finish()
+        return hash
     }
 
     /// Stores a new version and points the adapter's name at it; makes the adapter if the name is free.
@@ -49,6 +55,26 @@ extension Vault {
             throw VaultError.damaged("\(record.reference) is not what was stored")
         }
         return bytes
+    }
+
+    /// Hands over the bytes of a version that came from another device, in order, with little of them in memory at a
+    /// time, and compares them with its id. What was handed over counts only once this returns.
+    ///
+    /// - Parameter largestRun: most bytes of one tensor of such a version.
+    /// - Throws: `VaultError` E-VAULT-005 if a chunk is missing or was changed on this disk: `fetchAgain` mends it;
+    ///   E-VAULT-040, E-VAULT-053 for what its author made otherwise than announced; E-MEMORY-003.
+    package func arrivedBytes(
+        _ version: VersionRecord, largestRun: Int, _ sink: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let blob = try read { try StoredBlob.fetch($0, id: version.blob) }
+        var hash = Self.versionHash(version.manifest)
+        try chunks.read(blob, largestRun: largestRun) {
+            hash.update($0)
+            try sink($0)
+        }
+        guard hash.finish() == version.id else {
+            throw VaultError.badVersion("\(version.reference) is not what its id says")
+        }
     }
 
     /// Runs the transaction that lists `blob`; if it fails for sure, the chunk files go again.

@@ -31,9 +31,14 @@ extension VaultError {
             remedy: "Use the version of Attune that wrote it, or a newer one.", exitStatus: .failure)
     }
 
+    private static let damage = "E-VAULT-005"
+
+    /// Whether what is stored here is not as it was stored.
+    package var isDamage: Bool { code == Self.damage }
+
     static func damaged(_ what: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(
-            code: "E-VAULT-005", message: "the store is damaged: \(what)",
+            code: damage, message: "the store is damaged: \(what)",
             remedy: "Run: attune doctor", exitStatus: .invalidData, cause: cause)
     }
 
@@ -65,7 +70,7 @@ extension VaultError {
 
     // Names and versions.
 
-    static func noAdapter(_ name: String) -> VaultError {
+    package static func noAdapter(_ name: String) -> VaultError {
         VaultError(
             code: "E-VAULT-020", message: "there is no adapter named \(name)",
             remedy: "Run: attune adapters list", exitStatus: .notFound)
@@ -115,6 +120,13 @@ extension VaultError {
         VaultError(
             code: "E-VAULT-040", message: "the bytes of a version are not encoded as they should be: \(reason)",
             remedy: "Run: attune doctor", exitStatus: .invalidData)
+    }
+
+    /// E-MEMORY-003: the bytes of a version do not fit into memory.
+    static func noMemory(_ bytes: Int) -> VaultError {
+        VaultError(
+            code: "E-MEMORY-003", message: "\(max(1, bytes >> 20)) MiB for the bytes of a version cannot be had",
+            remedy: "End other programs, or raise the memory limit, and try again.", exitStatus: .doesNotFit)
     }
 
     static let notHere = VaultError(

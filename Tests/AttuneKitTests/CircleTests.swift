@@ -21,7 +21,7 @@ import Testing
         try a.send(to: b)
         let there = try b.vault.version("notes")
         #expect(there.id == trained.id && there.lossAfter == trained.lossAfter && there.run == nil)
-        #expect(try b.workspace.inspectArrivals().isEmpty && b.vault.version("notes").state == .here)
+        #expect(try b.workspace.inspectArrivals().refused.isEmpty && b.vault.version("notes").state == .here)
         #expect(
             try b.workspace.load("notes").adapter.parameters.values.values
                 == a.workspace.load("notes").adapter.parameters.values.values)
@@ -238,8 +238,70 @@ import Testing
             try a.workspace.keep(bad, manifest: AdapterManifest(bad), as: name)
         }
         try a.send(to: b)
-        #expect(try b.workspace.inspectArrivals().map(\.version).sorted() == ["huge@1", "nan@1"])
+        #expect(try b.workspace.inspectArrivals().refused.map(\.version).sorted() == ["huge@1", "nan@1"])
         for name in ["nan", "huge"] { #expect(code { _ = try b.workspace.load(name) } == "E-VAULT-042") }
+        _ = try b.workspace.load("good")
+    }
+
+    @Test func aChunkThatThisDiskHasLostIsFetchedAgainAndHeldAgainstNobody() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        try a.store.train()
+        try a.send(to: b)
+        let version = try b.vault.version("notes")
+        #expect(version.state == .arrived)
+        let files = try FileManager.default.subpathsOfDirectory(atPath: b.workspace.paths.store.path + "/chunks")
+        let name = try #require(files.first { $0.count > 60 })
+        let file = URL(filePath: b.workspace.paths.store.path + "/chunks/" + name)
+        var bytes = try Data(contentsOf: file)
+        bytes[100] ^= 1
+        try bytes.write(to: file)
+
+        let found = try b.workspace.inspectArrivals()
+        #expect(found.refused.isEmpty)
+        #expect(found.postponed.isEmpty)
+        #expect(try b.vault.evidence().isEmpty)
+        #expect(try b.vault.version("notes").state == .remote)
+        #expect(try b.vault.wantedChunks(limit: 9).count == 1)
+        try a.send(to: b)
+        #expect(try b.workspace.inspectArrivals().refused.isEmpty)
+        #expect(try b.vault.version("notes").state == .here)
+        _ = try b.workspace.load("notes")
+    }
+
+    @Test func whatIsTooLargeIsNotFetchedUntilAPersonWantsIt() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        try b.vault.setLargestFetched(1000)
+        try a.store.train()
+        try a.send(to: b)
+        #expect(try b.vault.version("notes").state == .remote)
+        #expect(code { _ = try b.workspace.load("notes") } == "E-MEMORY-004")
+        try b.vault.setLargestFetched(nil)
+        try a.send(to: b)
+        #expect(try b.workspace.inspectArrivals().refused.isEmpty)
+        _ = try b.workspace.load("notes")
+    }
+
+    @Test func manifestsOfAnotherDeviceCannotHoldWhatNoneMay() throws {
+        let devices = try CircleMember.circle(["laptop", "desk"])
+        let (a, b) = (devices[0], devices[1])
+        try a.store.train("good")
+        let loaded = try a.workspace.load("good")
+        let base = loaded.adapter.base
+        // A name that forges a row, and ranks that say nothing more than smaller ones.
+        for (name, shown, rank) in [("forged", "tiny\nnotes  @9", 4), ("wide", base.name, 4096)] {
+            let layout = LoRALayout(
+                shape: base.shape, sites: [(LoRASite(layer: 0, module: .query), rank, Float(1))])
+            let adapter = Adapter(
+                base: BaseIdentity(id: base.id, name: shown, shape: base.shape),
+                configuration: LoRAConfiguration(rank: rank, alpha: 1, modules: [.query], layers: [0]),
+                parameters: LoRAParameters(layout: layout))
+            try a.workspace.keep(adapter, manifest: AdapterManifest(adapter), as: name)
+        }
+        try a.send(to: b)
+        try b.workspace.inspectArrivals()
+        #expect(try b.vault.adapters().map(\.name) == ["good"])
         _ = try b.workspace.load("good")
     }
 

@@ -49,7 +49,7 @@ import Testing
             .seal(to: path, passphrase: SecretBytes(copying: Self.passphrase))
         do {
             _ = try workspace.importSealed(
-                path, as: "lie", base: nil, passphrase: SecretBytes(copying: Self.passphrase))
+                path, to: .new("lie"), base: nil, passphrase: SecretBytes(copying: Self.passphrase))
             Issue.record("it was taken")
         } catch let error as KitError {
             #expect(error.code == "E-BASE-013")

@@ -77,7 +77,7 @@ import Testing
         let path = store.folder.path + "/notes.attune"
         try store.workspace.exportSealed(loaded, to: path, passphrase: key)
         #expect(
-            code { _ = try store.workspace.importSealed(path, as: "x", base: other, passphrase: key) }
+            code { _ = try store.workspace.importSealed(path, to: .new("x"), base: other, passphrase: key) }
                 == "E-ADAPTER-020")
         #expect(try store.workspace.vault.adapters().map(\.name) == ["notes"])
     }

@@ -182,4 +182,99 @@ struct TensorCodecTests {
         try store.vault.write { try $0.execute(sql: "UPDATE blobs SET encoded_size = NULL") }
         #expect(try store.vault.versionBytes(version.id) == TestStore.bytes(3000))
     }
+
+    /// Bytes of all chunks of an adapter beside its bfloat16 safetensors: what passes on the wire, but for one entry and
+    /// the heads of requests.
+    @Test(arguments: [(5_000_000, 0.75), (20_000_000, 0.70)])
+    func anAdapterTakesLittleOnTheWire(size: Int, most: Double) throws {
+        // Tensors of 32 × 2048 numbers; each has codes of its own.
+        let tensor = Self.bfloat16(Self.weights(1 << 16, seed: 11))
+        var wide = [UInt8](repeating: 0, count: 2 * tensor.count)
+        for index in stride(from: 0, to: tensor.count, by: 2) {
+            wide[2 * index + 2] = tensor[index]
+            wide[2 * index + 3] = tensor[index + 1]
+        }
+        for (kind, numbers) in [(TensorRun.Kind.bfloat16, tensor), (.float32, wide)] {
+            let store = try TestStore()
+            let count = size / tensor.count
+            let content = BlobContent { sink in
+                try TestStore.bytes(20_000).withUnsafeBytes { try sink(.raw, $0) }
+                for _ in 0..<count { try numbers.withUnsafeBytes { try sink(kind, $0) } }
+            }
+            try store.vault.addVersion(
+                to: "notes", base: TestStore.base, NewVersion(manifest: "{}", content: content))
+            let sent = try TestStore.chunkFiles(store.path).reduce(0) {
+                try $0 + (FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int ?? 0)
+            }
+            let ratio = Double(sent) / Double(count * tensor.count + 20_000)
+            #expect(ratio <= most, "\(kind)")
+        }
+    }
+
+    /// Says that more bytes are left than there are, as a record on the way does.
+    private struct Announced: EncodedBytes {
+        var rest: [UInt8]
+        var remaining: Int
+
+        mutating func next(_ count: Int) throws -> [UInt8] {
+            guard count <= rest.count else {
+                throw ByteReader.Failure.truncated(offset: 0, needed: UInt64(count), available: rest.count)
+            }
+            defer { rest.removeFirst(count) }
+            return Array(rest.prefix(count))
+        }
+    }
+
+    @Test func memoryThatCannotBeHadForARunIsAnErrorAndNoEnd() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            var limit = rlimit(rlim_cur: 4 << 30, rlim_max: rlim_t.max)
+            guard setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { exit(1) }
+            let size = 8 << 30
+            let header = TensorCodec.header([TensorRun(.float32, count: size)])
+            func decode(largestRun: Int) -> String? {
+                var source = Announced(rest: header, remaining: size)
+                return failure { try TensorCodec.decode(&source, size: size, largestRun: largestRun) { _ in } }?
+                    .failureCode
+            }
+            // A run that no tensor has is refused, one that is too large for this machine only waits.
+            guard decode(largestRun: size - 4) == "E-VAULT-040", decode(largestRun: size) == "E-MEMORY-003" else {
+                exit(2)
+            }
+            let folder = try TestStore()
+            guard
+                failure({ try folder.vault.chunks.load(StoredBlob.unreadable(size: size)) })?.failureCode
+                    == "E-MEMORY-003"
+            else { exit(3) }
+            exit(7)
+        }
+    }
+
+    @Test func aRawRunPassesInParts() throws {
+        let bytes = TestStore.bytes(3_000_000)
+        var encoded = TensorCodec.header([TensorRun(.raw, count: bytes.count), TensorRun(.raw, count: 2_000_000)])
+        encoded += [0] + bytes + [2, 9]
+        var source = Announced(rest: encoded, remaining: encoded.count)
+        var parts: [Int] = []
+        var passed: [UInt8] = []
+        do {
+            try TensorCodec.decode(&source, size: 5_000_000) {
+                parts.append($0.count)
+                passed += $0
+            }
+        } catch {
+            // The source does not count down, so that what is left over is found.
+            #expect(error.failureCode == "E-VAULT-040")
+        }
+        #expect(passed == bytes + [UInt8](repeating: 9, count: 2_000_000))
+        #expect(parts.allSatisfy { $0 <= 1 << 20 })
+    }
+}
+
+extension StoredBlob {
+    /// A record of so many bytes, whose chunks are nowhere.
+    fileprivate static func unreadable(size: Int) -> StoredBlob {
+        StoredBlob(
+            id: [UInt8](repeating: 1, count: 16), key: [UInt8](repeating: 2, count: 32), size: size, encodedSize: size,
+            codec: .stored, digest: Digest256(repeatElement(3, count: 32))!, chunks: [])
+    }
 }

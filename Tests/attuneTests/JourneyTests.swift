@@ -72,6 +72,8 @@ import Testing
         try there.expect("adapters", "import", file, "--name", "x", "--passphrase-file", wrong, exits: 12)
         #expect(try there.versions().isEmpty)
         try there.expect("adapters", "import", file, "--passphrase-file", phrase, exits: 0)
+        #expect(try there.versions().isEmpty)
+        try there.expect("adapters", "accept", "notes", exits: 0)
         #expect(try here.exportedTensors("notes") == there.exportedTensors("notes"))
         let bytes = try Data(contentsOf: URL(filePath: file))
         #expect(bytes.range(of: Data("lora_a".utf8)) == nil && bytes.range(of: Data("attn_q".utf8)) == nil)

@@ -54,7 +54,7 @@ import Testing
         for round in 0..<(InterruptionTests.isSlow ? 200 : 12) {
             switch round < 5 ? round : Int.random(in: 0..<8) {
             case 0: try strike("train", TinyStore.training(rows, name: Self.name, seed: round))
-            case 1: try strike("import", ["adapters", "import", folder, "--name", Self.name])
+            case 1: try strike("import", ["adapters", "import", folder, "--into", Self.name])
             case 2: try strike("label", ["adapters", "label", Self.name, "Zanzibar-label"])
             case 3: try strike("copy", ["adapters", "copy", Self.name, "\(Self.name)-\(round)"])
             case 4:

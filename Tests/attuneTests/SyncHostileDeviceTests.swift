@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneKit
 import AttuneTensor
 import AttuneTestSupport
@@ -80,6 +81,70 @@ import Testing
         let status = try desk.expect("sync", "status", "--json", exits: 0).json()
         #expect(Set(try #require(status["refused"] as? [String])) == ["notes@2", "alone@1"])
         #expect(try SyncCircle.heads(desk, "notes") == sound)
+    }
+
+    @Test func bombsAreNeitherFetchedNorUnpackedAndHoldUpNothing() throws {
+        let hostile = try TinyStore()
+        let desk = try TinyStore(outside: hostile.outside)
+        let relay = try RelayProcess()
+        let tower = try TinyStore(outside: hostile.outside)
+        try SyncCircle.pair(hostile, desk, relays: (relay.address, relay.address), names: ("mal", "desk"))
+        try SyncCircle.pair(hostile, tower, relays: (relay.address, relay.address), names: ("mal", "tower"))
+        let rows = try hostile.writeRows(24)
+        try hostile.train(rows, name: "notes")
+        try Self.plantBombs(in: hostile)
+        try SyncCircle.sync(hostile)
+        try desk.expect("sync", "limit", "--largest", "8M", exits: 0)
+
+        // Again and again, with no more memory than such a command takes.
+        func sync() throws {
+            let result = try desk.attune.shell(#"ulimit -v 1500000; "$ATTUNE" sync now --json"#)
+            #expect(result.end == .exit(0), "\(result.errors)")
+            #expect(result.isOrderly, "\(result.errors)")
+        }
+        try sync()
+        try sync()
+        _ = try SyncCircle.answer(desk, "notes")
+        #expect(try desk.versions().keys.sorted() == ["large@1", "notes@1"])
+        let refused = try desk.expect("ask", "large", "What of the boat 3?", exits: 7)
+        #expect(refused.errors.contains("E-MEMORY-004"), "\(refused.errors)")
+        let files = try FileManager.default.subpathsOfDirectory(atPath: desk.attune.store + "/chunks")
+        #expect(files.count { $0.count > 60 } == 1)
+
+        try desk.expect("devices", "revoke", "mal", "--yes", exits: 0)
+        try sync()
+        try desk.train(rows, name: "notes", seed: 3, extra: ["--from", "notes"])
+        try sync()
+        _ = try SyncCircle.answer(desk, "notes")
+        let vault = try desk.vault()
+        #expect(try vault.arrivedVersions().isEmpty)
+        #expect(try vault.verify().isWhole)
+        try vault.close()
+    }
+
+    /// Two versions that are what they say: one whose ranks its matrices cannot use, and one that is only large, of a
+    /// base that nobody has.
+    private static func plantBombs(in store: TinyStore) throws {
+        let vault = try store.vault(.writing)
+        defer { try? vault.close() }
+        let workspace = Workspace(
+            paths: Paths(store: store.attune.store, environment: store.attune.environment), vault: vault)
+        let base = try workspace.load("notes@1").adapter.base
+        let shape = BaseShape(
+            architecture: "llama", layers: 1, width: 2048, feedForward: 2048, heads: 16, keyValueHeads: 16,
+            headDimension: 128, vocabulary: 64, rotatesAdjacentPairs: true)
+        let other = BaseIdentity(id: Digest256(repeatElement(9, count: 32))!, name: "other", shape: shape)
+        for (name, base, rank) in [("wide", base, 8192), ("large", other, 512)] {
+            let layout = LoRALayout(shape: base.shape, sites: [(LoRASite(layer: 0, module: .query), rank, Float(1))])
+            let parameters = LoRAParameters<Float>(layout: layout)
+            for index in parameters.values.buffer.indices {
+                parameters.values.buffer[index] = index % 3 == 0 ? 1e-6 : 2e-6
+            }
+            let adapter = Adapter(
+                base: base, configuration: LoRAConfiguration(rank: rank, alpha: 1, modules: [.query], layers: [0]),
+                parameters: parameters)
+            try workspace.keep(adapter, manifest: AdapterManifest(adapter), as: name)
+        }
     }
 
     /// Makes a version with the shapes of the store's `notes` and this number everywhere, as that device would.

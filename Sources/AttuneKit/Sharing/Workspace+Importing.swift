@@ -12,8 +12,18 @@ import Foundation
 package enum ImportedFile: Sendable {
     /// A version of this circle, as it is on the device that made the file.
     case version(VersionRecord)
-    /// A version of another person, which waits until somebody takes it in.
+    /// A version of another person, or one that nobody says where to put, which waits until somebody takes it in.
     case received(ReceivedRecord)
+}
+
+/// Where an adapter goes that a PEFT folder or a file with a passphrase holds.
+package enum ImportTarget: Sendable {
+    /// Apart from all adapters, under this name, until somebody takes it in.
+    case apart(String)
+    /// A new adapter of this name.
+    case new(String)
+    /// A version more of this adapter, which is one's own.
+    case into(String)
 }
 
 extension Workspace {
@@ -55,7 +65,7 @@ extension Workspace {
         }
         guard file.isSigned(by: chain) else { throw KitError.wrongSignature }
         let adapter = try file.bytes.withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
-        try Self.checkNorms(adapter)
+        try Self.check(adapter, manifest)
         if !fresh.isEmpty { try DeviceCircle.keep(fresh, after: identity.chain, in: vault) }
         let version = NewVersion(
             manifest: file.manifest, content: try BlobContent(safetensors: file.bytes),
@@ -92,8 +102,17 @@ extension Workspace {
     package func accept(_ record: ReceivedRecord, as name: String) throws -> VersionRecord {
         let manifest = try JSONDecoder().decode(AdapterManifest.self, from: Data(record.manifest.utf8))
         let adapter = try vault.receivedBytes(record).withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
-        try Self.checkNorms(adapter)
+        try Self.check(adapter, manifest)
         return try vault.acceptReceived(record, as: name)
+    }
+
+    /// The name, or the first of NAME-2, NAME-3 and so on that no adapter has.
+    package func freeName(_ name: String) throws -> String {
+        let taken = Set(try vault.adapters().map(\.name))
+        guard taken.contains(name) else { return name }
+        var number = 2
+        while taken.contains("\(name)-\(number)") { number += 1 }
+        return "\(name)-\(number)"
     }
 
     /// What was received under this name, the latest.

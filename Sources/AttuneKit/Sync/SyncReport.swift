@@ -49,10 +49,10 @@ package struct SyncReport: Sendable, Encodable {
     }
 
     init(
-        remote: String, outcomes: [SyncOutcome], conflicts: [String], refused: [RefusedVersion]
+        remote: String, outcomes: [SyncOutcome], conflicts: [String], inspection: Workspace.Inspection
     ) {
         self.remote = remote
-        let problems = outcomes.last?.problems ?? []
+        let problems: [any AttuneError] = (outcomes.last?.problems ?? []) + inspection.postponed
         isComplete = problems.isEmpty
         entriesTaken = outcomes.reduce(0) { $0 + $1.entriesTaken }
         entriesPublished = outcomes.reduce(0) { $0 + $1.entriesPublished }
@@ -63,8 +63,8 @@ package struct SyncReport: Sendable, Encodable {
         bytesSent = outcomes.reduce(0) { $0 + $1.bytesSent }
         seconds = outcomes.reduce(0) { $0 + $1.seconds }
         self.conflicts = conflicts
-        self.refused = refused
+        refused = inspection.refused
         self.problems = problems.map { Problem(code: $0.code, message: $0.message) }
-        failure = problems.first ?? refused.first.map(KitError.refusedArrival)
+        failure = problems.first ?? inspection.refused.first.map(KitError.refusedArrival)
     }
 }

@@ -43,28 +43,29 @@ extension Workspace {
             if connection.peer != nil, outcomes[0].isComplete {
                 outcomes.append(try await connection.session.run(progress: progress))
             }
-            var refused: [RefusedVersion] = []
+            var inspection = Inspection()
             for _ in 0..<Self.refusedRounds {
                 let found = try await Blocking.run { [self] in try inspectArrivals() }
-                refused += found
+                inspection.refused += found.refused
+                inspection.postponed = found.postponed
                 // The name went back to an earlier version, whose bytes may not be here.
-                guard !found.isEmpty, outcomes.last?.isComplete == true else { break }
+                guard !found.refused.isEmpty, outcomes.last?.isComplete == true else { break }
                 outcomes.append(try await connection.session.run(progress: progress))
             }
-            return try await report(outcomes, refused, of: connection, isLogged: true)
+            return try await report(outcomes, inspection, of: connection, isLogged: true)
         }
     }
 
     /// What runs of sync did; kept as a line of the sync log where `isLogged`.
     func report(
-        _ outcomes: [SyncOutcome], _ refused: [RefusedVersion], of connection: SyncConnection, isLogged: Bool
+        _ outcomes: [SyncOutcome], _ inspection: Inspection, of connection: SyncConnection, isLogged: Bool
     ) async throws -> SyncReport {
         let (remote, peer) = (connection.transport.remote, connection.peer)
         return try await Blocking.run { [vault] in
             defer { vault.yieldLock() }
             let report = SyncReport(
                 remote: remote, outcomes: outcomes, conflicts: try vault.adaptersWithSeveralHeads(),
-                refused: refused)
+                inspection: inspection)
             var heard = outcomes.reduce(into: Set<DeviceID>()) { $0.formUnion($1.authors) }
             if let peer, report.isComplete { heard.insert(peer) }
             try DeviceContacts.note(heard, by: peer == nil ? .relay : .direct, in: vault)

@@ -62,12 +62,13 @@ extension Workspace {
                 group.addTask {
                     try await connection.session.watch(nudges: nudges, progress: progress) { outcome, retryIn in
                         if let end = outcome.problems.first(where: Self.endsWatching) { throw end }
-                        let refused =
-                            outcome.chunksTaken == 0 ? [] : try await Blocking.run { try self.inspectArrivals() }
+                        let found =
+                            outcome.chunksTaken == 0
+                            ? Inspection() : try await Blocking.run { try self.inspectArrivals() }
                         // A name went back to an earlier version, whose bytes may not be here.
-                        if !refused.isEmpty { nudge.yield() }
+                        if !found.refused.isEmpty { nudge.yield() }
                         let report = try await self.report(
-                            [outcome], refused, of: connection, isLogged: outcome.movedAnything)
+                            [outcome], found, of: connection, isLogged: outcome.movedAnything)
                         if report.isComplete || report.movedAnything { event(.synced(report)) }
                         if let problem = report.failure, let retryIn {
                             event(.waiting(problem, seconds: (retryIn + 999) / 1000))

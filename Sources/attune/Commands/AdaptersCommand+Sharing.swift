@@ -32,12 +32,13 @@ extension AdaptersCommand {
 
     struct Accept: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take in an adapter that another person sent; until then it is kept apart.",
+            abstract: "Take in an adapter that came from elsewhere; until then it is kept apart.",
             discussion:
                 "It becomes an adapter of its own and is never merged by itself. Weights can carry behaviour that shows only at times: use adapters of people you trust."
         )
         @Argument(help: "Its name, as attune people received lists it.") var name: String
-        @Option(name: .customLong("name"), help: "What to call it here.") var newName: String?
+        @Option(name: .customLong("name"), help: "What to call it here; its name, or NAME-2 where that is taken.")
+        var newName: String?
         @Flag(help: "Throw it away instead.") var reject = false
         @OptionGroup var global: GlobalOptions
 
@@ -48,7 +49,7 @@ extension AdaptersCommand {
                 try workspace.vault.rejectReceived(record)
                 return try global.done("\(name) is gone")
             }
-            let version = try workspace.accept(record, as: newName ?? name)
+            let version = try workspace.accept(record, as: newName ?? workspace.freeName(record.name))
             try global.done("taken in as \(version.reference)")
         }
     }

@@ -45,12 +45,22 @@ extension AdaptersCommand {
 
     struct Import: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take in a PEFT folder or a .attune file as a new version.")
+            abstract: "Take in a PEFT folder or a .attune file.",
+            discussion: """
+                What another person made, or nobody says where to put, is kept apart under the file's name until \
+                attune adapters accept takes it in; a file of another device of the circle becomes the version that it \
+                is there. Numbers and ranks that no honest training gives are refused.
+                """)
         @Argument(help: "The folder or file.") var path: String
-        @Option(help: "The adapter's name; the file's name when absent.") var name: String?
+        @Option(help: "Take it in as a new adapter of this name.") var name: String?
+        @Option(help: "Take it in as a new version of this adapter of yours.") var into: String?
         @Option(help: "The base of a PEFT folder.") var base: String?
         @Option(help: "A file with the passphrase of the .attune file.") var passphraseFile: String?
         @OptionGroup var global: GlobalOptions
+
+        func validate() throws {
+            guard name == nil || into == nil else { throw ValidationError("give one of --name and --into") }
+        }
 
         func execute() throws {
             var isFolder: ObjCBool = false
@@ -58,25 +68,31 @@ extension AdaptersCommand {
                 throw KitError.nothingThere(path)
             }
             let workspace = try global.open(.writing)
-            let chosen = try name ?? BaseLibrary.adapterName(from: path)
-            let record: VersionRecord
-            if isFolder.boolValue {
-                record = try workspace.importPEFT(path, as: chosen, base: try workspace.bases.chosen(base))
-            } else if try Workspace.isForDevices(path) {
-                switch try workspace.importForDevice(path) {
-                case .version(let version): return try global.done("imported as \(version.reference)")
-                case .received(let waiting):
-                    return try global.done(
-                        "\(waiting.name) from \(waiting.person ?? "somebody") is kept apart: attune adapters accept \(waiting.name)"
-                    )
+            let target: ImportTarget =
+                if let into {
+                    .into(into)
+                } else if let name {
+                    .new(name)
+                } else {
+                    .apart(try BaseLibrary.adapterName(from: path))
                 }
+            let imported: ImportedFile
+            if isFolder.boolValue {
+                imported = try workspace.importPEFT(path, to: target, base: try workspace.bases.chosen(base))
+            } else if try Workspace.isForDevices(path) {
+                imported = try workspace.importForDevice(path)
             } else {
                 workspace.vault.yieldLock()  // a person may take long to type
                 let passphrase = try TransferPassphrase.read(file: passphraseFile, new: false, global: global)
-                record = try workspace.importSealed(
-                    path, as: chosen, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)
+                imported = try workspace.importSealed(
+                    path, to: target, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)
             }
-            try global.done("imported as \(record.reference)")
+            switch imported {
+            case .version(let version): try global.done("imported as \(version.reference)")
+            case .received(let waiting):
+                let sender = waiting.person.map { " from \($0)" } ?? ""
+                try global.done("\(waiting.name)\(sender) is kept apart: attune adapters accept \(waiting.name)")
+            }
         }
     }
 

@@ -115,7 +115,7 @@ struct PeopleCommand: ParsableCommand {
 
     struct Received: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List what other people sent and nobody took in yet.")
+            abstract: "List what came from elsewhere and nobody took in yet.")
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
