@@ -1,4 +1,4 @@
--- The tables of attune.db, format 2. Made by StoreSchemaTests with ATTUNE_WRITE=1.
+-- The tables of attune.db, format 3. Made by StoreSchemaTests with ATTUNE_WRITE=1.
 
 CREATE TABLE adapters (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -274,3 +274,10 @@ CREATE TABLE versions (
 CREATE INDEX versions_blob ON versions (blob);
 
 CREATE INDEX versions_id ON versions (id);
+
+CREATE TABLE writers (
+    seq INTEGER PRIMARY KEY,
+    writer BLOB NOT NULL CHECK (length(writer) = 16),
+    commits INTEGER NOT NULL,
+    changed INTEGER NOT NULL
+) STRICT;

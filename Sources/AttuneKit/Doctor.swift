@@ -86,6 +86,7 @@ package struct Doctor {
                         .fail, "\(problem.subject): \(problem.code) \(problem.message)",
                         remedy: "Restore it from a backup, or remove it: attune adapters rm"))
             }
+            findings += try chunkFiles(workspace)
             for run in try workspace.vault.runs() where run.state == .interrupted {
                 findings.append(
                     Finding(
@@ -94,6 +95,51 @@ package struct Doctor {
             }
         } catch {
             findings.append(Self.finding(error))
+        }
+        return findings
+    }
+
+    /// What the files of a store hold that cannot be taken for the newest: what a person has to know before accepting it.
+    package func remains(_ workspace: Workspace) -> [Finding] {
+        do {
+            let held = try workspace.vault.statistics()
+            let counts = [
+                Quantity.counted(held.adapters, "adapter"), Quantity.counted(held.versions, "version"),
+                Quantity.counted(held.documents, "document"), Quantity.counted(held.chats, "chat"),
+            ]
+            let text = "the database that is there holds \(counts.joined(separator: ", "))"
+            return [Finding(.info, text)] + (try chunkFiles(workspace))
+        } catch {
+            return [Self.finding(error)]
+        }
+    }
+
+    /// The chunk files beside those that the database names.
+    private func chunkFiles(_ workspace: Workspace) throws -> [Finding] {
+        let chunks = try workspace.vault.chunkInventory()
+        var findings: [Finding] = []
+        if !chunks.missing.isEmpty {
+            findings.append(
+                Finding(
+                    .fail, "\(Quantity.counted(chunks.missing.count, "chunk file")) missing that the database names",
+                    remedy: "Restore a backup: attune restore BACKUP --store NEWPATH"))
+        }
+        if chunks.unnamed > 0 {
+            findings.append(
+                Finding(
+                    .info,
+                    "\(Quantity.counted(chunks.unnamed, "chunk file")) (\(chunks.unnamedBytes >> 20) MiB) that the database "
+                        + "does not name; a later command sets them aside for 30 days"))
+        }
+        if let since = chunks.lostSince, let removal = chunks.firstRemoval {
+            let days = [since.lowerBound, since.upperBound].map { $0.formatted(.iso8601.year().month().day()) }
+            let span = days[0] == days[1] ? "on \(days[0])" : "from \(days[0]) to \(days[1])"
+            findings.append(
+                Finding(
+                    .info,
+                    "\(Quantity.counted(chunks.lost, "chunk file")) (\(chunks.lostBytes >> 20) MiB) set aside \(span), "
+                        + "removed from \(removal.formatted(.iso8601.year().month().day())) on; they come back by "
+                        + "themselves when the database names them again"))
         }
         return findings
     }

@@ -22,11 +22,16 @@ package final class Workspace: Sendable {
 
     /// Opens the store with the passphrase that `key` finds.
     ///
+    /// - Parameter accepting: true if the database is taken as it is, also if it is older than the store's newest change.
     /// - Throws: `VaultError` where there is no store or it is in use, `CryptoError` for a wrong passphrase.
-    package static func open(_ paths: Paths, key: KeySource, mode: Vault.Mode) throws -> Workspace {
+    package static func open(
+        _ paths: Paths, key: KeySource, mode: Vault.Mode, accepting: Bool = false
+    ) throws -> Workspace {
         let path = paths.store.path
         let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: path).vaultID)
-        return Workspace(paths: paths, vault: try Vault.open(at: path, passphrase: passphrase, mode: mode))
+        return Workspace(
+            paths: paths,
+            vault: try Vault.open(at: path, passphrase: passphrase, mode: mode, accepting: accepting))
     }
 
     /// Opens a version of an adapter, as `notes`, `notes@3`, `notes@-1` or `notes:label`.

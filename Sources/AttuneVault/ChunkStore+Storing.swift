@@ -9,7 +9,7 @@ extension ChunkStore {
     ///
     /// What is stored is what is sent, so bytes that are sent to other devices are encoded here, once.
     ///
-    /// Nothing refers to the files yet: a crash from here on leaves orphans, which `collectOrphans` removes.
+    /// Nothing refers to the files yet: a crash from here on leaves orphans, which `setAside` takes away.
     ///
     /// - Throws: `VaultError` E-VAULT-006 (disk full) or E-VAULT-007; no file is left behind.
     func store(_ content: BlobContent) throws -> StoredBlob {

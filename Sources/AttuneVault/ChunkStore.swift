@@ -28,7 +28,13 @@ struct ChunkStore: Sendable {
     ///
     /// - Throws: `VaultError` E-VAULT-005 if it is missing or was changed.
     func checkedBytes(_ id: Digest256) throws -> [UInt8] {
-        guard let bytes = try DurableFile.read(folder.chunk(id), limit: SealedChunk.byteCount) else {
+        // A reader cannot bring back what was set aside and is named again.
+        guard
+            let bytes = try DurableFile.read(folder.chunk(id), limit: SealedChunk.byteCount)
+                ?? lost().first(where: { $0.id == id }).flatMap({
+                    try DurableFile.read($0.path, limit: SealedChunk.byteCount)
+                })
+        else {
             throw VaultError.damaged("the chunk file \(id.short) is missing")
         }
         guard BLAKE2b.hash(bytes) == id else { throw VaultError.damaged("the chunk file \(id.short) was changed") }
@@ -95,15 +101,11 @@ struct ChunkStore: Sendable {
         for id in ids { unlink(folder.chunk(id)) }
     }
 
-    /// Removes every chunk file that is not in `needed`, and every fragment in the staging folder.
-    ///
-    /// Files with other names are not ours and stay. Only for the holder of the lock: another writer's fresh chunks
-    /// look like orphans too.
-    func collectOrphans(needed: Set<Digest256>) {
+    /// Removes every fragment in the staging folder; only for the holder of the lock.
+    func clearStaging() {
         for name in Self.entries(folder.staging) where Digest256(hex: name) != nil {
             unlink("\(folder.staging)/\(name)")
         }
-        for (id, path) in files() where !needed.contains(id) { unlink(path) }
     }
 
     /// All chunk files that are there.
@@ -118,7 +120,7 @@ struct ChunkStore: Sendable {
 
     static func randomID() -> [UInt8] { SecretBytes(random: 16).withUnsafeBytes { Array($0) } }
 
-    private static func entries(_ path: String) -> [String] {
+    static func entries(_ path: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     }
 }

@@ -84,6 +84,12 @@ enum DurableFile {
         guard fsync(descriptor) == 0 else { throw VaultError.system("cannot write \(path)", errno: errno) }
     }
 
+    /// Gives a file another name, in place of whatever has it, and brings that to the disk.
+    static func move(_ path: String, to other: String) throws {
+        guard rename(path, other) == 0 else { throw VaultError.system("cannot write \(other)", errno: errno) }
+        try syncFolder(String(other[..<(other.lastIndex(of: "/") ?? other.startIndex)]))
+    }
+
     /// Makes the folder with mode 0700 if it is not there; true if it was made now.
     @discardableResult
     static func makeFolder(_ path: String) throws -> Bool {
@@ -117,6 +123,12 @@ enum DurableFile {
         }
         guard failure == 0 else { throw VaultError.system("cannot read \(path)", errno: failure) }
         return bytes
+    }
+
+    /// Bytes of a file; 0 if it is not there.
+    static func size(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
     /// True if a file of 64 KiB cannot be written at `path`, or if file sizes are limited; leaves nothing there.

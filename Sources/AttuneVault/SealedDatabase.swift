@@ -55,6 +55,13 @@ final class SealedDatabase: Sendable {
         }
     }
 
+    /// The first frame of the log that was damaged when it was last read, from 1, and how many there are; nil if none was.
+    var logDamage: (frame: Int, frames: Int)? {
+        var (frame, frames) = (UInt32(0), UInt32(0))
+        guard sealed_vfs_log_damage(path, &frame, &frames) == 0, frame > 0 else { return nil }
+        return (Int(frame), Int(frames))
+    }
+
     /// Brings an empty sealed database into being at a path where there is nothing.
     static func create(path: String, vaultKey: borrowing SecretBytes) throws {
         try withRootKey(vaultKey) { root in

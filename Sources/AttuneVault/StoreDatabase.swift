@@ -38,14 +38,13 @@ package enum StoreDatabase {
     /// Passes if SQLite finds the database in order and every record it refers to is there.
     ///
     /// - Throws: `VaultError` E-VAULT-005.
-    static func requireSound(_ reader: some DatabaseReader) throws {
-        let (lines, broken) = try reader.read { database in
-            (
-                try String.fetchAll(database, sql: "PRAGMA quick_check(20)"),
-                try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").count
-            )
-        }
+    static func requireSound(_ reader: some DatabaseReader) throws { try reader.read(requireSound) }
+
+    /// - Throws: as `requireSound` of a reader.
+    static func requireSound(_ database: Database) throws {
+        let lines = try String.fetchAll(database, sql: "PRAGMA quick_check(20)")
         if lines != ["ok"] { throw VaultError.damaged(lines.joined(separator: "; ")) }
+        let broken = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").count
         if broken > 0 { throw VaultError.damaged("\(broken) records refer to others that are missing") }
     }
 
@@ -55,6 +54,8 @@ package enum StoreDatabase {
         if !readonly {
             // The pool has lowered this on its writer, and a version that was reported as stored must survive.
             try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            // Until then it has begun an empty log without bringing it to the disk, before which nothing may follow.
+            try DurableFile.sync(path + "-wal")
         }
         return pool
     }
@@ -68,10 +69,32 @@ package enum StoreDatabase {
     }
 
     /// - Throws: `VaultError` E-VAULT-004 if a newer program made the tables.
-    static func requireKnownFormat(_ reader: some DatabaseReader) throws {
-        let found = try reader.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+    static func requireKnownFormat(_ reader: some DatabaseReader) throws { try reader.read(requireKnownFormat) }
+
+    /// - Throws: `VaultError` E-VAULT-004 if a newer program made the tables.
+    static func requireKnownFormat(_ database: Database) throws {
+        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         guard found <= StoreSchema.format else {
             throw VaultError.otherFormat(found: "\(found)", known: StoreSchema.format)
+        }
+    }
+
+    /// Reads from the database at `path` on a connection of its own, which changes nothing: not even the log, in which
+    /// a pool begins to write when it opens.
+    static func examine<Value>(path: String, _ body: (Database) throws -> Value) throws -> Value {
+        let queue = try DatabaseQueue(path: path, configuration: configuration(readonly: true))
+        defer { try? queue.close() }
+        return try queue.read(body)
+    }
+
+    /// Brings all changes in the log into the database and empties the log; leaves it if a reader elsewhere needs it.
+    static func emptyLog(_ database: Database) throws {
+        try database.execute(sql: "PRAGMA busy_timeout = 100")
+        defer { try? database.execute(sql: "PRAGMA busy_timeout = 5000") }
+        do {
+            _ = try database.checkpoint(.truncate)
+        } catch let error as DatabaseError where [.SQLITE_BUSY, .SQLITE_LOCKED].contains(error.resultCode) {
+            // The next end of a writer empties it.
         }
     }
 }

@@ -15,7 +15,12 @@ struct StoreFolder: Sendable {
     /// The key file before a change, kept until the changed one was opened.
     var oldKeyFile: String { path + "/vault.key.old" }
     var database: String { path + "/attune.db" }
+    /// The newest changes of the database; empty after a clean end.
     var databaseLog: String { path + "/attune.db-wal" }
+    /// Which change of the database was the newest.
+    var mark: String { path + "/attune.mark" }
+    /// Chunks that nothing refers to, in folders named by the day on which they were set aside.
+    var lost: String { chunks + "/.lost" }
     /// The newest entry that this device published.
     var ownHead: String { path + "/own.head" }
     var lock: String { path + "/lock" }

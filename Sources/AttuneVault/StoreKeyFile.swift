@@ -15,7 +15,7 @@ enum StoreKeyFile {
         let isOld: Bool
     }
 
-    private static let sizeLimit = 1 << 16
+    static let sizeLimit = 1 << 16
     private static let magic = Array("ATVAULT1".utf8)
 
     /// Unlocks `vault.key`, or else the file kept from before a change that was cut off.

@@ -186,4 +186,16 @@ extension StoreSchema {
         ) STRICT, WITHOUT ROWID
         """,
     ]
+
+    /// How often the store was changed, and by which opening of it: what `attune.mark` is compared with.
+    static let writers = [
+        """
+        CREATE TABLE writers (
+            seq INTEGER PRIMARY KEY,
+            writer BLOB NOT NULL CHECK (length(writer) = 16),
+            commits INTEGER NOT NULL,
+            changed INTEGER NOT NULL
+        ) STRICT
+        """
+    ]
 }

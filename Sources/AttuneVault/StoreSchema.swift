@@ -8,7 +8,7 @@ import GRDB
 /// `schemas/store.sql` is the result of all steps; a test holds the two together.
 enum StoreSchema {
     /// Number of the newest layout this program reads and writes, kept in `PRAGMA user_version`.
-    static let format = 2
+    static let format = 3
 
     /// Every step so far, in order; a released step is never edited.
     static var migrator: DatabaseMigrator {
@@ -24,6 +24,10 @@ enum StoreSchema {
                 try database.execute(sql: statement)
             }
             try database.execute(sql: "PRAGMA user_version = 2")
+        }
+        migrator.registerMigration("3") { database in
+            for statement in writers { try database.execute(sql: statement) }
+            try database.execute(sql: "PRAGMA user_version = 3")
         }
         return migrator
     }

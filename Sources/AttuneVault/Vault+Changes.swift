@@ -13,7 +13,8 @@ extension Vault {
     /// Several changes may be told as one. Where the system has no watch to give it says so every ten seconds.
     package func changes() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let log = URL(filePath: folder.databaseLog).lastPathComponent
+        // Written with each change, and with nothing else.
+        let mark = URL(filePath: folder.mark).lastPathComponent
         // Its reader going away closes the one end, which wakes whoever waits at the other.
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
@@ -39,7 +40,7 @@ extension Vault {
                 let count = poll(&polled, isWatched ? 2 : 1, isWatched ? -1 : Self.lookInterval)
                 guard count >= 0 || errno == EINTR else { return continuation.finish() }
                 if polled[0].revents != 0 { return }
-                if count == 0 || isWatched && Self.tells(watch, of: log) { continuation.yield() }
+                if count == 0 || isWatched && Self.tells(watch, of: mark) { continuation.yield() }
             }
         }.start()
         return stream

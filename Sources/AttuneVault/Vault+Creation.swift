@@ -95,7 +95,7 @@ extension Vault {
         try SealedDatabase.create(path: folder.database, vaultKey: key)
         let lock = StoreLock(folder: folder, command: "attune init")
         try lock.acquire()
-        try open(folder, vaultKey: key.copy(), lock: lock, mode: .writing, now: now).close()
         try StoreKeyFile.write(file, in: folder)
+        try open(folder, vaultKey: key.copy(), lock: lock, mode: .writing, now: now).close()
     }
 }

@@ -13,7 +13,7 @@ extension Vault {
     package func changePassphrase(to passphrase: borrowing SecretBytes, cost: PassphraseCost = .moderate) throws {
         try requireWriting()
         let file = try keyFile().replacingPassphrase(new: passphrase, vaultKey: key, cost: cost)
-        try StoreKeyFile.replace(folder, with: file) { written in
+        try replaceKeyFile(with: file) { written in
             guard try written.unlock(passphrase: passphrase).isEqual(to: self.key) else {
                 throw VaultError.failed("the new key file does not open")
             }
@@ -26,7 +26,7 @@ extension Vault {
     package func replaceRecoveryWords(_ words: borrowing RecoveryWords) throws {
         try requireWriting()
         let file = try keyFile().addingRecovery(words, vaultKey: key)
-        try StoreKeyFile.replace(folder, with: file) { written in
+        try replaceKeyFile(with: file) { written in
             guard try written.unlock(recovery: words).isEqual(to: self.key) else {
                 throw VaultError.failed("the new key file does not open")
             }
@@ -53,6 +53,18 @@ extension Vault {
             throw VaultError.noStore(path)
         }
         return file
+    }
+
+    /// The mark knows of both key files while one takes the other's place, so that a crash leaves one that it knows.
+    private func replaceKeyFile(with file: VaultFile, check: (VaultFile) throws -> Void) throws {
+        let next = BLAKE2b.hash(file.encoded())
+        try mark.update(durably: true) { $0.nextKeyFile = next }
+        try StoreKeyFile.replace(folder, with: file, check: check)
+        // Where this fails the next opening does it.
+        try? mark.update(durably: true) {
+            $0.keyFile = next
+            $0.nextKeyFile = nil
+        }
     }
 
     private func keyFile() throws -> VaultFile {

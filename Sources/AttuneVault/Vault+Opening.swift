@@ -14,18 +14,19 @@ extension Vault {
     ///
     /// - Parameters:
     ///   - command: name of the program and sub-command for the message another writer gets; never arguments.
+    ///   - accepting: true if the database is taken as it is, also if it is older than the store's newest change.
     ///   - now: the clock of the records.
     /// - Throws: `VaultError` E-VAULT-001 (exit 10), E-VAULT-002 (11), E-VAULT-004 (other format), E-VAULT-005
-    ///   (damaged), E-VAULT-009 (network disk); `CryptoError` E-KEY-001 (wrong passphrase, 12), E-KEY-003 (key file
+    ///   (damaged, or not the newest that this store was), E-VAULT-009 (network disk); `CryptoError` E-KEY-001 (wrong passphrase, 12), E-KEY-003 (key file
     ///   changed).
     package static func open(
         at path: String, passphrase: borrowing SecretBytes, mode: Mode, command: String = "attune",
-        now: @escaping Clock = { Date() }
+        accepting: Bool = false, now: @escaping Clock = { Date() }
     ) throws -> Vault {
         let folder = try existing(path)
         let lock = try lock(folder, mode, command)
         let unlocked = try StoreKeyFile.unlock(folder) { try $0.unlock(passphrase: passphrase) }
-        return try open(folder, unlocked, lock: lock, mode: mode, now: now)
+        return try open(folder, unlocked, lock: lock, mode: mode, accepting: accepting, now: now)
     }
 
     /// Opens a store with its recovery words; throws as `open(at:passphrase:)`, with E-KEY-002 for other words.
@@ -74,44 +75,95 @@ extension Vault {
 
     private static func open(
         _ folder: StoreFolder, _ unlocked: consuming StoreKeyFile.Unlocked, lock: StoreLock, mode: Mode,
-        now: @escaping Clock
+        accepting: Bool = false, now: @escaping Clock
     ) throws -> Vault {
         if mode == .writing {
             if unlocked.isOld { try StoreKeyFile.restoreOld(folder) } else { try StoreKeyFile.dropOld(folder) }
         }
-        return try open(folder, vaultKey: unlocked.key.copy(), lock: lock, mode: mode, now: now)
+        return try open(
+            folder, vaultKey: unlocked.key.copy(), lock: lock, mode: mode, now: now, accepting: accepting)
     }
 
-    /// Opens the database, brings it up to date, and as a writer clears away what a killed process left.
+    /// Opens the database if it is the store's newest, brings it up to date, and as a writer sets aside what nothing
+    /// refers to any more.
+    ///
+    /// - Parameter accepting: true if a person takes the database as it is, also if it is older than the mark.
     static func open(
-        _ folder: StoreFolder, vaultKey: consuming SecretBytes, lock: StoreLock, mode: Mode, now: @escaping Clock
+        _ folder: StoreFolder, vaultKey: consuming SecretBytes, lock: StoreLock, mode: Mode, now: @escaping Clock,
+        accepting: Bool = false
     ) throws -> Vault {
+        let sealed = try SealedDatabase(path: folder.database, vaultKey: vaultKey)
         do {
-            let sealed = try SealedDatabase(path: folder.database, vaultKey: vaultKey)
             guard access(folder.database, F_OK) == 0 else { throw VaultError.damaged("attune.db is missing") }
+            let wasStoppedEarly = DurableFile.size(folder.databaseLog) > 0
+            let mark = StoreMark(folder: folder, key: vaultKey)
+            let reading = try mark.read()
+            // Nothing is migrated, written or cleared away before this has passed.
+            let examined = Result {
+                try StoreDatabase.examine(path: folder.database) { database in
+                    try StoreDatabase.requireKnownFormat(database)
+                    if accepting { try StoreDatabase.requireSound(database) }
+                    return try StorePosition.remembered(database)
+                }
+            }
+            if wasStoppedEarly, (try? mark.compare(reading, with: examined.get())) == nil,
+                Self.isNewestAlone(folder, vaultKey: vaultKey, mark, reading)
+            {
+                // An earlier log over a newer database would mix the two; it is kept, under another name.
+                guard accepting, mode == .writing else { throw VaultError.strayLog }
+                try DurableFile.move(folder.databaseLog, to: folder.databaseLog + ".earlier")
+                return try open(folder, vaultKey: vaultKey, lock: lock, mode: mode, now: now, accepting: true)
+            }
+            let positions = try examined.get()
+            if !accepting { try mark.compare(reading, with: positions) }
             if mode == .writing {
                 chmod(folder.path, 0o700)
                 chmod(folder.database, 0o600)
+                try mark.settle(on: positions, found: reading, accepting: accepting)
             }
-            let wasStoppedEarly = Self.holdsLog(folder)
             let pool = try StoreDatabase.pool(path: folder.database, readonly: mode == .reading)
             let vault = Vault(
-                folder: folder, database: pool, lock: lock, mode: mode, key: vaultKey, now: now, seal: sealed)
+                folder: folder, database: pool, lock: lock, mode: mode, key: vaultKey, now: now, seal: sealed,
+                clearsAway: !wasStoppedEarly && !accepting)
             if mode == .writing {
                 try StoreDatabase.migrate(pool)
-                if wasStoppedEarly { try vault.checkAfterEarlyStop() }
-                vault.chunks.collectOrphans(needed: try vault.read { try StoredBlob.allChunks($0) })
+                // After a clean end the log is empty; what a killed process left there is looked at before it is built on.
+                if wasStoppedEarly { try vault.read(StoreDatabase.requireSound) }
+                vault.chunks.clearStaging()
+                try vault.setOrphansAside()
             } else {
                 try StoreDatabase.requireKnownFormat(pool)
                 try vault.migrateForReading(pool)
             }
             return vault
         } catch let error as DatabaseError {
+            if error.resultCode == .SQLITE_IOERR, let damage = sealed.logDamage {
+                throw VaultError.damagedLog(frame: damage.frame, of: damage.frames, cause: error)
+            }
+            if error.resultCode == .SQLITE_NOTADB { throw VaultError.foreignDatabase(error) }
             throw VaultError.database(error) {
                 // SQLite makes room for the index of its log before it uses it; only a lack of room makes that fail.
                 error.extendedResultCode == .SQLITE_IOERR_SHMSIZE
                     || mode == .writing && DurableFile.isDiskFull(probing: folder.staging + "/probe")
             }
+        }
+    }
+
+    /// True if the database without its log is the newest, so that the log is one of before.
+    private static func isNewestAlone(
+        _ folder: StoreFolder, vaultKey: borrowing SecretBytes, _ mark: StoreMark, _ reading: StoreMark.Reading
+    ) -> Bool {
+        let copy = folder.staging + "/alone.db"
+        defer { for end in ["", "-wal", "-shm"] { unlink(copy + end) } }
+        unlink(copy)
+        do {
+            try FileManager.default.copyItem(atPath: folder.database, toPath: copy)
+            let sealed = try SealedDatabase(path: copy, vaultKey: vaultKey)
+            defer { withExtendedLifetime(sealed) {} }
+            try mark.compare(reading, with: try StoreDatabase.examine(path: copy) { try StorePosition.remembered($0) })
+            return true
+        } catch {
+            return false
         }
     }
 
@@ -122,17 +174,16 @@ extension Vault {
         defer { lock.release() }
         let writer = try StoreDatabase.pool(path: folder.database, readonly: false)
         try StoreDatabase.migrate(writer)
+        try writer.writeWithoutTransaction { try StoreDatabase.emptyLog($0) }
         try writer.close()
     }
 
-    /// After a clean end the log is gone or empty.
-    private static func holdsLog(_ folder: StoreFolder) -> Bool {
-        var status = stat()
-        return stat(folder.databaseLog, &status) == 0 && status.st_size > 0
-    }
-
-    private func checkAfterEarlyStop() throws {
-        let lines = try read { try String.fetchAll($0, sql: "PRAGMA quick_check(1)") }
-        if lines != ["ok"] { throw VaultError.damaged(lines.joined(separator: "; ")) }
+    /// Puts chunk files where they belong: those that are named in their place, the others aside.
+    func setOrphansAside() throws {
+        let needed = try read { try StoredBlob.allChunks($0) }
+        chunks.bringBack(needed)
+        guard clearsAway else { return }
+        chunks.setAside(needed: needed, at: now())
+        chunks.dropLost(at: now())
     }
 }

@@ -31,8 +31,8 @@ extension Vault {
             result.chunks += 1
             result.chunkBytes += size
         }
-        result.databaseBytes = Self.size(folder.database)
-        result.logBytes = Self.size(folder.databaseLog)
+        result.databaseBytes = DurableFile.size(folder.database)
+        result.logBytes = DurableFile.size(folder.databaseLog)
         result.freeBytes = Self.freeBytes(at: folder.path)
         return result
     }
@@ -54,18 +54,10 @@ extension Vault {
                 try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
             )
         }
-        chunks.collectOrphans(needed: try read { try StoredBlob.allChunks($0) })
+        try setOrphansAside()
         try outsideTransaction { database in
             if unused * 4 > pages { try database.execute(sql: "VACUUM") }
-            // A reader elsewhere may need the log a little longer; the next compaction gets it.
-            do { try database.checkpoint(.truncate) } catch let error as DatabaseError
-                where error.resultCode == .SQLITE_BUSY
-            {}
+            try StoreDatabase.emptyLog(database)
         }
-    }
-
-    private static func size(_ path: String) -> Int {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 }

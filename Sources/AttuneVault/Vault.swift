@@ -5,10 +5,12 @@ import AttuneCore
 import AttuneCrypto
 import Foundation
 import GRDB
+import Synchronization
 
 /// The encrypted store of one person on one device: adapters, documents, runs, chats and the log of operations.
 ///
-/// One folder, mode 0700: `vault.key` wraps the key, `attune.db` is a SQLite database whose every page is sealed,
+/// One folder, mode 0700: `vault.key` wraps the key, `attune.db` is a SQLite database whose every page is sealed, with
+/// its newest changes in `attune.db-wal` while the store is in use; `attune.mark` tells which change was the newest,
 /// `chunks/` holds the bytes of versions and checkpoints. Every method is synchronous, and each is one transaction:
 /// it happens whole or not at all, also when the process is killed. Any thread may call.
 ///
@@ -34,51 +36,66 @@ package final class Vault: Sendable {
     let key: SecretBytes
     let now: Clock
     let arrivals = Arrivals()
+    let mark: StoreMark
+    let isOpen = Atomic<Bool>(true)
+    /// When the log was last emptied, and why it could not be.
+    let emptied = Mutex(Emptied())
+    /// False where the store was not closed before, or was behind its mark: what nothing refers to may be wanted yet.
+    let clearsAway: Bool
+    /// Names the changes of this opening among all others.
+    private let writer = ChunkStore.randomID()
     /// Keeps the database's key known below; nil where the database is not sealed.
     private let seal: SealedDatabase?
 
     /// Wraps a database that is open and up to date, on whatever file system layer.
     init(
         folder: StoreFolder, database: any DatabaseWriter, lock: StoreLock, mode: Mode, key: consuming SecretBytes,
-        now: @escaping Clock, seal: SealedDatabase?
+        now: @escaping Clock, seal: SealedDatabase?, clearsAway: Bool = true
     ) {
         self.folder = folder
         self.database = database
         self.lock = lock
         self.mode = mode
+        mark = StoreMark(folder: folder, key: key)
         self.key = key
         self.now = now
         self.seal = seal
+        self.clearsAway = clearsAway
         chunks = ChunkStore(folder: folder)
     }
 
     deinit {
-        try? database.close()
+        try? close()
     }
 
     /// The store's folder.
     package var path: String { folder.path }
-
-    /// Ends all connections and gives the lock back; any later call throws.
-    package func close() throws {
-        try translating { try database.close() }
-        lock.release()
-    }
-
-    /// Gives the writers' lock back while this process only waits, so that another one can write.
-    ///
-    /// The next change takes it again, waiting up to 2 s; a transaction under way keeps it until its end.
-    package func yieldLock() { lock.release() }
 
     /// Runs `body` on one consistent state.
     func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try translating { try database.read(body) }
     }
 
-    /// Runs `body` in one transaction, which an error rolls back.
+    /// Runs `body` in one transaction, which an error rolls back; where it changed anything, the mark follows.
     func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
         guard mode == .writing else { throw VaultError.readingOnly }
-        return try lock.during { try translating { try database.write(body) } }
+        return try lock.during {
+            var position: StorePosition?
+            let value = try translating {
+                try database.write { database in
+                    let before = database.totalChangesCount
+                    let value = try body(database)
+                    if database.totalChangesCount != before {
+                        position = try StorePosition.advance(
+                            database, writer: writer, at: Timestamp.milliseconds(now()))
+                    }
+                    return value
+                }
+            }
+            // The commit is on disk by now: synchronous = FULL.
+            if let position { mark.advance(to: position) }
+            return value
+        }
     }
 
     /// - Throws: `VaultError` E-VAULT-010, or E-VAULT-002 if another process took the lock meanwhile.
@@ -93,7 +110,7 @@ package final class Vault: Sendable {
         return try lock.during { try translating { try database.writeWithoutTransaction(body) } }
     }
 
-    private func translating<Value>(_ body: () throws -> Value) throws -> Value {
+    func translating<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
         } catch let error as DatabaseError {

@@ -68,6 +68,55 @@ extension VaultError {
     static let readingOnly = VaultError(
         code: "E-VAULT-010", message: "the store was opened for reading only", remedy: nil, exitStatus: .failure)
 
+    /// What is there is not the newest that this store was; nothing is done to it until a person decides.
+    static func notNewest(_ what: String) -> VaultError {
+        VaultError(
+            code: "E-VAULT-005", message: "the store is damaged: \(what)",
+            remedy: "Put the newer file back, or restore a backup: attune restore BACKUP --store NEWPATH. "
+                + "To go on with what is there: attune doctor --accept-older",
+            exitStatus: .invalidData)
+    }
+
+    static func foreignDatabase(_ cause: any Error) -> VaultError {
+        damaged(
+            "attune.db does not open with this store's key: its first page was changed, or it is another store's",
+            cause: cause)
+    }
+
+    static let strayLog = VaultError(
+        code: "E-VAULT-005",
+        message: "the store is damaged: attune.db-wal is not the log of attune.db, which is the newest without it",
+        remedy: "Let it be set aside as attune.db-wal.earlier: attune doctor --accept-older", exitStatus: .invalidData)
+
+    static func damagedLog(frame: Int, of frames: Int, cause: any Error) -> VaultError {
+        VaultError(
+            code: "E-VAULT-005",
+            message:
+                "the store is damaged: frame \(frame) of \(frames) of attune.db-wal, the log of its newest changes, "
+                + "was changed, and without it the changes behind it are lost",
+            remedy: "Restore a backup: attune restore BACKUP --store NEWPATH. Or see what is there: attune doctor",
+            exitStatus: .invalidData, cause: cause)
+    }
+
+    /// Said beside a result, never thrown.
+    static func unsettled(isFull: Bool, cause: any Error) -> VaultError {
+        VaultError(
+            code: "E-VAULT-011",
+            message: "everything is stored, but the newest changes are still in attune.db-wal, because "
+                + (isFull ? "the disk has no room for them in attune.db" : "attune.db could not be written"),
+            remedy:
+                "\(isFull ? "Free some space" : "Look after the disk"); until then attune.db alone is no copy of it.",
+            exitStatus: .success, cause: cause)
+    }
+
+    /// Said beside a result, never thrown.
+    static func unmarked(_ cause: VaultError) -> VaultError {
+        VaultError(
+            code: "E-VAULT-011", message: "everything is stored, but attune.mark was not written: \(cause.message)",
+            remedy: "Make room or mend the disk; until then the loss of attune.db-wal would not be noticed.",
+            exitStatus: .success, cause: cause)
+    }
+
     // Names and versions.
 
     package static func noAdapter(_ name: String) -> VaultError {

@@ -18,6 +18,8 @@ struct sealed_entry {
     int use;
     int references;
     int open_files;
+    int takes_short_log;
+    uint32_t bad_frame, frames;  // of the log, as last recovered
 };
 
 enum { PATH_LIMIT = 4096 };
@@ -147,6 +149,38 @@ int sealed_entry_use(const sealed_entry *entry) {
     return use;
 }
 
+int sealed_entry_note_log(sealed_entry *entry, uint32_t bad, uint32_t count) {
+    pthread_mutex_lock(&lock);
+    entry->bad_frame = bad;
+    entry->frames = count;
+    int is_error = bad && !entry->takes_short_log;
+    pthread_mutex_unlock(&lock);
+    return is_error;
+}
+
+int sealed_vfs_log_damage(const char *path, uint32_t *bad_frame, uint32_t *frames) {
+    char full[PATH_LIMIT];
+    int rc = sealed_full_path(path, full, sizeof full);
+    if (rc != SQLITE_OK) return rc;
+    pthread_mutex_lock(&lock);
+    sealed_entry *entry = find(full);
+    *bad_frame = entry ? entry->bad_frame : 0;
+    *frames = entry ? entry->frames : 0;
+    pthread_mutex_unlock(&lock);
+    return entry ? SQLITE_OK : SQLITE_NOTFOUND;
+}
+
+int sealed_vfs_take_short_log(const char *path) {
+    char full[PATH_LIMIT];
+    int rc = sealed_full_path(path, full, sizeof full);
+    if (rc != SQLITE_OK) return rc;
+    pthread_mutex_lock(&lock);
+    sealed_entry *entry = find(full);
+    if (entry) entry->takes_short_log = 1;
+    pthread_mutex_unlock(&lock);
+    return entry ? SQLITE_OK : SQLITE_NOTFOUND;
+}
+
 int sealed_path_is_open(const char *path) {
     pthread_mutex_lock(&lock);
     sealed_entry *entry = find(path);
@@ -161,6 +195,7 @@ sealed_keys *sealed_keys_derive(sealed_entry *entry, const uint8_t id[8]) {
     pthread_mutex_lock(&lock);
     if (entry->root_key) {
         keys->references = 1;
+        keys->entry = entry;
         memcpy(keys->id, id, 8);
         sealed_page_keys(entry->root_key, id, keys->page, keys->sum);
     } else {

@@ -12,7 +12,13 @@
 
 #include "sealed_vfs.h"
 
-enum { LOG_HEADER = 32, FRAME_HEADER = 24, FRAME = FRAME_HEADER + SEALED_PAGE_SIZE, FRAME_SALT = 8, FRAME_SUM = 16 };
+enum {
+    LOG_HEADER = SEALED_LOG_HEADER,
+    FRAME_HEADER = SEALED_FRAME_HEADER,
+    FRAME = SEALED_FRAME,
+    FRAME_SALT = 8,
+    FRAME_SUM = 16,
+};
 
 #define BELOW(handle) sealed_real_file((sealed_file *)(handle))
 
@@ -86,8 +92,13 @@ static int read_log(sealed_file *file, uint8_t *out, int amount, sqlite3_int64 o
     sqlite3_file *below = sealed_real_file(file);
     uint8_t frame[FRAME];
     int rc;
-    if (offset < LOG_HEADER && offset + amount <= LOG_HEADER)  // the log's own header stays plain
-        return below->pMethods->xRead(below, out, amount, offset);
+    if (offset < LOG_HEADER && offset + amount <= LOG_HEADER) {
+        // The log's own header stays plain. Recovery begins with it, and would end in silence where a frame is bad.
+        rc = offset == 0 && amount == LOG_HEADER ? sealed_log_check(file) : SQLITE_OK;
+        if (rc == SQLITE_OK) return below->pMethods->xRead(below, out, amount, offset);
+        memset(out, 0, (size_t)amount);
+        return rc;
+    }
     if (amount == FRAME && is_frame(offset)) {
         rc = below->pMethods->xRead(below, frame, FRAME, offset);
         if (rc != SQLITE_OK) {
@@ -96,8 +107,8 @@ static int read_log(sealed_file *file, uint8_t *out, int amount, sqlite3_int64 o
         }
         memcpy(out, frame, FRAME_HEADER);
         unmask(file, out, offset, 1);
-        // A frame that does not open is a torn tail: with a page of zeros its checksum fails and recovery ends there.
-        // An error would make the database unopenable after every crash.
+        // A frame that does not open here is a torn tail, as the log was looked through: with a page of zeros its
+        // checksum fails and recovery ends there. An error would make the database unopenable after every crash.
         open_page(file, get32(frame), frame + FRAME_HEADER, out + FRAME_HEADER);
         return SQLITE_OK;
     }

@@ -25,5 +25,11 @@ static inline sqlite3_file *sealed_real_file(sealed_file *file) {
     return (sqlite3_file *)((char *)file + ((sizeof(sealed_file) + 7) & ~(size_t)7));
 }
 
+/// The shape of a log.
+enum { SEALED_LOG_HEADER = 32, SEALED_FRAME_HEADER = 24, SEALED_FRAME = SEALED_FRAME_HEADER + 4096 };
+
+/// Looks through a log that SQLite is about to recover: SQLITE_IOERR_DATA if it lost frames that were on disk.
+int sealed_log_check(sealed_file *file);
+
 /// Answers the control operations that concern sealing; SQLITE_NOTFOUND hands the rest to the file below.
 int sealed_control(sealed_file *file, int operation, void *argument, int *handled);

@@ -123,7 +123,7 @@ struct DamageTests {
         #expect(TestStore.chunkFiles(store.path).count == 4)
     }
 
-    @Test func orphansAreCollectedByTheNextWriterAndOthersFilesAreNot() throws {
+    @Test func orphansAreSetAsideByTheNextWriterAndOthersFilesAreNot() throws {
         let store = try Self.filled()
         let used = TestStore.chunkFiles(store.path)
         _ = try store.vault.chunks.store(BlobContent(TestStore.bytes(2_000_000)))
@@ -139,6 +139,7 @@ struct DamageTests {
         #expect(TestStore.chunkFiles(store.path).count == used.count + 3)
         let vault = try TestStore.open(store.path)
         #expect(TestStore.chunkFiles(store.path) == (used + [mine]).sorted())
+        #expect(try vault.chunkInventory().lost == 2)
         #expect(!FileManager.default.fileExists(atPath: fragment))
         #expect(try vault.verify().isWhole)
     }

@@ -13,7 +13,8 @@ struct KeyChangeTests {
         let store = try TestStore()
         try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
         try store.vault.close()
-        let others = TestStore.files(store.path).filter { !$0.hasSuffix("vault.key") && !$0.hasSuffix("lock") }
+        let changing = ["vault.key", "attune.mark", "lock"]
+        let others = TestStore.files(store.path).filter { !changing.contains(URL(filePath: $0).lastPathComponent) }
         let vault = try TestStore.open(store.path)
         func contents() throws -> [Data] { try others.map { try Data(contentsOf: URL(filePath: $0)) } }
         let before = try contents()

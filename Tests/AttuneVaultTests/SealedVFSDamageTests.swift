@@ -144,6 +144,92 @@ import Testing
         var swapped = log
         swapped.replaceSubrange(first..<first + size, with: log[first + size..<first + 2 * size])
         swapped.replaceSubrange(first + size..<first + 2 * size, with: log[first..<first + size])
-        #expect(try recover("swapped.db", database, swapped) == 0)
+        #expect(try recover("swapped.db", database, swapped) == nil)
+    }
+
+    /// Frames of one transaction: from after the commit before to its own.
+    private func transactions(_ log: [UInt8]) -> [Range<Int>] {
+        var result: [Range<Int>] = []
+        let frames = (log.count - SealedDatabase.logHeader) / SealedDatabase.frameSize
+        for frame in 0..<frames {
+            let header = SealedDatabase.logHeader + frame * SealedDatabase.frameSize
+            guard log[header + 4..<header + 8].contains(where: { $0 != 0 }) else { continue }
+            result.append((result.last?.upperBound ?? 0)..<frame + 1)
+        }
+        return result
+    }
+
+    private func spoil(_ log: inout [UInt8], _ frame: Int) {
+        let start = SealedDatabase.logHeader + frame * SealedDatabase.frameSize
+        for place in start..<start + SealedDatabase.frameSize { log[place] = 0 }
+    }
+
+    @Test func damageBeforeTheLastTransactionsIsAnErrorAndATornLastOneIsNot() throws {
+        let (database, log) = try databaseAndLog()
+        let transactions = transactions(log)
+        #expect(transactions.count == Self.commits)
+        for (number, frames) in transactions.enumerated() {
+            for frame in frames {
+                var damaged = log
+                damaged[SealedDatabase.logHeader + frame * SealedDatabase.frameSize + 2000] ^= 4
+                let last = try recover("damaged.db", database, damaged)
+                // A bad commit frame of the one before the last still leads to the next by its checksum.
+                #expect(last == (number < Self.commits - 1 ? nil : Self.commits - 1), "frame \(frame)")
+            }
+        }
+        // Power may fail before any of the last frames is on disk, in any order.
+        let last = try #require(transactions.last)
+        #expect(last.count > 1)
+        for subset in 1..<1 << last.count {
+            var torn = log
+            for (bit, frame) in last.enumerated() where subset & 1 << bit != 0 { spoil(&torn, frame) }
+            #expect(try recover("torn.db", database, torn) == Self.commits - 1, "\(subset)")
+        }
+    }
+
+    /// What an earlier transaction left behind a shorter one is no proof of anything.
+    @Test func framesLeftBehindAreNotTakenForLaterOnes() throws {
+        let (database, log) = try databaseAndLog()
+        let transactions = transactions(log)
+        // The last transaction is torn, with its commit on disk; then a shorter one is written over it.
+        var torn = log
+        spoil(&torn, try #require(transactions.last).lowerBound)
+        let copy = try source.copy("left.db", database: database, log: torn)
+        defer { sealed_vfs_remove(copy) }
+        var configuration = SealedDatabase.configuration(cachePages: 10, checkpoints: false)
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        let queue = try DatabaseQueue(path: copy, configuration: configuration)
+        try queue.write { try $0.execute(sql: "UPDATE entry SET body = x'00' WHERE id = 1") }
+        // One that spills into the log, is rolled back, and is longer than what follows.
+        try queue.inTransaction {
+            try $0.execute(sql: "INSERT INTO entry SELECT 100 + id, randomblob(20000) FROM entry")
+            return .rollback
+        }
+        let before = try source.bytes(of: copy + "-wal")
+        try queue.write { try $0.execute(sql: "INSERT INTO entry VALUES (\(Self.commits), randomblob(9000))") }
+        let written = try source.bytes(of: copy + "-wal")
+        try queue.close()
+        #expect(written.count == before.count && before.count > log.count)
+        #expect(try recover("whole.db", database, written) == Self.commits)
+        let size = SealedDatabase.frameSize
+        let newest = (0..<(written.count - SealedDatabase.logHeader) / size).filter { frame in
+            let start = SealedDatabase.logHeader + frame * size
+            return written[start..<start + size] != before[start..<start + size]
+        }
+        #expect(newest.count > 2)
+        for frame in newest {
+            var again = written
+            spoil(&again, frame)
+            #expect(try recover("again.db", database, again) == Self.commits - 1, "frame \(frame)")
+        }
+    }
+
+    @Test func aDamagedHeaderOfTheLogIsAnError() throws {
+        let (database, log) = try databaseAndLog()
+        for place in 0..<32 {
+            var changed = log
+            changed[place] ^= 1 << UInt8(place % 8)
+            #expect(try recover("header.db", database, changed) == nil, "byte \(place)")
+        }
     }
 }

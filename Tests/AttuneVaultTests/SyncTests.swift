@@ -260,7 +260,8 @@ struct SyncTests {
             try? FileManager.default.removeItem(atPath: a.store.path + name)
         }
         try FileManager.default.copyItem(atPath: backup + "/attune.db", toPath: a.store.path + "/attune.db")
-        let again = try TestStore.open(a.store.path)
+        #expect(failure { try TestStore.open(a.store.path) }?.failureCode == "E-VAULT-005")
+        let again = try TestStore.open(a.store.path, accepting: true)
         #expect(try again.entryHeads().isEmpty && again.draftCount() == 1)
         #expect(try again.ownMark() == mark)
         try again.acceptEntries(published.map(\.0))

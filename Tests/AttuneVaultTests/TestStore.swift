@@ -34,9 +34,10 @@ struct TestStore {
 
     /// Opens the store anew; the vault made by `init` has to be closed first where both write.
     static func open(
-        _ path: String, _ mode: Vault.Mode = .writing, now: @escaping Vault.Clock = { Date() }
+        _ path: String, _ mode: Vault.Mode = .writing, accepting: Bool = false,
+        now: @escaping Vault.Clock = { Date() }
     ) throws -> Vault {
-        try Vault.open(at: path, passphrase: secret(passphrase), mode: mode, now: now)
+        try Vault.open(at: path, passphrase: secret(passphrase), mode: mode, accepting: accepting, now: now)
     }
 
     /// `count` bytes that differ with `seed`.
@@ -56,8 +57,10 @@ struct TestStore {
         }.map { "\(path)/\($0)" }.sorted()
     }
 
-    /// The names of the chunk files of a store.
-    static func chunkFiles(_ path: String) -> [String] { files(path + "/chunks") }
+    /// The names of the chunk files of a store, without those that are set aside.
+    static func chunkFiles(_ path: String) -> [String] {
+        files(path + "/chunks").filter { !$0.contains("/chunks/.lost/") }
+    }
 
     /// Inverts one bit of a file.
     static func flip(_ path: String, byte: Int, bit: Int = 0) throws {

@@ -41,7 +41,8 @@ import Testing
         try flip(chunk, at: 0.5)
         try store.expect("adapters", "verify", exits: 0)
 
-        try flip(store.attune.store + "/attune.db", at: 0.03)
+        // In the first page, which every command reads.
+        try flip(store.attune.store + "/attune.db", at: 0.001)
         for command in [["status"], ["adapters", "verify"]] {
             let result = try store.attune.run(command)
             #expect(result.status == 8 && result.isOrderly, "\(command): \(result.end) \(result.errors)")

@@ -86,6 +86,8 @@ import Testing
         let report = try vault.verify()
         #expect(report.isWhole, "round \(round): \(report.problems)")
         try vault.close()
+        // What the killed one had not listed yet is set aside once the store was closed.
+        try store.vault(.writing).close()
         let now = try store.versions()
         for (reference, id) in known { #expect(now[reference] == id, "round \(round): \(reference) was lost") }
         known = now
@@ -95,12 +97,12 @@ import Testing
         #expect(PlaintextSearch.files(store.attune.store + "/tmp").isEmpty, "round \(round)")
         let names = Set(try FileManager.default.contentsOfDirectory(atPath: store.attune.store))
         let usual: Set = [
-            "vault.key", "attune.db", "attune.db-wal", "attune.db-shm", "chunks", "tmp", "lock",
+            "vault.key", "attune.db", "attune.db-wal", "attune.db-shm", "attune.mark", "chunks", "tmp", "lock",
         ]
         #expect(names.subtracting(usual).isEmpty, "round \(round)")
-        // A writer that opened the store took away what the killed one had not listed yet.
         // Copies of a version share its chunks.
-        #expect(PlaintextSearch.files(store.attune.store + "/chunks").count <= report.chunks, "round \(round)")
+        let chunks = PlaintextSearch.files(store.attune.store + "/chunks").filter { !$0.contains("/.lost/") }
+        #expect(chunks.count <= report.chunks, "round \(round)")
     }
 
     @Test func aKilledPassphraseChangeLeavesAStoreThatOpens() throws {

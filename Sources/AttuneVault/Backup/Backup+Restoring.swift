@@ -49,7 +49,7 @@ extension Backup {
             // Brings an older layout up to date, and writes what a store has beside its database.
             let vault = try Vault.open(
                 store, vaultKey: self.key.copy(), lock: StoreLock(folder: store, command: "attune restore"),
-                mode: .writing, now: self.now)
+                mode: .writing, now: self.now, accepting: true)
             let report = try vault.verify {
                 progress(BackupProgress(what: "checking versions", done: $0, total: $1))
             }

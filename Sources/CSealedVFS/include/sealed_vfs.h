@@ -69,6 +69,16 @@ int sealed_vfs_verify_file(
     const char *path, const uint8_t root_key[SEALED_KEY_SIZE], sealed_vfs_damage damage, void *context,
     uint32_t *pages);
 
+/// What was found in the log of the database at `path` when it was last recovered.
+///
+/// `bad_frame` is the first frame, counted from 1, that is damaged and not merely torn by a crash, 0 if there is none;
+/// `frames` is their count. Recovery ends with SQLITE_IOERR_DATA then. SQLITE_NOTFOUND if the path was never added.
+int sealed_vfs_log_damage(const char *path, uint32_t *bad_frame, uint32_t *frames);
+
+/// Lets the log of the database at `path` end before a damaged frame, as SQLite does by itself: for copies from which
+/// what can be read is saved.
+int sealed_vfs_take_short_log(const char *path);
+
 /// Derives the page key and the key of the checksum mask from the root key and the database id.
 void sealed_page_keys(
     const uint8_t root_key[SEALED_KEY_SIZE], const uint8_t id[SEALED_ID_SIZE], uint8_t page_key[SEALED_KEY_SIZE],

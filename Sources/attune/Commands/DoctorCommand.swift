@@ -13,9 +13,12 @@ struct DoctorCommand: AttuneCommand {
         commandName: "doctor", abstract: "Look for what is wrong, and say what mends it.")
 
     @Flag(help: "Also hash the bases again.") var deep = false
+    @Flag(help: "Go on with the files of the store as they are, where they are older than it was.")
+    var acceptOlder = false
     @OptionGroup var global: GlobalOptions
 
     func execute() throws {
+        if acceptOlder { try acceptWhatIsThere() }
         let doctor = Doctor(paths: global.paths)
         var findings = doctor.machine() + doctor.bases(deep: deep)
         var status = ExitStatus.success
@@ -25,6 +28,9 @@ struct DoctorCommand: AttuneCommand {
             } catch let error as any AttuneError {
                 findings.append(Doctor.finding(error))
                 status = error.exitStatus
+                if error.exitStatus == .invalidData, let remains = try? global.open(.reading, accepting: true) {
+                    findings += doctor.remains(remains)
+                }
             }
         } else {
             findings.append(Doctor.finding(KitError.noStoreYet(global.paths.store.path)))
@@ -44,6 +50,27 @@ struct DoctorCommand: AttuneCommand {
                 "\(Quantity.counted(problems, "problem")), \(Quantity.counted(warnings, "warning"))")
         }
         if problems > 0 { throw ExitCode(status == .success ? ExitStatus.invalidData.rawValue : status.rawValue) }
+    }
+
+    /// Makes the database that is there the store's newest, after a look at what would be given up.
+    private func acceptWhatIsThere() throws {
+        do {
+            _ = try global.open(.reading)
+            global.console.note("The files of the store are its newest: there is nothing to accept.")
+            return
+        } catch let error as any AttuneError where error.exitStatus == .invalidData {
+            global.console.note("\(error.code) \(error.message)")
+        }
+        if let remains = try? global.open(.reading, accepting: true) {
+            for finding in Doctor(paths: global.paths).remains(remains) { global.console.note(finding.text) }
+        }
+        if global.canAsk, !global.console.confirm("Go on with this, without what is newer?", standard: false) {
+            throw ExitCode(ExitStatus.invalidData.rawValue)
+        }
+        OpenStores.close(global.console)
+        _ = try global.open(.writing, accepting: true)
+        global.console.note("The store goes on with what is there; nothing was removed.")
+        OpenStores.close(global.console)
     }
 
     private struct Report: Encodable {

@@ -49,9 +49,9 @@ extension ExplainCommand.Topic {
             """
         case .privacy:
             """
-            The store is one encrypted SQLite file and sealed chunks beside it. Without the passphrase or the 24
-            recovery words nobody can read documents, adapters, names, chats or runs; file sizes and times of change
-            are visible. Bases are public files and are not encrypted. Nothing is sent anywhere until you pair a second
+            The store is a folder: an encrypted SQLite database, its log while it is in use, sealed chunks beside it.
+            Without the passphrase or the 24 recovery words nobody can read documents, adapters, names, chats or runs;
+            file sizes and times of change are visible. No single file is a copy of it. Bases are public files and are not encrypted. Nothing is sent anywhere until you pair a second
             device. Then adapters, their names and how they were trained go to your own devices, sealed for them alone;
             documents, chats and runs never do. A relay between them sees addresses, times, how many devices and
             entries there are, padded sizes, which chunks belong together, and revocations.

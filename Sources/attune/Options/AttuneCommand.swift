@@ -14,6 +14,7 @@ protocol AttuneCommand: ParsableCommand {
 
 extension AttuneCommand {
     func run() throws {
+        defer { OpenStores.close(global.console) }
         do {
             try execute()
         } catch let error as any AttuneError {

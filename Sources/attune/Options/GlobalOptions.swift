@@ -43,11 +43,15 @@ struct GlobalOptions: ParsableArguments {
     /// Whether a passphrase can be typed; `--yes` does not forbid that.
     var canPrompt: Bool { !noInput && isatty(STDIN_FILENO) == 1 }
 
-    /// Opens the store.
-    func open(_ mode: Vault.Mode) throws -> Workspace {
+    /// Opens the store; it is closed with the end of the command.
+    ///
+    /// - Parameter accepting: true if the database is taken as it is, also if it is older than the store's newest change.
+    func open(_ mode: Vault.Mode, accepting: Bool = false) throws -> Workspace {
         let key = keySource
         if let file = key.exposedFile { console.note("other users may read \(file): chmod 600 \(file)") }
-        return try Workspace.open(paths, key: key, mode: mode)
+        let workspace = try Workspace.open(paths, key: key, mode: mode, accepting: accepting)
+        OpenStores.add(workspace.vault)
+        return workspace
     }
 
     /// Says what a command did; with `--json` as an object.
