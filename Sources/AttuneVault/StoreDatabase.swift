@@ -79,6 +79,14 @@ package enum StoreDatabase {
         }
     }
 
+    /// Every store has tables when it appears; without its log the database of an earlier Attune has none.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005.
+    static func requireTables(_ database: Database) throws {
+        guard try Int.fetchOne(database, sql: "PRAGMA user_version") == 0 else { return }
+        throw VaultError.notNewest("attune.db is empty: its log attune.db-wal was lost")
+    }
+
     /// Reads from the database at `path` on a connection of its own, which changes nothing: not even the log, in which
     /// a pool begins to write when it opens.
     static func examine<Value>(path: String, _ body: (Database) throws -> Value) throws -> Value {

@@ -96,6 +96,6 @@ extension Vault {
         let lock = StoreLock(folder: folder, command: "attune init")
         try lock.acquire()
         try StoreKeyFile.write(file, in: folder)
-        try open(folder, vaultKey: key.copy(), lock: lock, mode: .writing, now: now).close()
+        try open(folder, vaultKey: key.copy(), lock: lock, mode: .writing, now: now, accepting: true).close()
     }
 }

@@ -102,6 +102,7 @@ extension Vault {
             let examined = Result {
                 try StoreDatabase.examine(path: folder.database) { database in
                     try StoreDatabase.requireKnownFormat(database)
+                    if !accepting { try StoreDatabase.requireTables(database) }
                     if accepting { try StoreDatabase.requireSound(database) }
                     return try StorePosition.remembered(database)
                 }
@@ -124,7 +125,7 @@ extension Vault {
             let pool = try StoreDatabase.pool(path: folder.database, readonly: mode == .reading)
             let vault = Vault(
                 folder: folder, database: pool, lock: lock, mode: mode, key: vaultKey, now: now, seal: sealed,
-                clearsAway: !wasStoppedEarly && !accepting)
+                clearsAway: !wasStoppedEarly && !accepting && reading != .absent)
             if mode == .writing {
                 try StoreDatabase.migrate(pool)
                 // After a clean end the log is empty; what a killed process left there is looked at before it is built on.
@@ -133,7 +134,7 @@ extension Vault {
                 try vault.setOrphansAside()
             } else {
                 try StoreDatabase.requireKnownFormat(pool)
-                try vault.migrateForReading(pool)
+                try vault.migrateForReading(pool, accepting: accepting)
             }
             return vault
         } catch let error as DatabaseError {
@@ -153,6 +154,8 @@ extension Vault {
     private static func isNewestAlone(
         _ folder: StoreFolder, vaultKey: borrowing SecretBytes, _ mark: StoreMark, _ reading: StoreMark.Reading
     ) -> Bool {
+        // Without a mark nothing says what the newest is.
+        guard case .content(let content) = reading, content.position != nil else { return false }
         let copy = folder.staging + "/alone.db"
         defer { for end in ["", "-wal", "-shm"] { unlink(copy + end) } }
         unlink(copy)
@@ -168,8 +171,10 @@ extension Vault {
     }
 
     /// An older layout is brought up to date by a short-lived writer, so that readers know one layout only.
-    private func migrateForReading(_ reader: DatabasePool) throws {
+    private func migrateForReading(_ reader: DatabasePool, accepting: Bool) throws {
         guard try !reader.read({ try StoreSchema.migrator.hasCompletedMigrations($0) }) else { return }
+        // A look at what would be accepted writes nothing.
+        guard !accepting else { throw VaultError.damaged("attune.db has the tables of an earlier Attune, or none") }
         try lock.acquire()
         defer { lock.release() }
         let writer = try StoreDatabase.pool(path: folder.database, readonly: false)

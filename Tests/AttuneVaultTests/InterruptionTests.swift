@@ -53,6 +53,39 @@ struct InterruptionTests {
         #expect(TestStore.chunkFiles(path).count == (blobs + 1) * 2 - 1)
     }
 
+    /// Commits, marks, checkpoints and openings, one after the other: whichever the kill falls into is no damage.
+    @Test(arguments: [35, 70, 120, 180, 260])
+    func aProcessKilledWhileItOpensAndClosesLeavesAStoreThatOpens(milliseconds: Int) async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/store"
+        try Vault.create(
+            at: path, passphrase: TestStore.secret(TestStore.passphrase), recovery: .random(), cost: TestStore.cost
+        ).close()
+        var known = 0
+        for round in 0..<(LogDamageTests.isSlow ? 40 : 3) {
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [path = path as String, delay = milliseconds + round as Int, known = known as Int] in
+                Thread.detachNewThread {
+                    usleep(UInt32(delay) * 1000)
+                    kill(getpid(), SIGKILL)
+                }
+                for index in known... {
+                    let vault = try TestStore.open(path)
+                    try vault.putDocument(name: "\(index)", text: "text \(index)")
+                    try vault.close()
+                }
+            }
+            let reader = try TestStore.open(path, .reading)
+            let names = try reader.documents().map(\.name)
+            try reader.close()
+            #expect(names == (0..<names.count).map { "\($0)" })
+            #expect(names.count >= known)
+            known = names.count
+        }
+        #expect(known > 0)
+        #expect(try TestStore.open(path).verify().isWhole)
+    }
+
     @Test func aFullDiskStoresNothingByHalves() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/store"

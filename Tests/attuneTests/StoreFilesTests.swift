@@ -113,4 +113,30 @@ import Testing
         try store.expect("adapters", "import", peft, "--name", "again", exits: 0)
         try store.expect("doctor", "--accept-older", "--yes", exits: 0)
     }
+
+    /// An earlier Attune left the whole database in its log, and no mark.
+    @Test func theLogOfAnEarlierStoreIsMissedToo() throws {
+        let store = try EarlierCircle().loft
+        let before = Self.chunks(store)
+        let log = URL(filePath: store.attune.store + "/attune.db-wal")
+        let whole = try Data(contentsOf: log)
+        var damaged = whole
+        damaged[32 + 45 * 4120 + 777] ^= 8
+        for bytes in [damaged, nil] {
+            if let bytes { try bytes.write(to: log) } else { try FileManager.default.removeItem(at: log) }
+            try? FileManager.default.removeItem(atPath: store.attune.store + "/attune.db-shm")
+            for command in [["adapters", "list"], ["doctor"], ["adapters", "label", "logbook", "best"]] {
+                let result = try store.attune.run(command)
+                #expect(result.status == 8, "\(command): \(result.output)")
+                let said = result.output + result.errors
+                #expect(said.contains("E-VAULT-005"), "\(command): \(said)")
+                #expect(said.contains(bytes == nil ? "attune.db-wal was lost" : "frame 46 of"), "\(command): \(said)")
+            }
+            #expect(Self.chunks(store) == before)
+        }
+        try whole.write(to: log)
+        try store.expect("adapters", "label", "logbook", "best", exits: 0)
+        #expect(Self.chunks(store) == before)
+        #expect(try Self.size(store, "attune.db-wal") == 0)
+    }
 }
