@@ -33,8 +33,13 @@ extension Vault {
     ///
     /// - Throws: `VaultError` E-VAULT-051 if the store is in no circle.
     package func leaveCircle() throws {
+        guard try circleIdentity() != nil else { throw VaultError.notInCircle }
+        try forgetCircle()
+    }
+
+    /// Forgets whatever there is of a circle.
+    func forgetCircle() throws {
         try write { database in
-            guard try Self.circleIdentity(database) != nil else { throw VaultError.notInCircle }
             for table in [
                 "identity", "links", "entries", "entry_heads", "remote_marks", "evidence", "events", "pins",
             ] {

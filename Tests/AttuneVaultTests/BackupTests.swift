@@ -38,7 +38,12 @@ struct BackupTests {
             let tables = try String.fetchAll(
                 database, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
             return try tables.sorted().flatMap { table in
-                try Row.fetchAll(database, sql: "SELECT * FROM \"\(table)\"").map { "\(table) \($0)" }
+                try Row.fetchAll(database, sql: "SELECT * FROM \"\(table)\"").map { row in
+                    let values = row.databaseValues.map { value in
+                        Data.fromDatabaseValue(value).map { Hex.encode(Array($0)) } ?? "\(value)"
+                    }
+                    return "\(table) \(values.joined(separator: "|"))"
+                }
             }
         }
     }

@@ -10,14 +10,22 @@ import Foundation
 /// `attune doctor`
 struct DoctorCommand: AttuneCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Look for what is wrong, and say what mends it.")
+        commandName: "doctor", abstract: "Look for what is wrong, and say what mends it.",
+        discussion: """
+            --repair NEWPATH makes a new store there of all that opens of this one, which is not changed: every row of \
+            every page and log frame that opens, and every version whose chunks are there. What is lost is named; the \
+            exit code is 3 then. A backup is better, if there is one: attune restore.
+            """)
 
     @Flag(help: "Also hash the bases again.") var deep = false
     @Flag(help: "Go on with the files of the store as they are, where they are older than it was.")
     var acceptOlder = false
+    @Option(help: ArgumentHelp("Save what opens of a damaged store into a new one.", valueName: "newpath"))
+    var repair: String?
     @OptionGroup var global: GlobalOptions
 
     func execute() throws {
+        if let repair { return try save(to: repair) }
         if acceptOlder { try acceptWhatIsThere() }
         let doctor = Doctor(paths: global.paths)
         var findings = doctor.machine() + doctor.bases(deep: deep)
@@ -71,6 +79,15 @@ struct DoctorCommand: AttuneCommand {
         _ = try global.open(.writing, accepting: true)
         global.console.note("The store goes on with what is there; nothing was removed.")
         OpenStores.close(global.console)
+    }
+
+    private func save(to target: String) throws {
+        let line = ProgressLine(console: global.console)
+        let report = try Doctor.repair(store: global.paths.store.path, key: global.keySource, to: target) {
+            line.show($0)
+        }
+        line.end()
+        try SalvageOutput(report).show(on: global.console)
     }
 
     private struct Report: Encodable {

@@ -1,0 +1,170 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneTestSupport
+import Foundation
+import GRDB
+import Testing
+
+@testable import AttuneVault
+
+/// What opens of a damaged store comes into a new one, what does not is told, and the damaged one stays as it is.
+struct SalvageTests {
+    private static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
+
+    /// A damaged or whole copy of a store's folder, and what the store held.
+    private struct Patient {
+        let directory: TemporaryDirectory
+        let rows: Set<String>
+        var store: String { directory.path + "/copy" }
+        var database: String { store + "/attune.db" }
+        var log: String { store + "/attune.db-wal" }
+
+        /// - Parameter inLog: leaves everything in the log; else it is all in the database's own file.
+        init(inLog: Bool) throws {
+            let made = try BackupTests.filled()
+            for index in 0..<150 {
+                try made.vault.putDocument(
+                    name: "long \(index)", text: String(repeating: "long \(index) ", count: index == 77 ? 2000 : 120))
+            }
+            try made.vault.rollback("notes", to: .number(1))
+            try made.vault.trashVersion(VersionReference("notes@2"))
+            if !inLog { try made.vault.compact() }
+            directory = try TemporaryDirectory()
+            // While it is open: closing may move the log into the database.
+            try FileManager.default.copyItem(atPath: made.path, toPath: directory.path + "/copy")
+            rows = Set(try BackupTests.rows(made.vault))
+            try made.vault.close()
+        }
+
+        /// Salvages into a fresh place, looks at the new store, and removes it again.
+        func salvage(_ body: (SalvageReport, Set<String>, Vault) throws -> Void) throws {
+            let before = try BackupTests.contents(store)
+            let target = directory.path + "/new-\(UUID().uuidString)"
+            let report = try Vault.salvage(
+                from: store, passphrase: TestStore.secret(TestStore.passphrase), to: target)
+            #expect(try BackupTests.contents(store) == before)
+            let vault = try TestStore.open(target)
+            let check = try vault.verify()
+            #expect(check.problems == [])
+            try body(report, Set(try BackupTests.rows(vault)), vault)
+            try vault.close()
+            try FileManager.default.removeItem(atPath: target)
+        }
+    }
+
+    @Test(arguments: [true, false]) func aWholeStoreIsSavedWhole(inLog: Bool) throws {
+        let patient = try Patient(inLog: inLog)
+        try patient.salvage { report, rows, vault in
+            #expect(report.isComplete, "\(report)")
+            #expect(report.versions == 3)
+            #expect(report.lost == [])
+            #expect(report.frames > 0 || !inLog)
+            #expect(rows == patient.rows)
+            let head = try vault.version("notes")
+            #expect(head.number == 1)
+        }
+    }
+
+    /// Every page in turn is flipped; all rows of other pages come back.
+    @Test func aPageThatDoesNotOpenCostsItsOwnRowsOnly() throws {
+        let patient = try Patient(inLog: false)
+        let size = try #require(FileManager.default.attributesOfItem(atPath: patient.database)[.size] as? Int)
+        let pages = size / 4096
+        let sample = Self.isSlow ? Array(1...pages) : [1, 2, 3] + (0..<9).map { 4 + $0 * (pages - 4) / 9 } + [pages]
+        for page in sample {
+            let byte = (page - 1) * 4096 + 20 + (page * 97) % 4000
+            try TestStore.flip(patient.database, byte: byte, bit: page % 8)
+            try patient.salvage { report, rows, _ in
+                #expect(report.lostPages == [page], "page \(page)")
+                #expect(!report.isComplete)
+                let missing = patient.rows.subtracting(rows).filter { !$0.hasPrefix("sqlite") }
+                // A page holds some forty of the shortest rows; what hangs on them goes with them and is named.
+                #expect(missing.count <= 60, "page \(page): \(missing.count) of \(patient.rows.count)")
+                let documents = missing.filter { $0.hasPrefix("documents ") }.count
+                #expect(documents <= 12, "page \(page): \(documents)")
+            }
+            try TestStore.flip(patient.database, byte: byte, bit: page % 8)
+        }
+        // The id of the database stands in the clear at its start.
+        for byte in [0, 9, 15] {
+            try TestStore.flip(patient.database, byte: byte, bit: 3)
+            try patient.salvage { report, rows, _ in
+                #expect(report.lostPages == [])
+                #expect(rows == patient.rows)
+            }
+            try TestStore.flip(patient.database, byte: byte, bit: 3)
+        }
+    }
+
+    /// Every frame in turn is flipped, in its page and in its header.
+    @Test func aFrameThatDoesNotOpenCostsLittle() throws {
+        let patient = try Patient(inLog: true)
+        let size = try #require(FileManager.default.attributesOfItem(atPath: patient.log)[.size] as? Int)
+        let frames = (size - 32) / 4120
+        #expect(frames > 100)
+        let sample = Self.isSlow ? Array(0..<frames) : (0..<10).map { $0 * (frames - 1) / 9 }
+        for frame in sample {
+            for inside in [24 + (frame * 131) % 4096, 2] {
+                try TestStore.flip(patient.log, byte: 32 + frame * 4120 + inside, bit: frame % 8)
+                try patient.salvage { report, rows, _ in
+                    // A number of a page that lost one bit is found again.
+                    #expect(report.lostFrames == (inside == 2 ? [] : [frame + 1]), "frame \(frame + 1)")
+                    let missing = patient.rows.subtracting(rows)
+                    #expect(missing.count <= (inside == 2 ? 0 : 60), "frame \(frame + 1): \(missing.count)")
+                    if report.lostPages == [], report.stalePages == [] { #expect(rows == patient.rows) }
+                }
+                try TestStore.flip(patient.log, byte: 32 + frame * 4120 + inside, bit: frame % 8)
+            }
+        }
+        // The header of the log stands in the clear.
+        for byte in [1, 9, 17, 23] {
+            try TestStore.flip(patient.log, byte: byte, bit: 5)
+            try patient.salvage { report, rows, _ in #expect(rows == patient.rows, "byte \(byte)") }
+            try TestStore.flip(patient.log, byte: byte, bit: 5)
+        }
+    }
+
+    @Test func aVersionWithoutItsChunksIsNamedAndTheOthersAreSaved() throws {
+        let patient = try Patient(inLog: false)
+        let chunks = TestStore.chunkFiles(patient.store)
+        let whole = try chunks.map { try Data(contentsOf: URL(filePath: $0)) }
+        for (position, chunk) in chunks.enumerated() {
+            switch position % 3 {
+            case 0: try FileManager.default.removeItem(atPath: chunk)
+            case 1: try TestStore.flip(chunk, byte: 99)
+            default: try whole[position].dropLast(7).write(to: URL(filePath: chunk))
+            }
+            try patient.salvage { report, _, vault in
+                #expect(report.lost.count == 1, "\(report.lost)")
+                #expect(report.lost.first?.reason.contains("chunk file") == true)
+                #expect(report.versions + (report.lost.first?.subject.contains("checkpoint") == true ? 0 : 1) == 3)
+                let (adapters, documents) = (try vault.adapters(), try vault.documents().count)
+                #expect(adapters.allSatisfy { $0.head != nil })
+                #expect(documents == 190)
+            }
+            try whole[position].write(to: URL(filePath: chunk))
+        }
+        try patient.salvage { report, rows, _ in #expect(report.isComplete && rows == patient.rows) }
+    }
+
+    @Test func whatCannotBeRepairedIsRefused() throws {
+        let store = try BackupTests.filled()
+        let (path, target) = (store.path, store.directory.path + "/new")
+        func salvage(_ target: String, _ passphrase: String = TestStore.passphrase) -> String? {
+            failure { try Vault.salvage(from: path, passphrase: TestStore.secret(passphrase), to: target) }?.failureCode
+        }
+        #expect(salvage(target) == "E-VAULT-002")
+        try store.vault.close()
+        #expect(salvage(path + "/below") == "E-VAULT-008")
+        #expect(salvage(store.directory.path) == "E-VAULT-008")
+        #expect(salvage(target, "another") == "E-KEY-001")
+        for file in ["attune.db", "attune.db-wal"] {
+            try? Data(repeating: 7, count: 50_000).write(to: URL(filePath: path + "/" + file))
+        }
+        #expect(salvage(target) == "E-VAULT-005")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: store.directory.path) == ["store"])
+    }
+}
