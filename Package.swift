@@ -214,6 +214,7 @@ let package = Package(
             name: "AttuneRelayTests",
             dependencies: [
                 "AttuneRelay", "AttuneWire", "AttuneCore", "AttuneTestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -141,6 +141,19 @@ extension RelayError {
         "E-RELAY-024", 428, "links are appended with If-Match and the hash of the newest link",
         remedy: "Update the client.", exit: .invalidData)
 
+    /// The circle was deleted, and can come back.
+    static func deleted(until: Int64) -> RelayError {
+        RelayError(
+            "E-RELAY-025", 410, "the circle was deleted here, and goes for good later",
+            remedy: "A device of it brings it back: attune sync undelete.", exit: .notFound,
+            fields: ["Attune-Deleted-Until": String(until)])
+    }
+
+    /// The deletion of a circle has no second signature.
+    static let secondSignature = RelayError(
+        "E-RELAY-026", 403, "a circle is deleted with the signature of a second device or of the recovery words",
+        remedy: "Sign the circle as it is now with both.", exit: .conflict)
+
     /// All memory for bodies or answers is in use.
     static let busy = RelayError(
         "E-RELAY-028", 503, "the relay has no room for this request now", remedy: "Try again in 2 s.", exit: .network,

@@ -24,6 +24,11 @@ extension RelayError {
         "E-RELAY-032", 507, "the relay's disk is full", remedy: "Free space, or run attune-relay gc.",
         exit: .doesNotFit)
 
+    /// All circles together have as much as the operator lets them have.
+    static let relayFull = RelayError(
+        "E-RELAY-032", 507, "the relay holds as much as its operator lets it hold",
+        remedy: "Ask its operator for more: attune-relay serve --total-bytes.", exit: .doesNotFit)
+
     /// A system call failed.
     static func disk(_ call: String, _ number: Int32) -> RelayError {
         if number == ENOSPC || number == EDQUOT { return diskFull }

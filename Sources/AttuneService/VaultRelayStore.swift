@@ -57,11 +57,13 @@ package final class VaultRelayStore: RelayStore {
 
     package func knowsInvite(_ token: String) async throws -> Bool { false }
 
-    package func deleteCircle(_ circle: Digest256) async throws { throw RelayError.unknownCircle }
+    package func deleteCircle(_ circle: Digest256) async throws -> Int64 { throw RelayError.unknownCircle }
 
-    package func linkHead(of circle: Digest256) async throws -> LogPosition? {
+    package func undeleteCircle(_ circle: Digest256) async throws { throw RelayError.unknownCircle }
+
+    package func head(of circle: Digest256) async throws -> CircleHead? {
         guard circle == store.circle else { return nil }
-        return try await run(of: circle) { try $0.head() }
+        return try await run(of: circle) { CircleHead(link: try $0.head()) }
     }
 
     private func head() throws -> LogPosition {
@@ -69,16 +71,21 @@ package final class VaultRelayStore: RelayStore {
         return LogPosition(seq: chain.seq, hash: chain.head)
     }
 
-    package func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink] {
+    package func links(of circle: Digest256, after: UInt64, limit: Int) async throws -> LinkPage {
         try await run(of: circle) { own in
-            try own.store.links(after: after, limit: Int(WireLimits.links)).map { bytes in
-                let link = try Link(parsing: bytes)
-                return StoredLink(seq: link.seq, hash: link.hash, bytes: bytes)
-            }
+            var bytes = 0
+            let links = try own.store.links(after: after, limit: limit + 1)
+            let page = try links.prefix(limit).prefix { link in
+                bytes += link.count
+                return bytes <= max(LinkPage.byteLimit, link.count)
+            }.map { StoredLink(try Link(parsing: $0)) }
+            return LinkPage(links: page, more: page.count < links.count)
         }
     }
 
-    package func appendLinks(_ links: [StoredLink], to circle: Digest256, after: Digest256) async throws -> Bool {
+    package func appendLinks(
+        _ links: [StoredLink], to circle: Digest256, after: Digest256, cutOffs: [CutOff]
+    ) async throws -> Bool {
         let kept = try await run(of: circle) { own in
             let chain = try own.keys.current().circle.chain
             guard chain.head == after else { return false }
@@ -129,8 +136,8 @@ package final class VaultRelayStore: RelayStore {
     }
 
     package func append(
-        _ entries: [AttuneRelay.StoredEntry], to circle: Digest256, release: ReleaseAllowance
-    ) async throws -> [AppendOutcome] {
+        _ entries: [AttuneRelay.StoredEntry], to circle: Digest256, newest: Digest256, release: ReleaseAllowance
+    ) async throws -> [AppendOutcome]? {
         let outcomes = try await run(of: circle) { own in
             let chain = try own.keys.current().circle.chain
             let outcomes = try EntryReceiver.take(

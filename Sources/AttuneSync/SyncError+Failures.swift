@@ -57,6 +57,28 @@ extension SyncError {
             exitStatus: .doesNotFit)
     }
 
+    /// A device has as many entries as one device may have on a remote.
+    static func placesTaken(_ device: DeviceID, isThis: Bool, _ remote: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-018",
+            message:
+                "\(isThis ? "this device" : "device \(device.fingerprint)") has as many entries on \(remote) as one device may have there",
+            remedy: isThis
+                ? "Ask the relay's operator for more: attune-relay serve --device-entries."
+                : "Is it one of yours? If not, shut it out: attune devices revoke \(device.fingerprint)",
+            exitStatus: .doesNotFit)
+    }
+
+    /// A circle was deleted at a remote, and can come back.
+    package static func deleted(_ remote: String, until: Int64?) -> SyncError {
+        let end = until.map {
+            " on " + Date(timeIntervalSince1970: Double($0)).formatted(.iso8601.year().month().day())
+        }
+        return SyncError(
+            code: "E-SYNC-019", message: "the circle was deleted on \(remote) and goes for good\(end ?? " later")",
+            remedy: "If you did not mean that, bring it back: attune sync undelete", exitStatus: .notFound)
+    }
+
     static func newerEntries(_ device: DeviceID) -> SyncError {
         SyncError(
             code: "E-SYNC-008",

@@ -21,36 +21,12 @@ extension ProtoLinks {
 
     /// Fields of the outermost message; nil if there are more than `limit`, or something that is no field.
     static func fieldCount(_ bytes: [UInt8], limit: Int) -> Int? {
-        var rest = bytes[...]
+        var fields = FieldReader(bytes[...])
         var count = 0
-        while !rest.isEmpty {
-            guard count < limit, let tag = varint(&rest) else { return nil }
+        while fields.next() != nil {
             count += 1
-            let length: UInt64
-            switch tag & 7 {
-            case 0:
-                guard varint(&rest) != nil else { return nil }
-                length = 0
-            case 1: length = 8
-            case 2:
-                guard let size = varint(&rest) else { return nil }
-                length = size
-            case 5: length = 4
-            default: return nil
-            }
-            guard length <= UInt64(rest.count) else { return nil }
-            rest = rest.dropFirst(Int(length))
+            guard count <= limit else { return nil }
         }
-        return count
-    }
-
-    private static func varint(_ rest: inout ArraySlice<UInt8>) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard let byte = rest.popFirst() else { return nil }
-            value |= UInt64(byte & 0x7f) << shift
-            if byte < 0x80 { return value }
-        }
-        return nil
+        return fields.isBroken ? nil : count
     }
 }

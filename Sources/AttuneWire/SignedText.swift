@@ -20,4 +20,9 @@ package enum SignedText {
     package static func revoke(previous: Digest256, devices: [DeviceID]) -> [UInt8] {
         Array("attune/v1/revoke\0".utf8) + previous.bytes + devices.flatMap(\.bytes)
     }
+
+    /// What the second signer of a circle's deletion at a relay signs; good until the circle changes.
+    package static func delete(circle: Digest256, newest: Digest256) -> [UInt8] {
+        Array("attune/v1/delete\0".utf8) + circle.bytes + newest.bytes
+    }
 }

@@ -18,6 +18,7 @@ struct AttuneRelayCommand: AsyncParsableCommand {
         version: "attune-relay 0.1.0",
         subcommands: [
             ServeCommand.self, InviteCommand.self, StatusCommand.self, QuotaCommand.self, GarbageCommand.self,
+            CheckCommand.self, DeleteCommand.self, UndeleteCommand.self,
         ])
 
     static func main() async {

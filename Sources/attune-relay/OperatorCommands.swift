@@ -59,6 +59,61 @@ struct QuotaCommand: AsyncParsableCommand {
     }
 }
 
+/// `attune-relay delete`: as two devices of a circle do.
+struct DeleteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Delete a circle: nobody reaches it, and it goes for good after 30 days.")
+
+    @OptionGroup var data: StoreOptions
+    @Argument(help: "The circle's id, 64 hexadecimal digits.") var circle: String
+
+    func run() async throws {
+        let (store, id) = try await data.circle(circle)
+        let until = try await store.deleteCircle(id)
+        try printJSON(["until": until])
+    }
+}
+
+/// `attune-relay undelete`: takes a deletion back.
+struct UndeleteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "undelete", abstract: "Bring a circle back that was deleted.")
+
+    @OptionGroup var data: StoreOptions
+    @Argument(help: "The circle's id, 64 hexadecimal digits.") var circle: String
+
+    func run() async throws {
+        let (store, id) = try await data.circle(circle)
+        try await store.undeleteCircle(id)
+    }
+}
+
+/// `attune-relay check`: whether what is counted is what is there.
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Count again what each circle has, and print where sums differ, as JSON.",
+        discussion: "It reads every entry, beside a relay that goes on serving. Ends with 8 where a sum differs.")
+
+    @OptionGroup var data: StoreOptions
+    @Flag(help: "Put the right sums in place of those that differ.") var mend = false
+
+    func run() async throws {
+        let found = try await data.open(serving: false).store.check(mends: mend)
+        try printJSON(found)
+        if !found.isEmpty, !mend { throw RelayFailure.sumsDiffer(found.count) }
+    }
+}
+
+extension StoreOptions {
+    /// The store and the id of one of its circles.
+    fileprivate func circle(_ text: String) async throws -> (any RelayMaintenance, Digest256) {
+        guard let id = Digest256(hex: text) else { throw RelayFailure.option("\(text) is no circle's id") }
+        let store = try await open(serving: false).store
+        guard try await store.head(of: id) != nil else { throw RelayFailure.noCircle(text) }
+        return (store, id)
+    }
+}
+
 private func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]

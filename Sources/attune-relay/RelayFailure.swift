@@ -39,6 +39,13 @@ struct RelayFailure: AttuneError {
             exitStatus: .notFound)
     }
 
+    /// Sums of circles are not what is there.
+    static func sumsDiffer(_ count: Int) -> RelayFailure {
+        RelayFailure(
+            code: "E-RELAY-041", message: "\(count) sums differ from what is there",
+            remedy: "Put them right: attune-relay check --mend", exitStatus: .invalidData)
+    }
+
     /// The address cannot be listened on.
     static func cannotListen(_ failure: RelayServer.CannotListen) -> RelayFailure {
         RelayFailure(

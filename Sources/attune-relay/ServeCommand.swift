@@ -67,22 +67,24 @@ struct RelayProcess: Service {
     func run() async throws { try await server.run(listening: listening) }
 }
 
-/// Collects garbage at the start and every hour.
+/// Goes on with what is due at the start and every minute, and collects garbage every hour.
 struct GarbageCollection: Service {
     let store: any RelayMaintenance
     let logger: Logger
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
+            var minute = 0
             while true {
                 do {
-                    try await store.collectGarbage()
+                    if minute % 60 == 0 { try await store.collectGarbage() } else { try await store.workOff() }
                 } catch is CancellationError {
                     return
                 } catch {
                     logger.error("collecting garbage: \(error)")
                 }
-                try await Task.sleep(for: .seconds(3600))
+                minute += 1
+                try await Task.sleep(for: .seconds(60))
             }
         }
     }

@@ -16,6 +16,11 @@ struct StoreOptions: ParsableArguments {
     var databaseFile: String?
     @Option(help: "Bytes that a circle may have, unless attune-relay quota gives it another limit.")
     var circleBytes: UInt64 = RetentionRules().circleBytes
+    @Option(help: "Bytes that all circles may have together; no limit by default.") var totalBytes: UInt64?
+    @Option(help: "Bytes that stay free on the disk of --dir; devices may change nothing below.")
+    var freeBytes: UInt64 = RetentionRules().freeBytes
+    @Option(help: "Entries that each device of a circle may have.")
+    var deviceEntries: UInt64 = RetentionRules().deviceEntries
 
     /// A store with what belongs to it.
     struct Opened {
@@ -29,6 +34,9 @@ struct StoreOptions: ParsableArguments {
         umask(0o077)
         var rules = RetentionRules()
         rules.circleBytes = circleBytes
+        rules.totalBytes = totalBytes
+        rules.freeBytes = freeBytes
+        rules.deviceEntries = deviceEntries
         if let address = try database() {
             let (store, mailboxes) = try await SQLRelayStore.postgres(address, rules: rules)
             return Opened(store: store, mailboxes: mailboxes, lock: nil)

@@ -76,20 +76,43 @@ import Testing
         #expect(try seen.map { try Link($0).hash } == fixture.circle.links.dropLast().map(\.hash))
     }
 
-    @Test("a circle that is deleted takes all with it, chunks too")
+    @Test("one device alone deletes no circle; two do, and any brings it back")
     func deletion() async throws {
-        let fixture = try await RelayFixture()
+        var fixture = try await RelayFixture()
+        let second = try await fixture.add()
+        let head = fixture.circle.chain.head
         let chunk = SyntheticCircle.chunk()
         #expect(try await fixture.client.put(chunk).status == 201)
         let entry = try fixture.circle.entry(by: fixture.founder, chunks: [chunk.id])
         #expect(try await fixture.client.outcomes([entry]) == [.new])
-        #expect(try await fixture.client.send("DELETE", fixture.client.home).status == 204)
-        #expect(try await fixture.client.send("GET", fixture.client.home + "/frontier").status == 404)
-        let files = FileManager.default.enumerator(atPath: fixture.relay.folder + "/chunks")?.allObjects ?? []
-        #expect(!files.contains { ($0 as? String)?.hasSuffix(chunk.id.description) == true })
-        let again = try await fixture.client.create(fixture.circle.links[0])
-        #expect(again.status == 201)
-        #expect(try await fixture.client.missing([chunk.id]) == [chunk.id])
+        for signer in [nil, fixture.founder, SyntheticDevice()] {
+            let answer = try await fixture.client.delete(second: signer, newest: head)
+            #expect(answer.code == "E-RELAY-026", "\(signer?.id.description ?? "alone")")
+        }
+        // What was signed for an earlier state of the circle is worth nothing.
+        #expect(try await fixture.client.delete(second: second, newest: fixture.circle.id).code == "E-RELAY-026")
+        #expect(try await fixture.client.outcomes([entry]) == [.exists])
+
+        let deleted = try await fixture.client.delete(second: second, newest: head)
+        #expect(deleted.status == 202)
+        let until = try #require(deleted.field("Attune-Deleted-Until").flatMap { Double($0) })
+        #expect(abs(until - Date().timeIntervalSince1970 - 30 * 86_400) < 3600)
+        for (method, path) in [("GET", "/frontier"), ("GET", "/links"), ("GET", "/chunks/\(chunk.id)")] {
+            let gone = try await fixture.client.send(method, fixture.client.home + path)
+            #expect(gone.status == 410, "\(path)")
+            #expect(gone.code == "E-RELAY-025", "\(path)")
+        }
+        #expect(try await fixture.client.create(fixture.circle.links[0]).code == "E-RELAY-025")
+        let stranger = RelayClient(fixture.relay, device: SyntheticDevice(), circle: fixture.circle.id)
+        #expect(try await stranger.send("POST", stranger.home + "/undelete").status == 404)
+        #expect(try await fixture.client(of: second).send("POST", fixture.client.home + "/undelete").status == 204)
+        #expect(try await fixture.client.get(chunk.id).body == chunk.bytes)
+        #expect(try await fixture.client.outcomes([entry]) == [.exists])
+
+        // The recovery words need nobody else.
+        let paper = fixture.client(of: fixture.paper)
+        #expect(try await paper.send("DELETE", paper.home).status == 202)
+        #expect(try await fixture.client.send("GET", fixture.client.home + "/frontier").status == 410)
     }
 
     @Test("where circles are opened by invitation, a token opens one")

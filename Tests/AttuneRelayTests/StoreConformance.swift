@@ -13,7 +13,8 @@ import Testing
 struct StoreConformance {
     /// Seconds that a test moves.
     final class TestClock: Sendable {
-        private let seconds = Mutex<Int64>(1_700_000_000)
+        private let seconds: Mutex<Int64>
+        init(_ start: Int64 = 1_700_000_000) { seconds = Mutex(start) }
         var now: Int64 { seconds.withLock { $0 } }
         func pass(_ count: Int64) { seconds.withLock { $0 += count } }
     }
@@ -30,8 +31,14 @@ struct StoreConformance {
         #expect(try await store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
     }
 
-    private static func stored(_ link: Link) -> StoredLink {
-        StoredLink(seq: link.seq, hash: link.hash, bytes: link.bytes)
+    private static func stored(_ link: Link) -> StoredLink { StoredLink(link) }
+
+    /// What a row of its kind costs beside its bytes.
+    enum Cost {
+        static let link: UInt64 = 100
+        static let entry: UInt64 = 200
+        static let chunk: UInt64 = 100
+        static let awaited: UInt64 = 4096
     }
 
     private static func stored(_ entry: Entry) -> StoredEntry {
@@ -41,8 +48,16 @@ struct StoreConformance {
     }
 
     private func append(_ entry: Entry, _ allowance: ReleaseAllowance = .half) async throws -> AppendOutcome? {
-        try await store.append([Self.stored(entry)], to: circle.id, release: allowance).first
+        try await append([entry], allowance)?.first
     }
+
+    private func append(_ entries: [Entry], _ allowance: ReleaseAllowance = .half) async throws -> [AppendOutcome]? {
+        let head = try #require(try await store.head(of: circle.id))
+        return try await store.append(
+            entries.map(Self.stored), to: circle.id, newest: head.link.hash, release: allowance)
+    }
+
+    private func used() async throws -> UInt64 { try await store.frontier(of: circle.id).bytesUsed }
 
     private func put(_ chunk: (id: Digest256, bytes: [UInt8])) async throws -> Bool {
         try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id)
@@ -51,13 +66,19 @@ struct StoreConformance {
     func circlesAndLinks() async throws {
         var circle = circle
         #expect(try await !store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
-        #expect(try await store.linkHead(of: SyntheticCircle.chunk().id) == nil)
+        #expect(try await store.head(of: SyntheticCircle.chunk().id) == nil)
         let link = Self.stored(try circle.add(SyntheticDevice(), by: founder))
-        #expect(try await !store.appendLinks([link], to: circle.id, after: link.hash))
-        #expect(try await store.appendLinks([link], to: circle.id, after: circle.id))
-        #expect(try await !store.appendLinks([link], to: circle.id, after: circle.id))
-        #expect(try await store.linkHead(of: circle.id) == LogPosition(seq: 2, hash: link.hash))
-        #expect(try await store.links(of: circle.id, after: 1) == [link])
+        func append(after: Digest256) async throws -> Bool {
+            try await store.appendLinks([link], to: circle.id, after: after, cutOffs: [])
+        }
+        let before = try await used()
+        #expect(try await !append(after: link.hash))
+        #expect(try await append(after: circle.id))
+        #expect(try await !append(after: circle.id))
+        #expect(try await store.head(of: circle.id) == CircleHead(link: LogPosition(seq: 2, hash: link.hash)))
+        #expect(try await store.links(of: circle.id, after: 1, limit: 9) == LinkPage(links: [link], more: false))
+        #expect(try await store.links(of: circle.id, after: 0, limit: 1).more)
+        #expect(try await used() == before + UInt64(link.bytes.count) + Cost.link)
         #expect(try await store.counters(of: circle.id) == RelayCounters(links: 2, entries: 0))
     }
 
@@ -79,7 +100,7 @@ struct StoreConformance {
         var log: [Entry] = []
         for _ in 0..<6 { log.append(try circle.entry(by: founder, after: log.last)) }
         #expect(try await append(log[1]) == .gap)
-        #expect(try await store.append(log.map(Self.stored), to: circle.id, release: .half).allSatisfy { $0 == .new })
+        #expect(try await append(log)?.allSatisfy { $0 == .new } == true)
         #expect(try await append(log[3]) == .exists)
         let twin = try circle.entry(by: founder, after: log[1])
         #expect(try await append(twin) == .fork)
@@ -101,6 +122,7 @@ struct StoreConformance {
 
     func chunks() async throws {
         let (chunk, other) = (SyntheticCircle.chunk(), SyntheticCircle.chunk())
+        let before = try await used()
         #expect(try await store.missing([chunk.id], in: circle.id) == [chunk.id])
         #expect(try await put(chunk))
         #expect(try await !put(chunk))
@@ -108,7 +130,7 @@ struct StoreConformance {
         #expect(try await store.chunkSize(chunk.id, in: circle.id) == WireLimits.chunkBytes)
         #expect(try await store.chunk(chunk.id, in: circle.id) == ByteBuffer(bytes: chunk.bytes))
         #expect(try await store.chunk(other.id, in: circle.id) == nil)
-        #expect(try await store.frontier(of: circle.id).bytesUsed == UInt64(WireLimits.chunkBytes))
+        #expect(try await used() == before + UInt64(WireLimits.chunkBytes) + Cost.chunk)
         #expect(try await store.setQuota(UInt64(WireLimits.chunkBytes), of: circle.id))
         await #expect(throws: RelayError.self) { _ = try await put(other) }
         #expect(try await store.setQuota(nil, of: circle.id))
@@ -117,12 +139,13 @@ struct StoreConformance {
 
     func manyWritersOfOneChunk() async throws {
         let chunk = SyntheticCircle.chunk()
+        let before = try await used()
         let new = try await withThrowingTaskGroup(of: Bool.self) { group in
             for _ in 0..<12 { group.addTask { try await put(chunk) } }
             return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(new == 1)
-        #expect(try await store.frontier(of: circle.id).bytesUsed == UInt64(WireLimits.chunkBytes))
+        #expect(try await used() == before + UInt64(WireLimits.chunkBytes) + Cost.chunk)
     }
 
     func releaseAndCollection() async throws {
@@ -184,11 +207,29 @@ struct StoreConformance {
         let chunk = SyntheticCircle.chunk()
         #expect(try await put(chunk))
         #expect(try await append(try circle.entry(by: founder, chunks: [chunk.id])) == .new)
-        try await store.deleteCircle(circle.id)
-        #expect(try await store.linkHead(of: circle.id) == nil)
+        let until = try await store.deleteCircle(circle.id)
+        #expect(until == clock.now + 30 * 86_400)
+        clock.pass(29 * 86_400)
+        // Again is no more time, and nothing is gone.
+        #expect(try await store.deleteCircle(circle.id) == until)
+        #expect(try await store.head(of: circle.id)?.deletedUntil == until)
+        #expect(try await store.collectGarbage().circles == 0)
+        #expect(try await store.chunk(chunk.id, in: circle.id) == ByteBuffer(bytes: chunk.bytes))
+        try await store.undeleteCircle(circle.id)
+        clock.pass(29 * 86_400)
+        #expect(try await store.collectGarbage().circles == 0)
+        #expect(try await store.head(of: circle.id)?.deletedUntil == .some(nil))
+
+        _ = try await store.deleteCircle(circle.id)
+        clock.pass(30 * 86_400 + 1)
+        #expect(try await store.collectGarbage().circles == 1)
+        #expect(try await store.head(of: circle.id) == nil)
         await #expect(throws: RelayError.self) { _ = try await put(chunk) }
         let status = try await store.status()
-        #expect(status.circles == 0 && status.entries == 0 && status.chunks == 0 && status.bytes == 0)
+        #expect(status.circles == 0)
+        #expect(status.entries == 0)
+        #expect(status.chunks == 0)
+        #expect(status.bytes == 0)
         #expect(try await store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
         #expect(try await store.missing([chunk.id], in: circle.id) == [chunk.id])
     }

@@ -5,6 +5,7 @@ import AttuneRelay
 import AttuneTestSupport
 import AttuneWire
 import Foundation
+import GRDB
 import Testing
 
 @Suite("Stores of a relay") struct StoreTests {
@@ -30,6 +31,74 @@ import Testing
                 server.address, schema: schema, now: { clock.now })
             try await part.run(StoreConformance(store: store, clock: clock))
         }
+    }
+
+    @Test("sums are what is there after mixed changes with collections between, and a wrong one is found and mended")
+    func sqliteSums() async throws {
+        let folder = try TemporaryDirectory()
+        let clock = StoreConformance.TestClock()
+        let store = try SQLRelayStore(folder: folder.path, now: { clock.now })
+        let circle = try await MixedChanges(stores: [store], clock: clock).run(
+            count: MixedChanges.isLong ? 10_000 : 400)
+        #expect(try await store.check(mends: false).isEmpty)
+
+        let database = try DatabaseQueue(path: folder.path + "/relay.db")
+        try await database.write { database in
+            try database.execute(sql: "UPDATE circles SET bytes = bytes + 1000000, kept = 5")
+            try database.execute(sql: "UPDATE chunks SET uses = uses + 1 WHERE uses > 0")
+        }
+        let found = try await store.check(mends: true)
+        #expect(found.contains { $0.sum == "bytes" && $0.counted - $0.there == 1_000_000 && $0.circle == circle })
+        #expect(found.contains { $0.sum == "kept" })
+        #expect(found.contains { $0.sum.hasPrefix("chunk ") && $0.counted == $0.there + 1 })
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
+    @Test(
+        "sums are what is there after mixed changes on two nodes of one PostgreSQL with collections between",
+        .enabled(if: PostgresServer.absence == nil, Comment(rawValue: PostgresServer.absence ?? "")))
+    func postgresSums() async throws {
+        let server = try PostgresServer()
+        defer { withExtendedLifetime(server) {} }
+        let clock = StoreConformance.TestClock()
+        let (one, _) = try await SQLRelayStore.postgres(server.address, now: { clock.now })
+        let (two, _) = try await SQLRelayStore.postgres(server.address, now: { clock.now })
+        _ = try await MixedChanges(stores: [one, two], clock: clock).run(count: MixedChanges.isLong ? 10_000 : 600)
+        #expect(try await one.check(mends: false).isEmpty)
+        #expect(try await two.check(mends: false).isEmpty)
+    }
+
+    @Test("a relay's folder of an earlier version is brought up to date, and its sums are what is there")
+    func earlierFolder() async throws {
+        let folder = try TemporaryDirectory()
+        let archive = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Data/earlier/circle.tar.xz").path
+        let tar = try ChildProcess(
+            "tar", ["-xJf", archive, "-C", folder.path, "./relay"], environment: ["PATH": "/usr/bin:/bin"],
+            folder: folder.path, output: nil, errors: folder.path + "/errors")
+        #expect(try tar.wait() == .exit(0))
+        let path = folder.path + "/relay"
+        let before = try await DatabaseQueue(path: path + "/relay.db").read { database in
+            (
+                version: try Int.fetchOne(database, sql: "PRAGMA user_version"),
+                entries: try UInt64.fetchOne(database, sql: "SELECT COUNT(*) FROM entries") ?? 0,
+                chunks: try UInt64.fetchOne(database, sql: "SELECT COUNT(*) FROM chunks") ?? 0
+            )
+        }
+        #expect(before.version == 1)
+        #expect(before.entries > 0)
+        let store = try SQLRelayStore(folder: path, now: { 1_764_400_000 })
+        try await store.workOff()
+        #expect(try await store.check(mends: false).isEmpty)
+        let status = try await store.status()
+        #expect(status.entries == before.entries)
+        #expect(status.chunks == before.chunks)
+        #expect(status.bytes > before.chunks << 20)
+        // Nothing that an entry names goes, however late.
+        let late = try SQLRelayStore(folder: path, now: { 1_900_000_000 })
+        try await late.collectGarbage()
+        #expect(try await late.check(mends: false).isEmpty)
+        #expect(try await late.status().chunks >= 1)
     }
 
     @Test(

@@ -43,7 +43,19 @@ extension RelayClient {
 
     package func frontier() async throws -> ProtoFrontier { try await send("GET", home + "/frontier").message() }
 
-    package func links() async throws -> ProtoLinks { try await send("GET", home + "/links").message() }
+    package func links(_ query: String = "") async throws -> ProtoLinks {
+        try await send("GET", home + "/links" + query).message()
+    }
+
+    /// Deletes the circle, with the signature of a second device if there is one.
+    package func delete(second: SyntheticDevice? = nil, newest: Digest256) async throws -> Answer {
+        var message = ProtoDeleteCircle()
+        if let second, let circle {
+            message.secondSigner = Data(second.id.bytes)
+            message.secondSignature = Data(second.sign(SignedText.delete(circle: circle, newest: newest)))
+        }
+        return try await send("DELETE", home, message: message)
+    }
 
     package func put(_ chunk: (id: Digest256, bytes: [UInt8])) async throws -> Answer {
         try await send(

@@ -62,6 +62,14 @@ package struct SyntheticCircle: Sendable {
         return try append(body, by: signer)
     }
 
+    /// Begins a new key epoch, whose link grows with the devices, and returns the link.
+    @discardableResult
+    package mutating func beginEpoch(by signer: SyntheticDevice) throws -> Link {
+        var body = ProtoLinkBody()
+        body.epochKeys = Self.keys(epoch: chain.epoch + 1, for: chain.recipients.map(\.id))
+        return try append(body, by: signer)
+    }
+
     private mutating func append(_ body: ProtoLinkBody, by signer: SyntheticDevice) throws -> Link {
         let link = try Self.link(body, seq: chain.seq + 1, previous: chain.head, epoch: chain.epoch, by: signer)
         try chain.append(link)
@@ -126,8 +134,8 @@ package struct SyntheticCircle: Sendable {
     }
 
     /// Random bytes of a chunk's size, and their id.
-    package static func chunk() -> (id: Digest256, bytes: [UInt8]) {
-        let bytes = SyntheticDevice.random(WireLimits.chunkBytes)
+    package static func chunk(_ count: Int = WireLimits.chunkBytes) -> (id: Digest256, bytes: [UInt8]) {
+        let bytes = SyntheticDevice.random(count)
         return (WireHash.blake2b(bytes, personal: ""), bytes)
     }
 }

@@ -71,6 +71,7 @@ extension KitError {
             case .forbidden, .unauthorised:
                 ("it refuses this device", "Does it ask for an invite? attune devices add --invite TOKEN")
             case .unknownCircle, .notFound: ("it does not know the circle", "Check its address.")
+            case .deleted: ("the circle was deleted there", "Bring it back: attune sync undelete")
             case .busy: ("it is busy", "Try again in a minute.")
             case .full, .tooLarge: ("it has no room", "Ask for more space, or use another relay.")
             case .clock: ("the clocks differ", "Set this machine's clock.")

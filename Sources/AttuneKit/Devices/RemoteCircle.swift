@@ -60,12 +60,17 @@ struct RemoteCircle: Sendable {
     /// - Parameter invite: for a relay that does not know the circle and asks for a token.
     /// - Throws: `KitError` E-DEVICE-011 and E-DEVICE-012, `WireError` for links that do not hold.
     func reconcile(invite: String? = nil) async throws -> DeviceCircle {
-        let circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
+        var circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
         let transport = transport(circle)
         do {
             let frontier = try await frontier(of: circle, transport, invite: invite)
             if frontier.linkSeq > circle.chain.seq {
-                return try await take(try await ask(transport) { try await $0.links(after: circle.chain.seq) }, circle)
+                // A long chain comes in pages.
+                while frontier.linkSeq > circle.chain.seq {
+                    let seq = circle.chain.seq
+                    circle = try await take(try await ask(transport) { try await $0.links(after: seq).links }, circle)
+                }
+                return circle
             }
             let own = try await Blocking.run { [vault] in
                 try vault.links(after: frontier.linkSeq - 1, limit: Int(WireLimits.links))
@@ -121,6 +126,26 @@ struct RemoteCircle: Sendable {
             return true
         } catch RemoteFailure.conflict {
             return false
+        } catch let failure as RemoteFailure {
+            throw KitError.remote(failure, address.base)
+        }
+    }
+
+    /// Has the relay delete the circle.
+    ///
+    /// - Returns: unix seconds at which it goes for good; nil where the relay does not say.
+    func delete(_ second: (device: DeviceID, signature: [UInt8]), _ circle: DeviceCircle) async throws -> Int64? {
+        do {
+            return try await ask(transport(circle)) { try await $0.deleteCircle(second: second) }
+        } catch let failure as RemoteFailure {
+            throw KitError.remote(failure, address.base)
+        }
+    }
+
+    /// Brings the circle back.
+    func undelete(_ circle: DeviceCircle) async throws {
+        do {
+            try await ask(transport(circle)) { try await $0.undeleteCircle() }
         } catch let failure as RemoteFailure {
             throw KitError.remote(failure, address.base)
         }

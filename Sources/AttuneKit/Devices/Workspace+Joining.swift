@@ -77,7 +77,7 @@ extension Workspace {
                     try await HTTPTransport(
                         client: client, address: address, circle: circle, device: keys.deviceID,
                         sign: { keys.sign($0) }
-                    ).links(after: 0)
+                    ).allLinks()
                 },
                 keep: { [self] chain, links, welcome in
                     let relay = authority == nil ? RemoteAddress(welcome.relay)?.base : address.base

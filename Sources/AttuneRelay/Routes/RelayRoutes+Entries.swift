@@ -9,7 +9,7 @@ import Hummingbird
 
 extension RelayRoutes {
     @Sendable func entries(_ request: Request, _ context: RelayContext) async throws -> Response {
-        let (circle, _, _) = try await call(request, context)
+        let (circle, caller, _) = try await call(request, context)
         var device: DeviceID?
         if let text = request.uri.queryParameters["device"] {
             device = DeviceID(hex: String(text))
@@ -19,11 +19,13 @@ extension RelayRoutes {
         let asked = try number("limit", request, fallback: UInt64(limits.entriesPerPage))
         guard asked > 0 else { throw RelayError.malformed("limit is at least 1") }
         let limit = Int(min(asked, UInt64(limits.entriesPerPage)))
-        let page = try await service.store.entries(of: circle, device: device, after: after, limit: limit)
-        var message = ProtoEntries()
-        message.entries = page.entries.map { Data($0) }
-        message.more = page.more
-        return try Bodies.answer(message, to: request)
+        let (store, author) = (service.store, device)
+        return try await page(
+            request, context, caller: caller, as: ProtoEntries.self
+        ) {
+            let page = try await store.entries(of: circle, device: author, after: after, limit: limit)
+            return (page.entries, page.more, page.next)
+        }
     }
 
     @Sendable func pushEntries(_ request: Request, _ context: RelayContext) async throws -> Response {
@@ -45,6 +47,7 @@ extension RelayRoutes {
             case .gap: .gap
             case .fork: .fork
             case .refused, .releaseLimit: .refused
+            case .full: .full
             }
         }
         return try Bodies.answer(message, to: request, status: outcomes.contains(.fork) ? .conflict : .ok)
@@ -63,8 +66,31 @@ extension RelayRoutes {
         guard (1...limit).contains(message.entries.count) else {
             throw RelayError.malformed("one to \(limit) entries are pushed at once")
         }
-        let chain = caller.chain
-        let verified: [StoredEntry?] = try await BlockingWork.run {
+        var chain = caller.chain
+        for _ in 0..<3 {
+            let verified = try await verified(message, by: chain, kind: kind)
+            let kept = verified.compactMap { $0 }
+            guard !kept.isEmpty else { return verified.map { _ in .refused } }
+            let stored = try await service.store.append(
+                kept, to: circle, newest: chain.head, release: caller.device.isPaper ? .all : release)
+            guard var outcomes = stored else {
+                // The circle has changed meanwhile, and may have shut an author out.
+                guard let known = try await service.chains.circle(circle) else { throw RelayError.noCircle }
+                chain = known.chain
+                continue
+            }
+            service.metrics.accepted(outcomes.count { $0 == .new })
+            outcomes.reverse()
+            return verified.map { $0 == nil ? .refused : outcomes.popLast() ?? .refused }
+        }
+        throw RelayError.linkRace(head: LogPosition(seq: chain.seq, hash: chain.head))
+    }
+
+    /// The entries whose authors the chain has, nil for the others.
+    private func verified(
+        _ message: ProtoEntries, by chain: DeviceChain, kind: ProtoEntryKind?
+    ) async throws -> [StoredEntry?] {
+        try await BlockingWork.run {
             try message.entries.map { bytes in
                 let entry = try Entry(parsing: Array(bytes))
                 if let kind, entry.kind != kind {
@@ -77,13 +103,5 @@ extension RelayRoutes {
                     chunks: entry.chunks, released: entry.kind == .release ? entry.released : [], bytes: entry.bytes)
             }
         }
-        let kept = verified.compactMap { $0 }
-        var outcomes =
-            kept.isEmpty
-            ? []
-            : try await service.store.append(kept, to: circle, release: caller.device.isPaper ? .all : release)
-        service.metrics.accepted(outcomes.count { $0 == .new })
-        outcomes.reverse()
-        return verified.map { $0 == nil ? .refused : outcomes.popLast() ?? .refused }
     }
 }

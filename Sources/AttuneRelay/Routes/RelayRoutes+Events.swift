@@ -72,8 +72,8 @@ extension RelayRoutes {
                         continue
                     }
                     if counters.links != sent.links {
-                        guard let chain = try await service.chains.chain(of: circle),
-                            chain.devices[device]?.isActive == true
+                        guard let known = try await service.chains.circle(circle), known.deletedUntil == nil,
+                            known.chain.devices[device]?.isActive == true
                         else { break }
                     }
                     try await writer.write(

@@ -22,6 +22,7 @@ struct RelayRoutes: Sendable {
         add("/v1/metrics", [.get: metrics], to: router)
         add("/v1/circles", [.post: createCircle], to: router)
         add("/v1/circles/{circle}", [.delete: deleteCircle], to: router)
+        add("/v1/circles/{circle}/undelete", [.post: undeleteCircle], to: router)
         add("/v1/circles/{circle}/links", [.get: links, .post: appendLinks], to: router)
         add("/v1/circles/{circle}/frontier", [.get: frontier], to: router)
         add("/v1/circles/{circle}/entries", [.get: entries, .post: pushEntries], to: router)

@@ -6,33 +6,43 @@ import AttuneWire
 
 /// Appends entries to one circle inside a transaction.
 struct EntryLog {
-    let circle: CircleRow
-    let session: any SQLSession
-    let now: Int64
-    let rules: RetentionRules
-    private(set) var count: UInt64
-    private(set) var bytes: UInt64
+    private let circle: CircleRow
+    private let session: any SQLSession
+    private let now: Int64
+    private let rules: RetentionRules
+    private let uses: ChunkUses
+    private var ledger: CircleLedger
+    private var share: ReleaseShare
+    private var position: UInt64
+    /// Rows that were gone through.
+    private(set) var work = 0
 
-    init(circle: CircleRow, session: any SQLSession, now: Int64, rules: RetentionRules) {
+    init(circle: CircleRow, session: any SQLSession, now: Int64, rules: RetentionRules) throws {
         self.circle = circle
         self.session = session
         self.now = now
         self.rules = rules
-        count = circle.entries
-        bytes = circle.bytes
+        uses = ChunkUses(session: session, circle: circle.number, ends: now + rules.grace)
+        ledger = CircleLedger(circle, session: session, rules: rules)
+        share = ReleaseShare()
+        position = circle.entries
     }
 
+    private var owner: SQLValue { .int(circle.number) }
+
     mutating func append(_ entry: StoredEntry, release: ReleaseAllowance) throws -> AppendOutcome {
-        let owner = SQLValue.int(circle.number)
+        work += 4
         let device = SQLValue.bytes(entry.device.bytes)
         guard let seq = Int64(exactly: entry.seq), seq > 0 else { return .refused }
         if try session.exists("SELECT 1 FROM entries WHERE circle = $1 AND hash = $2", [owner, .digest(entry.hash)]) {
             return .exists
         }
-        let same = try session.number(
-            "SELECT COUNT(*) FROM entries WHERE circle = $1 AND device = $2 AND seq = $3", [owner, device, .int(seq)])
+        let same = try session.rows(
+            "SELECT position FROM entries WHERE circle = $1 AND device = $2 AND seq = $3 LIMIT 2",
+            [owner, device, .int(seq)]
+        ).count
         // Two are the evidence of a fork; more would only take room.
-        guard same < 2, count < rules.circleEntries else { return .refused }
+        guard same < 2 else { return .refused }
         if seq > 1 {
             let follows = try session.exists(
                 "SELECT 1 FROM entries WHERE circle = $1 AND hash = $2 AND device = $3 AND seq = $4",
@@ -41,100 +51,76 @@ struct EntryLog {
         } else if entry.previous.bytes.contains(where: { $0 != 0 }) {
             return .refused
         }
-        let limit = circle.quota ?? rules.circleBytes
-        guard bytes + UInt64(entry.bytes.count) <= limit else { throw RelayError.quota(used: bytes, limit: limit) }
-        var isDue = false
-        if !entry.released.isEmpty, try !free(entry.released, allowance: release) {
-            // A log has no gaps: without this entry none of its later ones could ever come.
-            guard release == .inTime else { return .releaseLimit }
-            isDue = true
+        let held = try session.number("SELECT entries FROM heads WHERE circle = $1 AND device = $2", [owner, device])
+        guard held < Int64(clamping: rules.deviceEntries) else { return .full }
+        let names = EntryReferences(entry.bytes)
+        if release == .half, !names.released.isEmpty, try !isWithinShare(names.released) { return .releaseLimit }
+        try insert(entry, names, seq: seq)
+        if !names.released.isEmpty {
+            try DueWork.add(
+                release == .inTime ? .release : .releaseAll, circle: circle.number, position: position, in: session)
         }
-        try insert(entry, seq: seq, isDue: isDue)
         return same == 0 ? .new : .fork
     }
 
-    /// What the mark of a release says whose own releases are still due.
-    private static let due: Int64 = 2
-
-    /// Releases what is due, as far as the day's share goes.
-    func freeWhatIsDue() throws {
-        let owner = SQLValue.int(circle.number)
-        let rows = try session.rows(
-            "SELECT position, bytes FROM entries WHERE circle = $1 AND released = $2 ORDER BY position",
-            [owner, .int(Self.due)])
-        for row in rows {
-            let released = try Entry(parsing: row.bytes(1)).released
-            guard try released.allSatisfy({ try free([$0], allowance: .half) }) else { continue }
-            try session.run(
-                "UPDATE entries SET released = 0 WHERE circle = $1 AND position = $2", [owner, .int(row.int(0))])
-        }
+    /// Writes the circle's sums; called once, at the end.
+    func write() throws {
+        try session.run(
+            "UPDATE circles SET entries = $1 WHERE number = $2", [.count(position), owner])
+        try ledger.write()
     }
 
-    private mutating func insert(_ entry: StoredEntry, seq: Int64, isDue: Bool) throws {
-        count += 1
-        bytes += UInt64(entry.bytes.count)
-        let owner = SQLValue.int(circle.number)
+    private mutating func insert(_ entry: StoredEntry, _ names: EntryReferences, seq: Int64) throws {
         let device = SQLValue.bytes(entry.device.bytes)
+        let cost = Int64(entry.bytes.count) + RowCost.entry
+        let counted = min(names.chunks.count, ChunkUses.piece)
+        // Those that are counted later are taken for absent.
+        try ledger.require(cost + Int64(names.chunks.count - counted) * RowCost.awaited)
+        position += 1
+        ledger.add(bytes: cost)
         try session.run(
             """
-            INSERT INTO entries (circle, position, device, seq, hash, released, bytes)
+            INSERT INTO entries (circle, position, device, seq, hash, bytes, counted)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             """,
             [
-                owner, .count(count), device, .int(seq), .digest(entry.hash), .int(isDue ? Self.due : 0),
-                .bytes(entry.bytes),
+                owner, .count(position), device, .int(seq), .digest(entry.hash), .bytes(entry.bytes),
+                .int(Int64(counted)),
             ])
-        for chunk in Set(entry.chunks) {
-            try session.run(
-                "INSERT INTO entry_chunks (circle, chunk, position) VALUES ($1, $2, $3)",
-                [owner, .digest(chunk), .count(count)])
-            try session.run(
-                "UPDATE chunks SET released = NULL WHERE circle = $1 AND id = $2", [owner, .digest(chunk)])
+        for id in names.chunks.prefix(counted) { try uses.name(id, &ledger) }
+        try ledger.require(0)
+        work += counted
+        if counted < names.chunks.count {
+            try DueWork.add(
+                .name, circle: circle.number, position: position - 1, upto: position, in: session)
         }
         try session.run(
             """
-            INSERT INTO heads (circle, device, seq, hash) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (circle, device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
-            WHERE excluded.seq > heads.seq
+            INSERT INTO heads (circle, device, seq, hash, entries) VALUES ($1, $2, $3, $4, 1)
+            ON CONFLICT (circle, device) DO UPDATE SET entries = heads.entries + 1,
+            seq = CASE WHEN excluded.seq > heads.seq THEN excluded.seq ELSE heads.seq END,
+            hash = CASE WHEN excluded.seq > heads.seq THEN excluded.hash ELSE heads.hash END
             """, [owner, device, .int(seq), .digest(entry.hash)])
     }
 
-    /// Marks what no other entry needs; false, and no change, where that is more than allowed.
-    private func free(_ released: [Digest256], allowance: ReleaseAllowance) throws -> Bool {
-        let owner = SQLValue.int(circle.number)
-        let marked = try released.filter { hash in
-            try session.run(
-                "UPDATE entries SET released = 1 WHERE circle = $1 AND hash = $2 AND released = 0",
-                [owner, .digest(hash)]) == 1
+    /// Whether releasing these entries frees no more than today's share, and is a small thing to find out.
+    private mutating func isWithinShare(_ released: [Digest256]) throws -> Bool {
+        var naming: [Digest256: Int64] = [:]
+        for hash in released {
+            let row = try session.first(
+                "SELECT counted, bytes FROM entries WHERE circle = $1 AND hash = $2 AND released = 0",
+                [owner, .digest(hash)])
+            guard let row else { continue }
+            for id in EntryReferences(row.bytes(1)).chunks.prefix(Int(row.int(0))) { naming[id, default: 0] += 1 }
+            guard naming.count <= ChunkUses.piece else { return false }
         }
-        let freed = """
-            circle = $1 AND released IS NULL
-            AND id IN (SELECT chunk FROM entry_chunks WHERE circle = $1)
-            AND NOT EXISTS (
-                SELECT 1 FROM entry_chunks AS link JOIN entries AS entry
-                ON entry.circle = link.circle AND entry.position = link.position
-                WHERE link.circle = chunks.circle AND link.chunk = chunks.id AND entry.released <> 1)
-            """
-        let amount = try sum("SELECT SUM(size) AS total FROM chunks WHERE \(freed)", [owner])
-        let today = try sum(
-            "SELECT SUM(bytes) AS total FROM releases WHERE circle = $1 AND time > $2", [owner, .int(now - 86_400)])
-        let kept = try sum("SELECT SUM(size) AS total FROM chunks WHERE circle = $1 AND released IS NULL", [owner])
-        if allowance != .all, amount > 0, today + amount > (kept + today) / 2 {
-            for hash in marked {
-                try session.run(
-                    "UPDATE entries SET released = 0 WHERE circle = $1 AND hash = $2", [owner, .digest(hash)])
-            }
-            return false
+        work += naming.count + released.count
+        var share = try ReleaseShare(circle, session: session, now: now)
+        return try naming.allSatisfy { id, count in
+            let size = try session.number(
+                "SELECT size FROM chunks WHERE circle = $1 AND id = $2 AND uses = $3",
+                [owner, .digest(id), .int(count)])
+            return size == 0 || share.take(size)
         }
-        guard amount > 0 else { return true }
-        try session.run("UPDATE chunks SET released = $2 WHERE \(freed)", [owner, .int(now)])
-        try session.run(
-            "INSERT INTO releases (circle, time, bytes) VALUES ($1, $2, $3)", [owner, .int(now), .int(amount)])
-        return true
-    }
-
-    private func sum(_ sql: String, _ arguments: [SQLValue]) throws -> Int64 {
-        // PostgreSQL sums to a decimal number.
-        try session.number("SELECT CAST(COALESCE(total, 0) AS BIGINT) FROM (\(sql)) AS sums", arguments)
     }
 }

@@ -9,7 +9,7 @@ extension SQLRelayStore {
         try await read(circle) { session, row in
             try ids.filter { id in
                 try !session.exists(
-                    "SELECT 1 FROM chunks WHERE circle = $1 AND id = $2", [.int(row.number), .digest(id)])
+                    "SELECT 1 FROM chunks WHERE circle = $1 AND id = $2 AND size > 0", [.int(row.number), .digest(id)])
             }
         }
     }
@@ -22,7 +22,7 @@ extension SQLRelayStore {
     private func place(of id: Digest256, in circle: Digest256) async throws -> (circle: CircleRow, size: Int?) {
         try await read(circle) { session, row in
             let size = try session.first(
-                "SELECT size FROM chunks WHERE circle = $1 AND id = $2", [.int(row.number), .digest(id)])
+                "SELECT size FROM chunks WHERE circle = $1 AND id = $2 AND size > 0", [.int(row.number), .digest(id)])
             return (row, size.map { Int($0.int(0)) })
         }
     }
@@ -41,6 +41,7 @@ extension SQLRelayStore {
         guard place.circle.bytes + UInt64(size) <= limit else {
             throw RelayError.quota(used: place.circle.bytes, limit: limit)
         }
+        try await room.require(size)
         // Garbage collection may take bytes away between the two steps: then they are written once more.
         for _ in 0..<3 {
             try await chunkBytes.prepare(bytes, id: id)
@@ -61,23 +62,36 @@ extension SQLRelayStore {
 
     /// Counts a chunk whose bytes are there; nil where they are gone.
     private func count(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool? {
-        let (chunkBytes, now, circleBytes) = (chunkBytes, now(), rules.circleBytes)
-        let size = bytes.readableBytes
+        let (chunkBytes, now, rules) = (chunkBytes, now(), rules)
+        let size = Int64(bytes.readableBytes)
         return try await database.write(circle) { session in
             guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
-            let limit = row.quota ?? circleBytes
-            guard row.bytes + UInt64(size) <= limit else { throw RelayError.quota(used: row.bytes, limit: limit) }
-            let inserted = try session.run(
-                "INSERT INTO chunks (circle, id, size, created) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                [.int(row.number), .digest(id), .int(Int64(size)), .int(now)])
-            guard inserted == 1 else { return false }
-            guard try chunkBytes.keep(bytes, id: id, circle: row.number, in: session) else {
+            let place: [SQLValue] = [.int(row.number), .digest(id)]
+            // An entry may have named it before it came.
+            let known = try session.first("SELECT size FROM chunks WHERE circle = $1 AND id = $2", place)
+            guard known?.int(0) ?? 0 == 0 else { return false }
+            var ledger = CircleLedger(row, session: session, rules: rules)
+            let cost = size + RowCost.chunk - (known == nil ? 0 : RowCost.awaited)
+            try ledger.require(cost)
+            if known == nil {
                 try session.run(
-                    "DELETE FROM chunks WHERE circle = $1 AND id = $2", [.int(row.number), .digest(id)])
+                    "INSERT INTO chunks (circle, id, size, created, ends) VALUES ($1, $2, $3, $4, $5)",
+                    place + [.int(size), .int(now), .int(now + rules.unnamedUploads)])
+            } else {
+                try session.run(
+                    "UPDATE chunks SET size = $3, created = $4 WHERE circle = $1 AND id = $2",
+                    place + [.int(size), .int(now)])
+            }
+            guard try chunkBytes.keep(bytes, id: id, circle: row.number, in: session) else {
+                if known == nil {
+                    try session.run("DELETE FROM chunks WHERE circle = $1 AND id = $2", place)
+                } else {
+                    try session.run("UPDATE chunks SET size = 0 WHERE circle = $1 AND id = $2", place)
+                }
                 return nil
             }
-            try session.run(
-                "UPDATE circles SET bytes = bytes + $1 WHERE number = $2", [.int(Int64(size)), .int(row.number)])
+            ledger.add(bytes: cost, kept: known == nil ? 0 : size)
+            try ledger.write()
             return true
         }
     }

@@ -7,6 +7,7 @@ import AttuneWire
 extension SQLRelayStore {
     package func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool {
         let now = now()
+        try await room.require(genesis.bytes.count)
         return try await database.write(circle) { session in
             guard try CircleRow.find(circle, in: session) == nil else { return false }
             if let invite {
@@ -16,54 +17,76 @@ extension SQLRelayStore {
                 guard used == 1 else { throw RelayError.inviteRequired }
             }
             let number = try session.number(
-                "INSERT INTO circles (id, created, link_seq, link) VALUES ($1, $2, $3, $4) RETURNING number",
-                [.digest(circle), .int(now), .count(genesis.seq), .digest(genesis.hash)])
+                "INSERT INTO circles (id, created, link_seq, link, bytes) VALUES ($1, $2, $3, $4, $5) RETURNING number",
+                [
+                    .digest(circle), .int(now), .count(genesis.seq), .digest(genesis.hash),
+                    .int(Int64(genesis.bytes.count) + RowCost.link),
+                ])
             try Self.insert(genesis, circle: number, in: session)
             return true
         }
     }
 
-    package func linkHead(of circle: Digest256) async throws -> LogPosition? {
-        try await database.read { session in
-            try CircleRow.find(circle, in: session).map { LogPosition(seq: $0.linkSeq, hash: $0.link) }
-        }
-    }
-
-    package func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink] {
-        try await read(circle) { session, row in
-            try session.rows(
-                "SELECT seq, hash, bytes FROM links WHERE circle = $1 AND seq > $2 ORDER BY seq",
-                [.int(row.number), .count(after)]
-            ).compactMap { row in
-                row.digest(1).map { StoredLink(seq: row.count(0), hash: $0, bytes: row.bytes(2)) }
+    package func head(of circle: Digest256) async throws -> CircleHead? {
+        let undelete = rules.undelete
+        return try await database.read { session in
+            try CircleRow.find(circle, in: session).map { row in
+                CircleHead(
+                    link: LogPosition(seq: row.linkSeq, hash: row.link), deletedUntil: row.deleted.map { $0 + undelete }
+                )
             }
         }
     }
 
-    package func appendLinks(_ links: [StoredLink], to circle: Digest256, after: Digest256) async throws -> Bool {
-        try await change(circle) { session, row in
+    package func links(of circle: Digest256, after: UInt64, limit: Int) async throws -> LinkPage {
+        try await read(circle) { session, row in
+            var links: [StoredLink] = []
+            var (bytes, more) = (0, false)
+            try session.each(
+                "SELECT seq, hash, bytes FROM links WHERE circle = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+                [.int(row.number), .count(after), .int(Int64(limit) + 1)]
+            ) { row in
+                let content = row.bytes(2)
+                more = links.count >= limit || bytes + content.count > LinkPage.byteLimit && !links.isEmpty
+                guard !more, let hash = row.digest(1) else { return false }
+                links.append(StoredLink(seq: row.count(0), hash: hash, bytes: content))
+                bytes += content.count
+                return true
+            }
+            return LinkPage(links: links, more: more)
+        }
+    }
+
+    package func appendLinks(
+        _ links: [StoredLink], to circle: Digest256, after: Digest256, cutOffs: [CutOff]
+    ) async throws -> Bool {
+        let rules = rules
+        if !links.allSatisfy(\.isRevocation) { try await room.require(links.reduce(0) { $0 + $1.bytes.count }) }
+        let isTaken = try await change(circle) { session, row in
             guard row.link == after, let last = links.last else { return false }
-            for link in links { try Self.insert(link, circle: row.number, in: session) }
+            var ledger = CircleLedger(row, session: session, rules: rules)
+            for link in links {
+                let cost = Int64(link.bytes.count) + RowCost.link
+                // A device that filled the circle must not keep itself from being shut out.
+                if !link.isRevocation { try ledger.require(cost) }
+                ledger.add(bytes: cost)
+                try Self.insert(link, circle: row.number, in: session)
+            }
+            try ledger.write()
             try session.run(
                 "UPDATE circles SET link_seq = $1, link = $2 WHERE number = $3",
                 [.count(last.seq), .digest(last.hash), .int(row.number)])
+            for cutOff in cutOffs { try DueWork.add(drop: cutOff, circle: row.number, in: session) }
             return true
         }
+        if isTaken, !cutOffs.isEmpty { try await workOff(circle, pieces: 64) }
+        return isTaken
     }
 
     private static func insert(_ link: StoredLink, circle: Int64, in session: any SQLSession) throws {
         try session.run(
             "INSERT INTO links (circle, seq, hash, bytes) VALUES ($1, $2, $3, $4)",
             [.int(circle), .count(link.seq), .digest(link.hash), .bytes(link.bytes)])
-    }
-
-    package func deleteCircle(_ circle: Digest256) async throws {
-        let gone = try await change(circle) { session, row in
-            let ids = try session.rows("SELECT id FROM chunks WHERE circle = $1", [.int(row.number)])
-            try session.run("DELETE FROM circles WHERE number = $1", [.int(row.number)])
-            return ids.compactMap { $0.digest(0) }
-        }
-        try await removeBytes(gone)
     }
 
     package func frontier(of circle: Digest256) async throws -> StoredFrontier {

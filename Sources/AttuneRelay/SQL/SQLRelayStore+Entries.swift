@@ -9,17 +9,39 @@ extension SQLRelayStore {
     private static let pageBytes = 4 << 20
 
     package func append(
-        _ entries: [StoredEntry], to circle: Digest256, release: ReleaseAllowance
-    ) async throws -> [AppendOutcome] {
+        _ entries: [StoredEntry], to circle: Digest256, newest: Digest256, release: ReleaseAllowance
+    ) async throws -> [AppendOutcome]? {
         let (now, rules) = (now(), rules)
-        return try await change(circle) { session, row in
-            var log = EntryLog(circle: row, session: session, now: now, rules: rules)
-            let outcomes = try entries.map { try log.append($0, release: release) }
-            try session.run(
-                "UPDATE circles SET entries = $1, bytes = $2 WHERE number = $3",
-                [.count(log.count), .count(log.bytes), .int(row.number)])
-            return outcomes
+        try await room.require(entries.reduce(0) { $0 + $1.bytes.count })
+        var outcomes: [AppendOutcome] = []
+        while outcomes.count < entries.count {
+            let rest = entries[outcomes.count...]
+            let part = try await change(circle) { session, row -> [AppendOutcome]? in
+                guard row.link == newest else { return nil }
+                var log = try EntryLog(circle: row, session: session, now: now, rules: rules)
+                var outcomes: [AppendOutcome] = []
+                for entry in rest where log.work < ChunkUses.piece {
+                    outcomes.append(try log.append(entry, release: release))
+                }
+                try log.write()
+                if release == .half { try Self.finishSmall(row, now: now, rules: rules, in: session) }
+                return outcomes
+            }
+            guard let part else { return nil }
+            outcomes += part
         }
+        if entries.contains(where: { !$0.released.isEmpty || $0.chunks.count > ChunkUses.piece }) {
+            try await workOff(circle, pieces: 64)
+        }
+        return outcomes
+    }
+
+    /// Does at once what was allowed at once: the next one is measured by what is left then.
+    private static func finishSmall(
+        _ row: CircleRow, now: Int64, rules: RetentionRules, in session: any SQLSession
+    ) throws {
+        let work = DueWork(circle: row, session: session, now: now, rules: rules)
+        for _ in 0..<4 where try !work.piece() { return }
     }
 
     package func entries(
@@ -51,7 +73,7 @@ extension SQLRelayStore {
                 last = row.int(0)
                 return true
             }
-            return EntryPage(entries: page, more: more)
+            return EntryPage(entries: page, more: more, next: last < 0 ? after : UInt64(last))
         }
     }
 }

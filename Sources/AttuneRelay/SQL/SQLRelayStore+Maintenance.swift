@@ -34,7 +34,7 @@ extension SQLRelayStore: RelayMaintenance {
             var status = RelayStatus()
             status.circles = try count("SELECT COUNT(*) FROM circles")
             status.entries = try count("SELECT COUNT(*) FROM entries")
-            status.chunks = try count("SELECT COUNT(*) FROM chunks")
+            status.chunks = try count("SELECT COUNT(*) FROM chunks WHERE size > 0")
             status.bytes = try count("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM circles")
             status.invites = try count("SELECT COUNT(*) FROM invites WHERE used IS NULL")
             return status
@@ -43,73 +43,77 @@ extension SQLRelayStore: RelayMaintenance {
 
     @discardableResult
     package func collectGarbage() async throws -> GarbageReport {
-        let (now, rules, chunkBytes) = (now(), rules, chunkBytes)
         var report = GarbageReport()
-        try await releaseWhatIsDue()
-        while true {
-            let (step, gone) = try await database.write(nil) { session in
-                try Self.collect(now: now, rules: rules, in: session)
-            }
-            try await removeBytes(gone)
-            report.chunks += step.chunks
-            report.bytes += step.bytes
-            if step.chunks == 0 { break }
+        try await workOff()
+        let now = now()
+        let circles = try await database.read { session in
+            try session.rows(
+                "SELECT id FROM circles WHERE number IN (SELECT circle FROM chunks WHERE ends <= $1)", [.int(now)]
+            ).compactMap { $0.digest(0) }
         }
+        for circle in circles { try await collect(circle, &report) }
+        report.circles = try await removeDeleted()
         let old = Date(timeIntervalSince1970: Double(now - rules.unnamedUploads))
         try await chunkBytes.sweep(before: old, database: database)
         return report
     }
 
-    /// Releases what was more than a day's share when it came.
-    private func releaseWhatIsDue() async throws {
-        let (now, rules) = (now(), rules)
+    package func workOff() async throws {
         let circles = try await database.read { session in
-            try session.rows(
-                "SELECT id FROM circles WHERE number IN (SELECT circle FROM entries WHERE released > 1)"
-            ).compactMap { $0.digest(0) }
-        }
-        for circle in circles {
-            try await database.write(circle) { session in
-                guard let row = try CircleRow.find(circle, in: session) else { return }
-                try EntryLog(circle: row, session: session, now: now, rules: rules).freeWhatIsDue()
+            try session.rows("SELECT id FROM circles WHERE number IN (SELECT circle FROM due)").compactMap {
+                $0.digest(0)
             }
+        }
+        for circle in circles { try await workOff(circle, pieces: Self.piecesPerRun) }
+    }
+
+    /// Pieces of a circle in one run: what is more goes on in the next one.
+    private static let piecesPerRun = 1024
+
+    /// Does what is due in one circle, at most so many pieces, and gives the room of what went by it back.
+    func workOff(_ circle: Digest256, pieces: Int) async throws {
+        let (now, rules) = (now(), rules)
+        for _ in 0..<pieces {
+            let goesOn = try await database.write(circle) { session in
+                guard let row = try CircleRow.find(circle, in: session) else { return false }
+                return try DueWork(circle: row, session: session, now: now, rules: rules).piece()
+            }
+            if !goesOn { return }
         }
     }
 
-    /// Takes some chunks away in one transaction; their bytes are still there.
-    private static func collect(
-        now: Int64, rules: RetentionRules, in session: any SQLSession
-    ) throws -> (GarbageReport, [Digest256]) {
-        let rows = try session.rows(
-            """
-            SELECT circle, id, size FROM chunks WHERE released < $1
-            UNION ALL
-            SELECT circle, id, size FROM chunks WHERE released IS NULL AND created < $2
-            AND NOT EXISTS (SELECT 1 FROM entry_chunks AS link
-                WHERE link.circle = chunks.circle AND link.chunk = chunks.id)
-            LIMIT 256
-            """, [.int(now - rules.grace), .int(now - rules.unnamedUploads)])
-        var report = GarbageReport()
-        var gone: [Digest256] = []
-        for row in rows {
-            guard let id = row.digest(1) else { continue }
-            // An entry may have named it since it was read, or name it just now on another node: that change is waited
-            // for here, and the next statement sees it.
-            try session.run(
-                "UPDATE chunks SET size = size WHERE circle = $1 AND id = $2", [.int(row.int(0)), .digest(id)])
-            let removed = try session.run(
-                """
-                DELETE FROM chunks WHERE circle = $1 AND id = $2 AND (released < $3 OR released IS NULL
-                AND NOT EXISTS (SELECT 1 FROM entry_chunks AS link
-                    WHERE link.circle = chunks.circle AND link.chunk = chunks.id))
-                """, [.int(row.int(0)), .digest(id), .int(now - rules.grace)])
-            guard removed == 1 else { continue }
-            try session.run(
-                "UPDATE circles SET bytes = bytes - $1 WHERE number = $2", [.int(row.int(2)), .int(row.int(0))])
-            gone.append(id)
-            report.chunks += 1
-            report.bytes += row.count(2)
+    /// Removes the chunks of one circle whose time is over, some at a time.
+    private func collect(_ circle: Digest256, _ report: inout GarbageReport) async throws {
+        let (now, rules) = (now(), rules)
+        while true {
+            let gone = try await database.write(circle) { session -> [(id: Digest256, size: UInt64)] in
+                guard let row = try CircleRow.find(circle, in: session) else { return [] }
+                return try Self.collect(row, now: now, rules: rules, in: session)
+            }
+            try await removeBytes(gone.map(\.id))
+            report.chunks += UInt64(gone.count)
+            report.bytes += gone.reduce(0) { $0 + $1.size }
+            if gone.isEmpty { return }
         }
-        return (report, gone)
+    }
+
+    /// Takes some chunks away in one transaction that holds the circle; their bytes are still there.
+    private static func collect(
+        _ circle: CircleRow, now: Int64, rules: RetentionRules, in session: any SQLSession
+    ) throws -> [(id: Digest256, size: UInt64)] {
+        let owner = SQLValue.int(circle.number)
+        // An entry that was not counted yet may name them.
+        let isUncounted = try session.exists(
+            "SELECT 1 FROM due WHERE circle = $1 AND kind = $2", [owner, .int(DueWork.Kind.name.rawValue)])
+        guard !isUncounted else { return [] }
+        var ledger = CircleLedger(circle, session: session, rules: rules)
+        let rows = try session.rows(
+            "SELECT id, size FROM chunks WHERE circle = $1 AND ends <= $2 LIMIT 256", [owner, .int(now)])
+        for row in rows {
+            try session.run("DELETE FROM chunks WHERE circle = $1 AND id = $2", [owner, row.values[0]])
+            ledger.add(bytes: -(row.int(1) + RowCost.chunk))
+        }
+        try ledger.write()
+        return rows.compactMap { row in row.digest(0).map { ($0, row.count(1)) } }
     }
 }

@@ -13,12 +13,13 @@ package final class SQLRelayStore: RelayStore {
     /// Unix seconds.
     let now: @Sendable () -> Int64
     let watchers: ChangeWatchers
+    let room: RelayRoom
     /// What tells of changes by other nodes, for as long as this store lives.
     private let others: PostgresChanges?
 
     init(
         database: any RelayDatabase, chunkBytes: any ChunkBytes, rules: RetentionRules, watchers: ChangeWatchers,
-        others: PostgresChanges? = nil, now: @escaping @Sendable () -> Int64
+        folder: String? = nil, others: PostgresChanges? = nil, now: @escaping @Sendable () -> Int64
     ) {
         self.database = database
         self.chunkBytes = chunkBytes
@@ -26,6 +27,7 @@ package final class SQLRelayStore: RelayStore {
         self.watchers = watchers
         self.others = others
         self.now = now
+        room = RelayRoom(database: database, rules: rules, folder: folder)
     }
 
     /// Runs a change of one circle and tells those who watch.
@@ -69,13 +71,18 @@ struct CircleRow: Sendable {
     let bytes: UInt64
     /// A limit of its own, or nil.
     let quota: UInt64?
+    /// Bytes of chunks that entries name.
+    let kept: Int64
+    /// Unix seconds at which it was deleted, or nil.
+    let deleted: Int64?
 
     static func find(_ circle: Digest256, in session: any SQLSession) throws -> CircleRow? {
         let row = try session.first(
-            "SELECT number, link_seq, link, entries, bytes, quota FROM circles WHERE id = $1", [.digest(circle)])
+            "SELECT number, link_seq, link, entries, bytes, quota, kept, deleted FROM circles WHERE id = $1",
+            [.digest(circle)])
         guard let row, let link = row.digest(2) else { return nil }
         return CircleRow(
             number: row.int(0), linkSeq: row.count(1), link: link, entries: row.count(3), bytes: row.count(4),
-            quota: row.optionalInt(5).map { UInt64(max(0, $0)) })
+            quota: row.optionalInt(5).map { UInt64(max(0, $0)) }, kept: row.int(6), deleted: row.optionalInt(7))
     }
 }

@@ -20,7 +20,7 @@ extension ChunkFiles: ChunkBytes {
     }
 
     func remove(_ id: Digest256, in session: any SQLSession) throws {
-        if try !session.exists("SELECT 1 FROM chunks WHERE id = $1", [.digest(id)]) { remove(id) }
+        if try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.digest(id)]) { remove(id) }
     }
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {

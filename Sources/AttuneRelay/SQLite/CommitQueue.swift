@@ -1,54 +1,84 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Dispatch
 import GRDB
 import Synchronization
 
 /// Runs changes one after the other and commits those that wait together: one flush to disk serves them all.
 ///
-/// Each change has a savepoint of its own: one that throws takes nothing else back.
+/// Circles take turns: one with many changes holds up another one for no longer than one of them. Each change has a
+/// savepoint of its own: one that throws takes nothing else back.
 final class CommitQueue: Sendable {
+    private struct Waiting {
+        var jobs: [Digest256?: [any CommitJob]] = [:]
+        /// Whose turn is next; each circle with jobs stands here once.
+        var turns: [Digest256?] = []
+        var isDraining = false
+
+        /// The first job of the circle whose turn it is; its circle goes to the end.
+        mutating func next() -> (any CommitJob)? {
+            guard !turns.isEmpty else { return nil }
+            let circle = turns.removeFirst()
+            let job = jobs[circle]?.removeFirst()
+            if jobs[circle]?.isEmpty == false { turns.append(circle) } else { jobs[circle] = nil }
+            return job
+        }
+    }
     private let pool: DatabasePool
     private let queue = DispatchQueue(label: "attune.relay.commits")
-    private let waiting = Mutex<[any CommitJob]>([])
-    /// Changes in one transaction at most.
+    private let waiting = Mutex(Waiting())
+    /// Changes in one transaction at most, and how long it may take to run them: whoever comes then waits no longer.
     private static let batch = 512
+    private static let duration = Duration.milliseconds(20)
 
     init(_ pool: DatabasePool) { self.pool = pool }
 
     /// Returns once the change is on disk.
     ///
+    /// - Parameter circle: whose turn it is; nil for changes of no circle.
     /// - Throws: what `change` throws, or what the commit throws.
-    func commit<Value: Sendable>(_ change: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    func commit<Value: Sendable>(
+        for circle: Digest256?, _ change: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            let isFirst = waiting.withLock { jobs in
-                jobs.append(Change(run: change, continuation: continuation))
-                return jobs.count == 1
+            let begins = waiting.withLock { waiting in
+                if waiting.jobs[circle] == nil { waiting.turns.append(circle) }
+                waiting.jobs[circle, default: []].append(Change(run: change, continuation: continuation))
+                defer { waiting.isDraining = true }
+                return !waiting.isDraining
             }
-            if isFirst { queue.async { self.drain() } }
+            if begins { queue.async { self.drain() } }
         }
     }
 
     private func drain() {
-        let jobs = waiting.withLock { jobs in
-            let taken = Array(jobs.prefix(Self.batch))
-            jobs.removeFirst(taken.count)
-            if !jobs.isEmpty { queue.async { self.drain() } }
-            return taken
-        }
-        guard !jobs.isEmpty else { return }
+        var done: [any CommitJob] = []
         do {
             try pool.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {
-                    for job in jobs { try job.attempt(in: database) }
+                    let start = ContinuousClock.now
+                    while done.count < Self.batch, ContinuousClock.now - start < Self.duration,
+                        let job = waiting.withLock({ $0.next() })
+                    {
+                        done.append(job)
+                        try job.attempt(in: database)
+                    }
                     return .commit
                 }
             }
-            for job in jobs { job.finish(nil) }
+            for job in done { job.finish(nil) }
         } catch {
-            for job in jobs { job.finish(error) }
+            // Where the database cannot even begin, those who wait learn of it.
+            if done.isEmpty, let job = waiting.withLock({ $0.next() }) { done.append(job) }
+            for job in done { job.finish(error) }
         }
+        let goesOn = waiting.withLock { waiting in
+            waiting.isDraining = !waiting.turns.isEmpty
+            return waiting.isDraining
+        }
+        if goesOn { queue.async { self.drain() } }
     }
 }
 

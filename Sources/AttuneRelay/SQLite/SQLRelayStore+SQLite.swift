@@ -20,6 +20,6 @@ extension SQLRelayStore {
         self.init(
             database: try SQLiteDatabase(path: folder + "/relay.db"),
             chunkBytes: try ChunkFiles(folder: folder + "/chunks", isAlone: isAlone), rules: rules,
-            watchers: ChangeWatchers(), now: now)
+            watchers: ChangeWatchers(), folder: folder, now: now)
     }
 }

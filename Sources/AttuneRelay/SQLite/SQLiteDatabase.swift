@@ -31,8 +31,10 @@ struct SQLiteDatabase: RelayDatabase {
                 guard version <= RelaySchema.version else {
                     throw RelayError.format("\(path) is that of a newer attune-relay")
                 }
-                if version == 0 {
-                    for statement in RelaySchema.tables(.sqlite) { try database.execute(sql: statement) }
+                if version < RelaySchema.version {
+                    let statements =
+                        version == 0 ? RelaySchema.tables(.sqlite) : RelaySchema.migration(.sqlite)
+                    for statement in statements { try database.execute(sql: statement) }
                     try database.execute(sql: "PRAGMA user_version = \(RelaySchema.version)")
                 }
                 return .commit
@@ -53,7 +55,7 @@ struct SQLiteDatabase: RelayDatabase {
         _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
         do {
-            return try await commits.commit { try body(SQLiteSession(database: $0)) }
+            return try await commits.commit(for: circle) { try body(SQLiteSession(database: $0)) }
         } catch {
             throw Self.translated(error)
         }

@@ -35,6 +35,8 @@ extension RelayService {
         case active
         /// Those that were removed too: they learn from the links that they were.
         case everyone
+        /// As active ones, of a circle that was deleted too.
+        case deleted
     }
 
     /// Verifies that a device of the circle signed the request, before any of its body is read.
@@ -46,16 +48,16 @@ extension RelayService {
     ) async throws -> Caller {
         try await counted(request, context) {
             let signed = try self.signature(of: request)
-            guard let chain = try await self.chains.chain(of: circle), let device = chain.devices[signed.device] else {
-                throw RelayError.noCircle
-            }
+            guard let known = try await self.chains.circle(circle), let device = known.chain.devices[signed.device]
+            else { throw RelayError.noCircle }
             try self.verify(signed, request, signingKey: device.signingKey)
             if let wait = (isTransfer ? self.transferRate : self.requests).take(signed.device.description) {
                 throw RelayError.tooMany("requests of this device", retryAfter: wait)
             }
             guard device.isActive || access == .everyone else { throw RelayError.revoked }
+            if let until = known.deletedUntil, access != .deleted { throw RelayError.deleted(until: until) }
             try (context.passedOn.place ?? self.places.place(of: context.channel))?.prove(device.id)
-            return Caller(device: device, chain: chain, signed: signed)
+            return Caller(device: device, chain: known.chain, signed: signed)
         }
     }
 

@@ -38,21 +38,30 @@ enum Bodies {
         }
     }
 
+    /// Whether an answer is protobuf; JSON otherwise.
+    ///
+    /// - Throws: `RelayError.notAcceptable`.
+    static func isProtobufAccepted(by request: Request) throws -> Bool {
+        let accepted = (request.headers[.accept] ?? "*/*").lowercased()
+        if accepted.contains("*/*") || accepted.contains("application/*") || accepted.contains("protobuf") {
+            return true
+        }
+        guard accepted.contains("application/json") else { throw RelayError.notAcceptable }
+        return false
+    }
+
     /// An answer with a message, as the client prefers.
     static func answer(
         _ message: some SwiftProtobuf.Message, to request: Request, status: HTTPResponse.Status = .ok
     ) throws -> Response {
-        let accepted = (request.headers[.accept] ?? "*/*").lowercased()
         let buffer: ByteBuffer
         let type: String
-        if accepted.contains("*/*") || accepted.contains("application/*") || accepted.contains("protobuf") {
+        if try isProtobufAccepted(by: request) {
             buffer = ByteBuffer(bytes: try message.serializedBytes() as [UInt8])
             type = "application/protobuf"
-        } else if accepted.contains("application/json") {
+        } else {
             buffer = ByteBuffer(bytes: try message.jsonUTF8Bytes() as [UInt8])
             type = "application/json"
-        } else {
-            throw RelayError.notAcceptable
         }
         return Response(
             status: status, headers: [.contentType: type, .cacheControl: "no-store"], body: .init(byteBuffer: buffer))

@@ -28,6 +28,10 @@ package struct RelayLimits: Hashable, Sendable {
     package var concurrentStreams = 16
     /// Requests to open a circle whose bodies are read at once, of all addresses.
     package var concurrentCreations = 16
+    /// Pages of links and entries of a device at once.
+    package var concurrentPages = 8
+    /// Links of a device in its circle, those aside that shut others out.
+    package var linksPerDay = 512
 
     package var connections = 4096
     /// Of them, those that have shown no signature that holds.

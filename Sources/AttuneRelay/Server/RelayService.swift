@@ -27,6 +27,8 @@ final class RelayService: Sendable {
     let bodies: ByteBudget
     /// Answers, until their readers have them.
     let answers: ByteBudget
+    let pages: Slots
+    let links: TokenBuckets
     private let authorities = Mutex<Set<String>>([])
 
     init(store: any RelayStore, mailboxes: any Mailboxes, configuration: RelayConfiguration) {
@@ -47,6 +49,8 @@ final class RelayService: Sendable {
         places = ConnectionPlaces(limits)
         bodies = ByteBudget(limits.bodyMemory)
         answers = ByteBudget(limits.answerMemory)
+        pages = Slots(limits.concurrentPages)
+        links = TokenBuckets(limits.linksPerDay, seconds: 86_400)
         authorities.withLock { $0 = Set(configuration.authorities.map { $0.lowercased() }) }
     }
 

@@ -17,6 +17,23 @@ package protocol RelayMaintenance: RelayStore {
     /// Removes what was released longer ago than the grace, and uploads that no entry names.
     @discardableResult
     func collectGarbage() async throws -> GarbageReport
+
+    /// Goes on with what changes have left to be done, as far as one turn of each circle goes.
+    func workOff() async throws
+
+    /// Counts again what circles have, and returns the sums that differ from what is there.
+    ///
+    /// - Parameter mends: whether to put the right sums in their place.
+    func check(mends: Bool) async throws -> [SumDifference]
+}
+
+/// A sum that is not what is there.
+package struct SumDifference: Codable, Hashable, Sendable {
+    package let circle: Digest256
+    /// Such as `bytes`, or the id of a chunk or a device.
+    package let sum: String
+    package let counted: Int64
+    package let there: Int64
 }
 
 /// Totals of a relay.
@@ -36,20 +53,28 @@ package struct RelayStatus: Codable, Hashable, Sendable {
 package struct GarbageReport: Codable, Hashable, Sendable {
     package var chunks: UInt64 = 0
     package var bytes: UInt64 = 0
+    /// Circles that were deleted long enough ago.
+    package var circles: UInt64 = 0
 
     package init() {}
 }
 
 /// What a store counts and waits for.
 package struct RetentionRules: Hashable, Sendable {
-    /// Bytes of chunks and entries that a circle may have; default 10 GiB.
+    /// Bytes that a circle may have: chunks, entries, links and their rows; default 10 GiB.
     package var circleBytes: UInt64 = 10 << 30
     /// Seconds from a release to the removal; default 7 days.
     package var grace: Int64 = 7 * 86_400
     /// Seconds that an upload waits for an entry that names it; default 1 day.
     package var unnamedUploads: Int64 = 86_400
-    /// Entries that a circle may have; default a million.
-    package var circleEntries: UInt64 = 1_000_000
+    /// Entries that one device of a circle may have, so that none takes the others' places; default 62,500.
+    package var deviceEntries: UInt64 = 62_500
+    /// Seconds from the deletion of a circle to its removal; default 30 days.
+    package var undelete: Int64 = 30 * 86_400
+    /// Bytes that all circles may have together; no limit by default.
+    package var totalBytes: UInt64?
+    /// Bytes that stay free on the disk of a relay in a folder; default 256 MiB.
+    package var freeBytes: UInt64 = 256 << 20
 
     package init() {}
 }

@@ -21,23 +21,38 @@ package protocol RelayStore: Sendable {
     func knowsInvite(_ token: String) async throws -> Bool
 
     /// The newest link, or nil where there is no such circle.
-    func linkHead(of circle: Digest256) async throws -> LogPosition?
+    func head(of circle: Digest256) async throws -> CircleHead?
 
-    /// Links with a higher seq than `after`, in order.
-    func links(of circle: Digest256, after: UInt64) async throws -> [StoredLink]
+    /// Links with a higher seq than `after`, in order: at most `limit`, and about 4 MiB.
+    func links(of circle: Digest256, after: UInt64, limit: Int) async throws -> LinkPage
 
     /// Appends all of the links where the newest one is `after`; false, and no change, where it is another.
-    func appendLinks(_ links: [StoredLink], to circle: Digest256, after: Digest256) async throws -> Bool
+    ///
+    /// - Parameter cutOffs: devices that the links shut out: what they wrote beyond goes, with its chunks and its room.
+    /// - Throws: `RelayError.quota` where a link that shuts nobody out has no room.
+    func appendLinks(
+        _ links: [StoredLink], to circle: Digest256, after: Digest256, cutOffs: [CutOff]
+    ) async throws -> Bool
 
-    /// Removes a circle with all that belongs to it.
-    func deleteCircle(_ circle: Digest256) async throws
+    /// Marks a circle, so that nobody but an undeletion reaches it and it goes after 30 days.
+    ///
+    /// - Returns: unix seconds at which it goes; as before where it was marked already.
+    func deleteCircle(_ circle: Digest256) async throws -> Int64
+
+    /// Takes the mark away.
+    func undeleteCircle(_ circle: Digest256) async throws
 
     /// The newest entry of each device, and what the circle uses.
     func frontier(of circle: Digest256) async throws -> StoredFrontier
 
     /// Appends entries in order, each by itself; entries that release others free their chunks.
-    func append(_ entries: [StoredEntry], to circle: Digest256, release: ReleaseAllowance) async throws
-        -> [AppendOutcome]
+    ///
+    /// - Parameter newest: the newest link that they were verified by.
+    /// - Returns: nil where another link is the newest: it may have shut their author out.
+    /// - Throws: `RelayError.quota` where there is no room; those before may be kept.
+    func append(
+        _ entries: [StoredEntry], to circle: Digest256, newest: Digest256, release: ReleaseAllowance
+    ) async throws -> [AppendOutcome]?
 
     /// Entries in a stable order, at most `limit` and one more where a fork would be cut.
     ///

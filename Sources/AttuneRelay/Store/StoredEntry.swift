@@ -44,6 +44,8 @@ package enum AppendOutcome: Hashable, Sendable {
     case refused
     /// Not kept: it would release more than a day's share.
     case releaseLimit
+    /// Not kept: its device has as many entries as it may have.
+    case full
 }
 
 /// A run of entries.
@@ -52,10 +54,13 @@ package struct EntryPage: Hashable, Sendable {
     package let entries: [[UInt8]]
     /// Whether more follow.
     package let more: Bool
+    /// What `after` is for the page that follows; 0 where a store does not say.
+    package let next: UInt64
 
-    package init(entries: [[UInt8]], more: Bool) {
+    package init(entries: [[UInt8]], more: Bool, next: UInt64 = 0) {
         self.entries = entries
         self.more = more
+        self.next = next
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 
 /// A verified link as a store keeps it.
 package struct StoredLink: Hashable, Sendable {
@@ -9,10 +10,59 @@ package struct StoredLink: Hashable, Sendable {
     package let hash: Digest256
     /// A serialised `SignedLink`, as received.
     package let bytes: [UInt8]
+    /// Whether it shuts devices out: it is taken however little room there is.
+    package let isRevocation: Bool
 
-    package init(seq: UInt64, hash: Digest256, bytes: [UInt8]) {
+    package init(seq: UInt64, hash: Digest256, bytes: [UInt8], isRevocation: Bool = false) {
         self.seq = seq
         self.hash = hash
         self.bytes = bytes
+        self.isRevocation = isRevocation
+    }
+
+    package init(_ link: Link) {
+        self.init(seq: link.seq, hash: link.hash, bytes: link.bytes, isRevocation: link.isRevocation)
+    }
+}
+
+/// A run of links.
+package struct LinkPage: Hashable, Sendable {
+    /// Bytes after which a page ends early.
+    package static let byteLimit = 4 << 20
+
+    package let links: [StoredLink]
+    /// Whether more follow.
+    package let more: Bool
+
+    package init(links: [StoredLink], more: Bool) {
+        self.links = links
+        self.more = more
+    }
+}
+
+/// Where the log of a device that was shut out ends.
+package struct CutOff: Hashable, Sendable {
+    package let device: DeviceID
+    /// Its last entry that counts; 0 if none does.
+    package let seq: UInt64
+    /// Hash of that entry; nil if none counts.
+    package let entry: Digest256?
+
+    package init(device: DeviceID, seq: UInt64, entry: Digest256?) {
+        self.device = device
+        self.seq = seq
+        self.entry = entry
+    }
+}
+
+/// The newest link of a circle, and whether the circle was deleted.
+package struct CircleHead: Hashable, Sendable {
+    package let link: LogPosition
+    /// Unix seconds at which what was deleted goes for good; nil where nothing was.
+    package let deletedUntil: Int64?
+
+    package init(link: LogPosition, deletedUntil: Int64? = nil) {
+        self.link = link
+        self.deletedUntil = deletedUntil
     }
 }

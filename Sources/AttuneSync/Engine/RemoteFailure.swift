@@ -16,6 +16,8 @@ package enum RemoteFailure: Error, Hashable, Sendable {
     case forbidden
     /// 404 for the circle itself.
     case unknownCircle
+    /// 410: the circle was deleted there; unix seconds at which it goes for good where the remote says so.
+    case deleted(until: Int64?)
     /// 404 for one thing in it.
     case notFound
     /// 409 or 412.

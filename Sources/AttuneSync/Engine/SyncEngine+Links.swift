@@ -106,6 +106,8 @@ extension SyncEngine {
         recent = [:]
         guard let me = next.devices[device] else { return stop(.additionLost) }
         guard me.isActive else { return stop(.revoked(remote)) }
+        // A long chain comes in pages.
+        if next.seq < frontier?.linkSeq ?? 0 { return send(.links(after: next.seq), for: .links) }
         try compareHeads(reading: log)
     }
 }

@@ -131,6 +131,11 @@ extension SyncEngine {
             case .fork:
                 unwelcome.insert(entry.device)
                 proofs.append(entry)
+            case .full:
+                unwelcome.insert(entry.device)
+                let problem = SyncError.placesTaken(entry.device, isThis: entry.device == device, remote)
+                emit(.log(.warning, problem.message))
+                outcome.problems.append(problem)
             case .refused, .unspecified, .UNRECOGNIZED:
                 unwelcome.insert(entry.device)
                 emit(

@@ -142,7 +142,8 @@ package final class SyncSession: Sendable {
     private func ask(_ request: SyncRequest) async throws -> SyncAnswer {
         switch request {
         case .frontier: return .frontier(try await transport.frontier())
-        case .links(let seq): return .links(try await transport.links(after: seq))
+        case .links(0): return .links(try await transport.allLinks())
+        case .links(let seq): return .links(try await transport.links(after: seq).links)
         case .pushLinks(let links, let previous):
             try await transport.push(links: links, previous: previous)
             return .linksTaken

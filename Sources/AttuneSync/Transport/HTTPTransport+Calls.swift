@@ -30,11 +30,37 @@ extension HTTPTransport {
             bytesLimit: message.bytesLimit)
     }
 
-    package func links(after seq: UInt64) async throws -> [[UInt8]] {
-        let limit = Int(WireLimits.links) * 16 << 10
-        let answer = try await send(try request(.GET, path + "/links", query: "after=\(seq)"), limit: limit)
+    package func links(after seq: UInt64) async throws -> (links: [[UInt8]], more: Bool) {
+        // A page has 4 MiB and one link; relays from before pages give all at once.
+        let answer = try await send(try request(.GET, path + "/links", query: "after=\(seq)"), limit: 64 << 20)
         guard let message = try? ProtoLinks(parsing: answer.body) else { throw RemoteFailure.malformed("links") }
-        return try message.links.map { try $0.serializedBytes() }
+        return (try message.links.map { try $0.serializedBytes() }, message.more)
+    }
+
+    /// The whole chain, page by page: each page is verified before the next one is asked for, so that a remote cannot make
+    /// up more than there is. What does not hold is the last that is given.
+    package func allLinks() async throws -> [[UInt8]] {
+        var all: [[UInt8]] = []
+        var chain: DeviceChain?
+        while true {
+            let page = try await links(after: UInt64(all.count))
+            all += page.links
+            guard page.more, !page.links.isEmpty else { return all }
+            do {
+                let start = chain
+                chain = try await SyncSession.blocking { [circle] in
+                    var next = start
+                    for bytes in page.links {
+                        let link = try Link(parsing: bytes)
+                        if next == nil { next = try DeviceChain(genesis: link) } else { try next?.append(link) }
+                    }
+                    return next?.circle == circle ? next : nil
+                }
+                guard chain != nil else { return all }
+            } catch is WireError {
+                return all
+            }
+        }
     }
 
     package func push(links: [[UInt8]], previous: Digest256) async throws {
@@ -111,10 +137,26 @@ extension HTTPTransport {
         _ = try await send(try request(.POST, "/v1/circles", body: body, fields: fields), also: [409])
     }
 
-    /// Removes the circle and all it has from the relay.
+    /// Has the relay mark the circle as deleted.
+    ///
+    /// - Parameter second: another device's, or the recovery words', signature of `SignedText.delete`.
+    /// - Returns: unix seconds at which it goes for good; nil where the relay does not say.
+    /// - Throws: `RemoteFailure`.
+    package func deleteCircle(second: (device: DeviceID, signature: [UInt8])) async throws -> Int64? {
+        var message = ProtoDeleteCircle()
+        message.secondSigner = Data(second.device.bytes)
+        message.secondSignature = Data(second.signature)
+        let body: [UInt8] = try message.serializedBytes()
+        let answer = try await send(try request(.DELETE, path, body: body))
+        return answer.fields.first(name: "Attune-Deleted-Until").flatMap { Int64($0) }
+    }
+
+    /// Brings the circle back to the relay, if it was deleted not too long ago.
     ///
     /// - Throws: `RemoteFailure`.
-    package func deleteCircle() async throws { _ = try await send(try request(.DELETE, path)) }
+    package func undeleteCircle() async throws {
+        _ = try await send(try request(.POST, path + "/undelete"))
+    }
 
     private func decode<Message: SwiftProtobuf.Message>(_ body: [UInt8]) throws -> Message {
         var options = BinaryDecodingOptions()

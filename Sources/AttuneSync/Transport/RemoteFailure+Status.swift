@@ -17,6 +17,7 @@ extension RemoteFailure {
         case 403: self = code == "E-RELAY-015" ? .unauthorised("it opens circles by invitation only") : .forbidden
         case 404: self = code == "E-RELAY-006" ? .unknownCircle : .notFound
         case 409, 412: self = .conflict
+        case 410: self = .deleted(until: fields.first(name: "Attune-Deleted-Until").flatMap { Int64($0) })
         case 413: self = .tooLarge
         case 429, 503:
             self = .busy(retryAfter: fields.first(name: "Retry-After").flatMap { Int($0) }.map { max(0, $0) })

@@ -10,7 +10,10 @@ package protocol SyncTransport: Sendable {
     var remote: String { get }
 
     func frontier() async throws -> RemoteFrontier
-    func links(after seq: UInt64) async throws -> [[UInt8]]
+    /// A page of links, and whether more follow.
+    func links(after seq: UInt64) async throws -> (links: [[UInt8]], more: Bool)
+    /// All links from the first one on.
+    func allLinks() async throws -> [[UInt8]]
     func push(links: [[UInt8]], previous: Digest256) async throws
     func entries(of device: DeviceID, after seq: UInt64, limit: Int) async throws -> (entries: [[UInt8]], more: Bool)
     func push(entries: [[UInt8]]) async throws -> [ProtoPushOutcome]

@@ -42,6 +42,9 @@ package nonisolated enum ProtoPushOutcome: SwiftProtobuf.Enum, Swift.CaseIterabl
   /// Another entry has its device and seq; both are kept.
   case fork // = 4
   case refused // = 5
+
+  /// Not kept: its device has as many entries as one device may have here.
+  case full // = 6
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -56,6 +59,7 @@ package nonisolated enum ProtoPushOutcome: SwiftProtobuf.Enum, Swift.CaseIterabl
     case 3: self = .gap
     case 4: self = .fork
     case 5: self = .refused
+    case 6: self = .full
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -68,6 +72,7 @@ package nonisolated enum ProtoPushOutcome: SwiftProtobuf.Enum, Swift.CaseIterabl
     case .gap: return 3
     case .fork: return 4
     case .refused: return 5
+    case .full: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -80,6 +85,7 @@ package nonisolated enum ProtoPushOutcome: SwiftProtobuf.Enum, Swift.CaseIterabl
     .gap,
     .fork,
     .refused,
+    .full,
   ]
 
 }
@@ -162,12 +168,33 @@ package nonisolated struct ProtoCreateCircle: Sendable {
   fileprivate var _genesis: ProtoSignedLink? = nil
 }
 
+/// Links in order; an answer is a page of them.
 package nonisolated struct ProtoLinks: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var links: [ProtoSignedLink] = []
+
+  /// More follow after the last one.
+  package var more: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A second signature for the deletion of a circle; not needed where the paper device signs the request.
+package nonisolated struct ProtoDeleteCircle: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// An active device, or the paper device.
+  package var secondSigner: Data = Data()
+
+  /// Ed25519("attune/v1/delete" ‖ 00 ‖ circle id ‖ hash of the newest link).
+  package var secondSignature: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -186,7 +213,7 @@ package nonisolated struct ProtoFrontier: Sendable {
 
   package var link: Data = Data()
 
-  /// Bytes of chunks kept for the circle, and how many it may have.
+  /// Bytes that the circle is charged with, and how many it may have.
   package var bytesUsed: UInt64 = 0
 
   package var bytesLimit: UInt64 = 0
@@ -222,6 +249,9 @@ package nonisolated struct ProtoEntries: Sendable {
 
   /// More follow after the last one.
   package var more: Bool = false
+
+  /// What `after` is for the page that follows.
+  package var next: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -323,7 +353,7 @@ package nonisolated struct ProtoMailboxOpened: Sendable {
 fileprivate nonisolated let _protobuf_package = "attune.v1"
 
 nonisolated extension ProtoPushOutcome: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PUSH_OUTCOME_UNSPECIFIED\0\u{1}PUSH_OUTCOME_NEW\0\u{1}PUSH_OUTCOME_EXISTS\0\u{1}PUSH_OUTCOME_GAP\0\u{1}PUSH_OUTCOME_FORK\0\u{1}PUSH_OUTCOME_REFUSED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PUSH_OUTCOME_UNSPECIFIED\0\u{1}PUSH_OUTCOME_NEW\0\u{1}PUSH_OUTCOME_EXISTS\0\u{1}PUSH_OUTCOME_GAP\0\u{1}PUSH_OUTCOME_FORK\0\u{1}PUSH_OUTCOME_REFUSED\0\u{1}PUSH_OUTCOME_FULL\0")
 }
 
 nonisolated extension ProtoInfo: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -481,7 +511,7 @@ nonisolated extension ProtoCreateCircle: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ProtoLinks: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Links"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}links\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}links\0\u{1}more\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -490,6 +520,7 @@ nonisolated extension ProtoLinks: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.links) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
       default: break
       }
     }
@@ -499,11 +530,50 @@ nonisolated extension ProtoLinks: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.links.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.links, fieldNumber: 1)
     }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: ProtoLinks, rhs: ProtoLinks) -> Bool {
     if lhs.links != rhs.links {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoDeleteCircle: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".DeleteCircle"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}second_signer\0\u{3}second_signature\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.secondSigner) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.secondSignature) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.secondSigner.isEmpty {
+      try visitor.visitSingularBytesField(value: self.secondSigner, fieldNumber: 1)
+    }
+    if !self.secondSignature.isEmpty {
+      try visitor.visitSingularBytesField(value: self.secondSignature, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoDeleteCircle, rhs: ProtoDeleteCircle) -> Bool {
+    if lhs.secondSigner != rhs.secondSigner {return false}
+    if lhs.secondSignature != rhs.secondSignature {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -601,7 +671,7 @@ nonisolated extension ProtoFrontier.Head: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension ProtoEntries: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Entries"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entries\0\u{1}more\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entries\0\u{1}more\0\u{1}next\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -611,6 +681,7 @@ nonisolated extension ProtoEntries: SwiftProtobuf.Message, SwiftProtobuf._Messag
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedBytesField(value: &self.entries) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.next) }()
       default: break
       }
     }
@@ -623,12 +694,16 @@ nonisolated extension ProtoEntries: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.more != false {
       try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
     }
+    if self.next != 0 {
+      try visitor.visitSingularUInt64Field(value: self.next, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: ProtoEntries, rhs: ProtoEntries) -> Bool {
     if lhs.entries != rhs.entries {return false}
     if lhs.more != rhs.more {return false}
+    if lhs.next != rhs.next {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -15,8 +15,7 @@ struct SyncCommand: ParsableCommand {
         discussion: "Everything is sealed on this device; a relay sees padded sizes and times.",
         subcommands: [
             Now.self, Watch.self, Status.self, Log.self, Pause.self, Resume.self, AdaptersCommand.Resolve.self,
-            Limit.self,
-            Serve.self,
+            Limit.self, Serve.self, Delete.self, Undelete.self,
         ],
         defaultSubcommand: Now.self)
 

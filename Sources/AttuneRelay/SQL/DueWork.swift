@@ -1,0 +1,240 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// What a circle's changes leave to be done, in pieces that are short enough for others to come between.
+///
+/// A piece is one transaction: a crash loses nothing, and what is left goes on later. What a release frees within a day
+/// is limited; the rest stays due.
+struct DueWork {
+    /// In the order in which they are done; of one kind the oldest first.
+    enum Kind: Int64 {
+        /// Chunks of the entries after `position`, up to `upto`, are to be counted.
+        case name = 1
+        /// Entries of `device` from `seq` on, other than `entry`, do not count any more.
+        case drop
+        /// The release at `position`, from the `upto`th entry that it names on, without a limit and with one.
+        case releaseAll
+        case release
+    }
+
+    let circle: CircleRow
+    let session: any SQLSession
+    let now: Int64
+    let rules: RetentionRules
+    private var owner: SQLValue { .int(circle.number) }
+
+    init(circle: CircleRow, session: any SQLSession, now: Int64, rules: RetentionRules) {
+        self.circle = circle
+        self.session = session
+        self.now = now
+        self.rules = rules
+    }
+
+    static func add(
+        _ kind: Kind, circle: Int64, position: UInt64, upto: UInt64 = 0, in session: any SQLSession
+    ) throws {
+        try session.run(
+            "INSERT INTO due (circle, kind, position, upto) VALUES ($1, $2, $3, $4)",
+            [.int(circle), .int(kind.rawValue), .count(position), .count(upto)])
+    }
+
+    /// Lets go of what a device that was shut out wrote after its last entry that counts.
+    static func add(drop cutOff: CutOff, circle: Int64, in session: any SQLSession) throws {
+        try session.run(
+            "INSERT INTO due (circle, kind, device, seq, entry) VALUES ($1, $2, $3, $4, $5)",
+            [
+                .int(circle), .int(Kind.drop.rawValue), .bytes(cutOff.device.bytes), .count(cutOff.seq),
+                .bytes(cutOff.entry?.bytes ?? []),
+            ])
+    }
+
+    /// Something that is due.
+    private struct Task {
+        let number: Int64
+        let kind: Kind
+        let row: SQLRow
+        var position: Int64 { row.int(2) }
+        var upto: Int64 { row.int(3) }
+    }
+
+    /// Does one piece; false where nothing is left that can be done today.
+    func piece() throws -> Bool {
+        let row = try session.first(
+            """
+            SELECT number, kind, position, upto, device, seq, entry FROM due WHERE circle = $1
+            ORDER BY kind, number LIMIT 1
+            """, [owner])
+        guard let row, let kind = Kind(rawValue: row.int(1)) else { return false }
+        let task = Task(number: row.int(0), kind: kind, row: row)
+        var ledger = CircleLedger(circle, session: session, rules: rules)
+        let goesOn: Bool
+        switch kind {
+        case .name: goesOn = try name(task, &ledger)
+        case .drop: goesOn = try drop(task, &ledger)
+        case .releaseAll, .release:
+            var share =
+                kind == .releaseAll ? ReleaseShare() : try ReleaseShare(circle, session: session, now: now)
+            goesOn = try release(task, &share, &ledger)
+            try share.write(circle.number, session: session, now: now)
+        }
+        try ledger.write()
+        return goesOn
+    }
+
+    private func finish(_ task: Task) throws {
+        try session.run("DELETE FROM due WHERE number = $1", [.int(task.number)])
+    }
+
+    private func name(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {
+        let uses = ChunkUses(session: session, circle: circle.number, ends: now)
+        var (done, left) = (task.position, ChunkUses.piece)
+        while left > 0 {
+            let row = try session.first(
+                """
+                SELECT position, counted, bytes FROM entries
+                WHERE circle = $1 AND position > $2 AND position <= $3 AND released = 0 ORDER BY position LIMIT 1
+                """, [owner, .int(done), .int(task.upto)])
+            guard let row else {
+                try finish(task)
+                return true
+            }
+            let chunks = EntryReferences(row.bytes(2)).chunks.dropFirst(Int(row.int(1)))
+            let part = chunks.prefix(left)
+            for id in part { try uses.name(id, &ledger) }
+            if !part.isEmpty { try setCounted(Int64(part.endIndex), of: row.int(0)) }
+            if part.count == chunks.count { done = row.int(0) }
+            left -= part.count + 1
+        }
+        try session.run("UPDATE due SET position = $1 WHERE number = $2", [.int(done), .int(task.number)])
+        return true
+    }
+
+    private func setCounted(_ count: Int64, of position: Int64) throws {
+        try session.run(
+            "UPDATE entries SET counted = $1 WHERE circle = $2 AND position = $3", [.int(count), owner, .int(position)])
+    }
+
+    private func release(
+        _ task: Task, _ share: inout ReleaseShare, _ ledger: inout CircleLedger
+    ) throws -> Bool {
+        let row = try session.first(
+            "SELECT bytes FROM entries WHERE circle = $1 AND position = $2", [owner, .int(task.position)])
+        let released = row.map { EntryReferences($0.bytes(0)).released } ?? []
+        let uses = ChunkUses(session: session, circle: circle.number, ends: now + rules.grace)
+        var (index, left) = (Int(task.upto), ChunkUses.piece)
+        while index < released.count, left > 0 {
+            left -= 1
+            let row = try session.first(
+                "SELECT position, released, released_by, counted, bytes FROM entries WHERE circle = $1 AND hash = $2",
+                [owner, .digest(released[index])])
+            // What is not here, or was released by another one, has nothing to free.
+            guard let row, row.int(1) == 0 || row.optionalInt(2) == task.position else {
+                index += 1
+                continue
+            }
+            if row.int(1) == 0 {
+                try session.run(
+                    "UPDATE entries SET released = 1, released_by = $1 WHERE circle = $2 AND position = $3",
+                    [.int(task.position), owner, .int(row.int(0))])
+            }
+            let counted = try takeBack(row.bytes(4), counted: row.int(3), of: row.int(0), uses, &left, &share, &ledger)
+            if counted == 0 {
+                index += 1
+            } else if left > 0 {
+                // The day's share is used up.
+                try keepPlace(task, index)
+                return false
+            }
+        }
+        if index < released.count { try keepPlace(task, index) } else { try finish(task) }
+        return true
+    }
+
+    private func keepPlace(_ task: Task, _ index: Int) throws {
+        try session.run("UPDATE due SET upto = $1 WHERE number = $2", [.int(Int64(index)), .int(task.number)])
+    }
+
+    /// Takes an entry's chunks back from the last counted one on, and returns how many still are.
+    private func takeBack(
+        _ bytes: [UInt8], counted: Int64, of position: Int64, _ uses: ChunkUses, _ left: inout Int,
+        _ share: inout ReleaseShare, _ ledger: inout CircleLedger
+    ) throws -> Int64 {
+        guard counted > 0 else { return 0 }
+        var chunks = EntryReferences(bytes).chunks.prefix(Int(counted))
+        while left > 0, let id = chunks.last, try uses.takeBack(id, &share, &ledger) {
+            chunks.removeLast()
+            left -= 1
+        }
+        try setCounted(Int64(chunks.count), of: position)
+        return Int64(chunks.count)
+    }
+
+    /// Removes entries that do not count, from the end of the log: their chunks go at once, and what they released comes
+    /// back as far as it is still there.
+    private func drop(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {
+        let (device, seq) = (task.row.values[4], task.row.values[5])
+        let uses = ChunkUses(session: session, circle: circle.number, ends: now)
+        var left = ChunkUses.piece
+        var share = ReleaseShare()
+        var dropped: Int64 = 0
+        while left > 0 {
+            let row = try session.first(
+                """
+                SELECT position, counted, bytes FROM entries WHERE circle = $1 AND device = $2 AND seq >= $3
+                AND (seq > $3 OR hash <> $4) ORDER BY seq DESC, position DESC LIMIT 1
+                """, [owner, device, seq, task.row.values[6]])
+            guard let row else { break }
+            left -= 4
+            let bytes = row.bytes(2)
+            guard try takeBack(bytes, counted: row.int(1), of: row.int(0), uses, &left, &share, &ledger) == 0 else {
+                continue
+            }
+            let released = EntryReferences(bytes).released
+            left -= released.count
+            try bringBack(released, releasedBy: row.int(0))
+            try session.run(
+                "DELETE FROM entries WHERE circle = $1 AND position = $2", [owner, .int(row.int(0))])
+            ledger.add(bytes: -(Int64(bytes.count) + RowCost.entry))
+            dropped += 1
+        }
+        let isDone = left > 0
+        try session.run(
+            "UPDATE heads SET entries = entries - $1 WHERE circle = $2 AND device = $3", [.int(dropped), owner, device])
+        try resetHead(of: device)
+        if isDone { try finish(task) }
+        return true
+    }
+
+    private func bringBack(_ released: [Digest256], releasedBy position: Int64) throws {
+        guard !released.isEmpty else { return }
+        try session.run(
+            "DELETE FROM due WHERE circle = $1 AND position = $2 AND kind >= $3",
+            [owner, .int(position), .int(Kind.releaseAll.rawValue)])
+        for hash in released {
+            let row = try session.first(
+                """
+                UPDATE entries SET released = 0, released_by = NULL
+                WHERE circle = $1 AND hash = $2 AND released_by = $3 RETURNING position
+                """, [owner, .digest(hash), .int(position)])
+            guard let row else { continue }
+            try Self.add(.name, circle: circle.number, position: row.count(0) - 1, upto: row.count(0), in: session)
+        }
+    }
+
+    private func resetHead(of device: SQLValue) throws {
+        let row = try session.first(
+            """
+            SELECT seq, hash FROM entries WHERE circle = $1 AND device = $2 ORDER BY seq DESC, position LIMIT 1
+            """, [owner, device])
+        if let row {
+            try session.run(
+                "UPDATE heads SET seq = $1, hash = $2 WHERE circle = $3 AND device = $4",
+                [row.values[0], row.values[1], owner, device])
+        } else {
+            try session.run("DELETE FROM heads WHERE circle = $1 AND device = $2", [owner, device])
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+
+/// Compares what is counted with what is there.
+extension SQLRelayStore {
+    package func check(mends: Bool) async throws -> [SumDifference] {
+        let circles = try await database.read { session in
+            try session.rows("SELECT id FROM circles ORDER BY number").compactMap { $0.digest(0) }
+        }
+        var found: [SumDifference] = []
+        for circle in circles {
+            let check: @Sendable (any SQLSession) throws -> [SumDifference] = { session in
+                guard let row = try CircleRow.find(circle, in: session) else { return [] }
+                return try CircleCheck(circle: circle, row: row, session: session).run(mends: mends)
+            }
+            found += mends ? try await database.write(circle, check) : try await database.read(check)
+        }
+        return found
+    }
+}
+
+/// The sums of one circle, counted again from its rows.
+private struct CircleCheck {
+    let circle: Digest256
+    let row: CircleRow
+    let session: any SQLSession
+    private var owner: SQLValue { .int(row.number) }
+
+    init(circle: Digest256, row: CircleRow, session: any SQLSession) {
+        self.circle = circle
+        self.row = row
+        self.session = session
+    }
+
+    func run(mends: Bool) throws -> [SumDifference] {
+        var differences: [SumDifference] = []
+        func compare(_ sum: String, _ counted: Int64, _ there: Int64, _ sql: String, _ key: [SQLValue]) throws {
+            guard counted != there else { return }
+            differences.append(SumDifference(circle: circle, sum: sum, counted: counted, there: there))
+            if mends { try session.run(sql, [.int(there)] + key) }
+        }
+        var bytes = try session.number(
+            "SELECT CAST(COALESCE(SUM(LENGTH(bytes) + \(RowCost.link)), 0) AS BIGINT) FROM links WHERE circle = $1",
+            [owner])
+        var uses: [[UInt8]: Int64] = [:]
+        var entries: [[UInt8]: Int64] = [:]
+        var last: Int64 = 0
+        while true {
+            // Some at a time: all of them may be more than there is memory.
+            let rows = try session.rows(
+                """
+                SELECT position, device, counted, bytes FROM entries WHERE circle = $1 AND position > $2
+                ORDER BY position LIMIT 64
+                """, [owner, .int(last)])
+            guard let end = rows.last else { break }
+            last = end.int(0)
+            for entry in rows {
+                entries[entry.bytes(1), default: 0] += 1
+                bytes += Int64(entry.bytes(3).count) + RowCost.entry
+                guard entry.int(2) > 0 else { continue }
+                for id in EntryReferences(entry.bytes(3)).chunks.prefix(Int(entry.int(2))) {
+                    uses[id.bytes, default: 0] += 1
+                }
+            }
+        }
+        var kept: Int64 = 0
+        for chunk in try session.rows("SELECT id, size, uses FROM chunks WHERE circle = $1", [owner]) {
+            let there = uses.removeValue(forKey: chunk.bytes(0)) ?? 0
+            bytes += chunk.int(1) > 0 ? chunk.int(1) + RowCost.chunk : RowCost.awaited
+            if there > 0 { kept += chunk.int(1) }
+            try compare(
+                "chunk \(Hex.encode(chunk.bytes(0)))", chunk.int(2), there,
+                "UPDATE chunks SET uses = $1 WHERE circle = $2 AND id = $3", [owner, chunk.values[0]])
+        }
+        for (id, count) in uses {
+            try compare(
+                "chunk \(Hex.encode(id))", 0, count,
+                "INSERT INTO chunks (circle, id, size, created, uses) VALUES ($2, $3, 0, 0, $1)", [owner, .bytes(id)])
+            bytes += mends ? RowCost.awaited : 0
+        }
+        for head in try session.rows("SELECT device, entries FROM heads WHERE circle = $1", [owner]) {
+            try compare(
+                "device \(Hex.encode(head.bytes(0)))", head.int(1), entries[head.bytes(0)] ?? 0,
+                "UPDATE heads SET entries = $1 WHERE circle = $2 AND device = $3", [owner, head.values[0]])
+        }
+        try compare(
+            "bytes", Int64(clamping: row.bytes), bytes, "UPDATE circles SET bytes = $1 WHERE number = $2", [owner])
+        try compare("kept", row.kept, kept, "UPDATE circles SET kept = $1 WHERE number = $2", [owner])
+        return differences
+    }
+}
