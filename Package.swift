@@ -265,8 +265,10 @@ let package = Package(
         .testTarget(
             name: "attuneTests",
             dependencies: [
-                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
-                "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
+                "AttuneKit", "AttuneTraining", "AttuneModel", "AttuneSync", "AttuneVault", "AttuneAdapter",
+                "AttuneWire",
+                "AttuneCrypto", "AttuneTokenizer", "AttuneTensor", "AttuneCore", "AttuneTestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict),
     ],

@@ -133,7 +133,7 @@ CREATE TABLE links (
     seq INTEGER PRIMARY KEY CHECK (seq >= 1),
     hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
     bytes BLOB NOT NULL
-) STRICT;
+, received INTEGER) STRICT;
 
 CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -24,7 +24,7 @@ extension CryptoError {
             exitStatus: .invalidData)
     }
 
-    static let deviceName = CryptoError(
+    package static let deviceName = CryptoError(
         code: "E-KEY-044", message: "a device's name has 1 to 64 bytes and no control characters",
         remedy: "Choose another name.", exitStatus: .usage)
 

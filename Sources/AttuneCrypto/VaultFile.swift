@@ -58,17 +58,31 @@ package struct VaultFile: Sendable, Equatable {
         return copy
     }
 
-    /// The same vault with one set of recovery words, the new one; earlier words stop working.
+    /// The same vault with new recovery words behind those that it has, or in their place.
     ///
+    /// - Parameter keepsEarlier: whether the first words that it has open it too, until `keepingNewestRecovery`.
     /// - Throws: `CryptoError` E-KEY-007 if `vaultKey` is not this vault's, E-KEY-008 if all slots are taken.
     package func addingRecovery(
-        _ words: borrowing RecoveryWords, vaultKey: borrowing SecretBytes
+        _ words: borrowing RecoveryWords, vaultKey: borrowing SecretBytes, keepsEarlier: Bool = false
     ) throws -> VaultFile {
         try demand(vaultKey)
         var copy = self
-        copy.slots = slots.filter { $0.kind != .recovery }
+        let earlier = keepsEarlier ? slots.first { $0.kind == .recovery } : nil
+        copy.slots = slots.filter { $0.kind != .recovery } + (earlier.map { [$0] } ?? [])
         guard copy.slots.count < Self.slotLimit else { throw CryptoError.tooManySlots }
         copy.slots.append(KeySlot(wrapping: vaultKey, recovery: words, context: context))
+        copy.authenticate(with: vaultKey)
+        return copy
+    }
+
+    /// The same vault with the newest of its recovery words alone.
+    ///
+    /// - Throws: `CryptoError` E-KEY-007 if `vaultKey` is not this vault's.
+    package func keepingNewestRecovery(vaultKey: borrowing SecretBytes) throws -> VaultFile {
+        try demand(vaultKey)
+        var copy = self
+        let kept = slots.last { $0.kind == .recovery }
+        copy.slots = slots.filter { $0.kind != .recovery } + (kept.map { [$0] } ?? [])
         copy.authenticate(with: vaultKey)
         return copy
     }

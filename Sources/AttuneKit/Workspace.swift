@@ -29,9 +29,11 @@ package final class Workspace: Sendable {
     ) throws -> Workspace {
         let path = paths.store.path
         let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: path).vaultID)
-        return Workspace(
+        let workspace = Workspace(
             paths: paths,
             vault: try Vault.open(at: path, passphrase: passphrase, mode: mode, accepting: accepting))
+        try workspace.settleWords()
+        return workspace
     }
 
     /// Opens a version of an adapter, as `notes`, `notes@3`, `notes@-1` or `notes:label`.

@@ -31,7 +31,7 @@ extension SyncError {
     package static func revoked(_ remote: String) -> SyncError {
         SyncError(
             code: "E-SYNC-004", message: "this device is not in the circle any more, says \(remote)",
-            remedy: "What is here stays; join again as a new device: attune devices join CODE",
+            remedy: "What is here stays; join again as a new device: attune devices join --relay URL",
             exitStatus: .conflict)
     }
 
@@ -40,14 +40,14 @@ extension SyncError {
         code: "E-SYNC-005",
         message: "this store was set back to an older copy, and entries that it published since are nowhere",
         remedy:
-            "Sync with the device that may have them: attune sync now --direct HOST:PORT; else shut this one out from another device, attune devices revoke NAME, and join anew here: attune devices join CODE",
+            "Sync with the device that may have them: attune sync now --direct HOST:PORT; else shut this one out from another device, attune devices revoke NAME, and join anew here: attune devices join --relay URL",
         exitStatus: .conflict)
 
     /// Two entries by this device have one place in its log.
     static let ownLogForked = SyncError(
         code: "E-SYNC-006", message: "this device's own log has two entries in one place, as after a copied store",
         remedy:
-            "Keep one copy of the store; shut it out from another device, attune devices revoke NAME, and join anew with it: attune devices join CODE",
+            "Keep one copy of the store; shut it out from another device, attune devices revoke NAME, and join anew with it: attune devices join --relay URL",
         exitStatus: .conflict)
 
     static func full(_ remote: String) -> SyncError {
@@ -133,5 +133,5 @@ extension SyncError {
     static let additionLost = SyncError(
         code: "E-SYNC-015",
         message: "two devices changed the circle at once, and the change that added this device does not count",
-        remedy: "Join again: attune devices join CODE", exitStatus: .conflict)
+        remedy: "Join again: attune devices join --relay URL", exitStatus: .conflict)
 }

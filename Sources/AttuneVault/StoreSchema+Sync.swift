@@ -152,4 +152,7 @@ extension StoreSchema {
         """,
         "CREATE INDEX received_blob ON received (blob)",
     ]
+
+    /// Layout 3: when a link came here, in milliseconds.
+    static let linkTimes = ["ALTER TABLE links ADD COLUMN received INTEGER"]
 }

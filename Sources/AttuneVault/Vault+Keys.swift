@@ -20,16 +20,30 @@ extension Vault {
         }
     }
 
-    /// Sets new recovery words; the ones before stop working.
+    /// Sets new recovery words; the ones before stop working, or do so with `keepNewestRecoveryWords()`.
     ///
+    /// - Parameter keepsEarlier: whether the store opens with both until then.
     /// - Throws: as `changePassphrase`.
-    package func replaceRecoveryWords(_ words: borrowing RecoveryWords) throws {
+    package func replaceRecoveryWords(_ words: borrowing RecoveryWords, keepsEarlier: Bool = false) throws {
         try requireWriting()
-        let file = try keyFile().addingRecovery(words, vaultKey: key)
+        let file = try keyFile().addingRecovery(words, vaultKey: key, keepsEarlier: keepsEarlier)
         try replaceKeyFile(with: file) { written in
             guard try written.unlock(recovery: words).isEqual(to: self.key) else {
                 throw VaultError.failed("the new key file does not open")
             }
+        }
+    }
+
+    /// Keeps the newest of the recovery words that open the store; those before stop working.
+    ///
+    /// - Throws: as `changePassphrase`.
+    package func keepNewestRecoveryWords() throws {
+        try requireWriting()
+        let file = try keyFile()
+        guard file.slots.count(where: { $0.kind == .recovery }) > 1 else { return }
+        let kept = try file.keepingNewestRecovery(vaultKey: key)
+        try StoreKeyFile.replace(folder, with: kept) { written in
+            guard written == kept else { throw VaultError.failed("the new key file is not what was written") }
         }
     }
 

@@ -10,23 +10,30 @@ extension Vault {
     /// This device and its circle; nil before `attune devices add` or `join`.
     package func circleIdentity() throws -> CircleIdentity? { try read { try Self.circleIdentity($0) } }
 
-    /// Makes this store a device of a circle, once; every live version waits to be published from then on.
+    /// Makes this store a device of a circle; every live version waits to be published from then on.
     ///
-    /// - Parameter links: signed links as received, in order from the genesis.
+    /// - Parameters:
+    ///   - links: signed links as received, in order from the genesis.
+    ///   - leavesPresent: whether the store leaves the circle that it is in, as `leaveCircle()` does, in the same step.
     /// - Throws: `VaultError` E-VAULT-050 if the store is a device of a circle already.
     package func enterCircle(
-        _ circle: Digest256, device: [UInt8], sealedKeys: [UInt8], links: [(hash: Digest256, bytes: [UInt8])]
+        _ circle: Digest256, device: [UInt8], sealedKeys: [UInt8], links: [(hash: Digest256, bytes: [UInt8])],
+        leavesPresent: Bool = false
     ) throws {
-        try write { database in
-            guard try Self.circleIdentity(database) == nil else { throw VaultError.alreadyInCircle }
+        let left = try write { database in
+            let isInCircle = try Self.circleIdentity(database) != nil
+            guard !isInCircle || leavesPresent else { throw VaultError.alreadyInCircle }
+            if isInCircle { try Self.forgetCircle(database) }
             try database.execute(
                 sql: "INSERT INTO identity (one, circle, device, keys, joined) VALUES (1, ?, ?, ?, ?)",
                 arguments: [circle.data, Data(device), Data(sealedKeys), Timestamp.milliseconds(now())])
             for (position, link) in links.enumerated() {
-                try Self.insertLink(database, seq: UInt64(position + 1), link.hash, link.bytes)
+                try insertLink(database, seq: UInt64(position + 1), link.hash, link.bytes)
             }
             try draftEverything(database)
+            return isInCircle
         }
+        if left { OwnHeadFile(folder: folder, key: key.copy()).remove() }
     }
 
     /// Leaves the circle: forgets keys, links, logs and what waited to be published. Adapters stay.
@@ -40,21 +47,56 @@ extension Vault {
     /// Forgets whatever there is of a circle.
     func forgetCircle() throws {
         try write { database in
-            for table in [
-                "identity", "links", "entries", "entry_heads", "remote_marks", "evidence", "events", "pins",
-            ] {
-                try database.execute(sql: "DELETE FROM \(table)")
-            }
-            try database.execute(sql: "UPDATE blobs SET wanted = 0")
-            try database.execute(
-                sql: "DELETE FROM settings WHERE key IN (?, ?)",
-                arguments: [Self.epochKeysSetting, Self.contactsSetting])
+            try Self.forgetCircle(database)
         }
         OwnHeadFile(folder: folder, key: key.copy()).remove()
     }
 
+    private static func forgetCircle(_ database: Database) throws {
+        for table in [
+            "identity", "links", "entries", "entry_heads", "remote_marks", "evidence", "events", "pins",
+        ] {
+            try database.execute(sql: "DELETE FROM \(table)")
+        }
+        try database.execute(sql: "UPDATE blobs SET wanted = 0")
+        for setting in [epochKeysSetting, contactsSetting, nicknamesSetting, recoveryDeviceSetting] {
+            try database.execute(sql: "DELETE FROM settings WHERE key = ?", arguments: [setting])
+        }
+    }
+
     private static let epochKeysSetting = "sync.epoch-keys"
     private static let contactsSetting = "sync.contacts"
+    private static let nicknamesSetting = "sync.nicknames"
+    private static let recoveryDeviceSetting = "recovery.device"
+    private static let newRecoverySetting = "recovery.new-device"
+
+    /// What this store calls other devices, as JSON; nil where it has no names of its own for any.
+    package func nicknames() throws -> String? { try setting(Self.nicknamesSetting) }
+
+    /// Replaces it.
+    package func setNicknames(_ text: String) throws { try setSetting(Self.nicknamesSetting, to: text) }
+
+    /// The paper device (its id, hexadecimal) whose words open this store; nil where that was never noted.
+    package func recoveryDevice() throws -> String? { try setting(Self.recoveryDeviceSetting) }
+
+    /// The paper device whose words open this store too, until the circle has it; nil but while words are replaced.
+    package func newRecoveryDevice() throws -> String? { try setting(Self.newRecoverySetting) }
+
+    /// Notes whose words open the store, and whose are about to.
+    package func setRecoveryDevice(_ present: String?, new: String?) throws {
+        try setSetting(Self.recoveryDeviceSetting, to: present)
+        try setSetting(Self.newRecoverySetting, to: new)
+    }
+
+    /// When each link came here, by number, by this machine's clock; those of an earlier layout are left out.
+    package func linkTimes() throws -> [UInt64: Date] {
+        try read { database in
+            try Row.fetchAll(database, sql: "SELECT seq, received FROM links WHERE received IS NOT NULL")
+                .reduce(into: [:]) { times, row in
+                    times[UInt64(clamping: try row.value("seq", as: Int64.self))] = try row.date("received")
+                }
+        }
+    }
 
     /// When the circle's other devices were heard of, as JSON; nil where none was.
     package func contacts() throws -> String? { try setting(Self.contactsSetting) }
@@ -99,7 +141,7 @@ extension Vault {
             try database.execute(
                 sql: "DELETE FROM links WHERE seq > ?", arguments: [Int64(clamping: seq)])
             for (position, link) in links.enumerated() {
-                try Self.insertLink(database, seq: seq + UInt64(position + 1), link.hash, link.bytes)
+                try insertLink(database, seq: seq + UInt64(position + 1), link.hash, link.bytes)
             }
             var unused: [Digest256] = []
             for (device, last) in cutOffs { unused += try cutOff(database, device, after: Int64(clamping: last)) }
@@ -115,9 +157,9 @@ extension Vault {
             joined: try row.date("joined"))
     }
 
-    private static func insertLink(_ database: Database, seq: UInt64, _ hash: Digest256, _ bytes: [UInt8]) throws {
+    private func insertLink(_ database: Database, seq: UInt64, _ hash: Digest256, _ bytes: [UInt8]) throws {
         try database.execute(
-            sql: "INSERT INTO links (seq, hash, bytes) VALUES (?, ?, ?)",
-            arguments: [Int64(clamping: seq), hash.data, Data(bytes)])
+            sql: "INSERT INTO links (seq, hash, bytes, received) VALUES (?, ?, ?, ?)",
+            arguments: [Int64(clamping: seq), hash.data, Data(bytes), Timestamp.milliseconds(now())])
     }
 }

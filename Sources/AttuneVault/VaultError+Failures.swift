@@ -195,7 +195,7 @@ extension VaultError {
 
     package static let notInCircle = VaultError(
         code: "E-VAULT-051", message: "this store is no device of a circle",
-        remedy: "Run: attune devices add, or attune devices join CODE", exitStatus: .notFound)
+        remedy: "Run: attune devices add, or attune devices join --relay URL", exitStatus: .notFound)
 
     static let notNext = VaultError(
         code: "E-VAULT-052", message: "an entry does not follow on the log of its device",

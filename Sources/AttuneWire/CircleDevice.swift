@@ -15,17 +15,43 @@ package struct CircleDevice: Sendable, Equatable {
         package let at: UInt64
     }
 
+    /// A name that a device gave itself.
+    package struct Name: Sendable, Equatable {
+        /// Sealed under the name key of `epoch`; empty for the recovery words.
+        package let sealed: [UInt8]
+        package let epoch: UInt32
+        /// Number of the link that gave it.
+        package let at: UInt64
+    }
+
     package let id: DeviceID
     package let record: ProtoDeviceRecord
     /// Number of the link that added it.
     package let addedAt: UInt64
-    /// Its name, sealed under the name key of `nameEpoch`.
-    package internal(set) var sealedName: [UInt8]
-    /// The key epoch that its name is sealed under.
-    package internal(set) var nameEpoch: UInt32
+    /// The device that added it; nil for those of the first link.
+    package let sponsor: DeviceID?
+    /// Whose share of the last places its links take: its own, or its sponsor's if it came after the shared places.
+    let account: DeviceID
+    /// Its newest names, the one that counts last.
+    package private(set) var names: [Name]
+    /// What each other device calls it, as far as that was a link: the newest of each. It is not its name.
+    package internal(set) var givenNames: [DeviceID: Name] = [:]
     /// Nil while it is active.
-    package internal(set) var revocation: Revocation?
+    package internal(set) var revocation: Revocation? = nil
 
+    init(id: DeviceID, record: ProtoDeviceRecord, name: Name, sponsor: DeviceID?, account: DeviceID) {
+        self.id = id
+        self.record = record
+        self.sponsor = sponsor
+        self.account = account
+        addedAt = name.at
+        names = [name]
+    }
+
+    mutating func take(_ name: Name) { names = names.suffix(WireLimits.formerNames - 1) + [name] }
+
+    /// The name that counts.
+    package var name: Name { names[names.count - 1] }
     /// Whether it is the recovery words: it signs and opens envelopes, and publishes no entries.
     package var isPaper: Bool { record.paper }
     /// Ed25519 public key, 32 bytes.

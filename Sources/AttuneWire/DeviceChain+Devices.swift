@@ -66,13 +66,10 @@ extension DeviceChain {
         // The signer makes the next epoch's key, so it cannot be shut out by it.
         guard !ids.contains(signer.id) else { throw WireError.refused("a device revokes itself") }
         if needsSecondSignature(revoking: ids, by: signer.id) {
-            guard let id = DeviceID(revoke.secondSigner), id != signer.id, !ids.contains(id),
-                let second = devices[id], second.isActive
-            else { throw WireError.refused("this revocation needs a second device or the recovery words") }
-            let text = SignedText.revoke(previous: head, devices: ids)
-            guard WireHash.verify(Array(revoke.secondSignature), of: text, by: second.signingKey) else {
-                throw WireError.signature("the second device")
+            guard let id = DeviceID(revoke.secondSigner), !ids.contains(id) else {
+                throw WireError.refused("this revocation needs a second device or the recovery words")
             }
+            try checkSecond(id, Array(revoke.secondSignature), revoking: ids, by: signer)
         } else {
             guard revoke.secondSigner.isEmpty else { throw WireError.refused("a second signature that is not needed") }
         }
@@ -81,5 +78,27 @@ extension DeviceChain {
                 lastSeq: revocation.lastSeq, lastEntry: Digest256(revocation.lastEntry), at: seq)
         }
         guard !active.isEmpty else { throw WireError.refused("no device would be left") }
+    }
+
+    /// Ends the recovery words so that new ones can come: with their own signature, or that of a second device.
+    mutating func shutOutWords(_ replace: ProtoReplaceWords, by signer: CircleDevice, at seq: UInt64) throws {
+        guard let old = paper else { throw WireError.refused("there are no recovery words that could be replaced") }
+        // The signer makes the next epoch's key.
+        guard !signer.isPaper else { throw WireError.refused("recovery words replace themselves") }
+        guard let id = DeviceID(replace.secondSigner) else { throw WireError.refused("no second signer") }
+        try checkSecond(id, Array(replace.secondSignature), revoking: [old.id], by: signer)
+        devices[old.id]?.revocation = CircleDevice.Revocation(lastSeq: 0, lastEntry: nil, at: seq)
+    }
+
+    private func checkSecond(
+        _ id: DeviceID, _ signature: [UInt8], revoking ids: [DeviceID], by signer: CircleDevice
+    ) throws {
+        guard id != signer.id, let second = devices[id], second.isActive else {
+            throw WireError.refused("this needs a second device or the recovery words")
+        }
+        let text = SignedText.revoke(previous: head, devices: ids)
+        guard WireHash.verify(signature, of: text, by: second.signingKey) else {
+            throw WireError.signature("the second device")
+        }
     }
 }

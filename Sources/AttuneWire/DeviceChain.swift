@@ -23,6 +23,8 @@ package struct DeviceChain: Sendable, Equatable {
     private var keys: Set<[UInt8]> = []
     /// Number of the newest link that a device signed.
     private(set) var newestSigned: [DeviceID: UInt64] = [:]
+    /// Places of its share that each account has taken.
+    private var sharesTaken: [DeviceID: UInt64] = [:]
 
     /// Starts a circle from its first link.
     ///
@@ -43,14 +45,14 @@ package struct DeviceChain: Sendable, Equatable {
         }
         guard link.isSigned(by: Array(genesis.device.signingKey)) else { throw WireError.signature("a link") }
         newestSigned[link.signer] = 1
-        try enter(genesis.device, sealedName: Array(genesis.sealedName), nameEpoch: 1)
-        if genesis.hasPaper { try enter(genesis.paper, sealedName: [], nameEpoch: 1) }
+        try enter(genesis.device, sealedName: Array(genesis.sealedName), nameEpoch: 1, by: nil, at: 1)
+        if genesis.hasPaper { try enter(genesis.paper, sealedName: [], nameEpoch: 1, by: nil, at: 1) }
         try start(genesis.epochKeys)
     }
 
     /// Verifies a whole chain from its genesis on.
     ///
-    /// - Parameter links: serialised `SignedLink`s in order, 1 to 4096.
+    /// - Parameter links: serialised `SignedLink`s in order, 1 to `WireLimits.links`.
     /// - Throws: what `Link.init(parsing:)`, `init(genesis:)` and `append(_:)` throw.
     package init(verifying links: [[UInt8]]) throws {
         guard let first = links.first, UInt64(links.count) <= WireLimits.links else {
@@ -77,30 +79,27 @@ package struct DeviceChain: Sendable, Equatable {
             throw WireError.refused("its signer is not an active device")
         }
         guard link.isSigned(by: signer.signingKey) else { throw WireError.signature("a link") }
-        if link.seq > WireLimits.links - WireLimits.linksOfRevocations {
-            guard case .revoke = link.body.payload else {
-                throw WireError.refused("its last \(WireLimits.linksOfRevocations) places are for revocations")
-            }
-        }
+        try takePlace(link, by: signer)
         switch link.body.payload {
         case .add(let add):
-            let device = DeviceID(add.device)
-            let text = SignedText.join(circle: circle, device: device, previous: head)
-            guard WireHash.verify(Array(add.counterSignature), of: text, by: Array(add.device.signingKey)) else {
-                throw WireError.signature("a new device")
-            }
-            try enter(add.device, sealedName: Array(add.sealedName), nameEpoch: epoch, at: link.seq)
+            try checkConsent(add.counterSignature, of: add.device)
+            try enter(add.device, sealedName: Array(add.sealedName), nameEpoch: epoch, by: signer, at: link.seq)
         case .revoke(let revoke):
             try shutOut(revoke, by: signer, at: link.seq)
             try start(revoke.epochKeys)
+        case .replaceWords(let replace):
+            try shutOutWords(replace, by: signer, at: link.seq)
+            try checkConsent(replace.counterSignature, of: replace.paper)
+            try enter(replace.paper, sealedName: [], nameEpoch: epoch, by: signer, at: link.seq)
+            try start(replace.epochKeys)
         case .epochKeys(let keys):
             try start(keys)
         case .rename(let rename):
             guard let id = DeviceID(rename.device), devices[id]?.isActive == true else {
                 throw WireError.refused("a new name for a device that is not active")
             }
-            devices[id]?.sealedName = Array(rename.sealedName)
-            devices[id]?.nameEpoch = epoch
+            let name = CircleDevice.Name(sealed: Array(rename.sealedName), epoch: epoch, at: link.seq)
+            if id == signer.id { devices[id]?.take(name) } else { devices[id]?.givenNames[signer.id] = name }
         case .genesis, nil:
             throw WireError.order("a first link inside the chain")
         }
@@ -109,8 +108,29 @@ package struct DeviceChain: Sendable, Equatable {
         newestSigned[link.signer] = link.seq
     }
 
+    /// Counts a link after the shared places against the share of its signer; revocations always have a place.
+    ///
+    /// Whom a device brings in there shares with it, so nobody gets more places by inventing devices.
+    private mutating func takePlace(_ link: Link, by signer: CircleDevice) throws {
+        guard link.seq > WireLimits.sharedLinks else { return }
+        if case .revoke = link.body.payload { return }
+        let taken = sharesTaken[signer.account] ?? 0
+        guard taken < WireLimits.linksOfShare else {
+            throw WireError.refused("its signer has used up its share of \(WireLimits.linksOfShare) links")
+        }
+        sharesTaken[signer.account] = taken + 1
+    }
+
+    /// Whether the owner of the keys wants to join this circle at this place.
+    private func checkConsent(_ signature: some Sequence<UInt8>, of record: ProtoDeviceRecord) throws {
+        let text = SignedText.join(circle: circle, device: DeviceID(record), previous: head)
+        guard WireHash.verify(Array(signature), of: text, by: Array(record.signingKey)) else {
+            throw WireError.signature(record.paper ? "new recovery words" : "a new device")
+        }
+    }
+
     private mutating func enter(
-        _ record: ProtoDeviceRecord, sealedName: [UInt8], nameEpoch: UInt32, at seq: UInt64 = 1
+        _ record: ProtoDeviceRecord, sealedName: [UInt8], nameEpoch: UInt32, by sponsor: CircleDevice?, at seq: UInt64
     ) throws {
         let id = DeviceID(record)
         // Whoever had the key of another device's certificate could pass for it on the local network.
@@ -126,8 +146,10 @@ package struct DeviceChain: Sendable, Equatable {
                 throw WireError.refused("more than \(WireLimits.activeDevices) devices")
             }
         }
+        let account = sponsor.flatMap { seq > WireLimits.sharedLinks ? $0.account : nil }
         devices[id] = CircleDevice(
-            id: id, record: record, addedAt: seq, sealedName: sealedName, nameEpoch: nameEpoch, revocation: nil)
+            id: id, record: record, name: CircleDevice.Name(sealed: sealedName, epoch: nameEpoch, at: seq),
+            sponsor: sponsor?.id, account: account ?? id)
     }
 
     private mutating func start(_ keys: ProtoEpochKeys) throws {

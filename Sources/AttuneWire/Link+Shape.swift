@@ -46,6 +46,12 @@ extension Link {
             default: throw WireError.link("the second signature")
             }
             try Self.check(revoke.epochKeys)
+        case .replaceWords(let replace):
+            guard replace.hasPaper, replace.paper.paper, replace.counterSignature.count == 64, replace.hasEpochKeys,
+                replace.secondSigner.count == 16, replace.secondSignature.count == 64
+            else { throw WireError.link("parts of new recovery words") }
+            try Self.check(replace.paper)
+            try Self.check(replace.epochKeys)
         case .epochKeys(let keys):
             try Self.check(keys)
         case .rename(let rename):

@@ -31,8 +31,13 @@ package struct Link: Sendable, Equatable {
         guard let signed = ProtoSignedLink(canonical: bytes) else { throw WireError.link("not a signed link") }
         guard signed.signature.count == 64 else { throw WireError.link("signature") }
         let encoded = Array(signed.body)
-        guard let body = ProtoLinkBody(canonical: encoded) else { throw WireError.link("body") }
-        guard body.version == Self.version, body.suite == Self.suite else { throw WireError.unknownVersion("a link") }
+        guard let body = ProtoLinkBody(canonical: encoded) else {
+            // A later program may sign what this one cannot name: better to know that than to call it malformed.
+            throw Self.isNewer(encoded) ? WireError.unknownVersion("a link") : WireError.link("body")
+        }
+        guard body.version == Self.version(of: body.payload), body.suite == Self.suite else {
+            throw WireError.unknownVersion("a link")
+        }
         guard let previous = Digest256(body.previous), let signer = DeviceID(body.signer) else {
             throw WireError.link("previous or signer")
         }
@@ -62,13 +67,30 @@ package struct Link: Sendable, Equatable {
     /// The hash of a link with this serialised body.
     package static func hash(body: [UInt8]) -> Digest256 { WireHash.blake2b(body, personal: "AT-devlink") }
 
-    /// The only version of the format.
-    package static let version: UInt32 = 1
+    /// The version of a link with this payload: the first one that has its kind.
+    package static func version(of payload: ProtoLinkBody.OneOf_Payload?) -> UInt32 {
+        if case .replaceWords = payload { newestVersion } else { 1 }
+    }
+
+    /// The newest version that this program takes.
+    package static let newestVersion: UInt32 = 2
     /// The only suite: Ed25519 signatures and X-Wing envelopes.
     package static let suite: UInt32 = 2
 
-    /// Whether the link shuts devices out.
-    package var isRevocation: Bool { if case .revoke = body.payload { true } else { false } }
+    private static func isNewer(_ body: [UInt8]) -> Bool {
+        var options = BinaryDecodingOptions()
+        options.messageDepthLimit = WireLimits.depth
+        guard let body = try? ProtoLinkBody(serializedBytes: body, options: options) else { return false }
+        return body.version > newestVersion || body.suite > suite
+    }
+
+    /// Whether the link shuts somebody out: a device, or the recovery words before new ones.
+    package var isRevocation: Bool {
+        switch body.payload {
+        case .revoke, .replaceWords: true
+        default: false
+        }
+    }
 
     /// Whether the signature is by the owner of `signingKey`.
     package func isSigned(by signingKey: [UInt8]) -> Bool {

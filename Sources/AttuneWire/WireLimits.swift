@@ -5,10 +5,14 @@
 package enum WireLimits {
     /// Bytes of a serialised `SignedLink`.
     package static let linkBytes = 128 << 10
-    /// Links of a circle.
-    package static let links: UInt64 = 4096
-    /// The last of them, which only revocations take: nobody can fill the chain up so that shutting out is impossible.
-    package static let linksOfRevocations: UInt64 = 128
+    /// Links of a circle: `sharedLinks`, and 131 times `linksOfShare`, more than shares and revocations can come to.
+    package static let links: UInt64 = 20_736
+    /// The first links of a circle, whose places any device takes.
+    package static let sharedLinks: UInt64 = 3968
+    /// Places after those for each device that was in the circle there, which nobody else can take.
+    package static let linksOfShare: UInt64 = 128
+    /// The newest names of a device that are remembered.
+    package static let formerNames = 8
     /// Active devices of a circle, the paper device not counted.
     package static let activeDevices = 64
     /// Envelopes of an epoch: one for each active device and one for the paper device.

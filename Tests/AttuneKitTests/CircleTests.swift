@@ -193,7 +193,7 @@ import Testing
         var links: [Link] = []
         for _ in 0..<4 {
             let next = try LinkWriter(chain: chain, keys: hers[1].keys).rename(
-                hers[1].sync.device, to: "phone", keyring: hers[1].keyring())
+                to: "phone", keyring: hers[1].keyring())
             try chain.append(next)
             links.append(next)
         }

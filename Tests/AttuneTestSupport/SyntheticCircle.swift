@@ -81,7 +81,7 @@ package struct SyntheticCircle: Sendable {
         _ content: ProtoLinkBody, seq: UInt64, previous: Digest256?, epoch: UInt32, by signer: SyntheticDevice
     ) throws -> Link {
         var body = content
-        body.version = Link.version
+        body.version = Link.version(of: content.payload)
         body.suite = Link.suite
         body.seq = seq
         body.previous = Data(previous?.bytes ?? Array(repeating: 0, count: 32))

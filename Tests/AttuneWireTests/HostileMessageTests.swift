@@ -207,8 +207,9 @@ import Testing
     @Test func linksAreCountedBeforeAnythingIsMadeOfThem() throws {
         func code(_ bytes: [UInt8]) -> String? { errorCode { _ = try ProtoLinks(parsing: bytes) } }
         let empty: [UInt8] = [0x0a, 0x00]
-        #expect(try ProtoLinks(parsing: Array(repeatElement(empty, count: 4096).joined())).links.count == 4096)
-        #expect(code(Array(repeatElement(empty, count: 4097).joined())) == "E-WIRE-001")
+        let limit = Int(WireLimits.links)
+        #expect(try ProtoLinks(parsing: Array(repeatElement(empty, count: limit).joined())).links.count == limit)
+        #expect(code(Array(repeatElement(empty, count: limit + 1).joined())) == "E-WIRE-001")
         // Thirty-two million empty links would have 1.6 GB.
         #expect(code(Array(repeatElement(empty, count: 1 << 20).joined())) == "E-WIRE-001")
         for bytes in [

@@ -45,13 +45,13 @@ struct TestCircle {
         _ fill: (inout ProtoLinkBody) -> Void
     ) throws -> [UInt8] {
         var body = ProtoLinkBody()
-        body.version = Link.version
         body.suite = Link.suite
         body.seq = seq
         body.previous = Data(previous?.bytes ?? [UInt8](repeating: 0, count: 32))
         body.signer = Data(signer.id.bytes)
         body.epoch = epoch
         fill(&body)
+        body.version = Link.version(of: body.payload)
         return try seal(body, by: signer)
     }
 
@@ -111,6 +111,32 @@ struct TestCircle {
                     $0.secondSignature = Data(
                         second.sign(SignedText.revoke(previous: chain.head, devices: ids)))
                 }
+            }
+        }
+    }
+
+    func rename(_ device: TestDevice, by signer: TestDevice, _ mark: UInt8 = 3) throws -> Link {
+        try next(by: signer) { body in
+            body.rename = .with {
+                $0.device = Data(device.id.bytes)
+                $0.sealedName = Data(repeating: mark, count: Link.sealedNameBytes)
+            }
+        }
+    }
+
+    /// New recovery words for `staying` and themselves.
+    func replacement(
+        of old: TestDevice, by new: TestDevice, staying: [TestDevice], signer: TestDevice, second: TestDevice
+    ) throws -> Link {
+        try next(by: signer) { body in
+            body.replaceWords = .with {
+                $0.paper = new.record
+                $0.counterSignature = Data(
+                    new.sign(SignedText.join(circle: chain.circle, device: new.id, previous: chain.head)))
+                $0.epochKeys = Self.keys(chain.epoch + 1, for: staying + [new])
+                $0.secondSigner = Data(second.id.bytes)
+                $0.secondSignature = Data(
+                    second.sign(SignedText.revoke(previous: chain.head, devices: [old.id])))
             }
         }
     }

@@ -192,7 +192,7 @@ import Testing
         let result = try attune.run("adapters", "merge", "a", "b", "--into", "c", "--weight", "much")
         #expect(result.status == 64 && result.errors.contains("E-GENERAL-003"))
         #expect(result.errors.contains("attune adapters merge --help"), "\(result.errors)")
-        let joining = try attune.run("init", "--join", "7-otter-lantern-cedar", "--yes")
+        let joining = try attune.run("init", "--join", "--yes")
         #expect(joining.status == 64 && joining.errors.contains("--relay URL or --direct HOST:PORT"))
         #expect(!FileManager.default.fileExists(atPath: attune.store))
     }

@@ -19,7 +19,9 @@ import Testing
         try Self.run(laptop, "init", "--base", base, "--recovery-file", words, "--name", "laptop", "--yes")
         let adding = try laptop.start(["devices", "add", "--relay", relay.address, "--yes", "--json"])
         let code = try SyncCircle.code(adding)
-        try Self.run(desk, "init", "--join", code, "--relay", relay.address, "--base", base, "--name", "desk", "--yes")
+        try Self.run(
+            desk, "init", "--join", "--code-file", outside.write(code, to: "code"), "--relay", relay.address, "--base",
+            base, "--name", "desk", "--yes")
         _ = adding.remainingLines()
         #expect(try adding.wait() == .exit(0))
 

@@ -7,6 +7,9 @@ import Testing
 
 /// Stores that are the machines of one person, and how they pair and sync over the real binaries.
 struct SyncCircle {
+    /// Joins with the code that comes on standard input.
+    static let join = ["devices", "join", "--code-file", "-"]
+
     /// Pairs `other` with `store` over a relay; returns what both printed.
     ///
     /// - Parameter relays: the addresses by which the two reach the relay.
@@ -21,8 +24,8 @@ struct SyncCircle {
         ])
         let code = try Self.code(adding)
         let joined = try other.expect(
-            ["devices", "join", change(code), "--relay", relays.1, "--name", names.1, "--yes", "--json"],
-            exits: exits.1, location)
+            Self.join + ["--relay", relays.1, "--name", names.1, "--yes", "--json"], exits: exits.1,
+            input: change(code), location)
         let lines = adding.remainingLines()
         #expect(try adding.wait() == .exit(exits.0), sourceLocation: location)
         return (try lines.map(Self.object), joined)
@@ -39,8 +42,8 @@ struct SyncCircle {
         let shown = try object(try #require(adding.readLine()))
         let (code, address) = (try #require(shown["code"] as? String), try #require(shown["listen"] as? String))
         try other.expect(
-            ["devices", "join", change(code), "--direct", address, "--name", name, "--yes", "--json"],
-            exits: exits.1)
+            Self.join + ["--direct", address, "--name", name, "--yes", "--json"], exits: exits.1,
+            input: change(code))
         _ = adding.remainingLines()
         #expect(try adding.wait() == .exit(exits.0))
     }

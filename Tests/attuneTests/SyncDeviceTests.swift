@@ -20,7 +20,9 @@ import Testing
             let adding = try first.start(["devices", "add", "--relay", relay.address, "--yes", "--json"])
             let code = try SyncCircle.code(adding)
             let joined = try second.run(
-                "init", "--join", change(code), "--relay", relay.address, "--base", base, "--name", "desk", "--yes")
+                "init", "--join", "--code-file", "-", "--relay", relay.address, "--base", base, "--name", "desk",
+                "--yes",
+                input: change(code))
             _ = adding.remainingLines()
             guard case .exit(let status) = try adding.wait() else { return (-1, joined) }
             return (status, joined)
@@ -53,19 +55,27 @@ import Testing
         #expect(try first.run("devices", "list").output.contains("tower"))
 
         // The last other device: only with the words, and with the right ones.
-        #expect(try first.run("devices", "revoke", "tower", "--yes").status == 4)
+        // What it is called since just now does not say who it is, where nobody is asked.
+        let doubtful = try first.run("devices", "revoke", "tower", "--yes")
+        #expect(doubtful.status == 6)
+        #expect(doubtful.errors.contains("E-DEVICE-016"))
+        #expect(doubtful.errors.contains("was desk before"))
+        let tower = try #require(id["fingerprint"] as? String)
+        #expect(doubtful.errors.contains("attune devices revoke \(tower)"))
+        #expect(try first.run("devices", "revoke", tower, "--yes").status == 4)
         let other = try outside.write(Self.otherWords, to: "other")
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: other)
-        #expect(try first.run("devices", "revoke", "tower", "--yes", "--words-file", other).status == 12)
+        #expect(try first.run("devices", "revoke", tower, "--yes", "--words-file", other).status == 12)
         #expect(try first.run("devices", "revoke", "loft", "--yes", "--words-file", words).status == 64)
-        #expect(try first.run("devices", "revoke", "tower", "--yes", "--words-file", words).status == 0)
+        #expect(try first.run("devices", "revoke", tower, "--yes", "--words-file", words).status == 0)
         #expect(try second.run("sync", "now").status == 6)
         #expect(try !first.run("devices", "list").output.contains("tower"))
 
         // What was shut out can come back as a new device only.
         let adding = try first.start(["devices", "add", "--yes", "--json"])
         let code = try SyncCircle.code(adding)
-        #expect(try second.run("devices", "join", code, "--relay", relay.address, "--yes").status == 0)
+        #expect(
+            try second.run(SyncCircle.join + ["--relay", relay.address, "--yes"], input: code).status == 0)
         _ = adding.remainingLines()
         #expect(try adding.wait() == .exit(0))
         #expect(try second.run("devices", "id", "--json").json()["id"] as? String != id["id"] as? String)
@@ -78,17 +88,27 @@ import Testing
         let base = try TinyStore.base.write(to: store.outside, name: "again.gguf")
         let add = ["devices", "add", "--relay", relay.address, "--name", "loft", "--yes", "--json"]
         #expect(try store.expect(add, exits: 75).errors.contains("--invite"))
-        try store.expect(add + ["--invite", "guess"], exits: 75)
         let inviting = try ChildProcess(
             try RelayProcess.binary, ["invite", "--dir", relay.folder], environment: ["PATH": "/usr/bin:/bin"],
             folder: store.outside.path, output: nil, errors: store.outside.path + "/invite-errors")
         let token = try #require(inviting.readLine())
         #expect(try inviting.wait() == .exit(0))
 
+        // A wrong token shows once the circle is brought there, which is when somebody joins; no circle is there then.
+        let wrong = try store.attune.start(add + ["--invite", "guess"])
+        let first = try SyncCircle.code(wrong)
+        let refused = try other.run(
+            "init", "--join", "--code-file", "-", "--relay", relay.address, "--base", base, "--name", "desk", "--yes",
+            input: first)
+        #expect(refused.status != 0)
+        #expect(try wrong.wait() == .exit(75))
+        #expect(!FileManager.default.fileExists(atPath: other.store))
+
         let adding = try store.attune.start(add + ["--invite", token])
         let code = try SyncCircle.code(adding)
         let joined = try other.run(
-            "init", "--join", code, "--relay", relay.address, "--base", base, "--name", "desk", "--yes")
+            "init", "--join", "--code-file", "-", "--relay", relay.address, "--base", base, "--name", "desk", "--yes",
+            input: code)
         #expect(joined.status == 0, "\(joined.errors)")
         _ = adding.remainingLines()
         #expect(try adding.wait() == .exit(0))
@@ -100,7 +120,12 @@ import Testing
         #expect(try other.run("ask", "notes", "What of the boat 3?", "--max", "4").status == 0)
         // The token is spent.
         let stranger = try TinyStore(outside: store.outside)
-        try stranger.expect(add + ["--invite", token], exits: 75)
+        let (again, late) = (try stranger.attune.start(add + ["--invite", token]), try TinyStore())
+        let told = try late.attune.run(
+            SyncCircle.join + ["--relay", relay.address, "--yes"], input: SyncCircle.code(again))
+        #expect(told.isOrderly)
+        #expect(told.status != 0)
+        #expect(try again.wait() == .exit(75))
     }
 
     @Test func commandsSayWhatIsMissing() throws {
@@ -111,8 +136,9 @@ import Testing
         try store.expect("devices", "add", "--yes", exits: 64)
         try store.expect("devices", "add", "--relay", "nonsense", "--yes", exits: 64)
         try store.expect("devices", "add", "--relay", "http://127.0.0.1:1", "--yes", exits: 75)
-        try store.expect("devices", "join", "4-x", "--relay", "http://127.0.0.1:1", "--yes", exits: 64)
-        try store.expect("devices", "join", "4-otter-otter-otter", "--relay", "http://127.0.0.1:1", "--yes", exits: 75)
+        let join = SyncCircle.join + ["--relay", "http://127.0.0.1:1", "--yes"]
+        try store.expect(join, exits: 64, input: "4-x")
+        try store.expect(join, exits: 75, input: "4-otter-otter-otter\n")
         // A circle has begun by now, and sync can be held and limited.
         try store.expect("sync", "pause", exits: 0)
         try store.expect("sync", "now", "--relay", "http://127.0.0.1:1", exits: 6)

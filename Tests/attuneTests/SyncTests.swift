@@ -93,7 +93,7 @@ import Testing
                 return Self.other(code)
             }, exits: (12, 12))
         // The right code is of no use any more.
-        try second.expect("devices", "join", shown, "--relay", relay.address, "--yes", exits: 5)
+        try second.expect(SyncCircle.join + ["--relay", relay.address, "--yes"], exits: 5, input: shown)
         #expect(try second.expect("devices", "list", "--json", exits: 0).json()["devices"] as? [Any] != nil)
         #expect(
             try PlaintextSearch.find(

@@ -50,6 +50,8 @@ def check_links(name):
     expect(chain.circle.hex() == vectors["circle"] and chain.head.hex() == vectors["head"], f"{name}: circle and head")
     readers = [wire.Device.paper(from_hex(vectors["recovery"]))]
     expect(readers[0].id.hex() == vectors["paper"], f"{name}: paper device")
+    former = wire.Device.paper(from_hex(vectors["formerRecovery"]))
+    expect(former.id in chain.records and former.id not in chain.envelopes, f"{name}: replaced words")
     for vector in vectors["devices"]:
         device = wire.Device(*(from_hex(vector[key]) for key in ("signingSeed", "sealingSeed", "tlsKey")))
         expect(device.id.hex() == vector["id"], f"{name}: device id")

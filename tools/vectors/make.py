@@ -35,7 +35,7 @@ class Circle:
     def body(self, signer, **payload):
         chain = self.chain
         return devices.LinkBody(
-            version=1, suite=2, seq=chain.seq + 1, previous=chain.head, signer=signer.id, epoch=chain.epoch, **payload)
+            version=2 if "replace_words" in payload else 1, suite=2, seq=chain.seq + 1, previous=chain.head, signer=signer.id, epoch=chain.epoch, **payload)
 
     @staticmethod
     def signed(signer, body):
@@ -127,11 +127,31 @@ def circle():
         return digest
 
     last = write(third, 1, ZEROS, 2)
-    built.append(second, rename=devices.RenameDevice(device=first.id, sealed_name=built.name("Schreibtisch", first.id)))
+    for signer, text in [(first, "Schreibtisch"), (second, "not its own word")]:
+        name = built.name(text, first.id)
+        built.append(signer, rename=devices.RenameDevice(device=first.id, sealed_name=name))
     # Another device stays beside the signer, so one signature is enough.
     built.append(first, revoke=devices.RevokeDevices(
         revocations=[devices.Revocation(device=third.id, last_seq=1, last_entry=last)],
         epoch_keys=built.epoch(built.active(third.id))))
+    # A second device agrees that the recovery words end; one that signs for itself alone does not.
+    former, entropy = entropy, source.take(32)
+    fresh = Device.paper(entropy)
+    replace = devices.ReplaceWords(
+        paper=fresh.record, counter_signature=fresh.sign(join_text(built.chain.circle, fresh.id, built.chain.head)),
+        epoch_keys=built.epoch({**built.active(paper.id), fresh.id: fresh.record}), second_signer=second.id,
+        second_signature=second.sign(revoke_text(built.chain.head, [paper.id])))
+    built.refuse("E-WIRE-007", second, built.body(second, replace_words=replace))
+    built.refuse("E-WIRE-007", paper, built.body(paper, replace_words=replace))
+    for field, value, code in [
+            ("second_signature", second.sign(revoke_text(ZEROS, [paper.id])), "E-WIRE-005"),
+            ("counter_signature", fresh.sign(b"other"), "E-WIRE-005"), ("second_signer", b"", "E-WIRE-001")]:
+        wrong = devices.ReplaceWords()
+        wrong.CopyFrom(replace)
+        setattr(wrong, field, value)
+        built.refuse(code, first, built.body(first, replace_words=wrong))
+    built.append(first, replace_words=replace)
+    built.refuse("E-WIRE-007", paper, built.body(paper, epoch_keys=replace.epoch_keys))
     write(third, 2, last, 3, code="E-WIRE-009")
     version = entries.EntryPayload(version=entries.AdapterVersion(
         adapter=bytes([9] * 16), name="diary", base=bytes([1] * 32), version=bytes([2] * 32), manifest="{}", number=1,
@@ -148,12 +168,13 @@ def circle():
     write(second, 0, one, 4, code="E-WIRE-002")
     write(paper, 1, ZEROS, 4, code="E-WIRE-008")
     write(first, 3, one, 4, code="E-WIRE-011", circle=bytes([7] * 32))
-    write(first, 3, one, 5, code="E-WIRE-010")
+    write(first, 3, one, 6, code="E-WIRE-010")
     links = [link.hex() for link in built.links]
     epochs = [key.hex() for key in built.keys]
     names = {first.id.hex(): "Schreibtisch", second.id.hex(): "notebook"}
     link_vectors = {
-        "devices": [vector for _, vector in made], "recovery": entropy.hex(), "paper": paper.id.hex(),
+        "devices": [vector for _, vector in made], "recovery": entropy.hex(),
+        "formerRecovery": former.hex(), "paper": fresh.id.hex(),
         "circle": chain.circle.hex(), "head": chain.head.hex(), "epochs": epochs, "links": links, "names": names,
         "refused": built.refused}
     good = [item for item in log if item[4] is None]

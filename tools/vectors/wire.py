@@ -74,6 +74,7 @@ class Chain:
         self.circle, self.head, self.seq, self.epoch = None, ZEROS, 0, 0
         self.records, self.active, self.cut_off, self.names = {}, set(), {}, {}
         self.envelopes, self.sealed_previous, self.keys = {}, {}, set()
+        self.accounts, self.shares = {}, {}
         for link in links:
             self.append(link)
 
@@ -81,8 +82,8 @@ class Chain:
         require(len(data) <= 128 << 10, "E-WIRE-003")
         signed = parse(devices.SignedLink, data, "E-WIRE-001")
         body = parse(devices.LinkBody, signed.body, "E-WIRE-001")
-        require(body.version == 1 and body.suite == 2, "E-WIRE-004")
         kind = body.WhichOneof("payload")
+        require(body.version == (2 if kind == "replace_words" else 1) and body.suite == 2, "E-WIRE-004")
         self._shape(signed, body, kind)
         digest = link_hash(signed.body)
         text = b"attune/v1/dlink\0" + digest
@@ -93,21 +94,30 @@ class Chain:
             require(body.signer == device_id(genesis.device) and not genesis.device.paper, "E-WIRE-007")
             verify(genesis.device.signing_key, signed.signature, text, "E-WIRE-005")
             self.circle = digest
-            self._enter(genesis.device, genesis.sealed_name, 1)
+            self._enter(genesis.device, genesis.sealed_name, 1, None, 1)
             if genesis.HasField("paper"):
                 require(genesis.paper.paper, "E-WIRE-007")
-                self._enter(genesis.paper, b"", 1)
+                self._enter(genesis.paper, b"", 1, None, 1)
             self._start(genesis.epoch_keys)
         else:
             require(body.signer in self.active, "E-WIRE-007")
             verify(self.records[body.signer].signing_key, signed.signature, text, "E-WIRE-005")
+            self._take_place(body.seq, kind, body.signer)
             if kind == "add":
-                join = join_text(self.circle, device_id(body.add.device), self.head)
-                verify(body.add.device.signing_key, body.add.counter_signature, join, "E-WIRE-005")
-                self._enter(body.add.device, body.add.sealed_name, self.epoch)
+                self._consent(body.add.device, body.add.counter_signature)
+                self._enter(body.add.device, body.add.sealed_name, self.epoch, body.signer, body.seq)
             elif kind == "rename":
                 require(body.rename.device in self.active, "E-WIRE-007")
-                self.names[body.rename.device] = body.rename.sealed_name, self.epoch
+                if body.rename.device == body.signer:
+                    self.names[body.rename.device] = body.rename.sealed_name, self.epoch
+            elif kind == "replace_words":
+                replace, old = body.replace_words, [item for item in self.active if self.records[item].paper]
+                require(old and body.signer not in old, "E-WIRE-007")
+                self._second(replace, body.signer, old)
+                self.active -= set(old)
+                self._consent(replace.paper, replace.counter_signature)
+                self._enter(replace.paper, b"", self.epoch, body.signer, body.seq)
+                self._start(replace.epoch_keys)
             elif kind == "epoch_keys":
                 self._start(body.epoch_keys)
             else:
@@ -125,13 +135,13 @@ class Chain:
             good(len(value.tls_key_hash) == (0 if value.paper else 32))
 
         def keys(value):
-            good(1 <= value.epoch <= 4096 and 1 <= len(value.envelopes) <= 65)
+            good(1 <= value.epoch <= 20736 and 1 <= len(value.envelopes) <= 65)
             good(len(value.sealed_previous) == (0 if value.epoch == 1 else 72))
             good(all(len(item.device) == 16 and len(item.sealed) == 1168 for item in value.envelopes))
             good(ascending([item.device for item in value.envelopes]))
 
         good(len(signed.signature) == 64 and len(body.previous) == 32 and len(body.signer) == 16)
-        good(1 <= body.seq <= 4096 and body.epoch < body.seq and kind is not None)
+        good(1 <= body.seq <= 20736 and body.epoch < body.seq and kind is not None)
         if kind == "genesis":
             good(body.genesis.HasField("device") and body.genesis.HasField("epoch_keys"))
             record(body.genesis.device)
@@ -150,10 +160,32 @@ class Chain:
             keys(body.revoke.epoch_keys)
         elif kind == "epoch_keys":
             keys(body.epoch_keys)
+        elif kind == "replace_words":
+            replace = body.replace_words
+            good(replace.HasField("paper") and replace.paper.paper and replace.HasField("epoch_keys"))
+            good(len(replace.counter_signature) == 64)
+            good((len(replace.second_signer), len(replace.second_signature)) == (16, 64))
+            record(replace.paper)
+            keys(replace.epoch_keys)
         else:
             good(len(body.rename.device) == 16 and len(body.rename.sealed_name) == 104)
 
-    def _enter(self, record, name, epoch):
+    def _take_place(self, seq, kind, signer):
+        """The first 3968 places are for all; each device that was there then has 128 more, and revocations any."""
+        if seq > 3968 and kind != "revoke":
+            account = self.accounts[signer]
+            self.shares[account] = self.shares.get(account, 0) + 1
+            require(self.shares[account] <= 128, "E-WIRE-007")
+
+    def _consent(self, record, signature):
+        verify(record.signing_key, signature, join_text(self.circle, device_id(record), self.head), "E-WIRE-005")
+
+    def _second(self, link, signer, ids):
+        second = link.second_signer
+        require(second in self.active and second != signer, "E-WIRE-007")
+        verify(self.records[second].signing_key, link.second_signature, revoke_text(self.head, ids), "E-WIRE-005")
+
+    def _enter(self, record, name, epoch, sponsor, seq):
         for key in filter(None, (record.signing_key, record.sealing_key, record.tls_key_hash)):
             require(key not in self.keys, "E-WIRE-007")
             self.keys.add(key)
@@ -161,6 +193,7 @@ class Chain:
         require(len(others) < (1 if record.paper else 64), "E-WIRE-007")
         number = device_id(record)
         self.records[number], self.names[number] = record, (name, epoch)
+        self.accounts[number] = self.accounts[sponsor] if seq > 3968 else number
         self.active.add(number)
 
     def _start(self, keys):
@@ -175,9 +208,8 @@ class Chain:
         require(all(item in self.active for item in ids) and signer not in ids, "E-WIRE-007")
         staying = [item for item in self.active - set(ids) if not self.records[item].paper]
         if len(ids) > 1 or not [item for item in staying if item != signer] or any(self.records[i].paper for i in ids):
-            second = revoke.second_signer
-            require(second in self.active and second != signer and second not in ids, "E-WIRE-007")
-            verify(self.records[second].signing_key, revoke.second_signature, revoke_text(self.head, ids), "E-WIRE-005")
+            require(revoke.second_signer not in ids, "E-WIRE-007")
+            self._second(revoke, signer, ids)
         else:
             require(not revoke.second_signer, "E-WIRE-007")
         require(staying, "E-WIRE-007")

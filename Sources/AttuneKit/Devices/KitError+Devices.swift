@@ -8,14 +8,14 @@ extension KitError {
     /// `E-DEVICE-001`: the store is in no circle.
     package static let noCircle = KitError(
         code: "E-DEVICE-001", message: "this store is in no circle of devices yet",
-        remedy: "Begin one: attune devices add --relay URL. Or join one: attune devices join CODE --relay URL",
+        remedy: "Begin one: attune devices add --relay URL. Or join one: attune devices join --relay URL",
         exitStatus: .keyRequired)
 
     /// `E-DEVICE-002`: the store belongs to a circle with other devices.
     static let inOtherCircle = KitError(
         code: "E-DEVICE-002",
         message: "this store is in a circle with other devices, and a store is in one circle only",
-        remedy: "Join with a store of its own: attune init --store DIR --join CODE", exitStatus: .conflict)
+        remedy: "Join with a store of its own: attune init --store DIR --join --relay URL", exitStatus: .conflict)
 
     static func noDevice(_ name: String) -> KitError {
         KitError(
@@ -27,6 +27,16 @@ extension KitError {
         KitError(
             code: "E-DEVICE-015", message: "another device of the circle is called \(name)",
             remedy: "Choose another name; who has which: attune devices list", exitStatus: .conflict)
+    }
+
+    /// `E-DEVICE-016`: a name alone does not say which device is meant.
+    static func nameInDoubt(_ device: DeviceListing) -> KitError {
+        let former = device.formerNames.first.map { ", and was \($0) before" } ?? ""
+        return KitError(
+            code: "E-DEVICE-016",
+            message:
+                "\(device.name) is a new name, or was another device's: \(device.fingerprint) has it now\(former)",
+            remedy: "Name its fingerprint: attune devices revoke \(device.fingerprint)", exitStatus: .conflict)
     }
 
     static func severalDevices(_ name: String) -> KitError {
@@ -41,7 +51,8 @@ extension KitError {
 
     static let damagedCircle = KitError(
         code: "E-DEVICE-006", message: "what the store holds of its circle does not fit together",
-        remedy: "Restore the store from a backup, or join again: attune devices join CODE", exitStatus: .invalidData)
+        remedy: "Restore the store from a backup, or join again: attune devices join --relay URL",
+        exitStatus: .invalidData)
 
     static let otherRecoveryWords = KitError(
         code: "E-DEVICE-007", message: "these are not the recovery words of this circle",
@@ -52,6 +63,15 @@ extension KitError {
         message: "this needs the recovery words, and the circle has none",
         remedy: "Make some: attune key show --new-recovery", exitStatus: .conflict)
 
+    /// `E-DEVICE-017`: nothing says that the circle's recovery words may end.
+    package static let wordsNeedAgreement = KitError(
+        code: "E-DEVICE-017",
+        message:
+            "the recovery words of the circle end only with those words at hand, or if a second device agrees",
+        remedy:
+            "Give the earlier words: attune key show --new-recovery --words-file FILE. Lost? On another device: attune devices revoke \"recovery words\" --write-confirmation FILE, and here: attune key show --new-recovery --confirmation FILE. No other device? Begin a new circle: attune key show --new-recovery --new-circle",
+        exitStatus: .keyRequired)
+
     static func notAnAddress(_ text: String) -> KitError {
         KitError(
             code: "E-DEVICE-009", message: "\(text) is not an address",
@@ -60,7 +80,7 @@ extension KitError {
 
     static let notADevice = KitError(
         code: "E-DEVICE-010", message: "this device is not in its circle any more",
-        remedy: "Join again as a new device: attune devices join CODE", exitStatus: .conflict)
+        remedy: "Join again as a new device: attune devices join --relay URL", exitStatus: .conflict)
 
     /// `E-DEVICE-011`: a relay did not do what was asked.
     static func remote(_ failure: RemoteFailure, _ relay: String) -> KitError {

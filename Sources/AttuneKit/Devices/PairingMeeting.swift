@@ -24,10 +24,18 @@ package struct PairingMeeting: Sendable {
         self.relay = relay
     }
 
-    /// The name that both devices know the relay by, whatever address each of them uses.
+    /// What a relay says of itself.
+    struct Greeting: Sendable {
+        /// The name that both devices know the relay by, whatever address each of them uses.
+        let authority: String
+        /// Whether it takes a new circle with an invite only.
+        let asksForInvite: Bool
+    }
+
+    /// Asks a relay for its name; nothing of the circle is said.
     ///
     /// - Throws: `PairingError` E-PAIR-008.
-    static func authority(of address: RemoteAddress, client: HTTPClient) async throws -> String {
+    static func greet(_ address: RemoteAddress, client: HTTPClient) async throws -> Greeting {
         do {
             var request = HTTPClientRequest(url: address.base + "/v1/info")
             request.headers.add(name: "Accept", value: "application/protobuf")
@@ -36,7 +44,8 @@ package struct PairingMeeting: Sendable {
             guard response.status == .ok, let info = ProtoInfo(canonical: Array(body.readableBytesView)) else {
                 throw PairingError.unreachable("\(address) is no relay")
             }
-            return info.authority.isEmpty ? address.authority : info.authority
+            return Greeting(
+                authority: info.authority.isEmpty ? address.authority : info.authority, asksForInvite: info.inviteOnly)
         } catch let error as PairingError {
             throw error
         } catch is CancellationError {

@@ -17,6 +17,7 @@ extension Workspace {
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper?.publicKeys).link
         try enter(circle: link.hash, keys: keys, links: [link])
+        if let paper { try vault.setRecoveryDevice(paper.deviceID.description, new: nil) }
         return try DeviceCircle.require(vault)
     }
 
@@ -25,26 +26,11 @@ extension Workspace {
         _ = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
     }
 
-    func enter(circle: Digest256, keys: DeviceKeys, links: [Link]) throws {
+    /// - Parameter leavesPresent: whether the store leaves the circle that it is in, in the same step.
+    func enter(circle: Digest256, keys: DeviceKeys, links: [Link], leavesPresent: Bool = false) throws {
         try vault.enterCircle(
             circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
-            links: links.map { ($0.hash, $0.bytes) })
-    }
-
-    /// Makes new recovery words a device of the circle, where that is possible.
-    ///
-    /// - Returns: false where the circle goes on with the words that it had before.
-    package func adoptRecoveryWords(_ paper: DeviceKeys) async throws -> Bool {
-        guard let circle = try await Blocking.run({ [self] in try DeviceCircle.open(vault) }) else { return true }
-        guard circle.chain.paper == nil else { return false }
-        try await changeCircle { circle in
-            let signature = paper.counterSignature(joining: circle.circle, after: circle.chain.head)
-            let keyring = try circle.keyring()
-            let add = try circle.writer().add(
-                paper.publicKeys.record, name: "recovery words", counterSignature: signature, keyring: keyring)
-            return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
-        }
-        return true
+            links: links.map { ($0.hash, $0.bytes) }, leavesPresent: leavesPresent)
     }
 
     /// A link that adds a device, and the epoch whose key the device gets.
@@ -52,20 +38,6 @@ extension Workspace {
         var chain = circle.chain
         try chain.append(add)
         return [add, try LinkWriter(chain: chain, keys: circle.keys).epoch(keyring: keyring).link]
-    }
-
-    /// Gives a device another name.
-    ///
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004, E-DEVICE-015.
-    package func renameDevice(_ name: String, to other: String) async throws -> DeviceListing {
-        let found = try await Blocking.run { [self] in try device(named: name) }
-        guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
-        let others = try await Blocking.run { [self] in try devices().filter { $0.state == .active } }
-        guard !others.contains(where: { $0.name == other && $0.id != found.id }) else {
-            throw KitError.deviceNameTaken(other)
-        }
-        try await changeCircle { [try $0.writer().rename(id, to: other, keyring: $0.keyring())] }
-        return try await Blocking.run { [self] in try device(named: found.id) }
     }
 
     /// Whether the recovery words or a second device have to agree to a revocation.

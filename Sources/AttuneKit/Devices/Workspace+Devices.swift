@@ -18,12 +18,25 @@ extension Workspace {
         let keyring = try? circle.keyring()
         let heads = try vault.entryHeads()
         let contacts = try DeviceContacts(vault)
+        let nicknames = try DeviceNicknames(vault)
+        let times = try vault.linkTimes()
+        func name(_ device: CircleDevice) -> String {
+            // Until names were local, calling another device otherwise was a link.
+            nicknames[device.id] ?? keyring?.name(of: device, givenBy: circle.device)
+                ?? circle.name(of: device, keyring: keyring)
+        }
         return circle.chain.devices.values.map { device in
             let contact = device.id == circle.device ? nil : contacts[device.id]
             return DeviceListing(
-                id: device.id.description, name: circle.name(of: device, keyring: keyring),
+                id: device.id.description, name: name(device), ownName: circle.name(of: device, keyring: keyring),
+                formerNames: keyring?.formerNames(of: device) ?? [],
+                hasNickname: name(device) != circle.name(of: device, keyring: keyring),
                 fingerprint: device.id.fingerprint, isThis: device.id == circle.device, isPaper: device.isPaper,
-                state: device.isActive ? .active : .revoked, entries: heads[device.id.bytes]?.seq ?? 0,
+                state: device.isActive ? .active : .revoked, added: times[device.addedAt],
+                addedBy: device.sponsor.flatMap { circle.chain.devices[$0] }.map(name),
+                renamed: device.name.at > device.addedAt ? times[device.name.at] : nil,
+                namedByOthers: device.givenNames.keys.contains { $0 != circle.device },
+                entries: heads[device.id.bytes]?.seq ?? 0,
                 lastSeen: contact?.time, route: contact?.route)
         }.sorted { left, right in
             if left.isThis != right.isThis { return left.isThis }
@@ -42,9 +55,46 @@ extension Workspace {
         let wanted = name.lowercased()
         let found = active.filter { $0.id == wanted || $0.fingerprint.lowercased() == wanted }
         if let only = found.first, found.count == 1 { return only }
-        let named = active.filter { $0.name == name }
+        let named = active.filter { $0.name == name || $0.ownName == name }
         guard let first = named.first else { throw KitError.noDevice(name) }
         guard named.count == 1 else { throw KitError.severalDevices(name) }
         return first
+    }
+
+    /// The active devices that these words name: by name, fingerprint or id.
+    ///
+    /// - Parameter isCertain: whether only what says for sure which device is meant is taken, since nobody is asked.
+    /// - Throws: as `device(named:)`; `KitError` E-DEVICE-016 for a name that another device may have taken on.
+    package func devices(named names: [String], isCertain: Bool) throws -> [DeviceListing] {
+        let all = try devices().filter { $0.state == .active }
+        return try names.map { word in
+            let found = try device(named: word)
+            let isByName = word.lowercased() != found.id && word.lowercased() != found.fingerprint.lowercased()
+            guard !isCertain || !isByName || !found.isNameInDoubt(among: all) else {
+                throw KitError.nameInDoubt(found)
+            }
+            return found
+        }
+    }
+
+    /// Gives this device another name in the circle, or another one a name that only this store knows.
+    ///
+    /// - Returns: the device, and whether the name is for this store alone.
+    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004, E-DEVICE-015; `CryptoError` E-KEY-044.
+    package func renameDevice(_ name: String, to other: String) async throws -> (DeviceListing, isLocal: Bool) {
+        let found = try await Blocking.run { [self] in try device(named: name) }
+        guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
+        try await Blocking.run { [self] in
+            let others = try devices().filter { $0.state == .active && $0.id != found.id }
+            guard !others.contains(where: { $0.name == other || $0.ownName == other }) else {
+                throw KitError.deviceNameTaken(other)
+            }
+            guard EpochKey.isName(other) else { throw CryptoError.deviceName }
+            if !found.isThis {
+                try DeviceNicknames.set(other, of: id, in: vault)
+            }
+        }
+        if found.isThis { try await changeCircle { [try $0.writer().rename(to: other, keyring: $0.keyring())] } }
+        return try await Blocking.run { [self] in (try device(named: found.id), !found.isThis) }
     }
 }

@@ -11,16 +11,15 @@ import AttuneWire
 extension Workspace {
     /// Joins the circle of the device that shows `code` at a relay.
     ///
-    /// - Throws: `PairingError`, `KitError` E-DEVICE-002, `CryptoError` E-CODE-001 and E-CODE-002.
+    /// - Throws: `PairingError`, `KitError` E-DEVICE-002.
     package func joinCircle(
-        code: String, relay: String?, ownName: String, dialogue: PairingDialogue
+        code: PairingCode, relay: String?, ownName: String, dialogue: PairingDialogue
     ) async throws -> JoinedCircle {
-        let code = try PairingCode(parsing: code)
         try await Blocking.run { [self] in try requireFree() }
         let address = try await relayAddress(
             relay, otherwise: "Give what the other device shows behind the code: --relay URL, or --direct HOST:PORT")
         return try await RemoteCircle.withClient { client in
-            let authority = try await PairingMeeting.authority(of: address, client: client)
+            let authority = try await PairingMeeting.greet(address, client: client).authority
             let mailbox = RelayMailbox(client: client, address: address.base, nameplate: code.nameplate, side: .new)
             return try await join(
                 code: code, mailbox: mailbox, authority: authority, keys: .generate(), address: address,
@@ -30,9 +29,8 @@ extension Workspace {
 
     /// Joins the circle of a device that waits on the local network.
     package func joinCircle(
-        code: String, host: String, port: Int, ownName: String, dialogue: PairingDialogue
+        code: PairingCode, host: String, port: Int, ownName: String, dialogue: PairingDialogue
     ) async throws -> JoinedCircle {
-        let code = try PairingCode(parsing: code)
         try await Blocking.run { [self] in try requireFree() }
         let keys = try DeviceKeys.generate()
         guard let tls = try keys.tlsIdentity() else { throw KitError.damagedCircle }
@@ -84,8 +82,9 @@ extension Workspace {
                     await sponsor.set(bases: welcome.bases)
                     try await Blocking.run { [self] in
                         try requireFree()
-                        if try vault.circleIdentity() != nil { try vault.leaveCircle() }
-                        try enter(circle: chain.circle, keys: keys, links: links.map { try Link(parsing: $0) })
+                        try enter(
+                            circle: chain.circle, keys: keys, links: links.map { try Link(parsing: $0) },
+                            leavesPresent: true)
                         try updateSyncSettings { $0.relay = relay }
                     }
                 }))

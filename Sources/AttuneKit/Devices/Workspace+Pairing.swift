@@ -13,6 +13,8 @@ import SwiftProtobuf
 extension Workspace {
     /// Lets another device into the circle over a relay, beginning a circle where there is none.
     ///
+    /// While this device is alone the relay hears nothing of the circle: it is brought there once somebody has joined.
+    ///
     /// - Parameters:
     ///   - relay: nil for the one that the circle uses.
     ///   - invite: for a relay that asks for a token before it takes a circle.
@@ -25,17 +27,35 @@ extension Workspace {
             relay,
             otherwise: "Name one: attune devices add --relay URL; or do without: attune devices add --listen HOST:PORT")
         return try await RemoteCircle.withClient { client in
-            _ = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
-            let remote = RemoteCircle(vault: vault, address: address, client: client)
-            _ = try await remote.reconcile(invite: invite)
-            try await Blocking.run { [self] in try updateSyncSettings { $0.relay = address.base } }
-            let authority = try await PairingMeeting.authority(of: address, client: client)
+            let circle = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
+            let isAlone = circle.chain.active.allSatisfy { $0.id == circle.device }
+            let host = Host(remote: RemoteCircle(vault: vault, address: address, client: client), invite: invite)
+            let greeting = try await PairingMeeting.greet(address, client: client)
+            if !isAlone {
+                _ = try await host.remote.reconcile(invite: invite)
+                try await keep(relay: host)
+            } else if greeting.asksForInvite, invite == nil {
+                // Said before a code is spent; a relay that has the circle already does not ask.
+                let isKnown = try await Blocking.run { [self] in try syncSettings().relay == address.base }
+                guard isKnown else { throw KitError.remote(.forbidden, address.base) }
+            }
             let mailbox = try await RelayMailbox.open(client: client, address: address.base)
             return try await admit(
                 PairingMeeting(
-                    mailbox: mailbox, nameplate: mailbox.nameplate, authority: authority, relay: address.base),
-                remote: remote, dialogue: dialogue)
+                    mailbox: mailbox, nameplate: mailbox.nameplate, authority: greeting.authority,
+                    relay: address.base),
+                host: host, dialogue: dialogue)
         }
+    }
+
+    /// The relay that a circle is brought to.
+    private struct Host {
+        let remote: RemoteCircle
+        let invite: String?
+    }
+
+    private func keep(relay host: Host) async throws {
+        try await Blocking.run { [self] in try updateSyncSettings { $0.relay = host.remote.address.base } }
     }
 
     /// Lets another device into the circle that meets this one on the local network.
@@ -43,11 +63,11 @@ extension Workspace {
         at meeting: PairingMeeting, ownName: String, dialogue: PairingDialogue
     ) async throws -> DeviceListing {
         _ = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
-        return try await admit(meeting, remote: nil, dialogue: dialogue)
+        return try await admit(meeting, host: nil, dialogue: dialogue)
     }
 
     private func admit(
-        _ meeting: PairingMeeting, remote: RemoteCircle?, dialogue: PairingDialogue
+        _ meeting: PairingMeeting, host: Host?, dialogue: PairingDialogue
     ) async throws -> DeviceListing {
         let code = try PairingCode(nameplate: meeting.nameplate)
         let (circle, name) = try await Blocking.run { [self] in
@@ -80,7 +100,7 @@ extension Workspace {
                     guard try await dialogue.confirm(answer.deviceName) else { throw PairingError.refused }
                 },
                 admit: { [self] answer in
-                    try await welcome(answer, into: circle, remote: remote, relay: meeting.relay)
+                    try await welcome(answer, into: circle, host: host, relay: meeting.relay)
                 }))
         let id = DeviceID(answer.device).description
         return try await Blocking.run { [self] in try device(named: id) }
@@ -88,7 +108,7 @@ extension Workspace {
 
     /// Makes, publishes and keeps the links by which a device comes in.
     private func welcome(
-        _ answer: ProtoPairingAnswer, into circle: DeviceCircle, remote: RemoteCircle?, relay: String?
+        _ answer: ProtoPairingAnswer, into circle: DeviceCircle, host: Host?, relay: String?
     ) async throws -> PairingSession.Welcome {
         let links = try await Blocking.run {
             let keyring = try circle.keyring()
@@ -97,8 +117,12 @@ extension Workspace {
                 counterSignature: Array(answer.counterSignature), keyring: keyring)
             return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
         }
-        if let remote, try await !remote.push(links, of: circle) { throw KitError.circleMoved }
-        return try await Blocking.run { [self] in
+        if let host {
+            // From here on there is another device, and the relay is told of the circle.
+            _ = try await host.remote.reconcile(invite: host.invite)
+            guard try await host.remote.push(links, of: circle) else { throw KitError.circleMoved }
+        }
+        let welcome = try await Blocking.run { [self] in
             guard try DeviceCircle.require(vault).chain.head == circle.chain.head else { throw KitError.circleMoved }
             try DeviceCircle.keep(links, after: circle.chain, in: vault)
             let all = try vault.links(after: 0, limit: Int(WireLimits.links)).map { try Link(parsing: $0).signed }
@@ -110,6 +134,8 @@ extension Workspace {
             }
             return PairingSession.Welcome(links: all, relay: relay, bases: hints)
         }
+        if let host { try await keep(relay: host) }
+        return welcome
     }
 
     /// The bases that adapters here were trained on, with the name that this machine has for each.

@@ -102,6 +102,7 @@ extension SyncEngine {
         chain = next
         emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
         outcome.linksTaken += links.count
+        for (level, text) in LinkNews.lines(of: links, on: device) { emit(.log(level, text)) }
         for device in Set(open.map(\.device)) where next.devices[device]?.isActive != true { settle(nil, of: device) }
         recent = [:]
         guard let me = next.devices[device] else { return stop(.additionLost) }

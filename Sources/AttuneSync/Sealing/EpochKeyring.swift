@@ -58,8 +58,20 @@ package struct EpochKeyring: Sendable {
     }
 
     /// The name of a device; nil for the paper device, and where its epoch's key is not here or does not open it.
-    package func name(of device: CircleDevice) -> String? {
-        guard !device.sealedName.isEmpty else { return nil }
-        return try? keys[device.nameEpoch]?.open(name: device.sealedName, device: device.id.bytes)
+    package func name(of device: CircleDevice) -> String? { open(device.name, of: device) }
+
+    /// The names that a device had before, the newest first; those that do not open are left out.
+    package func formerNames(of device: CircleDevice) -> [String] {
+        device.names.dropLast().reversed().compactMap { open($0, of: device) }
+    }
+
+    /// What another device calls this one, if it said so by a link, as earlier programs did.
+    package func name(of device: CircleDevice, givenBy other: DeviceID) -> String? {
+        device.givenNames[other].flatMap { open($0, of: device) }
+    }
+
+    private func open(_ name: CircleDevice.Name, of device: CircleDevice) -> String? {
+        guard !name.sealed.isEmpty else { return nil }
+        return try? keys[name.epoch]?.open(name: name.sealed, device: device.id.bytes)
     }
 }

@@ -72,16 +72,37 @@ package struct LinkWriter: Sendable {
         return (try next(.epochKeys(keys)), key)
     }
 
-    /// Gives a device another name.
+    /// Gives the signer another name; what others call it is no link.
     ///
     /// - Throws: `WireError` E-WIRE-007, `CryptoError` E-KEY-043, E-KEY-044.
-    package func rename(_ device: DeviceID, to name: String, keyring: EpochKeyring) throws -> Link {
+    package func rename(to name: String, keyring: EpochKeyring) throws -> Link {
         let key = try current(keyring)
         let rename = try ProtoRenameDevice.with {
-            $0.device = Data(device.bytes)
-            $0.sealedName = Data(try key.seal(name: name, device: device.bytes))
+            $0.device = Data(keys.deviceID.bytes)
+            $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID.bytes))
         }
         return try next(.rename(rename))
+    }
+
+    /// Puts new recovery words in the place of those that the circle has, and starts an epoch that those cannot read.
+    ///
+    /// - Parameters:
+    ///   - paper: the new words as a device.
+    ///   - second: who agrees: the words that end, or another device; they sign the revocation of those words.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-043.
+    package func replaceWords(
+        with paper: DeviceKeys, second: (device: DeviceID, signature: [UInt8]), keyring: EpochKeyring
+    ) throws -> (link: Link, key: EpochKey) {
+        let (epochKeys, key) = try nextEpoch(
+            keyring, without: chain.paper.map { [$0.id] } ?? [], with: [paper.publicKeys])
+        let replace = ProtoReplaceWords.with {
+            $0.paper = paper.publicKeys.record
+            $0.counterSignature = Data(paper.counterSignature(joining: chain.circle, after: chain.head))
+            $0.epochKeys = epochKeys
+            $0.secondSigner = Data(second.device.bytes)
+            $0.secondSignature = Data(second.signature)
+        }
+        return (try next(.replaceWords(replace)), key)
     }
 
     /// Shuts devices out and starts an epoch without them.
@@ -121,10 +142,12 @@ package struct LinkWriter: Sendable {
         return key
     }
 
-    private func nextEpoch(_ keyring: EpochKeyring, without ids: [DeviceID]) throws -> (ProtoEpochKeys, EpochKey) {
+    private func nextEpoch(
+        _ keyring: EpochKeyring, without ids: [DeviceID], with new: [DevicePublicKeys] = []
+    ) throws -> (ProtoEpochKeys, EpochKey) {
         let previous = try current(keyring)
         let key = EpochKey.random(epoch: chain.epoch + 1)
-        let recipients = chain.recipients.filter { !ids.contains($0.id) }.map { DevicePublicKeys($0.record) }
+        let recipients = chain.recipients.filter { !ids.contains($0.id) }.map { DevicePublicKeys($0.record) } + new
         return (try Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients), key)
     }
 
@@ -153,7 +176,6 @@ package struct LinkWriter: Sendable {
 
     private static func body(signer: DeviceKeys, seq: UInt64, previous: [UInt8], epoch: UInt32) -> ProtoLinkBody {
         .with {
-            $0.version = Link.version
             $0.suite = Link.suite
             $0.seq = seq
             $0.previous = Data(previous)
@@ -166,6 +188,7 @@ package struct LinkWriter: Sendable {
         _ body: ProtoLinkBody, payload: ProtoLinkBody.OneOf_Payload, keys: DeviceKeys
     ) throws -> Link {
         var body = body
+        body.version = Link.version(of: payload)
         body.payload = payload
         let encoded: [UInt8] = try body.serializedBytes()
         let hash = Link.hash(body: encoded)

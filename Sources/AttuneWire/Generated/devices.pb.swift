@@ -57,7 +57,7 @@ package nonisolated struct ProtoLinkBody: @unchecked Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// 1.
+  /// The first version that has the payload's kind: 2 for new recovery words, 1 for all others.
   package var version: UInt32 {
     get {_storage._version}
     set {_uniqueStorage()._version = newValue}
@@ -138,6 +138,14 @@ package nonisolated struct ProtoLinkBody: @unchecked Sendable {
     set {_uniqueStorage()._payload = .rename(newValue)}
   }
 
+  package var replaceWords: ProtoReplaceWords {
+    get {
+      if case .replaceWords(let v)? = _storage._payload {return v}
+      return ProtoReplaceWords()
+    }
+    set {_uniqueStorage()._payload = .replaceWords(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Payload: Equatable, Sendable {
@@ -146,6 +154,7 @@ package nonisolated struct ProtoLinkBody: @unchecked Sendable {
     case revoke(ProtoRevokeDevices)
     case epochKeys(ProtoEpochKeys)
     case rename(ProtoRenameDevice)
+    case replaceWords(ProtoReplaceWords)
 
   }
 
@@ -250,6 +259,7 @@ package nonisolated struct ProtoAddDevice: Sendable {
   fileprivate var _device: ProtoDeviceRecord? = nil
 }
 
+/// A device names itself; a name that it gives another one is no name.
 package nonisolated struct ProtoRenameDevice: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -309,6 +319,48 @@ package nonisolated struct ProtoRevokeDevices: Sendable {
 
   package init() {}
 
+  fileprivate var _epochKeys: ProtoEpochKeys? = nil
+}
+
+/// The recovery words of the circle end, and new ones take their place: a revocation and an addition in one.
+package nonisolated struct ProtoReplaceWords: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The new words.
+  package var paper: ProtoDeviceRecord {
+    get {_paper ?? ProtoDeviceRecord()}
+    set {_paper = newValue}
+  }
+  /// Returns true if `paper` has been explicitly set.
+  package var hasPaper: Bool {self._paper != nil}
+  /// Clears the value of `paper`. Subsequent reads from it will return its default value.
+  package mutating func clearPaper() {self._paper = nil}
+
+  /// Ed25519 by the new words, as of a device that joins.
+  package var counterSignature: Data = Data()
+
+  /// Keys of the epoch that starts here, for those who stay and the new words.
+  package var epochKeys: ProtoEpochKeys {
+    get {_epochKeys ?? ProtoEpochKeys()}
+    set {_epochKeys = newValue}
+  }
+  /// Returns true if `epochKeys` has been explicitly set.
+  package var hasEpochKeys: Bool {self._epochKeys != nil}
+  /// Clears the value of `epochKeys`. Subsequent reads from it will return its default value.
+  package mutating func clearEpochKeys() {self._epochKeys = nil}
+
+  /// The words that end, or an active device beside the signer, which signs as for a revocation of those words alone.
+  package var secondSigner: Data = Data()
+
+  package var secondSignature: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _paper: ProtoDeviceRecord? = nil
   fileprivate var _epochKeys: ProtoEpochKeys? = nil
 }
 
@@ -389,7 +441,7 @@ nonisolated extension ProtoSignedLink: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension ProtoLinkBody: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".LinkBody"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}suite\0\u{1}seq\0\u{1}previous\0\u{1}signer\0\u{1}epoch\0\u{2}\u{4}genesis\0\u{1}add\0\u{1}revoke\0\u{3}epoch_keys\0\u{1}rename\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}suite\0\u{1}seq\0\u{1}previous\0\u{1}signer\0\u{1}epoch\0\u{2}\u{4}genesis\0\u{1}add\0\u{1}revoke\0\u{3}epoch_keys\0\u{1}rename\0\u{3}replace_words\0")
 
   fileprivate class _StorageClass {
     var _version: UInt32 = 0
@@ -505,6 +557,19 @@ nonisolated extension ProtoLinkBody: SwiftProtobuf.Message, SwiftProtobuf._Messa
             _storage._payload = .rename(v)
           }
         }()
+        case 15: try {
+          var v: ProtoReplaceWords?
+          var hadOneofValue = false
+          if let current = _storage._payload {
+            hadOneofValue = true
+            if case .replaceWords(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._payload = .replaceWords(v)
+          }
+        }()
         default: break
         }
       }
@@ -555,6 +620,10 @@ nonisolated extension ProtoLinkBody: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case .rename?: try {
         guard case .rename(let v)? = _storage._payload else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      }()
+      case .replaceWords?: try {
+        guard case .replaceWords(let v)? = _storage._payload else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
       }()
       case nil: break
       }
@@ -837,6 +906,60 @@ nonisolated extension ProtoRevokeDevices: SwiftProtobuf.Message, SwiftProtobuf._
 
   package static func ==(lhs: ProtoRevokeDevices, rhs: ProtoRevokeDevices) -> Bool {
     if lhs.revocations != rhs.revocations {return false}
+    if lhs._epochKeys != rhs._epochKeys {return false}
+    if lhs.secondSigner != rhs.secondSigner {return false}
+    if lhs.secondSignature != rhs.secondSignature {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ProtoReplaceWords: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReplaceWords"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}paper\0\u{3}counter_signature\0\u{3}epoch_keys\0\u{3}second_signer\0\u{3}second_signature\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._paper) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.counterSignature) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._epochKeys) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.secondSigner) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.secondSignature) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._paper {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.counterSignature.isEmpty {
+      try visitor.visitSingularBytesField(value: self.counterSignature, fieldNumber: 2)
+    }
+    try { if let v = self._epochKeys {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.secondSigner.isEmpty {
+      try visitor.visitSingularBytesField(value: self.secondSigner, fieldNumber: 4)
+    }
+    if !self.secondSignature.isEmpty {
+      try visitor.visitSingularBytesField(value: self.secondSignature, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: ProtoReplaceWords, rhs: ProtoReplaceWords) -> Bool {
+    if lhs._paper != rhs._paper {return false}
+    if lhs.counterSignature != rhs.counterSignature {return false}
     if lhs._epochKeys != rhs._epochKeys {return false}
     if lhs.secondSigner != rhs.secondSigner {return false}
     if lhs.secondSignature != rhs.secondSignature {return false}

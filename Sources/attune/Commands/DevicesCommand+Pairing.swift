@@ -17,9 +17,10 @@ extension DevicesCommand {
             abstract: "Show a code with which another device joins.",
             discussion: """
                 The code is good for ten minutes and for one guess. With --listen the other device connects to this one, \
-                without a relay.
+                without a relay. While this device is alone a relay hears nothing of it but that two devices meet: \
+                adapters are sent once another one has joined.
                 """)
-        @Option(help: "Address of the relay, such as https://relay.example; kept after the first use.")
+        @Option(help: "Address of the relay, such as https://relay.example; kept once a device has joined.")
         var relay: String?
         @Option(help: "An invite token, for a relay that asks for one.") var invite: String?
         @Option(help: "Wait on this address of the local network instead: HOST:PORT.") var listen: NetworkAddress?
@@ -72,15 +73,61 @@ extension DevicesCommand {
 
     struct Join: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Join the circle of another device with the code that it shows.")
+            abstract: "Join the circle of another device with the code that it shows.",
+            discussion: """
+                The code is asked for, or read from --code-file or --code-fd: what stands in a command's arguments can be \
+                read by every user of the machine.
+                """)
         @OptionGroup var joining: JoinOptions
-        @Argument(help: "The code; asked for when absent.") var code: String?
+        @Argument(help: .hidden) var code: String?
         @OptionGroup var global: GlobalOptions
+
+        func validate() throws { if code != nil { throw PairingCodeSource.inArguments("attune devices join") } }
 
         func execute() throws {
             let workspace = try global.open(.writing)
-            try joining.join(workspace, code: code, global: global)
+            try joining.join(workspace, code: joining.code.read(global), global: global)
         }
+    }
+}
+
+/// Where a code comes from; never from the arguments.
+struct PairingCodeSource: ParsableArguments {
+    @Option(help: "A file with the code; - for standard input. It is asked for when absent.") var codeFile: String?
+    @Option(help: "An open descriptor to read the code from.") var codeFd: Int32?
+
+    func validate() throws {
+        guard codeFile == nil || codeFd == nil else { throw ValidationError("give one of --code-file and --code-fd") }
+    }
+
+    /// The code, as far as it is one.
+    ///
+    /// - Throws: `CryptoError` E-CODE-001 and E-CODE-002; `ValidationError` where nobody can be asked.
+    func read(_ global: GlobalOptions) throws -> PairingCode {
+        try PairingCode(parsing: try text(global).trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    private func text(_ global: GlobalOptions) throws -> String {
+        if codeFile == "-" { return try Self.string(Passphrase.fromDescriptor(STDIN_FILENO)) }
+        if let codeFile { return try Self.string(Passphrase.fromFile(codeFile)) }
+        if let codeFd { return try Self.string(Passphrase.fromDescriptor(codeFd)) }
+        guard global.canPrompt else {
+            throw ValidationError(
+                "give the code that the other device shows: --code-file FILE, or - for standard input")
+        }
+        global.console.ask("Code: ", terminator: "")
+        return readLine() ?? ""
+    }
+
+    private static func string(_ bytes: borrowing SecretBytes) throws -> String {
+        bytes.withUnsafeBytes { String(decoding: $0.prefix(256), as: UTF8.self) }
+    }
+
+    /// Refuses a code that was typed as an argument: whoever reads it may be faster than this device.
+    static func inArguments(_ command: String) -> ValidationError {
+        ValidationError(
+            "every user of this machine can read a command's arguments: let the other device show a new code, and type "
+                + "it when \(command) asks for it, or give --code-file")
     }
 }
 
@@ -89,6 +136,7 @@ struct JoinOptions: ParsableArguments {
     @Option(help: "Address of the relay, such as https://relay.example.") var relay: String?
     @Option(help: "Connect to a device that waits with attune devices add --listen: HOST:PORT.")
     var direct: NetworkAddress?
+    @OptionGroup var code: PairingCodeSource
     @Option(help: "The name that this device gets in the circle; the machine's name by default.")
     var name: String?
 
@@ -97,22 +145,16 @@ struct JoinOptions: ParsableArguments {
     }
 
     /// Joins and says so.
-    func join(_ workspace: Workspace, code typed: String?, global: GlobalOptions) throws {
-        var text = typed
-        if text == nil, global.canAsk {
-            global.console.ask("Code: ", terminator: "")
-            text = readLine()
-        }
-        guard let text else { throw ValidationError("give the code that the other device shows") }
+    func join(_ workspace: Workspace, code: PairingCode, global: GlobalOptions) throws {
         let console = PairingConsole(global: global, joins: true, drawsSymbol: false, listen: nil)
         let (name, relay, direct) = (name ?? PairingConsole.machineName, relay, direct)
         let joined = try Waiting.run {
             let dialogue = console.dialogue(port: nil)
             if let direct {
                 return try await workspace.joinCircle(
-                    code: text, host: direct.host, port: direct.port, ownName: name, dialogue: dialogue)
+                    code: code, host: direct.host, port: direct.port, ownName: name, dialogue: dialogue)
             }
-            return try await workspace.joinCircle(code: text, relay: relay, ownName: name, dialogue: dialogue)
+            return try await workspace.joinCircle(code: code, relay: relay, ownName: name, dialogue: dialogue)
         }
         try console.joined(joined)
     }

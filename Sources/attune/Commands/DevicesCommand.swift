@@ -20,10 +20,11 @@ struct DevicesCommand: ParsableCommand {
         var table = Table(["NAME", "FINGERPRINT", "LAST SEEN", "ROUTE", "ENTRIES", "STATE"])
         for device in devices {
             table.add([
-                device.name, device.fingerprint,
+                device.hasNickname ? "\(device.name) (\(device.ownName))" : device.name, device.fingerprint,
                 device.isThis ? "now" : device.lastSeen.map { Format.ago($0) } ?? "-", device.route?.rawValue ?? "-",
                 device.isPaper ? "-" : "\(device.entries)",
-                device.isThis ? "this device" : device.isPaper ? "recovery words" : device.state.rawValue,
+                device.state == .revoked
+                    ? "revoked" : device.isThis ? "this device" : device.isPaper ? "recovery words" : "active",
             ])
         }
         return table
@@ -43,6 +44,10 @@ struct DevicesCommand: ParsableCommand {
             }
             let table = DevicesCommand.table(devices)
             global.console.print(table.render())
+            for device in devices where device.namedByOthers {
+                global.console.note(
+                    "another device gave \(device.name) a name: a device names itself only, so that does not count")
+            }
         }
 
         private struct Listed: Encodable {
@@ -52,7 +57,12 @@ struct DevicesCommand: ParsableCommand {
     }
 
     struct Rename: AttuneCommand {
-        static let configuration = CommandConfiguration(abstract: "Give a device of the circle another name.")
+        static let configuration = CommandConfiguration(
+            abstract: "Give this device another name, or call another one otherwise here.",
+            discussion: """
+                A device names itself: the name of this one is seen by all. What another one is called here is for this \
+                store alone and is sent nowhere; its own name again takes that back.
+                """)
         @Argument(help: "Its name or fingerprint.") var device: String
         @Argument(help: "The new name.") var name: String
         @OptionGroup var global: GlobalOptions
@@ -60,8 +70,10 @@ struct DevicesCommand: ParsableCommand {
         func execute() throws {
             let workspace = try global.open(.writing)
             let (device, name) = (device, name)
-            let renamed = try Waiting.run { try await workspace.renameDevice(device, to: name) }
-            try global.done("\(renamed.fingerprint) is now \(renamed.name)")
+            let (renamed, isLocal) = try Waiting.run { try await workspace.renameDevice(device, to: name) }
+            try global.done(
+                "\(renamed.fingerprint) is now \(renamed.name)"
+                    + (isLocal ? " here; it calls itself \(renamed.ownName)" : ""))
         }
     }
 
@@ -83,7 +95,8 @@ struct DevicesCommand: ParsableCommand {
             abstract: "Shut devices out of the circle.",
             discussion: """
                 A revoked device gets nothing new. It keeps what it has: any adapter on it must be considered known to \
-                whoever has the device. To revoke two devices at once, or the last other one, the recovery words are \
+                whoever has the device. A device can call itself as it likes, so look at the fingerprint; where nobody \
+                is asked, one that has a new name is taken by its fingerprint only. To revoke two devices at once, or the last other one, the recovery words are \
                 needed too; for two devices a second device of the circle will do, which writes a file that says so \
                 with --write-confirmation.
                 """)
@@ -98,8 +111,9 @@ struct DevicesCommand: ParsableCommand {
         func execute() throws {
             let console = global.console
             let workspace = try global.open(.writing)
-            let found = try devices.map { try workspace.device(named: $0) }
-            let names = found.map(\.name).joined(separator: ", ")
+            let found = try workspace.devices(named: devices, isCertain: !global.canAsk)
+            let names = found.map { "\($0.name) (\($0.fingerprint))" }.joined(separator: ", ")
+            for device in found { console.note(Self.description(of: device)) }
             console.note(
                 "\(names): nothing new reaches it from now on. It keeps what it has, and every adapter on it must be "
                     + "considered known to whoever has it.")
@@ -110,9 +124,14 @@ struct DevicesCommand: ParsableCommand {
             }
             if let writeConfirmation {
                 try workspace.confirmRevocation(of: found, to: writeConfirmation)
+                let words = found.map { $0.isPaper ? "\"\($0.name)\"" : $0.fingerprint }.joined(separator: " ")
+                if found.contains(where: \.isPaper), found.count == 1 {
+                    return try global.done(
+                        "agreed; for new words, on the other device: attune key show --new-recovery --confirmation FILE"
+                    )
+                }
                 return try global.done(
-                    "agreed; on the other device: attune devices revoke \(devices.joined(separator: " ")) --confirmation FILE"
-                )
+                    "agreed; on the other device: attune devices revoke \(words) --confirmation FILE")
             }
             let second = try secondConfirmation(workspace, found)
             let (isFetched, isPublished) = try Waiting.run {
@@ -126,6 +145,19 @@ struct DevicesCommand: ParsableCommand {
                 "revoked: \(names). A new key is in use"
                     + (isPublished ? "." : "; the relay and the other devices learn of it at the next attune sync now.")
             )
+        }
+
+        /// Who a device is, beyond what it calls itself.
+        private static func description(of device: DeviceListing) -> String {
+            var parts = [device.fingerprint]
+            if device.hasNickname { parts.append("calls itself \(device.ownName)") }
+            if let added = device.added { parts.append("first seen here \(Format.ago(added))") }
+            if let sponsor = device.addedBy { parts.append("brought in by \(sponsor)") }
+            if let former = device.formerNames.first {
+                let time = device.renamed.map { ", renamed itself \(Format.ago($0))" } ?? ""
+                parts.append("was \(former) before\(time)")
+            }
+            return "  \(device.name): " + parts.joined(separator: "; ")
         }
 
         /// The recovery words, or what a second device wrote, where the circle's rules ask for one of them.

@@ -51,10 +51,21 @@ extension ExplainCommand.Topic {
             """
             The store is a folder: an encrypted SQLite database, its log while it is in use, sealed chunks beside it.
             Without the passphrase or the 24 recovery words nobody can read documents, adapters, names, chats or runs;
-            file sizes and times of change are visible. No single file is a copy of it. Bases are public files and are not encrypted. Nothing is sent anywhere until you pair a second
-            device. Then adapters, their names and how they were trained go to your own devices, sealed for them alone;
-            documents, chats and runs never do. A relay between them sees addresses, times, how many devices and
-            entries there are, padded sizes, which chunks belong together, and revocations.
+            file sizes and times of change are visible. No single file is a copy of it: attune backup makes one.
+            Bases are public files and are not encrypted.
+            Nothing is sent anywhere until another device has joined this one. Then adapters, their names and how they were
+            trained go to your own devices, sealed for them alone; documents, chats and runs never do.
+            A relay between them sees
+              who      each device's public keys and addresses, when it is on, what it asks for and fetches
+              changes  when devices came, were renamed (not to what) or shut out and by which; renewed keys; when the
+                       recovery words were replaced
+              entries  how many each device made and when; for each whether it is a new version, a change or a release;
+                       which device, and what it had seen of the others; which entries follow which, so which versions
+                       are of one adapter, where they part and are merged; its padded size
+              bytes    which chunks belong together, how many there are, who has and who wants them
+              pairing  that two devices meet, from where; not the code's words
+            and nothing of what is sealed: texts, names, settings, losses, weights. Every field that it can read stands in
+            schemas/what-a-relay-sees.md.
             An adapter can repeat what it learned: whoever can ask it can draw private sentences out of it.
             """
         }

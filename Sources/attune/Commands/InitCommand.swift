@@ -17,20 +17,22 @@ struct InitCommand: AttuneCommand {
         discussion: """
             Without a terminal, or with --yes, the passphrase comes from --key-file or ATTUNE_KEY_FILE (made with random \
             words if the file does not exist); without one, random words are kept in a key file of this user. With \
-            --join the new store belongs to the circle of the device that shows the code, and has its adapters after \
-            attune sync now.
+            --join the new store belongs to the circle of the device that shows the code, which is asked for here, and \
+            has its adapters after attune sync now.
             """)
 
     @Option(help: "smollm2, the name of a base that is here, or a GGUF file.") var base: String = KnownBase.all[0].name
     @Option(help: "Write the recovery words to this new file.") var recoveryFile: String?
-    @Option(help: "The code that attune devices add shows on another device.") var join: String?
+    @Flag(help: "Join the circle of a device that shows a code with attune devices add.") var join = false
     @OptionGroup var joining: JoinOptions
+    @Argument(help: .hidden) var code: String?
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
-        guard (join != nil) == (joining.relay != nil || joining.direct != nil) else {
-            throw ValidationError(
-                "--join CODE goes with --relay URL or --direct HOST:PORT, as the other device shows them")
+        guard code == nil || !join else { throw PairingCodeSource.inArguments("attune init --join") }
+        if let code { throw ValidationError("\(code) is no option of attune init") }
+        guard join == (joining.relay != nil || joining.direct != nil) else {
+            throw ValidationError("--join goes with --relay URL or --direct HOST:PORT, as the other device shows them")
         }
     }
 
@@ -39,8 +41,8 @@ struct InitCommand: AttuneCommand {
         let store = global.paths.store.path
         guard !Vault.exists(at: store) else { throw KitError.storeExists(store) }
         let memory = MemoryLimits.current()
-        if let join { _ = try PairingCode(parsing: join) }
-        console.note("Nothing leaves this machine unless you pair a device.")
+        let code = join ? try joining.code.read(global) : nil
+        console.note("Nothing leaves this machine until another device has joined it.")
         console.note("  CPU \(Kernels.threads) cores, \(Kernels.level)    RAM \(Format.bytes(memory.available)) free")
 
         let library = BaseLibrary(folder: global.paths.bases)
@@ -61,7 +63,7 @@ struct InitCommand: AttuneCommand {
             throw error
         }
         do {
-            try enterCircle(Workspace(paths: global.paths, vault: vault), words)
+            try enterCircle(Workspace(paths: global.paths, vault: vault), words, code: code)
             try vault.close()
         } catch {
             try? vault.close()
@@ -84,14 +86,18 @@ struct InitCommand: AttuneCommand {
                 Made(store: store, base: record.name, baseId: record.id.description, keyFile: kept))
         }
         console.print("Store ready: \(store)")
-        if join == nil { console.print("Next:  attune train ./notes") }
+        if !join { console.print("Next:  attune train ./notes") }
     }
 
-    /// Joins the circle of another device, or begins one of this device and the recovery words.
-    private func enterCircle(_ workspace: Workspace, _ words: borrowing RecoveryWords) throws {
-        if let join { return try joining.join(workspace, code: join, global: global) }
+    /// Joins the circle of another device, or begins one of this device and of recovery words that somebody has.
+    private func enterCircle(
+        _ workspace: Workspace, _ words: borrowing RecoveryWords, code: PairingCode?
+    ) throws {
+        if let code { return try joining.join(workspace, code: code, global: global) }
+        // Words that nobody gets to see are no device: nobody could agree to their end.
+        let areSeen = recoveryFile != nil || global.canAsk
         try workspace.beginCircle(
-            named: joining.name ?? PairingConsole.machineName, paper: DeviceKeys(paper: words))
+            named: joining.name ?? PairingConsole.machineName, paper: areSeen ? DeviceKeys(paper: words) : nil)
     }
 
     /// Makes the store; with the path of the key file where random words are its passphrase.

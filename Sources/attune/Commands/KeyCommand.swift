@@ -16,30 +16,50 @@ struct KeyCommand: ParsableCommand {
 
     struct Show: AttuneCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show how the store can be opened; with --new-recovery make and show new recovery words.")
-        @Flag(help: "Make new recovery words; the earlier ones stop working.") var newRecovery = false
+            abstract: "Show how the store can be opened; with --new-recovery make and show new recovery words.",
+            discussion: """
+                Recovery words open this store, and where the circle began with them they are a device of it, which \
+                reads what its devices read. New ones then take their place in both: it takes the earlier words at \
+                hand, or a second device that agrees. Whoever has the earlier words keeps what they could read so far, \
+                and a copy of this store's vault.key from before still opens with them.
+                """)
+        @Flag(help: "Make new recovery words; the earlier ones open nothing that is made later.")
+        var newRecovery = false
+        @Option(help: "A file with the earlier words; they are asked for when absent.") var wordsFile: String?
+        @Option(
+            help: """
+                A file in which another device agrees, where the earlier words are lost: there, attune devices revoke \
+                "recovery words" --write-confirmation FILE.
+                """)
+        var confirmation: String?
+        @Flag(help: "Make the new words those of the circle too, where this store's are others.") var circle = false
+        @Flag(
+            help: """
+                Leave the circle for a new one of this device alone, where the earlier words are lost and no other \
+                device can agree.
+                """)
+        var newCircle = false
         @OptionGroup var global: GlobalOptions
+
+        func validate() throws {
+            let given = [wordsFile != nil, confirmation != nil, newCircle].count { $0 }
+            guard newRecovery || given == 0 && !circle else {
+                throw ValidationError("these options go with --new-recovery")
+            }
+            guard given <= 1 else { throw ValidationError("give one of --words-file, --confirmation and --new-circle") }
+        }
 
         func execute() throws {
             let console = global.console
-            if newRecovery {
-                if global.canAsk, !console.confirm("Replace the recovery words?", standard: false) { return }
-                let words = RecoveryWords.random()
-                let workspace = try global.open(.writing)
-                workspace.vault.yieldLock()  // a person may take long to write them down
-                try RecoveryDialogue(console: console, asks: global.canAsk).show(words)
-                try workspace.vault.replaceRecoveryWords(words)
-                let paper = try DeviceKeys(paper: words)
-                let isDevice = try Waiting.run { try await workspace.adoptRecoveryWords(paper) }
-                if !isDevice {
-                    console.note(
-                        "the circle's devices are still recovered with the words that it began with: keep those too")
-                }
-                return try global.done("new recovery words are set; the earlier ones no longer open the store")
-            }
+            if newRecovery { return try NewRecovery(show: self).run() }
             let file = try Vault.keyFile(at: global.paths.store.path)
             let kinds = file.slots.map {
                 $0.kind == .passphrase ? "passphrase" : $0.kind == .recovery ? "recovery words" : "system"
+            }
+            if kinds.count(where: { $0 == "recovery words" }) > 1 {
+                console.note(
+                    "new recovery words were not finished, and the earlier ones still hold: attune key show --new-recovery"
+                )
             }
             if global.json {
                 return try console.print([

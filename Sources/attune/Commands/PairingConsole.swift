@@ -69,8 +69,10 @@ struct PairingConsole: Sendable {
             console.print("or scan:")
             for line in symbol.lines() { console.print("  " + line) }
         }
-        console.print("On the other device:  attune devices join \(shown.code) \(place)")
-        console.print("or on a new one:      attune init --join \(shown.code) \(place)")
+        // Not with the code inside: every user of the other machine could read it among the arguments.
+        console.print("On the other device:  attune devices join \(place)")
+        console.print("or on a new one:      attune init --join \(place)")
+        console.print("and type the code there when it is asked for.")
     }
 
     func paired(_ device: DeviceListing) throws {

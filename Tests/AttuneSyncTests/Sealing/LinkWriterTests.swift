@@ -13,7 +13,7 @@ import Testing
         var circle = try SealedCircle()
         let second = try circle.add("second")
         let third = try circle.add("third")
-        try circle.take(circle.writer(second).rename(third.deviceID, to: "tower", keyring: circle.keyring))
+        try circle.take(circle.writer(third).rename(to: "tower", keyring: circle.keyring))
         let chain = try DeviceChain(verifying: circle.links.map(\.bytes))
         #expect(chain == circle.chain && chain.epoch == 3)
         for keys in [circle.first, second, third, circle.paper] {
@@ -44,7 +44,7 @@ import Testing
         #expect(try circle.keyring(of: second).keys.count == 4)
         #expect(sealingCode { _ = try circle.writer(third).epoch(keyring: before) } == "E-KEY-043")
         #expect(
-            sealingCode { _ = try circle.writer(third).rename(second.deviceID, to: "x", keyring: circle.keyring) }
+            sealingCode { _ = try circle.writer(third).rename(to: "x", keyring: circle.keyring) }
                 == "E-WIRE-007")
     }
 
@@ -59,6 +59,42 @@ import Testing
             circle.writer().revoke(
                 [second.deviceID: nil], second: (circle.paper.deviceID, signature), keyring: circle.keyring))
         #expect(circle.chain.active.map(\.id) == [circle.first.deviceID])
+    }
+
+    @Test func recoveryWordsThatWereReplacedOpenNothingLater() throws {
+        var circle = try SealedCircle()
+        let second = try circle.add("second")
+        let (old, fresh) = (circle.paper, try DeviceKeys(paper: .random()))
+        let before = try circle.keyring(of: old)
+        let agreements = try [old, second].map { agreeing in
+            try circle.writer().replaceWords(
+                with: fresh,
+                second: (
+                    agreeing.deviceID,
+                    agreeing.secondSignature(revoking: [old.deviceID], after: circle.chain.head)
+                ), keyring: circle.keyring)
+        }
+        try circle.take(agreements[0])
+        // What they could open they still can, and nothing more.
+        let after = try EpochKeyring(chain: circle.chain, device: old, known: Array(before.keys.values))
+        #expect(Set(after.keys.keys) == [1, 2])
+        #expect(circle.chain.epoch == 3)
+        #expect(try circle.keyring(of: old).keys.isEmpty)
+        for keys in [fresh, second, circle.first] { #expect(try circle.keyring(of: keys).keys.count == 3) }
+        let device = try DeviceKeys.generate()
+        func adds(_ words: DeviceKeys) -> String? {
+            sealingCode {
+                _ = try circle.writer(words).add(
+                    device.publicKeys.record, name: "x",
+                    counterSignature: device.counterSignature(joining: circle.chain.circle, after: circle.chain.head),
+                    keyring: circle.keyring)
+            }
+        }
+        #expect(adds(old) == "E-WIRE-007")
+        #expect(adds(fresh) == nil)
+        // The other agreement was to the same place, which is taken.
+        var copy = circle.chain
+        #expect(sealingCode { try copy.append(agreements[1].link) } == "E-WIRE-006")
     }
 
     @Test func theRecoveryWordsReadEverythingAndBringANewDeviceIn() throws {

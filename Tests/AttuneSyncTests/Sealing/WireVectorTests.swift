@@ -41,6 +41,10 @@ import Testing
         let words = RecoveryWords(entropy: SecretBytes(copying: try WireVectors.bytes(vectors.recovery)))
         let paper = try DeviceKeys(paper: words)
         #expect(paper.deviceID.description == vectors.paper)
+        let former = try DeviceKeys(
+            paper: RecoveryWords(entropy: SecretBytes(copying: WireVectors.bytes(vectors.formerRecovery))))
+        #expect(chain.devices[former.deviceID]?.isActive == false)
+        #expect(try EpochKeyring(chain: chain, device: former).keys.isEmpty)
         var readers = [paper]
         for device in vectors.devices {
             let keys = try keys(device)

@@ -113,8 +113,9 @@ enum WireVectorWriter {
                 }
             }
         }
-        let writer = LinkWriter(chain: chain, keys: second)
-        try take(writer.rename(first.deviceID, to: "Zoë's laptop", keyring: keyring))
+        try take(LinkWriter(chain: chain, keys: first).rename(to: "Zoë's laptop", keyring: keyring))
+        // A name that another device gives does not count.
+        try take(foreignName("my laptop", of: first, by: second, chain: chain, keyring: keyring))
         let entryWriter = EntryWriter(keys: third)
         let place = EntryPlace(
             circle: chain.circle, device: third.deviceID, seq: 1, previous: zeros, epoch: chain.epoch, lamport: 1,
@@ -127,11 +128,33 @@ enum WireVectorWriter {
             keyring: keyring)
         try take(revocation)
         try keyring.take(newest)
+        let newEntropy = [UInt8](repeating: 0x50, count: 32)
+        let newPaper = try DeviceKeys(paper: RecoveryWords(entropy: SecretBytes(copying: newEntropy)))
+        let agreement = paper.secondSignature(revoking: [paper.deviceID], after: chain.head)
+        let (replacement, replaced) = try LinkWriter(chain: chain, keys: first).replaceWords(
+            with: newPaper, second: (paper.deviceID, agreement), keyring: keyring)
+        try refuse("E-WIRE-005", by: second) {
+            $0.version = 2; $0.replaceWords = replacement.body.replaceWords
+            $0.replaceWords.secondSignature = Data(repeating: 0, count: 64)
+        }
+        try refuse("E-WIRE-007", by: second) {
+            $0.version = 2; $0.replaceWords = replacement.body.replaceWords
+            $0.replaceWords.secondSigner = Data(second.deviceID.bytes)
+        }
+        try refuse("E-WIRE-004", by: first) {
+            $0.version = 1; $0.replaceWords = replacement.body.replaceWords
+        }
+        try take(replacement)
+        try keyring.take(replaced)
+        try refuse("E-WIRE-007", by: paper) {
+            $0.version = 1; $0.epochKeys = epoch
+        }
         let epochs = keyring.keys.sorted { $0.key < $1.key }.map {
             $0.value.withKey { Hex.encode($0.exposedForVectors) }
         }
         let vectors = WireVectors.Links(
-            devices: made.map(\.0), recovery: Hex.encode(entropy), paper: paper.deviceID.description,
+            devices: made.map(\.0), recovery: Hex.encode(newEntropy), formerRecovery: Hex.encode(entropy),
+            paper: newPaper.deviceID.description,
             circle: chain.circle.description, head: chain.head.description, epochs: epochs,
             links: links.map { Hex.encode($0.bytes) },
             names: [first.deviceID.description: "Zoë's laptop", second.deviceID.description: "tower"], refused: refused)
@@ -139,6 +162,23 @@ enum WireVectorWriter {
             chain: chain, links: vectors.links, epochs: epochs, keyring: keyring, last: last, first: first,
             second: second, third: third)
         return (vectors, entries)
+    }
+
+    private static func foreignName(
+        _ name: String, of device: DeviceKeys, by signer: DeviceKeys, chain: DeviceChain, keyring: EpochKeyring
+    ) throws -> Link {
+        var body = try LinkWriter(chain: chain, keys: signer).rename(to: "x", keyring: keyring).body
+        body.rename.device = Data(device.deviceID.bytes)
+        if let key = keyring[chain.epoch] {
+            body.rename.sealedName = Data(try key.seal(name: name, device: device.deviceID.bytes))
+        }
+        let encoded: [UInt8] = try body.serializedBytes()
+        let hash = Link.hash(body: encoded)
+        return try Link(
+            .with {
+                $0.body = Data(encoded)
+                $0.signature = Data(signer.sign(SignedText.link(hash)))
+            })
     }
 
     private static let zeros = Digest256([UInt8](repeating: 0, count: 32)).unsafelyUnwrapped

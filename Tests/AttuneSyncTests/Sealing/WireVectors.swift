@@ -23,8 +23,8 @@ enum WireVectors {
 
     struct Links: Codable {
         let devices: [Device]
-        /// The 32 bytes of the recovery words.
-        let recovery: String
+        /// The 32 bytes of the recovery words, and of those in whose place they came.
+        let recovery, formerRecovery: String
         let paper, circle, head: String
         /// Keys of the epochs, from 1.
         let epochs: [String]

@@ -24,7 +24,7 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
     let before = circle.chain
     // The signer is one of three, and what it signs stands at the place where it belongs.
     let signer = signers[Int(body.version % 3)]
-    body.version = Link.version
+    body.version = Link.version(of: body.payload)
     body.suite = Link.suite
     body.seq = before.seq + 1
     body.previous = Data(before.head.bytes)
@@ -35,6 +35,10 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
         try chain.append(Link(parsing: TestCircle.seal(body, by: signer)))
         precondition(chain.active.count <= WireLimits.activeDevices && !chain.active.isEmpty)
         precondition(chain.seq == before.seq + 1)
+        precondition(chain.devices.values.filter { $0.isActive && $0.isPaper }.count <= 1)
+        if case .replaceWords = body.payload {
+            precondition(chain.paper?.id != before.paper?.id && chain.active.map(\.id) == before.active.map(\.id))
+        }
         if chain.epoch > before.epoch {
             precondition(Set(chain.envelopes.keys) == Set(chain.recipients.map(\.id)))
         }
