@@ -8,18 +8,22 @@ CREATE TABLE adapters (
     head INTEGER REFERENCES versions (seq),
     created INTEGER NOT NULL,
     trashed INTEGER NOT NULL DEFAULT 0 CHECK (trashed IN (0, 1))
-) STRICT;
+, wire BLOB CHECK (length(wire) = 16)) STRICT;
 
 CREATE UNIQUE INDEX adapters_live_name ON adapters (name) WHERE trashed = 0;
+
+CREATE INDEX adapters_wire ON adapters (wire) WHERE wire IS NOT NULL;
 
 CREATE TABLE blobs (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     key BLOB NOT NULL CHECK (length(key) = 32),
     size INTEGER NOT NULL CHECK (size >= 0),
     digest BLOB NOT NULL CHECK (length(digest) = 32)
-, codec INTEGER NOT NULL DEFAULT 0 CHECK (codec IN (0, 1)), encoded_size INTEGER CHECK (encoded_size >= 0), state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 3), wanted INTEGER NOT NULL DEFAULT 0 CHECK (wanted IN (0, 1))) STRICT, WITHOUT ROWID;
+, codec INTEGER NOT NULL DEFAULT 0 CHECK (codec IN (0, 1)), encoded_size INTEGER CHECK (encoded_size >= 0), state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 3), wanted INTEGER NOT NULL DEFAULT 0 CHECK (wanted IN (0, 1)), wire BLOB CHECK (length(wire) = 16)) STRICT, WITHOUT ROWID;
 
 CREATE INDEX blobs_wanted ON blobs (id) WHERE state = 1 AND wanted = 1;
+
+CREATE INDEX blobs_wire ON blobs (wire) WHERE wire IS NOT NULL;
 
 CREATE TABLE chats (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,6 +40,24 @@ CREATE TABLE chunks (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX chunks_id ON chunks (id);
+
+CREATE TABLE claims (
+    entry BLOB NOT NULL PRIMARY KEY CHECK (length(entry) = 32),
+    version INTEGER NOT NULL REFERENCES versions (seq) ON DELETE CASCADE,
+    device BLOB NOT NULL CHECK (length(device) = 16),
+    lamport INTEGER NOT NULL,
+    manifest TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    blob BLOB NOT NULL REFERENCES blobs (id),
+    created INTEGER NOT NULL,
+    loss_before REAL,
+    loss_after REAL,
+    refused INTEGER NOT NULL DEFAULT 0 CHECK (refused IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX claims_blob ON claims (blob);
+
+CREATE INDEX claims_version ON claims (version);
 
 CREATE TABLE documents (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,7 +77,7 @@ CREATE TABLE entries (
     kind INTEGER NOT NULL,
     lamport INTEGER NOT NULL CHECK (lamport >= 1),
     bytes BLOB NOT NULL,
-    applied INTEGER NOT NULL DEFAULT 0 CHECK (applied BETWEEN 0 AND 2),
+    applied INTEGER NOT NULL DEFAULT 0 CHECK (applied BETWEEN 0 AND 2), arrived INTEGER, looked TEXT,
     UNIQUE (device, seq)
 ) STRICT;
 
@@ -99,17 +121,19 @@ CREATE INDEX events_tips ON events (adapter) WHERE tip = 1;
 
 CREATE INDEX events_version ON events (adapter, version);
 
-CREATE TABLE evidence (
+CREATE TABLE "evidence" (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
+    author BLOB NOT NULL CHECK (length(author) IN (0, 16)),
     device BLOB NOT NULL CHECK (length(device) = 16),
     number INTEGER NOT NULL,
     held BLOB NOT NULL,
     other BLOB NOT NULL,
     remote TEXT NOT NULL,
     settled INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)),
+    stops INTEGER NOT NULL CHECK (stops IN (0, 1)),
     time INTEGER NOT NULL,
-    UNIQUE (kind, device, number, remote)
+    UNIQUE (kind, author, device, number, remote)
 ) STRICT;
 
 CREATE TABLE identity (

@@ -48,7 +48,7 @@ package final class Workspace: Sendable {
             if record.size > largest { throw KitError.tooLargeToFetch(record, largest: largest) }
         }
         let manifest = try Self.manifest(of: record)
-        let adapter = try vault.versionBytes(record.id).withUnsafeBytes {
+        let adapter = try vault.versionBytes(of: record).withUnsafeBytes {
             try Adapter(encoded: $0, manifest: manifest)
         }
         if record.state == .arrived { try Self.check(adapter, manifest) }

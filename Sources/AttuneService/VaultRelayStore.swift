@@ -26,6 +26,8 @@ package final class VaultRelayStore: RelayStore {
     private let changed = ChangeWatchers()
     /// Whether a device of the circle has given back what this store may have lost, since it began to serve.
     private let isCompared = Atomic(false)
+    /// The code of the last error that kept drafts from being published, which is said once.
+    private let publishingProblem = Mutex<String?>(nil)
 
     /// - Throws: `KitError` E-DEVICE-001.
     package init(_ workspace: Workspace) throws {
@@ -114,24 +116,18 @@ package final class VaultRelayStore: RelayStore {
     /// Gives what was made on this device its places in its log.
     private func publishDrafts() throws {
         let circle = try keys.current().circle
-        let isForked = try store.evidence().contains {
-            $0.kind == .fork && $0.device == circle.device && !$0.isSettled
-        }
-        guard circle.own?.isActive == true, !isForked else { return }
-        while let draft = try store.nextDraft() {
-            var heads = try store.heads()
-            let own = heads.removeValue(forKey: circle.device)
-            let lamport = try store.largestLamport()
-            // A store that was set back waits for the entries that it published before.
-            guard try store.ownMark()?.seq ?? 0 <= own?.seq ?? 0, lamport < WireLimits.counter else { return }
-            if heads.count > WireLimits.frontier {
-                heads = heads.filter { circle.chain.devices[$0.key]?.isActive == true }
+        guard circle.own?.isActive == true else { return }
+        do {
+            try store.publishDrafts(chain: circle.chain, by: keys)
+            publishingProblem.withLock { $0 = nil }
+        } catch let error as SyncError {
+            // The drafts wait; the other devices are served as ever.
+            let isNew = publishingProblem.withLock { known in
+                defer { known = error.code }
+                return known != error.code
             }
-            guard let previous = own?.hash ?? Digest256([UInt8](repeating: 0, count: 32)) else { return }
-            let place = EntryPlace(
-                circle: circle.circle, device: circle.device, seq: (own?.seq ?? 0) + 1, previous: previous,
-                epoch: circle.chain.epoch, lamport: lamport + 1, frontier: heads)
-            try store.publish(draft.id, as: Entry(parsing: keys.write(draft, at: place)))
+            guard isNew else { return }
+            try store.append(SyncLogLine(level: .alarm, remote: "direct", text: error.message))
         }
     }
 

@@ -86,10 +86,21 @@ extension SyncError {
             remedy: "Install the newest version of Attune here; its entries wait until then.", exitStatus: .partial)
     }
 
+    /// A device signed what breaks the rules of the log: nobody else is to blame for it.
+    static func brokeRules(_ device: DeviceID, _ reason: String) -> SyncError {
+        SyncError(
+            code: "E-SYNC-016",
+            message: "device \(device.fingerprint) has published something that is refused: \(reason)",
+            remedy:
+                "The other devices go on without it; if it is in the wrong hands, shut it out: attune devices revoke \(device.fingerprint)",
+            exitStatus: .invalidData)
+    }
+
     static func suspicious(_ what: String) -> SyncError {
         SyncError(
             code: "E-SYNC-009", message: what,
-            remedy: "Nothing is merged by itself until it is settled: attune sync status", exitStatus: .conflict)
+            remedy: "Look at what is open, and settle it or shut a device out: attune sync settle",
+            exitStatus: .conflict)
     }
 
     static func refused(_ remote: String, _ reason: String) -> SyncError {

@@ -63,12 +63,12 @@ private struct BlobReader: EncodedBytes {
 
     init(_ blob: StoredBlob, in store: ChunkStore) throws {
         let key = SecretBytes(copying: blob.key)
-        guard key.count == 32, blob.id.count == 16, blob.size >= 0,
+        guard key.count == 32, blob.sealedID.count == 16, blob.size >= 0,
             ChunkSealer.chunkCount(length: blob.encodedSize) == blob.chunks.count
         else { throw VaultError.damaged("a run of bytes has another length than its chunks") }
         self.blob = blob
         self.store = store
-        sealer = BlobSealer(try ChunkSealer(blobKey: key, blobID: blob.id, length: blob.encodedSize))
+        sealer = BlobSealer(try ChunkSealer(blobKey: key, blobID: blob.sealedID, length: blob.encodedSize))
         remaining = blob.encodedSize
     }
 

@@ -26,7 +26,9 @@ enum StoreSchema {
             try database.execute(sql: "PRAGMA user_version = 2")
         }
         migrator.registerMigration("3") { database in
-            for statement in writers + linkTimes { try database.execute(sql: statement) }
+            for statement in writers + linkTimes + authoredEvidence + claims {
+                try database.execute(sql: statement)
+            }
             try database.execute(sql: "PRAGMA user_version = 3")
         }
         return migrator

@@ -7,8 +7,10 @@ import GRDB
 
 /// A run of bytes that lies in sealed chunk files, and the key to them.
 struct StoredBlob: Equatable {
-    /// 16 random bytes.
+    /// 16 bytes, random for what was made here.
     let id: [UInt8]
+    /// The id that its bytes are sealed with; nil where it is `id`.
+    var wire: [UInt8]?
     /// 32 random bytes of its own, so that equal contents cannot be told from different ones.
     let key: [UInt8]
     /// Bytes before encoding.
@@ -22,12 +24,19 @@ struct StoredBlob: Equatable {
     let chunks: [Digest256]
     var state = BlobState.here
 
+    /// The id (16 bytes) that its chunks are sealed with, and that other devices know it by.
+    var sealedID: [UInt8] { wire ?? id }
+
     func insert(_ database: Database) throws {
         try database.execute(
             sql: """
-                INSERT INTO blobs (id, key, size, digest, codec, encoded_size, state) VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO blobs (id, key, size, digest, codec, encoded_size, state, wire)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
-            arguments: [Data(id), Data(key), size, digest.data, codec.rawValue, encodedSize, state.rawValue])
+            arguments: [
+                Data(id), Data(key), size, digest.data, codec.rawValue, encodedSize, state.rawValue,
+                wire.map { Data($0) },
+            ])
         for (position, chunk) in chunks.enumerated() {
             try database.execute(
                 sql: "INSERT INTO chunks (blob, position, id) VALUES (?, ?, ?)",
@@ -42,7 +51,8 @@ struct StoredBlob: Equatable {
             database, sql: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [Data(id)])
         let size = try row.value("size", as: Int.self)
         return StoredBlob(
-            id: id, key: try row.bytes("key"), size: size, encodedSize: try row.optional("encoded_size") ?? size,
+            id: id, wire: try row.optional("wire", as: Data.self).map { [UInt8]($0) }, key: try row.bytes("key"),
+            size: size, encodedSize: try row.optional("encoded_size") ?? size,
             codec: try row.choice("codec"), digest: try row.digest("digest"),
             chunks: try rows.map { try $0.digest("id") },
             state: try row.choice("state"))
@@ -55,6 +65,7 @@ struct StoredBlob: Equatable {
                 database,
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM versions WHERE blob = :id)
+                        OR EXISTS (SELECT 1 FROM claims WHERE blob = :id)
                         OR EXISTS (SELECT 1 FROM runs WHERE checkpoint = :id)
                         OR EXISTS (SELECT 1 FROM received WHERE blob = :id)
                     """, arguments: ["id": Data(id)]) ?? true

@@ -117,24 +117,32 @@ extension Vault {
         try Row.fetchAll(
             database,
             sql: """
-                SELECT v.*, a.name AS adapter_name, a.head AS head, b.size AS size,
-                    COALESCE(b.encoded_size, b.size) AS stored_size, b.state AS blob_state,
-                    (SELECT json_group_array(name)
-                     FROM (SELECT name FROM labels WHERE version = v.seq ORDER BY name)) AS labels
+                SELECT v.*, \(versionColumns)
                 FROM versions v JOIN adapters a ON a.id = v.adapter JOIN blobs b ON b.id = v.blob
                 WHERE \(condition) ORDER BY a.seq, v.number
                 """, arguments: arguments
-        ).map { row in
-            let sequence = try row.value("seq", as: Int64.self)
-            return VersionRecord(
-                id: try row.digest("id"), adapter: try row.value("adapter_name"), number: try row.value("number"),
-                parents: try row.json("parents"), manifest: try row.value("manifest"), size: try row.value("size"),
-                storedSize: try row.value("stored_size"), created: try row.date("created"),
-                run: try row.optional("run"),
-                lossBefore: try row.optional("loss_before"), lossAfter: try row.optional("loss_after"),
-                labels: try row.json("labels"), isHead: try row.optional("head", as: Int64.self) == sequence,
-                state: try row.choice("blob_state"),
-                row: sequence, adapterID: try row.bytes("adapter"), blob: try row.bytes("blob"))
-        }
+        ).map(record)
+    }
+
+    /// What a record has beside the columns of its version, of adapter `a`, version `v` and blob `b`.
+    static let versionColumns = """
+        a.name AS adapter_name, COALESCE(a.wire, a.id) AS adapter_wire, a.head AS head, b.size AS size,
+        COALESCE(b.encoded_size, b.size) AS stored_size, b.state AS blob_state,
+        (SELECT json_group_array(name)
+         FROM (SELECT name FROM labels WHERE version = v.seq ORDER BY name)) AS labels
+        """
+
+    static func record(_ row: Row) throws -> VersionRecord {
+        let sequence = try row.value("seq", as: Int64.self)
+        return VersionRecord(
+            id: try row.digest("id"), adapter: try row.value("adapter_name"), number: try row.value("number"),
+            parents: try row.json("parents"), manifest: try row.value("manifest"), size: try row.value("size"),
+            storedSize: try row.value("stored_size"), created: try row.date("created"),
+            run: try row.optional("run"),
+            lossBefore: try row.optional("loss_before"), lossAfter: try row.optional("loss_after"),
+            labels: try row.json("labels"), isHead: try row.optional("head", as: Int64.self) == sequence,
+            state: try row.choice("blob_state"),
+            row: sequence, adapterID: try row.bytes("adapter"), wireAdapter: try row.bytes("adapter_wire"),
+            blob: try row.bytes("blob"))
     }
 }

@@ -20,7 +20,8 @@ extension Vault {
         let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
         let lines = Set(version.parents + [previousID].compactMap { $0 })
         let parents = try tips(database, adapter, at: previousID, orAmong: lines)
-        try insertEvent(database, adapter, kind: "version", version: version.id, parents: parents)
+        try insertEvent(
+            database, adapter, kind: "version", version: version.id, name: version.adapter, parents: parents)
         try refreshWanted(database, adapter)
     }
 
@@ -100,7 +101,8 @@ extension Vault {
             var last: (event: Int64, row: Int64)?
             for version in try Self.versions(database, "v.adapter = ? AND v.trashed = 0", [adapter]) {
                 let event = try insertEvent(
-                    database, adapter, kind: "version", version: version.id, parents: last.map { [$0.event] } ?? [])
+                    database, adapter, kind: "version", version: version.id, name: version.adapter,
+                    parents: last.map { [$0.event] } ?? [])
                 last = (event, version.row)
             }
             if let head = try row.optional("head", as: Int64.self), let last, last.row != head {

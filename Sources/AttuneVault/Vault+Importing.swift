@@ -8,7 +8,7 @@ import GRDB
 
 extension Vault {
     /// The id (16 bytes) of the adapter that a version belongs to, the same on all devices of the circle.
-    package func adapterID(of version: VersionRecord) -> [UInt8] { version.adapterID }
+    package func adapterID(of version: VersionRecord) -> [UInt8] { version.wireAdapter }
 
     /// All versions that a version was made from, over as many steps as are known here, the nearest first.
     package func ancestors(of version: VersionRecord, limit: Int) throws -> [Digest256] {
@@ -45,41 +45,38 @@ extension Vault {
         try requireWriting()
         guard adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
         let id = try Self.versionID(manifest: version.manifest, content: version.content)
-        let key = Data(adapter)
+        let key = Data(try read { try Self.localAdapter($0, adapter, base: base) })
         let known = try read { try Self.versions($0, "v.adapter = ? AND v.id = ?", [key, id.data]).first }
         if let known, known.state == .here { return known }
         let blob = try chunks.store(version.content)
         let (record, unused) = try keeping(blob) { database in
-            try self.insertImported(database, key, name, base, deviceName, Set(ancestors), version, id, blob)
+            try self.insertImported(database, adapter, name, base, deviceName, Set(ancestors), version, id, blob)
         }
         chunks.remove(unused)
         return record
     }
 
     private func insertImported(
-        _ database: Database, _ adapter: Data, _ name: String, _ base: Digest256, _ deviceName: String,
+        _ database: Database, _ wire: [UInt8], _ name: String, _ base: Digest256, _ deviceName: String,
         _ ancestors: Set<Digest256>, _ version: NewVersion, _ id: Digest256, _ blob: StoredBlob
     ) throws -> (VersionRecord, unused: [Digest256]) {
         try blob.insert(database)
+        let local = try Self.localAdapter(database, wire, base: base)
+        let adapter = Data(local)
         if let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id.data]).first {
             // Only its record was here: the bytes of the file take the place of those that were to be fetched.
             try database.execute(
                 sql: "UPDATE versions SET blob = ? WHERE seq = ?", arguments: [Data(blob.id), known.row])
+            try dropRivals(database, ofVersion: known.row)
             let unused = try StoredBlob.release(database, id: known.blob)
             guard let record = try Self.version(database, row: known.row) else { throw VaultError.noVersion(name) }
             return (record, unused)
         }
         let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
-        if let row {
-            guard try row.digest("base") == base else { throw VaultError.badVersion("its adapter has another base") }
-        } else {
-            let context = EntryContext(entry: id, device: [], deviceName: deviceName, lamport: 0, parents: [])
-            try database.execute(
-                sql: "INSERT INTO adapters (id, name, base, created) VALUES (?, ?, ?, ?)",
-                arguments: [
-                    adapter, try freeName(database, name, for: adapter, context), base.data,
-                    Timestamp.milliseconds(now()),
-                ])
+        if row == nil {
+            let free = try freeName(database, name, for: adapter, besides: deviceName)
+            try insertAdapter(
+                database, wire: wire, local: local, name: free, base: base, created: Timestamp.milliseconds(now()))
         }
         let head = try row?.optional("head", as: Int64.self).flatMap { try Self.version(database, row: $0) }
         let inserted = try insertVersion(
@@ -96,7 +93,8 @@ extension Vault {
             }
             let tips = try Self.tips(database, adapter).filter { before.contains($0.version) }.map(\.event)
             try insertEvent(
-                database, adapter, kind: "version", version: id, parents: tips + events.filter { !tips.contains($0) })
+                database, adapter, kind: "version", version: id, name: name,
+                parents: tips + events.filter { !tips.contains($0) })
         }
         let subject = Hex.encode(adapter)
         guard let record = try Self.version(database, row: inserted) else { throw VaultError.noVersion(name) }

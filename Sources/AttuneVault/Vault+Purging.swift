@@ -34,8 +34,13 @@ extension Vault {
         case .adapter:
             let id = try Self.data(hex: entry.subject)
             try noteErased(database, id)
-            blobs = try Row.fetchAll(database, sql: "SELECT blob FROM versions WHERE adapter = ?", arguments: [id])
-                .map { try $0.bytes("blob") }
+            blobs = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT blob FROM versions WHERE adapter = :id
+                    UNION SELECT c.blob FROM claims c JOIN versions v ON v.seq = c.version WHERE v.adapter = :id
+                    """, arguments: ["id": id]
+            ).map { try $0.bytes("blob") }
             try setHead(database, id, to: nil)
             try database.execute(
                 sql: """
@@ -49,7 +54,7 @@ extension Vault {
         case .version:
             // An earlier entry of the same purge may have taken the whole adapter.
             guard let row = Int64(entry.subject), let version = try Self.version(database, row: row) else { return [] }
-            blobs = [version.blob]
+            blobs = try [version.blob] + Self.claimedBlobs(database, ofVersion: row)
             try forgetDraft(database, of: version)
             try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [row])
             try forgetReversals(database, of: version)

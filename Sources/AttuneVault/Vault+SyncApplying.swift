@@ -43,9 +43,15 @@ extension Vault {
         if try !adopt(database, event, context) {
             switch event {
             case .version(let packet): try apply(database, packet, context)
-            case .head(let adapter, let version): try apply(database, Data(adapter), head: version, context)
-            case .name(let adapter, let name): try apply(database, Data(adapter), name: name, context)
-            case .trashed(let adapter, let trashed): try apply(database, Data(adapter), trashed: trashed, context)
+            case .head(let wire, let version):
+                let adapter = try Self.localAdapter(database, wire, meantBy: context.device, version: version)
+                try apply(database, Data(adapter), head: version, context)
+            case .name(let wire, let name):
+                let adapter = try Self.localAdapter(database, wire, meantBy: context.device)
+                try apply(database, Data(adapter), name: name, context)
+            case .trashed(let wire, let trashed):
+                let adapter = try Self.localAdapter(database, wire, meantBy: context.device)
+                try apply(database, Data(adapter), trashed: trashed, context)
             case .release(let versions, _): try release(database, versions)
             }
         }
@@ -55,20 +61,28 @@ extension Vault {
     /// Joins an own entry with the draft it was made from, if that is there again.
     private func adopt(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws -> Bool {
         guard try Self.circleIdentity(database)?.device == context.device else { return false }
+        let own = context.device
         let (adapter, kind, version, name, trashed): ([UInt8], String, Digest256?, String?, Bool?)
         switch event {
         case .version(let packet):
-            (adapter, kind, version, name, trashed) = (packet.adapter, "version", packet.id, nil, nil)
-        case .head(let id, let head): (adapter, kind, version, name, trashed) = (id, "head", head, nil, nil)
-        case .name(let id, let text): (adapter, kind, version, name, trashed) = (id, "name", nil, text, nil)
-        case .trashed(let id, let flag): (adapter, kind, version, name, trashed) = (id, "trashed", nil, nil, flag)
+            let local = try Self.localAdapter(database, packet.adapter, base: packet.base)
+            (adapter, kind, version, name, trashed) = (local, "version", packet.id, nil, nil)
+        case .head(let wire, let head):
+            let local = try Self.localAdapter(database, wire, meantBy: own, version: head)
+            (adapter, kind, version, name, trashed) = (local, "head", head, nil, nil)
+        case .name(let wire, let text):
+            let local = try Self.localAdapter(database, wire, meantBy: own)
+            (adapter, kind, version, name, trashed) = (local, "name", nil, text, nil)
+        case .trashed(let wire, let flag):
+            let local = try Self.localAdapter(database, wire, meantBy: own)
+            (adapter, kind, version, name, trashed) = (local, "trashed", nil, nil, flag)
         case .release: return false
         }
         try database.execute(
             sql: """
                 UPDATE events SET entry = ?, device = ?, lamport = ? WHERE seq = (
                     SELECT MIN(seq) FROM events WHERE entry IS NULL AND adapter = ? AND kind = ? AND version IS ?
-                        AND name IS ? AND trashed IS ?)
+                        AND (name IS ? OR kind = 'version') AND trashed IS ?)
                 """,
             arguments: [
                 context.entry.data, Data(context.device), Int64(clamping: context.lamport), Data(adapter), kind,
@@ -78,27 +92,50 @@ extension Vault {
     }
 
     private func apply(_ database: Database, _ packet: VersionPacket, _ context: EntryContext) throws {
-        let adapter = try Data(ensureAdapter(database, packet, context))
-        if try Row.fetchOne(
+        guard packet.adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
+        try Self.check(packet.blob)
+        let local = try Self.localAdapter(database, packet.adapter, base: packet.base)
+        let adapter = Data(local)
+        let isKnown = try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [adapter])
+        if isKnown != true {
+            let name = try freeName(database, packet.name, for: adapter, besides: context.deviceName)
+            try insertAdapter(
+                database, wire: packet.adapter, local: local, name: name, base: packet.base,
+                created: Int64(clamping: packet.created))
+        }
+        let blob = try blob(database, packet.blob, of: packet)
+        let known = try Int64.fetchOne(
             database, sql: "SELECT seq FROM versions WHERE adapter = ? AND id = ?",
             arguments: [adapter, packet.id.data])
-            == nil
-        {
-            try insertBlob(database, packet.blob)
+        let row: Int64
+        if let known {
+            row = known
+        } else {
             let taken =
                 try Bool.fetchOne(
                     database, sql: "SELECT EXISTS (SELECT 1 FROM versions WHERE adapter = ? AND number = ?)",
                     arguments: [adapter, packet.number]) ?? true
-            let row = try insertVersion(
-                database, adapterID: adapter, id: packet.id, blob: packet.blob.id, manifest: packet.manifest,
+            row = try insertVersion(
+                database, adapterID: adapter, id: packet.id, blob: blob, manifest: packet.manifest,
                 parents: packet.parents, run: nil, lossBefore: packet.lossBefore, lossAfter: packet.lossAfter,
                 created: Int64(clamping: packet.created),
                 number: taken || packet.number < 1 || packet.number > 1 << 31 ? nil : packet.number)
-            _ = row
         }
-        try insertEvent(
-            database, adapter, kind: "version", version: packet.id,
-            parents: try Self.events(database, adapter, context.parents), context: context)
+        try insertClaim(database, version: row, packet, blob: blob, context)
+        try showClaim(database, version: row)
+        let isNoted = try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry.data])
+        if isNoted != true {
+            try insertEvent(
+                database, adapter, kind: "version", version: packet.id, name: packet.name,
+                parents: try Self.events(database, adapter, context.parents), context: context)
+        }
+        // A version that was refused for what another device said may be one of the heads again.
+        if known != nil {
+            try recountTips(database, adapter)
+            try takeBack(database, version: row, of: adapter)
+        }
         try advance(database, adapter)
     }
 
@@ -115,48 +152,18 @@ extension Vault {
     private func release(_ database: Database, _ versions: [Digest256]) throws {
         for version in versions {
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (SELECT blob FROM versions WHERE id = ?)",
-                arguments: [version.data])
+                sql: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (\(Self.candidates("v.id = :id")))",
+                arguments: ["id": version.data])
         }
     }
 
-    private func ensureAdapter(
-        _ database: Database, _ packet: VersionPacket, _ context: EntryContext
-    ) throws -> [UInt8] {
-        guard packet.adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
-        if let row = try Row.fetchOne(
-            database, sql: "SELECT base FROM adapters WHERE id = ?", arguments: [Data(packet.adapter)])
-        {
-            guard try row.digest("base") == packet.base else {
-                throw VaultError.badVersion("its adapter has another base")
-            }
-            return packet.adapter
-        }
-        let name = try freeName(database, packet.name, for: Data(packet.adapter), context)
-        try database.execute(
-            sql: "INSERT INTO adapters (id, name, base, created) VALUES (?, ?, ?, ?)",
-            arguments: [Data(packet.adapter), name, packet.base.data, Int64(clamping: packet.created)])
-        return packet.adapter
-    }
-
-    private func insertBlob(_ database: Database, _ packet: BlobPacket) throws {
+    /// Passes for bytes whose sizes and chunks can be those of one run.
+    private static func check(_ packet: BlobPacket) throws {
         guard packet.id.count == 16, packet.key.count == 32, packet.size >= 0, packet.encodedSize >= 0,
             packet.codec == .planes || packet.encodedSize == packet.size,
             packet.size / TensorCodec.ratioLimit <= packet.encodedSize,
             ChunkSealer.chunkCount(length: packet.encodedSize) == packet.chunks.count
         else { throw VaultError.badVersion("its sizes and its chunks disagree") }
-        if let known = try Row.fetchOne(database, sql: "SELECT * FROM blobs WHERE id = ?", arguments: [Data(packet.id)])
-        {
-            let blob = try StoredBlob.fetch(database, id: try known.bytes("id"))
-            guard blob.key == packet.key, blob.chunks == packet.chunks, blob.digest == packet.digest,
-                blob.size == packet.size, blob.encodedSize == packet.encodedSize, blob.codec == packet.codec
-            else { throw VaultError.badVersion("other bytes are known under the same name") }
-            return
-        }
-        try StoredBlob(
-            id: packet.id, key: packet.key, size: packet.size, encodedSize: packet.encodedSize, codec: packet.codec,
-            digest: packet.digest, chunks: packet.chunks, state: .remote
-        ).insert(database)
     }
 
     /// The events of an adapter that these entries are, where they are known.

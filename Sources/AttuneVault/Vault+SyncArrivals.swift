@@ -13,7 +13,9 @@ extension Vault {
 
     /// Versions from other devices whose bytes arrived and that nobody looked at yet.
     package func arrivedVersions() throws -> [VersionRecord] {
-        try read { try Self.versions($0, "b.state = 2", []) }
+        // Of a run of bytes that another one shares its chunks with, they may have been here before it was heard of.
+        if mode == .writing { try settleWhatIsHere("AND wire IS NOT NULL") }
+        return try read { try Self.arrivals($0) }
     }
 
     /// Versions that were refused after their bytes had arrived.
@@ -23,7 +25,8 @@ extension Vault {
 
     /// Says what was found in a version that arrived: it is as good as one made here, or refused for good.
     ///
-    /// A refused one is set apart: it is no head, the name goes back to what it was made from, and the signed entry that
+    /// One that is sound is shown with what its claim says. Of one that is not, another device's claim takes the place,
+    /// if there is one. A refused one is set apart: it is no head, the name goes back to what it was made from, and the signed entry that
     /// brought it is kept as evidence. Nothing else is held up by it.
     ///
     /// - Returns: for a refused one, whose entry it was; nil if it came in no entry.
@@ -33,8 +36,18 @@ extension Vault {
             try database.execute(
                 sql: "UPDATE blobs SET state = ? WHERE id = ? AND state = 2",
                 arguments: [isSound ? BlobState.here.rawValue : BlobState.refused.rawValue, Data(version.blob)])
-            guard !isSound, database.changesCount == 1 else { return nil }
+            guard database.changesCount == 1 else { return nil }
             let adapter = Data(version.adapterID)
+            if isSound {
+                // The blob that is shown may be another one, which is not proven then.
+                try showClaim(database, version: version.row, blob: version.blob)
+                try dropRivals(database, ofVersion: version.row)
+                return nil
+            }
+            try database.execute(
+                sql: "UPDATE claims SET refused = 1 WHERE version = ? AND blob = ?",
+                arguments: [version.row, Data(version.blob)])
+            try showClaim(database, version: version.row)
             try recountTips(database, adapter)
             try advance(database, adapter, isCutOff: true)
             return try keepEntry(database, of: version)
@@ -59,28 +72,26 @@ extension Vault {
             let row = try Row.fetchOne(
                 database,
                 sql: """
-                    SELECT n.device, n.seq, n.bytes FROM events e JOIN entries n ON n.hash = e.entry
-                    WHERE e.adapter = ? AND e.version = ? AND e.kind = 'version' ORDER BY e.seq LIMIT 1
-                    """, arguments: [Data(version.adapterID), version.id.data])
+                    SELECT n.device, n.seq, n.bytes FROM claims c JOIN entries n ON n.hash = c.entry
+                    WHERE c.version = ? AND c.blob = ? ORDER BY c.lamport, c.device LIMIT 1
+                    """, arguments: [version.row, Data(version.blob)])
         else { return nil }
         let device = try row.bytes("device")
         let seq = try row.value("seq", as: Int64.self)
-        try database.execute(
-            sql: """
-                INSERT OR IGNORE INTO evidence (kind, device, number, held, other, remote, settled, time)
-                VALUES (?, ?, ?, ?, ?, '', 1, ?)
-                """,
-            arguments: [
-                Self.refusedTensors, Data(device), seq, Data(), try row.value("bytes", as: Data.self),
-                Timestamp.milliseconds(now()),
-            ])
+        _ = try record(
+            database,
+            StoredEvidence(
+                kind: Self.refusedTensors, author: device, device: device, seq: UInt64(clamping: seq), held: [],
+                other: try row.bytes("bytes"), remote: "", isSettled: true, stopsNames: false))
         return (device, UInt64(clamping: seq))
     }
 
     /// Marks as arrived what became complete without being told, such as by a crash after the last chunk.
-    package func settleWhatIsHere() throws {
+    package func settleWhatIsHere() throws { try settleWhatIsHere("") }
+
+    private func settleWhatIsHere(_ condition: String) throws {
         let blobs = try read { database in
-            try Row.fetchAll(database, sql: "SELECT id FROM blobs WHERE state = 1 AND wanted = 1").map {
+            try Row.fetchAll(database, sql: "SELECT id FROM blobs WHERE state = 1 AND wanted = 1 \(condition)").map {
                 try $0.bytes("id")
             }
         }

@@ -86,7 +86,8 @@ extension Vault {
         try write { database in
             let version = try Self.version(database, reference)
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 1 WHERE id = ? AND state = 1", arguments: [Data(version.blob)])
+                sql: "UPDATE blobs SET wanted = 1 WHERE state = 1 AND id IN (\(Self.candidates("v.seq = :row")))",
+                arguments: ["row": version.row])
         }
         try settleWhatIsHere()
     }
@@ -103,8 +104,8 @@ extension Vault {
                     ON CONFLICT (adapter) DO UPDATE SET policy = excluded.policy
                     """, arguments: [adapter, policy.rawValue])
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 0 WHERE id IN (SELECT blob FROM versions WHERE adapter = ?)",
-                arguments: [adapter])
+                sql: "UPDATE blobs SET wanted = 0 WHERE id IN (\(Self.candidates("v.adapter = :adapter")))",
+                arguments: ["adapter": adapter])
             try refreshWanted(database, adapter)
         }
     }
@@ -146,7 +147,7 @@ extension Vault {
 
     func refreshWanted(_ database: Database, _ adapter: Data) throws {
         let largest = try Self.largestFetched(database)
-        let live = "SELECT blob FROM versions WHERE adapter = :adapter"
+        let live = Self.candidates("v.adapter = :adapter")
         switch try Self.policy(database, adapter) {
         case .none: return
         case .all:
@@ -161,17 +162,21 @@ extension Vault {
                 try database.execute(
                     sql: """
                         UPDATE blobs SET wanted = 1 WHERE state = 1 AND size <= :largest
-                        AND id = (SELECT blob FROM versions WHERE adapter = :adapter AND id = :id)
+                        AND id IN (\(Self.candidates("v.adapter = :adapter AND v.id = :id")))
                         """, arguments: ["adapter": adapter, "id": version.data, "largest": largest])
             }
             // Heads of before that never came are not worth their bytes any more.
             let kept = tips.map { "x'\(Hex.encode($0.version.bytes))'" }.joined(separator: ", ")
+            let other = """
+                v.adapter = :adapter AND v.id NOT IN (\(kept))
+                AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter)
+                """
             try database.execute(
                 sql: """
-                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND EXISTS (
-                        SELECT 1 FROM versions v WHERE v.blob = blobs.id AND v.adapter = :adapter
-                            AND v.id NOT IN (\(kept))
-                            AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter))
+                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND (
+                        EXISTS (SELECT 1 FROM versions v WHERE v.blob = blobs.id AND \(other))
+                        OR EXISTS (SELECT 1 FROM claims c JOIN versions v ON v.seq = c.version
+                            WHERE c.blob = blobs.id AND \(other)))
                     """, arguments: ["adapter": adapter])
         }
     }

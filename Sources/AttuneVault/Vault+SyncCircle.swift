@@ -54,11 +54,18 @@ extension Vault {
 
     private static func forgetCircle(_ database: Database) throws {
         for table in [
-            "identity", "links", "entries", "entry_heads", "remote_marks", "evidence", "events", "pins",
+            "identity", "links", "entries", "entry_heads", "remote_marks", "evidence", "events", "pins", "claims",
         ] {
             try database.execute(sql: "DELETE FROM \(table)")
         }
         try database.execute(sql: "UPDATE blobs SET wanted = 0")
+        // What only claims that were not shown were about.
+        try database.execute(
+            sql: """
+                DELETE FROM blobs WHERE state IN (1, 2, 3) AND id NOT IN (SELECT blob FROM versions)
+                    AND id NOT IN (SELECT blob FROM received)
+                    AND id NOT IN (SELECT checkpoint FROM runs WHERE checkpoint IS NOT NULL)
+                """)
         for setting in [epochKeysSetting, contactsSetting, nicknamesSetting, recoveryDeviceSetting] {
             try database.execute(sql: "DELETE FROM settings WHERE key = ?", arguments: [setting])
         }

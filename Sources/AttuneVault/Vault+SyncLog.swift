@@ -62,20 +62,51 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-052 if one does not follow; nothing is accepted then.
     package func acceptEntries(_ entries: [StoredEntry]) throws {
         try write { database in
-            for entry in entries { try Self.append(database, entry, isApplied: false) }
+            let time = Timestamp.milliseconds(now())
+            for entry in entries { try Self.append(database, entry, isApplied: false, at: time) }
         }
     }
 
     /// Accepted entries that were not opened yet, in the order they came, each with its place in that order.
-    package func unappliedEntries(after number: Int64 = 0, limit: Int) throws -> [(number: Int64, bytes: [UInt8])] {
+    ///
+    /// - Parameter means: what they would be opened with; those that were looked at in vain with the same are left out.
+    package func unappliedEntries(
+        after number: Int64 = 0, limit: Int, means: String = ""
+    ) throws -> [(number: Int64, bytes: [UInt8])] {
         try read { database in
             try Row.fetchAll(
                 database,
-                sql: "SELECT number, bytes FROM entries WHERE applied = 0 AND number > ? ORDER BY number LIMIT ?",
-                arguments: [number, limit]
+                sql: """
+                    SELECT number, bytes FROM entries
+                    WHERE applied = 0 AND number > ? AND looked IS NOT ? ORDER BY number LIMIT ?
+                    """,
+                arguments: [number, means, limit]
             ).map { (try $0.value("number"), try $0.bytes("bytes")) }
         }
     }
+
+    /// Notes that entries wait for other means to be opened with, so that they are not opened again with the same.
+    package func putOff(_ entries: [Digest256], means: String) throws {
+        guard !entries.isEmpty else { return }
+        try write { database in
+            for hash in entries {
+                try database.execute(
+                    sql: "UPDATE entries SET looked = ? WHERE hash = ? AND applied = 0", arguments: [means, hash.data])
+            }
+        }
+    }
+
+    /// Moves the names that stood still for what does not stop them any more.
+    package func moveHeldNames() throws {
+        guard try setting(Self.heldNames) != nil else { return }
+        try write { database in
+            try moveNames(database)
+            try database.execute(sql: "DELETE FROM settings WHERE key = ?", arguments: [Self.heldNames])
+        }
+    }
+
+    /// Set by the step of the layout after which fewer things hold up names.
+    private static let heldNames = "sync.held-names"
 
     /// Notes that an entry cannot be applied, now or later: it stays in the log and changes nothing.
     package func refuseEntry(_ hash: Digest256) throws {
@@ -86,7 +117,8 @@ extension Vault {
         try database.execute(sql: "UPDATE entries SET applied = ? WHERE hash = ?", arguments: [applied, hash.data])
     }
 
-    static func append(_ database: Database, _ entry: StoredEntry, isApplied: Bool) throws {
+    /// - Parameter time: when it came here, in milliseconds; for show only.
+    static func append(_ database: Database, _ entry: StoredEntry, isApplied: Bool, at time: Int64? = nil) throws {
         guard let seq = Int64(exactly: entry.seq), let lamport = Int64(exactly: entry.lamport) else {
             throw VaultError.notNext
         }
@@ -101,57 +133,19 @@ extension Vault {
             throw VaultError.notNext
         }
         try database.execute(
-            sql: "INSERT INTO entries (hash, device, seq, kind, lamport, bytes, applied) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sql: """
+                INSERT INTO entries (hash, device, seq, kind, lamport, bytes, applied, arrived)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
             arguments: [
                 entry.hash.data, Data(entry.device), seq, entry.kind, lamport, Data(entry.bytes), isApplied ? 1 : 0,
+                time,
             ])
         try database.execute(
             sql: """
                 INSERT INTO entry_heads (device, seq, hash) VALUES (?, ?, ?)
                 ON CONFLICT (device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
                 """, arguments: [Data(entry.device), seq, entry.hash.data])
-    }
-
-    /// Drops the entries of a device beyond one, what they did to adapters, and versions that never came here, that nobody
-    /// looked at yet, or that were refused.
-    ///
-    /// - Returns: ids of chunk files that nothing needs any more.
-    func cutOff(_ database: Database, _ device: [UInt8], after seq: Int64) throws -> [Digest256] {
-        let dropped = "SELECT hash FROM entries WHERE device = :device AND seq > :seq"
-        let arguments: StatementArguments = ["device": Data(device), "seq": seq]
-        let adapters = try Row.fetchAll(
-            database, sql: "SELECT DISTINCT adapter FROM events WHERE entry IN (\(dropped))", arguments: arguments
-        ).map { try $0.value("adapter", as: Data.self) }
-        let lost = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT v.seq, v.blob FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
-                JOIN blobs b ON b.id = v.blob
-                WHERE e.kind = 'version' AND b.state <> 0 AND e.entry IN (\(dropped))
-                """, arguments: arguments
-        ).map { (try $0.value("seq", as: Int64.self), try $0.bytes("blob")) }
-        try database.execute(sql: "DELETE FROM events WHERE entry IN (\(dropped))", arguments: arguments)
-        try database.execute(
-            sql: "DELETE FROM entries WHERE device = :device AND seq > :seq", arguments: arguments)
-        try database.execute(sql: "DELETE FROM entry_heads WHERE device = ?", arguments: [Data(device)])
-        try database.execute(
-            sql: """
-                INSERT INTO entry_heads (device, seq, hash)
-                SELECT device, seq, hash FROM entries WHERE device = ? ORDER BY seq DESC LIMIT 1
-                """, arguments: [Data(device)])
-        var unused: [Digest256] = []
-        for (row, blob) in lost {
-            try database.execute(sql: "UPDATE adapters SET head = NULL WHERE head = ?", arguments: [row])
-            try database.execute(
-                sql: "DELETE FROM trash WHERE kind = 'version' AND subject = ?", arguments: ["\(row)"])
-            try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [row])
-            unused += try StoredBlob.release(database, id: blob)
-        }
-        for adapter in adapters {
-            try recountTips(database, adapter)
-            try advance(database, adapter, isCutOff: true)
-        }
-        return unused
     }
 
     static func position(_ row: Row) throws -> LogPosition {

@@ -62,13 +62,17 @@ extension Vault {
     }
 
     private static func event(_ database: Database, _ row: Row) throws -> AdapterEvent {
-        let adapter = try row.bytes("adapter")
+        let local = try row.bytes("adapter")
+        let adapter =
+            try Data.fetchOne(
+                database, sql: "SELECT wire FROM adapters WHERE id = ? AND wire IS NOT NULL", arguments: [Data(local)]
+            ).map { [UInt8]($0) } ?? local
         switch try row.value("kind", as: String.self) {
         case "version":
             let id = try row.digest("version")
-            guard let version = try versions(database, "v.adapter = ? AND v.id = ?", [Data(adapter), id.data]).first,
+            guard let version = try versions(database, "v.adapter = ? AND v.id = ?", [Data(local), id.data]).first,
                 let base = try Row.fetchOne(
-                    database, sql: "SELECT base FROM adapters WHERE id = ?", arguments: [Data(adapter)])
+                    database, sql: "SELECT base FROM adapters WHERE id = ?", arguments: [Data(local)])
             else { throw VaultError.damaged("a version that was to be published is missing") }
             let blob = try StoredBlob.fetch(database, id: version.blob)
             return .version(
@@ -76,7 +80,7 @@ extension Vault {
                     adapter: adapter, name: version.adapter, base: try base.digest("base"), id: id,
                     parents: version.parents, manifest: version.manifest,
                     blob: BlobPacket(
-                        id: blob.id, key: blob.key, size: blob.size, encodedSize: blob.encodedSize,
+                        id: blob.sealedID, key: blob.key, size: blob.size, encodedSize: blob.encodedSize,
                         digest: blob.digest, codec: blob.codec, chunks: blob.chunks),
                     created: UInt64(clamping: Timestamp.milliseconds(version.created)),
                     lossBefore: version.lossBefore, lossAfter: version.lossAfter, number: version.number))

@@ -8,18 +8,25 @@ import GRDB
 /// A reason not to trust what was told about a log, as the store keeps it.
 package struct StoredEvidence: Sendable, Equatable {
     package let kind: String
-    /// 16 bytes.
+    /// The device (16 bytes) whose word it is; nil for a remote's, and for what was kept before authors were.
+    package let author: [UInt8]?
+    /// The device (16 bytes) whose log it is about.
     package let device: [UInt8]
     package let seq: UInt64
     package let held: [UInt8]
     package let other: [UInt8]
     package let remote: String
     package let isSettled: Bool
+    /// Whether no name moves by itself while it is open.
+    package let stopsNames: Bool
 
     package init(
-        kind: String, device: [UInt8], seq: UInt64, held: [UInt8], other: [UInt8], remote: String, isSettled: Bool
+        kind: String, author: [UInt8]?, device: [UInt8], seq: UInt64, held: [UInt8], other: [UInt8], remote: String,
+        isSettled: Bool, stopsNames: Bool
     ) {
         self.kind = kind
+        self.author = author
+        self.stopsNames = stopsNames
         self.device = device
         self.seq = seq
         self.held = held
@@ -61,51 +68,113 @@ extension Vault {
         }
     }
 
+    /// Pieces and bytes of evidence that are kept by one author's word, so that nobody fills the store by accusing others.
+    package static let evidencePieces = 64
+    package static let evidenceBytes = 4 << 20
+
     /// Keeps a piece of evidence; one that is there already is open again.
-    package func recordEvidence(_ evidence: StoredEvidence) throws {
-        try write { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO evidence (kind, device, number, held, other, remote, settled, time)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (kind, device, number, remote) DO UPDATE SET settled = excluded.settled
-                    """,
-                arguments: [
-                    evidence.kind, Data(evidence.device), Int64(clamping: evidence.seq), Data(evidence.held),
-                    Data(evidence.other), evidence.remote, evidence.isSettled, Timestamp.milliseconds(now()),
-                ])
+    ///
+    /// Where there is no room for another one by its author, settled ones of the same author go, the oldest first.
+    ///
+    /// - Returns: false where there is no room even so.
+    @discardableResult
+    package func recordEvidence(_ evidence: StoredEvidence) throws -> Bool {
+        try write { try record($0, evidence) }
+    }
+
+    func record(_ database: Database, _ evidence: StoredEvidence) throws -> Bool {
+        let author = Data(evidence.author ?? [])
+        let isKnown = try Bool.fetchOne(
+            database,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM evidence
+                WHERE kind = ? AND author = ? AND device = ? AND number = ? AND remote = ?)
+                """,
+            arguments: [
+                evidence.kind, author, Data(evidence.device), Int64(clamping: evidence.seq), evidence.remote,
+            ])
+        if isKnown != true {
+            let size = evidence.held.count + evidence.other.count
+            guard try makeRoom(database, by: author, remote: evidence.remote, for: size) else { return false }
         }
+        try database.execute(
+            sql: """
+                INSERT INTO evidence (kind, author, device, number, held, other, remote, settled, stops, time)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (kind, author, device, number, remote) DO UPDATE SET settled = excluded.settled
+                """,
+            arguments: [
+                evidence.kind, author, Data(evidence.device), Int64(clamping: evidence.seq), Data(evidence.held),
+                Data(evidence.other), evidence.remote, evidence.isSettled, evidence.stopsNames,
+                Timestamp.milliseconds(now()),
+            ])
+        return true
+    }
+
+    private func makeRoom(_ database: Database, by author: Data, remote: String, for size: Int) throws -> Bool {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT seq, settled, length(held) + length(other) AS size FROM evidence
+                WHERE author = :author AND (length(author) > 0 OR remote = :remote) ORDER BY seq
+                """, arguments: ["author": author, "remote": remote])
+        var count = rows.count
+        var bytes = try rows.reduce(0) { $0 + (try $1.value("size", as: Int.self)) }
+        func isRoom() -> Bool { count < Self.evidencePieces && bytes + size <= Self.evidenceBytes }
+        for row in rows where !isRoom() {
+            guard try row.value("settled", as: Bool.self) else { continue }
+            try database.execute(
+                sql: "DELETE FROM evidence WHERE seq = ?", arguments: [try row.value("seq", as: Int64.self)])
+            count -= 1
+            bytes -= try row.value("size", as: Int.self)
+        }
+        return isRoom()
     }
 
     /// All evidence, oldest first.
     package func evidence() throws -> [StoredEvidence] {
         try read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM evidence ORDER BY seq").map { row in
-                StoredEvidence(
-                    kind: try row.value("kind"), device: try row.bytes("device"),
-                    seq: UInt64(clamping: try row.value("number", as: Int64.self)), held: try row.bytes("held"),
-                    other: try row.bytes("other"), remote: try row.value("remote"),
-                    isSettled: try row.value("settled"))
-            }
+            try Row.fetchAll(database, sql: "SELECT * FROM evidence ORDER BY seq").map { try Self.evidence($0) }
         }
     }
 
-    /// Settles evidence about a device, of one kind or of all; heads that could not move meanwhile move now.
-    package func settleEvidence(_ kind: String?, of device: [UInt8]) throws {
+    private static func evidence(_ row: Row) throws -> StoredEvidence {
+        let author = try row.bytes("author")
+        return StoredEvidence(
+            kind: try row.value("kind"), author: author.isEmpty ? nil : author, device: try row.bytes("device"),
+            seq: UInt64(clamping: try row.value("number", as: Int64.self)), held: try row.bytes("held"),
+            other: try row.bytes("other"), remote: try row.value("remote"), isSettled: try row.value("settled"),
+            stopsNames: try row.value("stops"))
+    }
+
+    /// Settles open evidence that `isMeant` says; names that could not move meanwhile move now.
+    package func settleEvidence(_ isMeant: (StoredEvidence) -> Bool) throws {
         try write { database in
-            try database.execute(
-                sql: "UPDATE evidence SET settled = 1 WHERE device = ? AND (kind = ? OR ? IS NULL) AND settled = 0",
-                arguments: [Data(device), kind, kind])
-            guard database.changesCount > 0 else { return }
-            for row in try Row.fetchAll(database, sql: "SELECT DISTINCT adapter FROM events") {
-                try advance(database, try row.value("adapter"))
+            let rows = try Row.fetchAll(database, sql: "SELECT * FROM evidence WHERE settled = 0")
+            var isMoving = false
+            for row in rows {
+                let piece = try Self.evidence(row)
+                guard isMeant(piece) else { continue }
+                isMoving = isMoving || piece.stopsNames
+                try database.execute(
+                    sql: "UPDATE evidence SET settled = 1 WHERE seq = ?",
+                    arguments: [try row.value("seq", as: Int64.self)])
             }
+            if isMoving { try moveNames(database) }
+        }
+    }
+
+    /// Moves every name that was held up by evidence and is not any more.
+    func moveNames(_ database: Database) throws {
+        for row in try Row.fetchAll(database, sql: "SELECT DISTINCT adapter FROM events") {
+            try advance(database, try row.value("adapter"))
         }
     }
 
     /// Whether something about the circle's logs is in doubt, so that nothing moves by itself.
     static func hasOpenEvidence(_ database: Database) throws -> Bool {
-        try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM evidence WHERE settled = 0)") ?? false
+        try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM evidence WHERE settled = 0 AND stops = 1)")
+            ?? false
     }
 
     /// Adds a line with the time of now; the oldest go beyond 10,000.

@@ -49,9 +49,15 @@ extension Vault {
     ///
     /// - Throws: `VaultError` E-VAULT-023 (no such version), E-VAULT-005 (damaged).
     package func versionBytes(_ id: Digest256) throws -> [UInt8] {
-        let record = try version(id: id)
+        try versionBytes(of: version(id: id))
+    }
+
+    /// The tensor bytes of a version as this record has them, every chunk checked and opened.
+    ///
+    /// - Throws: `VaultError` E-VAULT-005 (damaged, or not what the version's id says).
+    package func versionBytes(of record: VersionRecord) throws -> [UInt8] {
         let bytes = try chunks.load(try read { try StoredBlob.fetch($0, id: record.blob) })
-        guard try Self.versionID(manifest: record.manifest, content: BlobContent(bytes)) == id else {
+        guard try Self.versionID(manifest: record.manifest, content: BlobContent(bytes)) == record.id else {
             throw VaultError.damaged("\(record.reference) is not what was stored")
         }
         return bytes

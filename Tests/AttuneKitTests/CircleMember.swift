@@ -52,17 +52,7 @@ struct CircleMember {
 
     /// Publishes what waits.
     func publish() throws {
-        let (chain, keyring) = (try chain(), try keyring())
-        let key = try #require(keyring.newest)
-        while let draft = try sync.nextDraft() {
-            let heads = try sync.heads()
-            let own = heads[sync.device]
-            let place = EntryPlace(
-                circle: chain.circle, device: sync.device, seq: (own?.seq ?? 0) + 1,
-                previous: own?.hash ?? Digest256(repeatElement(0, count: 32))!, epoch: chain.epoch,
-                lamport: try sync.largestLamport() + 1, frontier: heads.filter { $0.key != sync.device })
-            try sync.publish(draft.id, as: try EntryWriter(keys: keys).entry(draft, at: place, key: key))
-        }
+        try sync.publishDrafts(chain: chain(), by: CircleKeys(vault))
     }
 
     /// Publishes, gives the entries to `other`, and with them the chunks that it wants.
@@ -77,10 +67,64 @@ struct CircleMember {
 
     func take(_ entries: [[UInt8]]) throws {
         try sync.accept(entries.map { try Entry(parsing: $0) })
+        try apply()
+    }
+
+    /// Takes entries as the device that serves does: by the rules of the log.
+    @discardableResult
+    func receive(_ entries: [[UInt8]]) throws -> [ProtoPushOutcome] {
+        let outcomes = try EntryReceiver.take(entries, from: "direct", chain: chain(), into: sync)
+        try apply()
+        return outcomes
+    }
+
+    private func apply() throws {
         let (chain, keyring) = (try chain(), try keyring())
         try EntryApplier(
             store: sync, open: { try EntryReader(keyring: keyring).payload(of: $0) },
             name: { chain.devices[$0].flatMap { keyring.name(of: $0) } ?? "device" }, check: { try Workspace.check($0) }
         ).apply()
     }
+
+    /// The signed entries that this device has published.
+    func published() throws -> [[UInt8]] {
+        try sync.entries(of: sync.device, after: 0, limit: 512, byteLimit: 1 << 30)
+    }
+
+    /// Fetches what is wanted from whoever has it, and looks at what arrived.
+    @discardableResult
+    func fetch(from others: [CircleMember]) throws -> [RefusedVersion] {
+        var refused: [RefusedVersion] = []
+        for _ in 0..<8 {
+            for id in try sync.wantedChunks(limit: 100) {
+                guard let path = try others.lazy.compactMap({ try $0.sync.chunkPath(id) }).first else { continue }
+                try sync.storeChunk(id, bytes: Array(try Data(contentsOf: URL(filePath: path))))
+            }
+            let found = try workspace.inspectArrivals()
+            refused += found
+            if found.isEmpty { break }
+        }
+        return refused
+    }
+
+    /// Writes an entry that no honest device would, at the end of the own log, without keeping it.
+    func write(
+        _ kind: ProtoEntryKind, _ payload: [UInt8], chunks: [Digest256] = [], after entries: [Entry] = [],
+        frontier: [DeviceID: LogPosition] = [:], lamport: UInt64 = 1, parents: [Digest256] = []
+    ) throws -> Entry {
+        let last = try entries.last?.position ?? sync.heads()[sync.device]
+        let place = EntryPlace(
+            circle: sync.circle, device: sync.device, seq: (last?.seq ?? 0) + 1,
+            previous: last?.hash ?? Digest256(repeatElement(0, count: 32))!, epoch: try chain().epoch,
+            lamport: max(lamport, (last?.seq ?? 0) + 1), frontier: frontier)
+        let draft = EntryDraft(id: 0, kind: kind, payload: payload, parents: parents, chunks: chunks)
+        return try EntryWriter(keys: keys).entry(draft, at: place, key: #require(keyring().newest))
+    }
+
+    /// The link by which this device shuts another one out, up to an entry of it.
+    func revocation(of other: CircleMember, last: LogPosition?) throws -> Link {
+        try LinkWriter(chain: chain(), keys: keys).revoke([other.sync.device: last], keyring: keyring()).link
+    }
+
+    func keep(_ link: Link) throws { try DeviceCircle.keep([link], after: chain(), in: vault) }
 }

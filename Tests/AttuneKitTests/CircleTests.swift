@@ -118,10 +118,10 @@ import Testing
         let key = try #require(try lost.keyring().newest)
         let halves = try (0..<2).map { _ in try EntryWriter(keys: lost.keys).entry(draft, at: place, key: key) }
         try b.take([halves[1].bytes])
-        try b.sync.record(
+        _ = try b.sync.record(
             SyncEvidence(
-                kind: .fork, device: lost.sync.device, seq: 1, held: halves[1].bytes, other: halves[0].bytes,
-                remote: "r"))
+                Suspicion(.fork, by: lost.sync.device, about: lost.sync.device, seq: 1), held: halves[1].bytes,
+                other: halves[0].bytes, remote: "r"))
         let last = LogPosition(seq: 1, hash: halves[0].hash)
         let revocation = try LinkWriter(chain: a.chain(), keys: a.keys).revoke(
             [lost.sync.device: last], keyring: a.keyring())

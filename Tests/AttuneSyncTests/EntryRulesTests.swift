@@ -63,7 +63,7 @@ import Testing
     func aCounterMayJumpOnlySoFar(lamport: UInt64, isTaken: Bool) throws {
         let author = circle.devices[2].id
         circle.relay.logs[author] = [try entry(2, lamport: lamport)]
-        #expect(try sync(0) == (isTaken ? [] : ["E-SYNC-002"]))
+        #expect(try sync(0) == (isTaken ? [] : ["E-SYNC-016"]))
         #expect((circle.devices[0].store.state.logs[author] != nil) == isTaken)
     }
 
@@ -80,7 +80,7 @@ import Testing
         #expect(try push(first, second, first) == [.new, .new, .exists])
         #expect(try push(other) == [.fork])
         let evidence = try #require(try store.evidence().first)
-        #expect(evidence.kind == .fork && evidence.held == first.bytes && evidence.other == other.bytes)
+        #expect(evidence.suspicion.kind == .fork && evidence.held == first.bytes && evidence.other == other.bytes)
     }
 
     @Test func aPushedEntryWaitsForWhatItNames() throws {

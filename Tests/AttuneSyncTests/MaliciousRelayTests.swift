@@ -67,7 +67,7 @@ import Testing
         }
         #expect(try sync(0).contains("E-SYNC-009"))
         let found = try #require(evidence(0).first)
-        #expect(found.kind == .hidden && found.device == hidden && found.seq == 2)
+        #expect(found.suspicion == Suspicion(.hidden, by: circle.devices[1].id, about: hidden, seq: 2))
         #expect(try Entry(parsing: found.other).device == circle.devices[1].id)
         #expect(log(0, of: 1).isEmpty, "an entry does not count before what it names")
         try draft(0)
@@ -85,7 +85,7 @@ import Testing
         circle.relay.lie = { _, answer, _ in shorten(answer, own, to: 1) }
         #expect(try sync(0).contains("E-SYNC-009"))
         let found = try #require(evidence(0).first)
-        #expect(found.kind == .rollback && found.seq == 3)
+        #expect(found.suspicion == Suspicion(.rollback, by: nil, about: own, seq: 3))
         #expect(try Entry(parsing: found.held).seq == 3)
         circle.relay.lie = nil
         #expect(try sync(0).isEmpty && evidence(0).isEmpty)
@@ -120,7 +120,7 @@ import Testing
         #expect(try sync(1).isEmpty && log(1, of: 2).map(\.hash) == [second.hash])
         #expect(try sync(0, with: 1).contains("E-SYNC-009"))
         let found = try #require(evidence(0).first)
-        #expect(found.kind == .fork && found.device == author.id)
+        #expect(found.suspicion == Suspicion(.fork, by: author.id, about: author.id, seq: 1))
         let halves = try [found.held, found.other].map { try Entry(parsing: $0) }
         #expect(Set(halves.map(\.hash)) == [first.hash, second.hash])
         for half in halves { try half.verify(signingKey: Array(author.identity.record.signingKey)) }
@@ -164,7 +164,7 @@ import Testing
         #expect(try sync(0) == ["E-SYNC-009"])
         #expect(log(0, of: 2).map(\.hash) == first.prefix(3).map(\.hash))
         let found = try #require(evidence(0).first)
-        #expect(found.kind == .fork && found.held == first[2].bytes && found.other == second[2].bytes)
+        #expect(found.suspicion.kind == .fork && found.held == first[2].bytes && found.other == second[2].bytes)
     }
 
     @Test func ofAForkThatARevocationDecidesTheHalfThatItNamesIsPulled() throws {
@@ -258,7 +258,8 @@ import Testing
         _ = try LinkReceiver.take(
             [changes[1]], after: chain.head, chain: chain, into: circle.devices[0].store)
         #expect(try sync(0) == ["E-SYNC-009"])
-        #expect(evidence(0).map(\.kind) == [.linkFork] && circle.devices[0].store.state.links.last == changes[0])
+        #expect(
+            evidence(0).map(\.suspicion.kind) == [.linkFork] && circle.devices[0].store.state.links.last == changes[0])
         #expect(try sync(0).isEmpty && evidence(0).isEmpty)
     }
 

@@ -177,11 +177,12 @@ struct SyncTests {
         try b.take(try a.publish())
         try a.add(2)
         let doubt = StoredEvidence(
-            kind: "fork", device: a.id, seq: 2, held: [1], other: [2], remote: "r", isSettled: false)
+            kind: "fork", author: a.id, device: a.id, seq: 2, held: [1], other: [2], remote: "r", isSettled: false,
+            stopsNames: true)
         try b.vault.recordEvidence(doubt)
         try b.take(try a.publish())
         #expect(try b.vault.version("notes").number == 1)
-        try b.vault.settleEvidence(nil, of: a.id)
+        try b.vault.settleEvidence { $0.device == a.id }
         #expect(try b.vault.version("notes").number == 2)
         #expect(try b.vault.evidence().map(\.isSettled) == [true])
         try b.vault.recordEvidence(doubt)

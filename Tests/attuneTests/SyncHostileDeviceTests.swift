@@ -4,9 +4,11 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneKit
+import AttuneSync
 import AttuneTensor
 import AttuneTestSupport
 import AttuneVault
+import AttuneWire
 import Foundation
 import Testing
 
@@ -120,6 +122,69 @@ import Testing
         #expect(try vault.arrivedVersions().isEmpty)
         #expect(try vault.verify().isWhole)
         try vault.close()
+    }
+
+    @Test func aWordAboutAnotherLogIsToldWithBothNamesAndStopsNothing() throws {
+        let hostile = try TinyStore()
+        let desk = try TinyStore(outside: hostile.outside)
+        let relay = try RelayProcess()
+        try SyncCircle.pair(hostile, desk, relays: (relay.address, relay.address), names: ("mal", "desk"))
+        let rows = try desk.writeRows(24)
+        try desk.train(rows, name: "notes")
+        try SyncCircle.sync(desk)
+        try SyncCircle.sync(hostile)
+        try Self.sayOfOthers(in: hostile)
+        try hostile.train(rows, name: "other", seed: 9)
+        try SyncCircle.sync(hostile)
+
+        let told = try desk.expect("sync", "now", exits: 6)
+        #expect(told.errors.contains("E-SYNC-009"), "\(told.errors)")
+        #expect(told.errors.contains("says that entry 1 of device"), "\(told.errors)")
+        #expect(told.errors.contains("attune sync settle"), "\(told.errors)")
+        // Everything came, and the name moved; it is said once.
+        _ = try SyncCircle.answer(desk, "other")
+        try SyncCircle.sync(desk)
+        let status = try desk.expect("sync", "status", exits: 0).output
+        #expect(status.contains("DOUBT  mal ("), "\(status)")
+        try desk.expect("sync", "settle", exits: 64)
+        let shown = try desk.expect("sync", "settle", "--json", exits: 0).json()
+        let doubts = try #require(shown["doubts"] as? [[String: Any]])
+        #expect(doubts.count == 1)
+        #expect((doubts.first?["author"] as? [String: Any])?["name"] as? String == "mal")
+        #expect((doubts.first?["subject"] as? [String: Any])?["name"] as? String == "desk")
+        let settled = try desk.expect("sync", "settle", "--yes", "--json", exits: 0).json()
+        #expect(settled["settled"] as? Int == 1)
+        let after = try desk.expect("sync", "status", "--json", exits: 0).json()
+        #expect((after["doubts"] as? [Any])?.isEmpty == true, "\(after)")
+
+        // What it did is shown entry by entry, and can be taken back by a person.
+        let deeds = try desk.expect("sync", "undo", "mal", "--json", exits: 0).json()
+        #expect((deeds["deeds"] as? [Any])?.count == 2, "\(deeds)")
+        try desk.expect("sync", "undo", "mal", "--after", "0", "--yes", exits: 0)
+        let listed = try desk.expect("adapters", "list", exits: 0).output
+        #expect(!listed.contains("other"), "\(listed)")
+        #expect(listed.contains("notes"))
+    }
+
+    /// Publishes an entry that names another hash for the first entry of every other device, as nobody else would.
+    private static func sayOfOthers(in store: TinyStore) throws {
+        let vault = try store.vault(.writing)
+        defer { try? vault.close() }
+        let (keys, sync) = (try CircleKeys(vault), try VaultSyncStore(vault))
+        let circle = try keys.current().circle
+        let own = try sync.heads()[sync.device]
+        let otherHash = try #require(Digest256([UInt8](repeating: 1, count: 32)))
+        let zero = try #require(Digest256([UInt8](repeating: 0, count: 32)))
+        let others = try sync.heads().keys.filter { $0 != sync.device }
+        let place = EntryPlace(
+            circle: circle.circle, device: sync.device, seq: (own?.seq ?? 0) + 1, previous: own?.hash ?? zero,
+            epoch: circle.chain.epoch, lamport: try sync.largestLamport() + 1,
+            frontier: Dictionary(uniqueKeysWithValues: others.map { ($0, LogPosition(seq: 1, hash: otherHash)) }))
+        let listed = try vault.adapters().first
+        let adapter = try #require(Hex.decode(listed?.id ?? ""))
+        let (kind, payload) = try EntryPayloadCoding.encode(.name(adapter: adapter, "notes"))
+        let draft = EntryDraft(id: 0, kind: kind, payload: payload, parents: [], chunks: [])
+        try sync.accept([Entry(parsing: keys.write(draft, at: place))])
     }
 
     /// Two versions that are what they say: one whose ranks its matrices cannot use, and one that is only large, of a

@@ -55,6 +55,12 @@ package final class CircleKeys: EntryAuthor {
         return try EntryReader(keyring: keyring).payload(of: entry)
     }
 
+    /// The chain and the epochs of which keys are here, in words that are others when these are.
+    package var means: String {
+        guard let (circle, keyring) = try? current() else { return "none" }
+        return "\(circle.chain.head.short) \(keyring.keys.count)"
+    }
+
     /// What people call a device.
     package func name(of device: DeviceID) -> String {
         guard let (circle, keyring) = try? current(), let known = circle.chain.devices[device] else {

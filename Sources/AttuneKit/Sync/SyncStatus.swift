@@ -8,11 +8,24 @@ import AttuneWire
 
 /// How this device stands with its circle, without asking anyone.
 package struct SyncStatus: Sendable, Encodable {
-    package struct Doubt: Sendable, Encodable {
+    package struct Doubt: Sendable, Encodable, Equatable {
         package let kind: String
-        package let device: String
+        /// The device that said it; nil for a remote's own word.
+        package let author: Party?
+        /// The device whose log it is about.
+        package let subject: Party
         package let seq: UInt64
         package let remote: String
+        /// Whether no name moves by itself until it is settled.
+        package let stopsNames: Bool
+        /// What it is, in one sentence.
+        package let sentence: String
+    }
+
+    /// A device in a doubt.
+    package struct Party: Sendable, Encodable, Equatable {
+        package let name: String
+        package let fingerprint: String
     }
 
     package let schema = 1
@@ -50,11 +63,28 @@ extension Workspace {
             waiting: try store.draftCount(), chunksWanted: try store.wantedChunks(limit: 16_384).count,
             conflicts: try vault.adaptersWithSeveralHeads(),
             refused: try vault.refusedVersions().map(\.reference.description),
-            doubts: try store.evidence().filter { !$0.isSettled }.map { piece in
+            doubts: try doubts(store, devices).map(\.doubt))
+    }
+
+    /// What is open, the oldest first, with the names of the devices.
+    func doubts(
+        _ store: VaultSyncStore, _ devices: [DeviceListing]
+    ) throws -> [(suspicion: Suspicion, doubt: SyncStatus.Doubt)] {
+        func party(_ device: DeviceID) -> SyncStatus.Party {
+            SyncStatus.Party(
+                name: devices.first { $0.id == device.description }?.name ?? device.fingerprint,
+                fingerprint: device.fingerprint)
+        }
+        return try store.evidence().filter { !$0.isSettled }.map { piece in
+            let suspicion = piece.suspicion
+            return (
+                suspicion,
                 SyncStatus.Doubt(
-                    kind: piece.kind.rawValue,
-                    device: devices.first { $0.id == piece.device.description }?.name ?? piece.device.fingerprint,
-                    seq: piece.seq, remote: piece.remote)
-            })
+                    kind: suspicion.kind.rawValue, author: suspicion.author.map(party),
+                    subject: party(suspicion.subject), seq: suspicion.seq, remote: piece.remote,
+                    stopsNames: suspicion.kind.stopsNames,
+                    sentence: suspicion.sentence { "\(party($0).name) (\(party($0).fingerprint))" })
+            )
+        }
     }
 }

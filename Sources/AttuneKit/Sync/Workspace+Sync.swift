@@ -94,6 +94,7 @@ extension Workspace {
     /// - Throws: `KitError` where the bases of this machine cannot be listed.
     package func applier(store: VaultSyncStore, keys: CircleKeys) throws -> EntryApplier {
         EntryApplier(
-            store: store, open: { try keys.payload(of: $0) }, name: { keys.name(of: $0) }, check: try arrivalCheck())
+            store: store, open: { try keys.payload(of: $0) }, keys: { keys.means }, name: { keys.name(of: $0) },
+            check: try arrivalCheck())
     }
 }

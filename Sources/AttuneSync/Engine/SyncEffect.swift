@@ -21,8 +21,9 @@ package enum SyncEffect: Sendable {
     case setMarks([DeviceID: LogPosition])
     /// Up to where the remote has the chunks of each log.
     case setChunkMarks([DeviceID: LogPosition])
+    /// Keep a piece of evidence and say so in the sync log.
     case record(SyncEvidence)
-    case settle(SyncEvidence.Kind?, DeviceID)
+    case settle(Set<Suspicion>)
     case log(SyncLogLine.Level, String)
     /// Keep a new difference to the remote's clock, in milliseconds.
     case adjustClock(Int64)

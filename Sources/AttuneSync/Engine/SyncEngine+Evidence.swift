@@ -7,40 +7,29 @@ import AttuneWire
 /// What is kept against a log, and what it means.
 extension SyncEngine {
     /// Whether two signed entries have one place in the log of `device`.
-    func isForked(_ device: DeviceID) -> Bool { open.contains { $0.kind == .fork && $0.device == device } }
+    func isForked(_ device: DeviceID) -> Bool { known.isForked(device) }
 
-    mutating func record(
-        _ kind: SyncEvidence.Kind, of device: DeviceID, seq: UInt64, held: [UInt8], other: [UInt8]
-    ) {
-        let suspicion = Suspicion(kind: kind, device: device, seq: seq)
-        guard open.insert(suspicion).inserted else { return }
-        emit(.record(SyncEvidence(kind: kind, device: device, seq: seq, held: held, other: other, remote: remote)))
-        emit(.log(.alarm, Self.describe(suspicion)))
+    /// Keeps what was noticed, with the bytes that show it.
+    mutating func notice(
+        _ suspicion: Suspicion, other: [UInt8], fresh: [Entry] = [], reading log: some SyncLogReading
+    ) throws {
+        keep(try known.evidence(suspicion, other: other, from: remote, fresh: fresh, reading: log))
     }
 
-    mutating func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) {
-        let settled = open.filter { $0.device == device && (kind == nil || $0.kind == kind) }
+    mutating func keep(_ evidence: SyncEvidence) {
+        noticed.insert(evidence.suspicion)
+        if known.open.insert(evidence.suspicion).inserted { emit(.record(evidence)) }
+    }
+
+    mutating func settle(_ settled: Set<Suspicion>) {
+        noticed.subtract(settled)
         guard !settled.isEmpty else { return }
-        open.subtract(settled)
-        emit(.settle(kind, device))
+        known.open.subtract(settled)
+        emit(.settle(settled))
     }
 
-    static func describe(_ suspicion: Suspicion) -> String {
-        let device = suspicion.device.fingerprint
-        return switch suspicion.kind {
-        case .fork: "two entries of device \(device) have number \(suspicion.seq)"
-        case .rollback: "a remote no longer shows entry \(suspicion.seq) of device \(device)"
-        case .hidden: "a remote hides entry \(suspicion.seq) of device \(device), which another device has seen"
-        case .contradiction: "another device has seen another entry \(suspicion.seq) of device \(device)"
-        case .linkFork: "the circle was changed on two devices at once, at link \(suspicion.seq)"
-        }
-    }
-
-    /// The entry of `device` at `seq` as it is held; empty if it is not.
-    func heldEntry(of device: DeviceID, seq: UInt64, reading log: some SyncLogReading) throws -> [UInt8] {
-        guard seq >= 1, seq <= heads[device]?.seq ?? 0 else { return [] }
-        return try log.entries(of: device, after: seq - 1, limit: 1, byteLimit: WireLimits.entryBytes).first ?? []
-    }
+    /// Settles what newer links and entries have decided.
+    mutating func settleWhatIsDecided() { settle(rules.decided(in: known)) }
 
     /// Asks for the other half of what seems to be a fork.
     mutating func askForProof(of device: DeviceID, seq: UInt64) {
@@ -51,20 +40,18 @@ extension SyncEngine {
     mutating func takeProof(
         _ entries: [[UInt8]], of device: DeviceID, seq: UInt64, reading log: some SyncLogReading
     ) throws {
-        stalled.insert(device)
+        holdBack(device)
         do {
             guard let bytes = entries.first else { throw SyncError.misbehaved(remote, "no entry") }
             let entry = try Entry(parsing: bytes)
             guard entry.device == device, entry.seq == seq else { throw SyncError.misbehaved(remote, "another entry") }
-            guard let member = chain.devices[device], entry.circle == chain.circle else {
-                throw SyncError.misbehaved(remote, "another circle")
-            }
-            try entry.verify(signingKey: member.signingKey)
-            if try hash(of: device, seq: seq, reading: log) == entry.hash {
-                doubt("it shows one entry \(seq) of device \(device.fingerprint) and names another")
-            } else {
-                record(
-                    .fork, of: device, seq: seq, held: try heldEntry(of: device, seq: seq, reading: log), other: bytes)
+            switch try rules.verdict(on: entry, in: known, reading: log) {
+            case .exists: doubt("it shows one entry \(seq) of device \(device.fingerprint) and names another")
+            case .forks:
+                try notice(Suspicion(.fork, by: device, about: device, seq: seq), other: bytes, reading: log)
+            case .refuse(let refusal) where refusal.isSigned: blame(device, refusal.reason)
+            case .refuse(let refusal): doubt(refusal.reason)
+            case .take, .waits: break
             }
         } catch let error as any AttuneError where error is WireError || error is SyncError {
             doubt("it names another entry \(seq) of device \(device.fingerprint) and cannot show it")

@@ -60,7 +60,7 @@ extension SyncEngine {
             nextRound(.misbehaved(remote, "it takes no links and shows no other ones"))
         case .forkProof(let device, let seq):
             doubt("it names an entry \(seq) of device \(device.fingerprint) and does not give it")
-            stalled.insert(device)
+            holdBack(device)
             try proofDone(reading: log)
         default: retry(.misbehaved(remote, failure == .notFound ? "something is not there" : "a conflict"))
         }

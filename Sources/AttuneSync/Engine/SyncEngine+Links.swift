@@ -17,7 +17,7 @@ extension SyncEngine {
             send(.links(after: chain.seq), for: .links)
         } else if shown.linkSeq == chain.seq, shown.link == chain.head {
             // Where two had changed the circle at once, both have the same change now.
-            for device in Set(open.filter { $0.kind == .linkFork }.map(\.device)) { settle(.linkFork, of: device) }
+            settle(open.filter { $0.kind == .linkFork })
             try compareHeads(reading: log)
         } else if let mine = try log.links(after: shown.linkSeq - 1, limit: 1).first,
             try Link(parsing: mine).hash == shown.link
@@ -79,7 +79,10 @@ extension SyncEngine {
             return stop(.misbehaved(remote, "its device chain is not the one it names"))
         }
         let own = try Link(parsing: mine[common])
-        record(.linkFork, of: first.signer, seq: first.seq, held: own.bytes, other: first.bytes)
+        keep(
+            SyncEvidence(
+                Suspicion(.linkFork, by: first.signer, about: first.signer, seq: first.seq), held: own.bytes,
+                other: first.bytes, remote: remote))
         guard chain.yields(to: theirs, from: own, and: first) else {
             emit(.log(.alarm, "The circle was changed on two devices at once; the change known here counts."))
             linksDiverged = true
@@ -97,14 +100,12 @@ extension SyncEngine {
     private mutating func adopt(
         _ next: DeviceChain, after seq: UInt64, _ links: [Link], reading log: some SyncLogReading
     ) throws {
-        let cutOffs = try CutOffs.of(next, heads: &heads) { try log.entryHash(of: $0, seq: $1) }
+        let cutOffs = try known.adopt(next, reading: log)
         for (device, seq) in cutOffs where chunkMarks[device]?.seq ?? 0 > seq { chunkMarks[device] = heads[device] }
-        chain = next
         emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
         outcome.linksTaken += links.count
         for (level, text) in LinkNews.lines(of: links, on: device) { emit(.log(level, text)) }
-        for device in Set(open.map(\.device)) where next.devices[device]?.isActive != true { settle(nil, of: device) }
-        recent = [:]
+        settleWhatIsDecided()
         guard let me = next.devices[device] else { return stop(.additionLost) }
         guard me.isActive else { return stop(.revoked(remote)) }
         // A long chain comes in pages.

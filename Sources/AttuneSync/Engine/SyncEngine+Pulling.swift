@@ -15,16 +15,13 @@ extension SyncEngine {
         /// Received, checked for order, and not yet accepted, from `next` on.
         var buffer: [Entry] = []
         var next = 0
+        /// What the first of them waits for.
+        var absence: Absence?
         var isUnderWay = false
 
         var first: Entry? { next < buffer.count ? buffer[next] : nil }
         var wantsPage: Bool { first == nil && !isUnderWay && cursor?.seq ?? 0 < target.seq }
         var isDone: Bool { first == nil && !isUnderWay && !wantsPage }
-    }
-
-    struct RecentKey: Hashable, Sendable {
-        let device: DeviceID
-        let seq: UInt64
     }
 
     /// Pages under way at once.
@@ -52,7 +49,7 @@ extension SyncEngine {
             guard !stalled.contains(device), !isForked(device) else { continue }
             if head.seq > heads[device]?.seq ?? 0 {
                 pulls[device] = Pull(target: head, cursor: heads[device])
-            } else if try hash(of: device, seq: head.seq, reading: log) != head.hash {
+            } else if try known.hash(of: device, seq: head.seq, reading: log) != head.hash {
                 askForProof(of: device, seq: head.seq)
             }
         }
@@ -60,9 +57,7 @@ extension SyncEngine {
         let fallenBack = options.isDirect ? [] : marksMissing
         for device in marks.keys.sorted() where fallenBack.contains(device) {
             guard let mark = marks[device] else { continue }
-            record(
-                .rollback, of: device, seq: mark.seq,
-                held: try heldEntry(of: device, seq: mark.seq, reading: log), other: [])
+            try notice(Suspicion(.rollback, by: nil, about: device, seq: mark.seq), other: [], reading: log)
         }
         try continuePulling(reading: log)
     }
@@ -79,11 +74,10 @@ extension SyncEngine {
 
     private mutating func compareMarks(reading log: some SyncLogReading) {
         let missing = marksMissing
-        for device in Set(open.filter { $0.kind == .rollback }.map(\.device)) where !missing.contains(device) {
-            if let mark = marks[device], open.contains(where: { $0.device == device && $0.seq <= mark.seq }) {
-                settle(.rollback, of: device)
-            }
-        }
+        settle(
+            open.filter {
+                $0.kind == .rollback && !missing.contains($0.subject) && $0.seq <= marks[$0.subject]?.seq ?? 0
+            })
     }
 
     /// Asks for pages, takes what can be taken, and goes on when there is nothing left.
@@ -106,6 +100,7 @@ extension SyncEngine {
         pull.isUnderWay = false
         pull.buffer = []
         pull.next = 0
+        pull.absence = nil
         if received.isEmpty, fruitlessRounds < 2 {
             // A device that serves its circle may have been set back since it showed its heads.
             fruitlessRounds += 1
@@ -137,7 +132,9 @@ extension SyncEngine {
             } catch let error as WireError {
                 guard pull.buffer.isEmpty else { break }
                 if error.code == "E-WIRE-004" {
+                    pulls[device] = nil
                     holdBack(device)
+                    report(.newerEntries(device))
                 } else {
                     giveUp(on: device, error.message)
                 }
@@ -181,25 +178,25 @@ extension SyncEngine {
             else {
                 continue
             }
-            record(.fork, of: device, seq: entry.seq, held: entry.bytes, other: other.bytes)
+            keep(
+                SyncEvidence(
+                    Suspicion(.fork, by: device, about: device, seq: entry.seq), held: entry.bytes,
+                    other: other.bytes, remote: remote))
             pull.target = entry.position
             break
         }
         return path.map { .success($0) }
     }
 
-    /// Entries of a newer version wait; what other devices say of them is passed over.
-    private mutating func holdBack(_ device: DeviceID) {
-        pulls[device] = nil
+    /// Entries of this device are not pulled again in this run, and hold up nobody who names them.
+    mutating func holdBack(_ device: DeviceID) {
         stalled.insert(device)
-        let problem = SyncError.newerEntries(device)
-        outcome.problems.append(problem)
-        emit(.log(.warning, problem.message))
+        known.heldBack[device] = max(known.heldBack[device] ?? 0, remoteHeads[device]?.seq ?? 0)
     }
 
     mutating func giveUp(on device: DeviceID, _ reason: String) {
         pulls[device] = nil
-        stalled.insert(device)
+        holdBack(device)
         doubt(reason)
     }
 
@@ -215,17 +212,22 @@ extension SyncEngine {
                 giveUp(on: entry.device, "the signature of an entry is wrong")
                 continue
             }
-            if let missing = try missing(for: entry, reading: log) {
+            switch try rules.verdict(on: entry, in: known, reading: log) {
+            case .waits(for: .entry(let other, let seen)):
                 // Two devices whose entries wait for each other's would not both be hidden; the one with more is.
-                if remoteHeads[missing.key]?.seq ?? 0 < missing.value.seq || chain.devices[missing.key] == nil {
-                    record(.hidden, of: missing.key, seq: missing.value.seq, held: [], other: entry.bytes)
-                } else if !stalled.contains(missing.key), pulls[missing.key] == nil {
+                if remoteHeads[other]?.seq ?? 0 < seen.seq || chain.devices[other] == nil {
+                    keep(
+                        SyncEvidence(
+                            Suspicion(.hidden, by: entry.device, about: other, seq: seen.seq), held: [],
+                            other: entry.bytes, remote: remote))
+                } else if !stalled.contains(other), pulls[other] == nil {
                     doubt("an entry names one that the remote does not give")
                 }
-            } else {
+            case .waits(for: .epoch):
                 doubt("an entry of device \(entry.device.fingerprint) is of a key epoch that no link has begun")
+            default: break
             }
-            stalled.insert(entry.device)
+            holdBack(entry.device)
         }
         pulls = [:]
         try pulled(reading: log)

@@ -10,6 +10,8 @@ extension SyncEngine {
         outcome = SyncOutcome()
         startsAgain = false
         stalled = []
+        noticed = []
+        known.heldBack = [:]
         unwelcome = []
         absentChunks = []
         isFull = false
@@ -17,9 +19,13 @@ extension SyncEngine {
         wasClockAdjusted = false
         fruitlessRounds = 0
         frontier = nil
-        if options.skipsOwnComparison, !ownCompared {
+        settleWhatIsDecided()
+        if !rules.comparesFirst, !ownCompared,
+            let place = try? rules.nextPlace(of: device, in: known, ownMark: ownMark)
+        {
             ownCompared = true
-            askToPublish()
+            phase = .publishing
+            emit(.publishNext(place))
         } else {
             beginRound()
         }
@@ -40,7 +46,6 @@ extension SyncEngine {
         if !purposes.isEmpty { emit(.cancelRequests) }
         purposes = [:]
         pulls = [:]
-        recent = [:]
         push = Push()
         transfers = Transfers()
         phase = .idle
@@ -48,8 +53,10 @@ extension SyncEngine {
             outcome.chunksAbsent = absentChunks.count
             outcome.problems.append(.chunksAbsent(absentChunks.count, remote))
         }
-        if let suspicion = open.min(by: { ($0.device, $0.seq) < ($1.device, $1.seq) }) {
-            outcome.problems.append(.suspicious(Self.describe(suspicion)))
+        // What one device says of another's log is told when it is noticed, and then waits for a person.
+        let grave = open.filter(\.kind.stopsNames).union(noticed)
+        if let suspicion = grave.min(by: { ($0.subject, $0.seq) < ($1.subject, $1.seq) }) {
+            outcome.problems.append(.suspicious(suspicion.sentence()))
         }
         emit(.finished(outcome))
         if startsAgain { beginRun() }
@@ -74,6 +81,13 @@ extension SyncEngine {
         lastTicket += 1
         purposes[lastTicket] = purpose
         emit(.send(ticket: lastTicket, request))
+    }
+
+    /// Adds a problem to the outcome, once of its kind, and says so in the sync log.
+    mutating func report(_ problem: SyncError) {
+        guard !outcome.problems.contains(where: { $0.message == problem.message }) else { return }
+        outcome.problems.append(problem)
+        emit(.log(problem.exitStatus == .partial ? .warning : .alarm, problem.message))
     }
 
     mutating func emit(_ effect: SyncEffect) { effects.append(effect) }

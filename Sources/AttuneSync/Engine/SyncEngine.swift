@@ -17,30 +17,22 @@ package struct SyncEngine: Sendable {
         package var device: DeviceID
         /// The remote's name, for marks, evidence and messages.
         package var remote: String
-        package var chain: DeviceChain
-        package var heads: [DeviceID: LogPosition]
-        package var largestLamport: UInt64
+        package var known: KnownLogs
         package var ownMark: LogPosition?
         package var marks: [DeviceID: LogPosition]
         /// Up to where the remote has the chunks of each log, as far as this device has them.
         package var chunkMarks: [DeviceID: LogPosition]
-        package var evidence: [SyncEvidence]
 
         package init(
-            device: DeviceID, remote: String, chain: DeviceChain, heads: [DeviceID: LogPosition],
-            largestLamport: UInt64,
-            ownMark: LogPosition?, marks: [DeviceID: LogPosition],
-            chunkMarks: [DeviceID: LogPosition], evidence: [SyncEvidence]
+            device: DeviceID, remote: String, known: KnownLogs, ownMark: LogPosition?,
+            marks: [DeviceID: LogPosition], chunkMarks: [DeviceID: LogPosition]
         ) {
             self.device = device
             self.remote = remote
-            self.chain = chain
-            self.heads = heads
-            self.largestLamport = largestLamport
+            self.known = known
             self.ownMark = ownMark
             self.marks = marks
             self.chunkMarks = chunkMarks
-            self.evidence = evidence
         }
     }
 
@@ -55,24 +47,21 @@ package struct SyncEngine: Sendable {
         case missing, pushEntries, upload(Digest256), download(Digest256)
     }
 
-    /// A kind of evidence about a place in a log.
-    struct Suspicion: Hashable, Sendable {
-        let kind: SyncEvidence.Kind
-        let device: DeviceID
-        let seq: UInt64
-    }
-
     package let device: DeviceID
     package let remote: String
     let options: SyncOptions
+    let rules: any LogRules
 
-    var chain: DeviceChain
-    var heads: [DeviceID: LogPosition]
-    var largestLamport: UInt64
+    var known: KnownLogs
     var ownMark: LogPosition?
     var marks: [DeviceID: LogPosition]
     var chunkMarks: [DeviceID: LogPosition]
-    var open: Set<Suspicion>
+    /// What was noticed in this run, be it new or not.
+    var noticed: Set<Suspicion> = []
+
+    var chain: DeviceChain { known.chain }
+    var heads: [DeviceID: LogPosition] { known.heads }
+    var open: Set<Suspicion> { known.open }
 
     var phase = Phase.idle
     var effects: [SyncEffect] = []
@@ -101,25 +90,19 @@ package struct SyncEngine: Sendable {
     var fruitlessRounds = 0
 
     var pulls: [DeviceID: Pull] = [:]
-    var recent: [RecentKey: Digest256] = [:]
     var push = Push()
     var transfers = Transfers()
     var absentChunks: Set<Digest256> = []
 
-    package init(_ start: Start, options: SyncOptions) {
+    package init(_ start: Start, options: SyncOptions, rules: any LogRules = CircleRules()) {
         device = start.device
         remote = start.remote
         self.options = options
-        chain = start.chain
-        heads = start.heads
-        largestLamport = start.largestLamport
+        self.rules = rules
+        known = start.known
         ownMark = start.ownMark
         marks = start.marks
         chunkMarks = start.chunkMarks
-        open = Set(
-            start.evidence.filter { !$0.isSettled }.map {
-                Suspicion(kind: $0.kind, device: $0.device, seq: $0.seq)
-            })
         backOff = SyncBackOff(seed: options.seed)
     }
 

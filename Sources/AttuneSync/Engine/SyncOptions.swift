@@ -12,17 +12,13 @@ package struct SyncOptions: Sendable {
     package var takesEntriesOnly: Bool
     /// Seed of the waiting times.
     package var seed: UInt64
-    /// A deliberate fault, for the simulation to find: publish before the own log was compared with the remote's.
-    package var skipsOwnComparison: Bool
 
     package init(
-        attempts: Int? = 5, isDirect: Bool = false, takesEntriesOnly: Bool = false, seed: UInt64,
-        skipsOwnComparison: Bool = false
+        attempts: Int? = 5, isDirect: Bool = false, takesEntriesOnly: Bool = false, seed: UInt64
     ) {
         self.attempts = attempts
         self.isDirect = isDirect
         self.takesEntriesOnly = takesEntriesOnly
         self.seed = seed
-        self.skipsOwnComparison = skipsOwnComparison
     }
 }

@@ -20,7 +20,8 @@ package struct SyncMachine: Sendable {
     /// - Throws: the store's errors; `WireError` if its own links do not verify.
     package init(
         store: any SyncStore, remote: String, author: any EntryAuthor, options: SyncOptions,
-        chain verified: DeviceChain? = nil, apply: @escaping @Sendable () throws -> Void
+        rules: any LogRules = CircleRules(), chain verified: DeviceChain? = nil,
+        apply: @escaping @Sendable () throws -> Void
     ) throws {
         self.store = store
         self.author = author
@@ -28,11 +29,10 @@ package struct SyncMachine: Sendable {
         let chain = try verified ?? DeviceChain(verifying: try store.links(after: 0, limit: Int(WireLimits.links)))
         engine = SyncEngine(
             SyncEngine.Start(
-                device: store.device, remote: remote, chain: chain, heads: try store.heads(),
-                largestLamport: try store.largestLamport(), ownMark: try store.ownMark(),
-                marks: try store.marks(of: remote),
-                chunkMarks: try store.marks(of: Self.chunks(of: remote)), evidence: try store.evidence()),
-            options: options)
+                device: store.device, remote: remote, known: try KnownLogs(of: store, chain: chain),
+                ownMark: try store.ownMark(), marks: try store.marks(of: remote),
+                chunkMarks: try store.marks(of: Self.chunks(of: remote))),
+            options: options, rules: rules)
     }
 
     /// Chunks of the transfer under way, and how many of them are done.
@@ -63,12 +63,12 @@ package struct SyncMachine: Sendable {
         case .applyEntries:
             try apply()
             return .applied
-        case .publishNext(let place): return .published(try publish(at: place))
+        case .publishNext(let place): return .published(try store.publishDraft(at: place, by: author))
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
         case .setChunkMarks(let marks): try store.setMarks(marks, of: Self.chunks(of: engine.remote))
-        case .record(let evidence): try store.record(evidence)
-        case .settle(let kind, let device): try store.settle(kind, of: device)
+        case .record(let evidence): try store.note(evidence)
+        case .settle(let suspicions): try store.settle(suspicions)
         case .log(let level, let text):
             try store.append(SyncLogLine(level: level, remote: engine.remote, text: text))
         case .adjustClock(let offset):
@@ -82,13 +82,6 @@ package struct SyncMachine: Sendable {
 
     /// The name under which the marks of a remote's chunks are kept.
     private static func chunks(of remote: String) -> String { remote + " chunks" }
-
-    private func publish(at place: EntryPlace) throws -> Entry? {
-        guard let draft = try store.nextDraft() else { return nil }
-        let entry = try Entry(parsing: try author.write(draft, at: place))
-        try store.publish(draft.id, as: entry)
-        return entry
-    }
 
     /// Only the questions of a store.
     private struct StoreReading: SyncLogReading {

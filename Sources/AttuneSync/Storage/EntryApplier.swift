@@ -14,19 +14,23 @@ package struct EntryApplier: Sendable {
 
     private let store: VaultSyncStore
     private let open: Opening
+    private let keys: @Sendable () -> String
     private let name: @Sendable (DeviceID) -> String
     private let check: Check
 
     /// - Parameters:
     ///   - open: throws for an entry that does not open.
+    ///   - keys: says which keys `open` has, in any words: with the same ones nothing that waits is opened again.
     ///   - name: what people call a device.
     ///   - check: throws for a version that cannot be.
     package init(
-        store: VaultSyncStore, open: @escaping Opening, name: @escaping @Sendable (DeviceID) -> String,
+        store: VaultSyncStore, open: @escaping Opening, keys: @escaping @Sendable () -> String = { "" },
+        name: @escaping @Sendable (DeviceID) -> String,
         check: @escaping Check
     ) {
         self.store = store
         self.open = open
+        self.keys = keys
         self.name = name
         self.check = check
     }
@@ -38,18 +42,25 @@ package struct EntryApplier: Sendable {
     ///
     /// - Throws: `VaultError` where the store itself fails; what was applied before stays.
     package func apply() throws {
+        try store.vault.moveHeldNames()
         var last: Int64 = 0
+        let means = "\(EntryPayloadCoding.format) \(keys())"
         while true {
-            let waiting = try store.vault.unappliedEntries(after: last, limit: 256)
+            let waiting = try store.vault.unappliedEntries(after: last, limit: 256, means: means)
             guard let newest = waiting.last else { return }
             last = newest.number
             var events: [(event: AdapterEvent, context: EntryContext)] = []
             var entries: [Digest256: Entry] = [:]
+            var putOff: [Digest256] = []
             for (_, bytes) in waiting {
                 let entry = try Entry(parsing: bytes)
                 entries[entry.hash] = entry
                 do {
-                    if let event = try event(of: entry) { events.append((event, context(of: entry))) }
+                    switch try event(of: entry) {
+                    case .does(let event): events.append((event, context(of: entry)))
+                    case .waits: putOff.append(entry.hash)
+                    case .doesNothing: try store.vault.refuseEntry(entry.hash)
+                    }
                 } catch let error as any AttuneError where error.exitStatus == .invalidData {
                     try refuse(entry, error)
                 }
@@ -57,18 +68,24 @@ package struct EntryApplier: Sendable {
             for (hash, error) in try store.vault.apply(events) {
                 if let entry = entries[hash] { try note(entry, error) }
             }
+            try store.vault.putOff(putOff, means: means)
         }
     }
 
-    /// What an entry does to adapters; nil where it does nothing, or waits.
-    private func event(of entry: Entry) throws -> AdapterEvent? {
-        guard let payload = try opened(entry) else { return nil }
-        guard let event = try EntryPayloadCoding.decode(payload, of: entry) else {
-            try store.vault.refuseEntry(entry.hash)
-            return nil
-        }
+    /// What an entry comes to.
+    private enum Effect {
+        case does(AdapterEvent)
+        /// It is not about adapters of this circle.
+        case doesNothing
+        /// It is of a later version of the program, or its key is not here.
+        case waits
+    }
+
+    private func event(of entry: Entry) throws -> Effect {
+        guard let payload = try opened(entry) else { return .waits }
+        guard let event = try EntryPayloadCoding.decode(payload, of: entry) else { return .doesNothing }
         if case .version(let packet) = event { try checked(packet) }
-        return event
+        return .does(event)
     }
 
     private func context(of entry: Entry) -> EntryContext {

@@ -12,6 +12,8 @@ package enum EntryPayloadCoding {
     /// Longest name and manifest that are taken from another device, in bytes.
     static let nameLimit = 256
     static let manifestLimit = 200 << 10
+    /// Grows with every kind of content that this program comes to know, so that entries which waited are opened again.
+    static let format = 1
 
     /// The kind of the entry and the serialised payload.
     package static func encode(_ event: AdapterEvent) throws -> (kind: ProtoEntryKind, payload: [UInt8]) {

@@ -76,26 +76,41 @@ package struct VaultSyncStore: SyncStore {
         try vault.setMarks(Dictionary(uniqueKeysWithValues: marks.map { ($0.key.bytes, $0.value) }), of: remote)
     }
 
-    package func record(_ evidence: SyncEvidence) throws {
-        try vault.recordEvidence(
+    package func record(_ evidence: SyncEvidence) throws -> Bool {
+        let suspicion = evidence.suspicion
+        return try vault.recordEvidence(
             StoredEvidence(
-                kind: evidence.kind.rawValue, device: evidence.device.bytes, seq: evidence.seq, held: evidence.held,
-                other: evidence.other, remote: evidence.remote, isSettled: evidence.isSettled))
+                kind: suspicion.kind.rawValue, author: suspicion.author?.bytes, device: suspicion.subject.bytes,
+                seq: suspicion.seq, held: evidence.held, other: evidence.other, remote: evidence.remote,
+                isSettled: evidence.isSettled, stopsNames: suspicion.kind.stopsNames))
     }
 
     package func evidence() throws -> [SyncEvidence] {
         try vault.evidence().compactMap { stored in
-            guard let kind = SyncEvidence.Kind(rawValue: stored.kind), let device = DeviceID(stored.device) else {
-                return nil
-            }
+            guard let suspicion = Self.suspicion(stored) else { return nil }
             return SyncEvidence(
-                kind: kind, device: device, seq: stored.seq, held: stored.held, other: stored.other,
-                remote: stored.remote, isSettled: stored.isSettled)
+                suspicion, held: stored.held, other: stored.other, remote: stored.remote,
+                isSettled: stored.isSettled)
         }
     }
 
-    package func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) throws {
-        try vault.settleEvidence(kind?.rawValue, of: device.bytes)
+    package func settle(_ suspicions: Set<Suspicion>) throws {
+        try vault.settleEvidence { Self.suspicion($0).map(suspicions.contains) ?? false }
+    }
+
+    /// What a kept piece says. One that was kept before authors were has its author in the signed bytes.
+    private static func suspicion(_ stored: StoredEvidence) -> Suspicion? {
+        guard let kind = Suspicion.Kind(rawValue: stored.kind), let subject = DeviceID(stored.device) else {
+            return nil
+        }
+        let author: DeviceID? =
+            switch kind {
+            case .fork, .linkFork: subject
+            case .rollback: nil
+            case .hidden, .contradiction:
+                stored.author.flatMap { DeviceID($0) } ?? (try? Entry(parsing: stored.other))?.device
+            }
+        return Suspicion(kind, by: author, about: subject, seq: stored.seq)
     }
 
     package func wantedChunks(limit: Int) throws -> [Digest256] { try vault.wantedChunks(limit: limit) }

@@ -81,15 +81,16 @@ package protocol SyncStore: SyncLogReading, Sendable {
 
     // MARK: Evidence
 
-    /// *Durable.* Keeps a piece of evidence; one with the same kind, device, seq and remote stays as it is, but is
-    /// open again.
-    func record(_ evidence: SyncEvidence) throws
+    /// *Durable.* Keeps a piece of evidence; one of the same suspicion and remote stays as it is, but is open again.
+    ///
+    /// - Returns: false where its author has as much against others here as is kept, so that this piece is not.
+    func record(_ evidence: SyncEvidence) throws -> Bool
 
     /// All of it, oldest first.
     func evidence() throws -> [SyncEvidence]
 
-    /// Settles evidence about a device: of one kind, or of all kinds.
-    func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) throws
+    /// Settles all evidence of these suspicions; names that it stopped move.
+    func settle(_ suspicions: Set<Suspicion>) throws
 
     // MARK: Chunks
 

@@ -36,6 +36,8 @@ package struct VersionRecord: Sendable, Equatable {
 
     let row: Int64
     let adapterID: [UInt8]
+    /// The adapter's id (16 bytes) that other devices know it by.
+    let wireAdapter: [UInt8]
     let blob: [UInt8]
 
     /// Such as `notes@3`.

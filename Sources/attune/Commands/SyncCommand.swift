@@ -15,7 +15,7 @@ struct SyncCommand: ParsableCommand {
         discussion: "Everything is sealed on this device; a relay sees padded sizes and times.",
         subcommands: [
             Now.self, Watch.self, Status.self, Log.self, Pause.self, Resume.self, AdaptersCommand.Resolve.self,
-            Limit.self, Serve.self, Delete.self, Undelete.self,
+            Limit.self, Settle.self, Undo.self, Serve.self, Delete.self, Undelete.self,
         ],
         defaultSubcommand: Now.self)
 
@@ -86,9 +86,7 @@ struct SyncCommand: ParsableCommand {
                 console.print("REFUSED  \(version) holds numbers that no adapter may hold  -> attune sync log")
             }
             for doubt in status.doubts {
-                console.print(
-                    "DOUBT  \(doubt.kind) in the log of \(doubt.device) at entry \(doubt.seq), shown by \(doubt.remote)"
-                )
+                console.print("DOUBT  \(doubt.sentence), shown by \(doubt.remote)  -> attune sync settle")
             }
         }
     }

@@ -36,6 +36,7 @@ extension Simulation {
     /// Runs the simulation with one device that falls into the wrong hands, and is shut out before all is quiet.
     func run(with misdeeds: [Misdeed]) throws {
         isHonest = false
+        for device in devices { device.store.admitCulprits() }
         let taken = chance(0...1_800_000)
         after(taken) { try self.take(misdeeds) }
         after(chance(taken...3_600_000)) { try self.shutCulpritOut() }

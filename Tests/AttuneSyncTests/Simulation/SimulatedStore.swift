@@ -21,6 +21,8 @@ final class SimulatedStore: SyncStore {
         var chunks: Set<Digest256> = []
         var settings = SyncSettings()
         var lines: [SyncLogLine] = []
+        /// A device of the circle may say what is not so.
+        var knowsCulprits = false
     }
 
     private struct Kept: Sendable {
@@ -55,6 +57,14 @@ final class SimulatedStore: SyncStore {
     var state: State { kept.withLock { $0.now } }
 
     // MARK: Faults
+
+    /// From now on what was refused of a device may be missing under what others name of it.
+    func admitCulprits() {
+        kept.withLock {
+            $0.now.knowsCulprits = true
+            $0.durable.knowsCulprits = true
+        }
+    }
 
     /// The power fails at the `count`th change from now on.
     func light(fuse count: Int) { kept.withLock { $0.fuse = count } }
@@ -172,7 +182,8 @@ final class SimulatedStore: SyncStore {
     }
 
     private func chainAllows(_ device: DeviceID, _ seen: LogPosition, _ state: State) -> Bool {
-        guard let member = state.chain?.devices[device], !state.evidence.contains(where: { $0.device == device })
+        guard !state.knowsCulprits, let member = state.chain?.devices[device],
+            !state.evidence.contains(where: { $0.suspicion.subject == device })
         else { return false }
         return seen.seq <= member.revocation?.lastSeq ?? .max
     }
@@ -199,25 +210,25 @@ final class SimulatedStore: SyncStore {
         try change(durably: false) { $0.marks[remote] = marks }
     }
 
-    func record(_ evidence: SyncEvidence) throws {
+    func record(_ evidence: SyncEvidence) throws -> Bool {
         try change(durably: true) { state in
-            state.evidence.removeAll {
-                $0.kind == evidence.kind && $0.device == evidence.device && $0.seq == evidence.seq
-                    && $0.remote == evidence.remote
+            state.evidence.removeAll { $0.suspicion == evidence.suspicion && $0.remote == evidence.remote }
+            guard state.evidence.count(where: { $0.suspicion.author == evidence.suspicion.author }) < 64 else {
+                return false
             }
             state.evidence.append(evidence)
+            return true
         }
     }
 
     func evidence() throws -> [SyncEvidence] { state.evidence }
 
-    func settle(_ kind: SyncEvidence.Kind?, of device: DeviceID) throws {
+    func settle(_ suspicions: Set<Suspicion>) throws {
         try change(durably: false) { state in
             state.evidence = state.evidence.map { old in
-                guard old.device == device, kind == nil || old.kind == kind else { return old }
+                guard suspicions.contains(old.suspicion) else { return old }
                 return SyncEvidence(
-                    kind: old.kind, device: old.device, seq: old.seq, held: old.held, other: old.other,
-                    remote: old.remote, isSettled: true)
+                    old.suspicion, held: old.held, other: old.other, remote: old.remote, isSettled: true)
             }
         }
     }

@@ -25,7 +25,8 @@ extension Simulation {
         }
         for device in survivors {
             if let evidence = device.store.state.evidence.first(where: { !$0.isSettled }) {
-                throw violation("\(device.id) keeps evidence of \(evidence.kind.rawValue) against an honest device")
+                throw violation(
+                    "\(device.id) keeps evidence against an honest device: \(evidence.suspicion.sentence())")
             }
         }
     }
@@ -55,7 +56,7 @@ extension Simulation {
                 throw violation("\(device.id) has \(state.links.count) of \(relay.links.count) links")
             }
             // Of a culprit that signs two entries of one place each may keep what it was given, up to the cut-off.
-            for (author, log) in relay.logs where author != culpritID || relay.forks.isEmpty {
+            for (author, log) in relay.logs where author != culpritID || culprit?.misdeeds.contains(.forks) != true {
                 let last = relay.chain.devices[author]?.revocation?.lastSeq ?? .max
                 let counted = log.prefix { $0.seq <= last }.map(\.hash)
                 guard state.logs[author, default: []].map(\.hash) == counted else {

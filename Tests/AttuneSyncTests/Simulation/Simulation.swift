@@ -22,7 +22,8 @@ final class Simulation {
     var devices: [SimulatedDevice] = []
     /// Whether devices also meet without the relay.
     let hasPeers: Bool
-    let skipsOwnComparison: Bool
+    /// The rules that all devices go by.
+    let rules: any LogRules
     let key: [UInt8]
     /// Percent of messages that are lost or come twice.
     var losses = 0
@@ -40,9 +41,9 @@ final class Simulation {
     static let marker = Array("diary of the lighthouse".utf8)
 
     /// - Parameter quiet: so many devices, and no faults of their own; a random number of them if nil.
-    init(seed: UInt64, skipsOwnComparison: Bool = false, quiet: Int? = nil) throws {
+    init(seed: UInt64, rules: any LogRules = CircleRules(), quiet: Int? = nil) throws {
         self.seed = seed
-        self.skipsOwnComparison = skipsOwnComparison
+        self.rules = rules
         var random = SimulationRandom(seed: seed)
         key = random.bytes(32)
         hasPeers = random.percent(40)
@@ -84,13 +85,12 @@ final class Simulation {
         let store = device.store
         let key = key
         let options = SyncOptions(
-            attempts: 4, isDirect: peer != nil, seed: random.next(),
-            skipsOwnComparison: skipsOwnComparison)
+            attempts: 4, isDirect: peer != nil, seed: random.next())
         device.peer = peer
         device.machine = try SyncMachine(
             store: store, remote: peer.map { "device \(devices[$0].id)" } ?? "relay",
             author: SimulatedAuthor(identity: device.identity, key: key), options: options,
-            chain: store.state.chain,
+            rules: rules, chain: store.state.chain,
             apply: { try store.apply { SimulatedAuthor.open($0, key: key).map { Array($0.prefix(40)) } } })
         try tell(index, .start)
     }
@@ -118,8 +118,10 @@ final class Simulation {
                 device.run += 1
                 device.machine = nil
                 device.lastProblems = outcome.problems
-                if let problem = outcome.problems.first(where: { ["E-SYNC-002", "E-SYNC-009"].contains($0.code) }),
-                    isHonest, !revoked.contains(device.id), !skipsOwnComparison
+                if let problem = outcome.problems.first(where: {
+                    ["E-SYNC-002", "E-SYNC-009", "E-SYNC-016"].contains($0.code)
+                }),
+                    isHonest, !revoked.contains(device.id), rules is CircleRules
                 {
                     throw violation(
                         "device \(index) distrusts honest ones: \(problem.message); \(device.store.state.lines.suffix(5).map(\.text))"
@@ -180,7 +182,7 @@ final class Simulation {
                     RemoteFrontier(heads: try server.store.heads(), linkSeq: chain.seq, link: chain.head))
             case .pushLinks(let links, let previous):
                 guard server.machine == nil else { return .failed(.busy(retryAfter: 2)) }
-                return try LinkReceiver.take(links, after: previous, chain: chain, into: server.store) == nil
+                return try LinkReceiver.take(links, after: previous, chain: chain, into: server.store, by: rules) == nil
                     ? .failed(.conflict) : .linksTaken
             case .entries(let author, let seq, let limit):
                 return .entries(
@@ -188,7 +190,8 @@ final class Simulation {
             case .pushEntries(let entries):
                 guard server.machine == nil else { return .failed(.busy(retryAfter: 2)) }
                 return .pushed(
-                    try EntryReceiver.take(entries, from: "device \(client.id)", chain: chain, into: server.store))
+                    try EntryReceiver.take(
+                        entries, from: "device \(client.id)", chain: chain, into: server.store, by: rules))
             case .missingChunks(let ids):
                 return .missingChunks(
                     ids.isEmpty

@@ -11,25 +11,26 @@ package enum LinkReceiver {
     /// - Returns: nil if `previous` is not the newest link here (a race: the caller compares and tries again).
     /// - Throws: `WireError` for a link that must not follow; the store's errors. Nothing changes then.
     package static func take(
-        _ links: [[UInt8]], after previous: Digest256, chain: DeviceChain, into store: some SyncStore
+        _ links: [[UInt8]], after previous: Digest256, chain: DeviceChain, into store: some SyncStore,
+        by rules: some LogRules = CircleRules()
     ) throws -> DeviceChain? {
-        try take(links.map { try Link(parsing: $0) }, after: previous, chain: chain, into: store)
+        try take(links.map { try Link(parsing: $0) }, after: previous, chain: chain, into: store, by: rules)
     }
 
     /// As `take(_:after:chain:into:)` of links that have been parsed.
     package static func take(
-        _ links: [Link], after previous: Digest256, chain: DeviceChain, into store: some SyncStore
+        _ links: [Link], after previous: Digest256, chain: DeviceChain, into store: some SyncStore,
+        by rules: some LogRules = CircleRules()
     ) throws -> DeviceChain? {
         if let last = links.last, last.hash == chain.head { return chain }
         guard previous == chain.head else { return nil }
         var next = chain
         for link in links { try next.append(link) }
-        var heads = try store.heads()
-        let cutOffs = try CutOffs.of(next, heads: &heads) { try store.entryHash(of: $0, seq: $1) }
+        var logs = try KnownLogs(of: store, chain: chain)
+        let cutOffs = try logs.adopt(next, reading: store)
         try store.replaceLinks(after: chain.seq, with: links, cutOffs: cutOffs)
-        // What was held against a device that was shut out is decided.
-        let accused = Set(try store.evidence().filter { !$0.isSettled }.map(\.device))
-        for device in accused where next.devices[device]?.isActive != true { try store.settle(nil, of: device) }
+        let decided = rules.decided(in: logs)
+        if !decided.isEmpty { try store.settle(decided) }
         return next
     }
 }

@@ -1,0 +1,203 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import Foundation
+import GRDB
+
+/// What the devices of the circle say of adapters, versions and their bytes, each for itself.
+///
+/// An id is only a name that anybody can say. An adapter is known by its id and its base; a run of bytes by all that is
+/// said of it and of the version that it is for. So two that share an id lie side by side, whoever spoke first. Of one
+/// version every device has its claim; all their bytes are fetched, and the claim counts whose bytes give the id.
+extension Vault {
+    /// The claims of a version `v` that may count: of each device the newest that was not refused.
+    private static let standing = """
+        c.refused = 0 AND NOT EXISTS (
+            SELECT 1 FROM claims n WHERE n.version = c.version AND n.device = c.device AND n.refused = 0
+                AND n.lamport > c.lamport)
+        """
+
+    /// The blobs that may hold the bytes of the versions of `v` and of blob `b` shown, as a query of one column.
+    static func candidates(_ condition: String) -> String {
+        """
+        SELECT v.blob FROM versions v WHERE \(condition)
+        UNION SELECT c.blob FROM claims c JOIN versions v ON v.seq = c.version JOIN blobs s ON s.id = v.blob
+        WHERE s.state <> 0 AND \(standing) AND \(condition)
+        """
+    }
+
+    // MARK: Adapters
+
+    /// The id that an adapter has here, by the id that devices use and its base; that of a new one if there is none.
+    static func localAdapter(_ database: Database, _ wire: [UInt8], base: Digest256) throws -> [UInt8] {
+        let known = try Data.fetchOne(
+            database,
+            sql: """
+                SELECT id FROM adapters WHERE (wire = :wire OR id = :wire AND wire IS NULL) AND base = :base
+                """, arguments: ["wire": Data(wire), "base": base.data])
+        if let known { return [UInt8](known) }
+        let isTaken = try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [Data(wire)])
+        return isTaken == true ? digest16("adapter", [wire, base.bytes]) : wire
+    }
+
+    /// The adapter that a device means by an id: the one it has versions of, else the one that was spoken of first.
+    ///
+    /// - Parameter version: where it names a version, the one that has this.
+    static func localAdapter(
+        _ database: Database, _ wire: [UInt8], meantBy device: [UInt8], version: Digest256? = nil
+    ) throws -> [UInt8] {
+        let found = try Data.fetchOne(
+            database,
+            sql: """
+                SELECT a.id FROM adapters a WHERE a.wire = :wire OR a.id = :wire AND a.wire IS NULL
+                ORDER BY
+                    EXISTS (SELECT 1 FROM versions v WHERE v.adapter = a.id AND v.id = :version) DESC,
+                    EXISTS (SELECT 1 FROM claims c JOIN versions v ON v.seq = c.version
+                        WHERE v.adapter = a.id AND c.device = :device) DESC,
+                    (SELECT MIN(e.lamport) FROM events e WHERE e.adapter = a.id AND e.kind = 'version'), a.id
+                LIMIT 1
+                """, arguments: ["wire": Data(wire), "device": Data(device), "version": version?.data])
+        return found.map { [UInt8]($0) } ?? wire
+    }
+
+    func insertAdapter(
+        _ database: Database, wire: [UInt8], local: [UInt8], name: String, base: Digest256, created: Int64
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO adapters (id, name, base, created, wire) VALUES (?, ?, ?, ?, ?)",
+            arguments: [Data(local), name, base.data, created, local == wire ? nil : Data(wire)])
+    }
+
+    // MARK: Bytes
+
+    /// The blob here that is what `packet` says of the bytes of this version; listed now if it was not.
+    func blob(_ database: Database, _ packet: BlobPacket, of version: VersionPacket) throws -> [UInt8] {
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT id FROM blobs WHERE wire = :wire OR id = :wire AND wire IS NULL",
+            arguments: ["wire": Data(packet.id)])
+        for row in rows {
+            let known = try StoredBlob.fetch(database, id: try row.bytes("id"))
+            guard known.key == packet.key, known.chunks == packet.chunks, known.digest == packet.digest,
+                known.size == packet.size, known.encodedSize == packet.encodedSize, known.codec == packet.codec
+            else { continue }
+            // The same bytes said to be another version are judged by themselves.
+            let isSame = try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM versions
+                        WHERE blob = :blob AND id = :id AND manifest = :manifest)
+                    OR EXISTS (SELECT 1 FROM claims c JOIN versions v ON v.seq = c.version
+                        WHERE c.blob = :blob AND v.id = :id AND c.manifest = :manifest)
+                    """,
+                arguments: ["blob": Data(known.id), "id": version.id.data, "manifest": version.manifest])
+            if isSame == true { return known.id }
+        }
+        let isTaken =
+            try Bool.fetchOne(
+                database, sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [Data(packet.id)])
+            ?? true
+        let chunks = packet.chunks.flatMap(\.bytes)
+        let sizes = "\(packet.size) \(packet.encodedSize) \(packet.codec.rawValue)"
+        let own = Self.digest16(
+            "blob",
+            [
+                packet.id, packet.key, packet.digest.bytes, Array(sizes.utf8), chunks, version.id.bytes,
+                Array(version.manifest.utf8),
+            ])
+        try StoredBlob(
+            id: isTaken ? own : packet.id, wire: isTaken ? packet.id : nil, key: packet.key, size: packet.size,
+            encodedSize: packet.encodedSize, codec: packet.codec, digest: packet.digest, chunks: packet.chunks,
+            state: .remote
+        ).insert(database)
+        return isTaken ? own : packet.id
+    }
+
+    /// 16 bytes that stand for all of these together.
+    private static func digest16(_ domain: String, _ parts: [[UInt8]]) -> [UInt8] {
+        var writer = ByteWriter()
+        for part in [Array(domain.utf8)] + parts {
+            writer.bigEndian(UInt64(part.count))
+            writer.append(part)
+        }
+        return Array(BLAKE2b.hash(writer.bytes).bytes.prefix(16))
+    }
+
+    // MARK: Claims
+
+    func insertClaim(
+        _ database: Database, version row: Int64, _ packet: VersionPacket, blob: [UInt8], _ context: EntryContext
+    ) throws {
+        try database.execute(
+            sql: """
+                INSERT OR IGNORE INTO claims
+                    (entry, version, device, lamport, manifest, parents, blob, created, loss_before, loss_after)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                context.entry.data, row, Data(context.device), Int64(clamping: context.lamport), packet.manifest,
+                try storedJSON(packet.parents), Data(blob), Int64(clamping: packet.created), packet.lossBefore,
+                packet.lossAfter,
+            ])
+    }
+
+    /// Shows the claim of a version that counts, unless its bytes are here and proven.
+    ///
+    /// Until then the least in the order of clocks and devices is shown, so that it does not matter which came first.
+    func showClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws {
+        let isProven = try Bool.fetchOne(
+            database,
+            sql: "SELECT b.state = 0 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ?", arguments: [row])
+        guard isProven == false,
+            let claim = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT c.* FROM claims c WHERE c.version = :row AND \(Self.standing)
+                        AND (c.blob = :blob OR :blob IS NULL)
+                    ORDER BY c.lamport, c.device, c.entry LIMIT 1
+                    """, arguments: ["row": row, "blob": blob.map { Data($0) }])
+        else { return }
+        try database.execute(
+            sql: """
+                UPDATE versions SET blob = ?, manifest = ?, parents = ?, created = ?, loss_before = ?, loss_after = ?
+                WHERE seq = ?
+                """,
+            arguments: [
+                claim["blob"], claim["manifest"], claim["parents"], claim["created"], claim["loss_before"],
+                claim["loss_after"], row,
+            ])
+    }
+
+    /// Bytes of the other claims of a version are not fetched any more.
+    func dropRivals(_ database: Database, ofVersion row: Int64) throws {
+        try database.execute(
+            sql: """
+                UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (SELECT blob FROM claims WHERE version = :row)
+                    AND id <> (SELECT blob FROM versions WHERE seq = :row)
+                """, arguments: ["row": row])
+    }
+
+    static func claimedBlobs(_ database: Database, ofVersion row: Int64) throws -> [[UInt8]] {
+        try Row.fetchAll(database, sql: "SELECT DISTINCT blob FROM claims WHERE version = ?", arguments: [row])
+            .map { try $0.bytes("blob") }
+    }
+
+    /// The versions of which some claim's bytes arrived and were not looked at, each as that claim has it.
+    static func arrivals(_ database: Database) throws -> [VersionRecord] {
+        let shown = try versions(database, "b.state = 2", [])
+        let claimed = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT v.seq, v.id, v.adapter, v.number, v.run, c.manifest, c.parents, c.created, c.loss_before,
+                    c.loss_after, c.blob, \(versionColumns)
+                FROM claims c JOIN versions v ON v.seq = c.version JOIN adapters a ON a.id = v.adapter
+                    JOIN blobs b ON b.id = c.blob JOIN blobs s ON s.id = v.blob
+                WHERE b.state = 2 AND s.state <> 0 AND c.blob <> v.blob AND \(standing)
+                GROUP BY v.seq, c.blob ORDER BY a.seq, v.number, c.lamport
+                """
+        ).map(record)
+        return shown + claimed
+    }
+}
