@@ -100,7 +100,7 @@ struct CircleMember {
                 guard let path = try others.lazy.compactMap({ try $0.sync.chunkPath(id) }).first else { continue }
                 try sync.storeChunk(id, bytes: Array(try Data(contentsOf: URL(filePath: path))))
             }
-            let found = try workspace.inspectArrivals()
+            let found = try workspace.inspectArrivals().refused
             refused += found
             if found.isEmpty { break }
         }

@@ -48,6 +48,11 @@ package struct KnownLogs: Sendable {
     /// Whether two signed entries have one place in the log of `device`.
     package func isForked(_ device: DeviceID) -> Bool { open.contains { $0.kind == .fork && $0.subject == device } }
 
+    /// The first number in the log of `device` that two signed entries have.
+    func firstFork(of device: DeviceID) -> UInt64? {
+        open.lazy.filter { $0.kind == .fork && $0.subject == device }.map(\.seq).min()
+    }
+
     /// The hash of the accepted entry of `device` at `seq`.
     package func hash(of device: DeviceID, seq: UInt64, reading log: some SyncLogReading) throws -> Digest256? {
         if let head = heads[device] {

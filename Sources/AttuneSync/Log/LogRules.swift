@@ -84,7 +84,7 @@ extension LogRules {
                 entry.seq < revocation.lastSeq || entry.seq == revocation.lastSeq && entry.hash == revocation.lastEntry
             guard isCounted, !isBehind else { return refuse("an entry that its author's revocation does not count") }
         }
-        if logs.isForked(entry.device) { return .waits(for: .decision) }
+        if let fork = logs.firstFork(of: entry.device), entry.seq > fork { return .waits(for: .decision) }
         if isBehind { return .forks }
         let (limit, overflows) = logs.largestLamport.addingReportingOverflow(WireLimits.lamportJump)
         guard overflows || entry.lamport <= limit else { return refuse("the counter of an entry jumps too far") }
