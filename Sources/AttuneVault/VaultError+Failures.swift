@@ -94,7 +94,8 @@ extension VaultError {
             message:
                 "the store is damaged: frame \(frame) of \(frames) of attune.db-wal, the log of its newest changes, "
                 + "was changed, and without it the changes behind it are lost",
-            remedy: "Restore a backup: attune restore BACKUP --store NEWPATH. Or see what is there: attune doctor",
+            remedy: "Restore a backup: attune restore BACKUP --store NEWPATH. "
+                + "Or save what opens into a new store: attune doctor --repair NEWPATH",
             exitStatus: .invalidData, cause: cause)
     }
 
