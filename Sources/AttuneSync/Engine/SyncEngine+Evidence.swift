@@ -17,6 +17,8 @@ extension SyncEngine {
     }
 
     mutating func keep(_ evidence: SyncEvidence) {
+        // Of whom was shut out the chain says what counts.
+        guard !rules.isDecided(evidence.suspicion, in: known) else { return }
         noticed.insert(evidence.suspicion)
         if known.open.insert(evidence.suspicion).inserted { emit(.record(evidence)) }
     }

@@ -49,7 +49,9 @@ extension SyncEngine {
             guard !stalled.contains(device), !isForked(device) else { continue }
             if head.seq > heads[device]?.seq ?? 0 {
                 pulls[device] = Pull(target: head, cursor: heads[device])
-            } else if try known.hash(of: device, seq: head.seq, reading: log) != head.hash {
+            } else if chain.devices[device]?.isActive == true,
+                try known.hash(of: device, seq: head.seq, reading: log) != head.hash
+            {
                 askForProof(of: device, seq: head.seq)
             }
         }
@@ -120,7 +122,10 @@ extension SyncEngine {
                 }
                 if let cursor = pull.cursor, entry.previous != cursor.hash {
                     // Inside a page the order is the remote's lie; at its start the log may have forked.
-                    if pull.buffer.isEmpty, cursor == heads[device] {
+                    if pull.buffer.isEmpty, chain.devices[device]?.isActive == false {
+                        pulls[device] = nil
+                        holdBack(device)
+                    } else if pull.buffer.isEmpty, cursor == heads[device] {
                         askForProof(of: device, seq: cursor.seq)
                     } else {
                         giveUp(on: device, "its entries of device \(device.fingerprint) do not follow on each other")
@@ -205,6 +210,7 @@ extension SyncEngine {
         let waiting = pulls.values.compactMap(\.first).sorted { $0.device < $1.device }
         fruitlessRounds += 1
         if fruitlessRounds <= 2 { return beginRound() }
+        var isFreed = false
         for entry in waiting {
             guard let member = chain.devices[entry.device],
                 (try? entry.verify(signingKey: member.signingKey)) != nil
@@ -213,6 +219,12 @@ extension SyncEngine {
                 continue
             }
             switch try rules.verdict(on: entry, in: known, reading: log) {
+            case .waits(for: .entry(let other, let seen))
+            where chain.devices[other]?.isActive == false && known.heldBack[other] ?? 0 < seen.seq:
+                // What a device that was shut out said to others only holds up nobody.
+                known.heldBack[other] = seen.seq
+                isFreed = true
+                continue
             case .waits(for: .entry(let other, let seen)):
                 // Two devices whose entries wait for each other's would not both be hidden; the one with more is.
                 if remoteHeads[other]?.seq ?? 0 < seen.seq || chain.devices[other] == nil {
@@ -229,8 +241,8 @@ extension SyncEngine {
             }
             holdBack(entry.device)
         }
-        pulls = [:]
-        try pulled(reading: log)
+        pulls = isFreed ? pulls.filter { !stalled.contains($0.key) } : [:]
+        if pulls.isEmpty { try pulled(reading: log) } else { try continuePulling(reading: log) }
     }
 
     /// All that can be had is here.

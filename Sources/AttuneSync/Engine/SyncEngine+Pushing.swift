@@ -130,7 +130,8 @@ extension SyncEngine {
             case .gap: hasGap = true
             case .fork:
                 unwelcome.insert(entry.device)
-                proofs.append(entry)
+                // Of whom was shut out the chain says which half counts.
+                if chain.devices[entry.device]?.isActive == true { proofs.append(entry) }
             case .full:
                 unwelcome.insert(entry.device)
                 let problem = SyncError.placesTaken(entry.device, isThis: entry.device == device, remote)

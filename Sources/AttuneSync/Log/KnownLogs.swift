@@ -84,6 +84,13 @@ package struct KnownLogs: Sendable {
         let cutOffs = try CutOffs.of(next, heads: &heads) { try log.entryHash(of: $0, seq: $1) }
         chain = next
         recent = [:]
+        // The clock of what counts no more does not count either: the next entry no longer names it.
+        if !cutOffs.isEmpty {
+            largestLamport = try heads.reduce(0) { largest, head in
+                let newest = try entry(of: head.key, seq: head.value.seq, reading: log)
+                return max(largest, try newest.isEmpty ? 0 : Entry(parsing: newest).lamport)
+            }
+        }
         return cutOffs
     }
 

@@ -86,8 +86,6 @@ extension LogRules {
         }
         if let fork = logs.firstFork(of: entry.device), entry.seq > fork { return .waits(for: .decision) }
         if isBehind { return .forks }
-        let (limit, overflows) = logs.largestLamport.addingReportingOverflow(WireLimits.lamportJump)
-        guard overflows || entry.lamport <= limit else { return refuse("the counter of an entry jumps too far") }
         for (other, seen) in entry.frontier where !reaches(seen.seq, from: logs.heads[other]?.seq ?? 0) {
             return refuse("an entry names number \(seen.seq) of device \(other.fingerprint), beyond all that is known")
         }
@@ -96,7 +94,22 @@ extension LogRules {
         }
         if let (other, seen) = absent(from: entry.frontier, in: logs) { return .waits(for: .entry(other, seen)) }
         guard entry.epoch <= logs.chain.epoch else { return .waits(for: .epoch(entry.epoch)) }
+        guard entry.lamport <= largestLamport(after: entry.frontier, in: logs) else {
+            return refuse("the counter of an entry jumps too far")
+        }
         return .take
+    }
+
+    /// How far an entry with this frontier may set the counter, everything here that it has to name.
+    ///
+    /// What it names and nobody waits for, such as entries that a revocation has made void since, its author has counted
+    /// on: each of them may have gone as far as one may.
+    private func largestLamport(after frontier: [DeviceID: LogPosition], in logs: KnownLogs) -> UInt64 {
+        let unseen = frontier.reduce(UInt64(0)) { sum, seen in
+            sum + min(seen.value.seq - min(seen.value.seq, logs.heads[seen.key]?.seq ?? 0), WireLimits.lamportJump)
+        }
+        let jump = WireLimits.lamportJump * (1 + min(unseen, WireLimits.lamportJump))
+        return min(logs.largestLamport, WireLimits.counter) + jump
     }
 
     /// The first place of a frontier that is not here and that has to be.
