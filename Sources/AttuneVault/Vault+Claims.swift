@@ -170,6 +170,17 @@ extension Vault {
             ])
     }
 
+    /// Tells the history of a version anew, by those who still count; its bytes stay, being proven.
+    func retell(_ database: Database, version row: Int64) throws {
+        try database.execute(
+            sql: """
+                UPDATE versions SET (parents, created, loss_before, loss_after) = (
+                    SELECT c.parents, c.created, c.loss_before, c.loss_after FROM claims c
+                    WHERE c.version = :row AND \(Self.standing) ORDER BY c.lamport, c.device, c.entry LIMIT 1)
+                WHERE seq = :row AND EXISTS (SELECT 1 FROM claims c WHERE c.version = :row AND \(Self.standing))
+                """, arguments: ["row": row])
+    }
+
     /// Bytes of the other claims of a version are not fetched any more.
     func dropRivals(_ database: Database, ofVersion row: Int64) throws {
         try database.execute(

@@ -37,6 +37,14 @@ extension Vault {
             database, sql: "SELECT DISTINCT blob FROM claims WHERE entry IN (\(dropped))", arguments: arguments
         ).map { try $0.bytes("blob") }
 
+        let told = try Int64.fetchSet(
+            database,
+            sql: """
+                SELECT v.seq FROM claims c JOIN versions v ON v.seq = c.version
+                WHERE c.entry IN (\(dropped)) AND v.parents = c.parents AND v.created = c.created
+                    AND v.loss_before IS c.loss_before AND v.loss_after IS c.loss_after
+                """, arguments: arguments)
+
         try database.execute(sql: "DELETE FROM claims WHERE entry IN (\(dropped))", arguments: arguments)
         try database.execute(sql: "DELETE FROM events WHERE entry IN (\(dropped))", arguments: arguments)
         try database.execute(sql: "DELETE FROM entries WHERE device = :device AND seq > :seq", arguments: arguments)
@@ -54,6 +62,7 @@ extension Vault {
             let adapter = Data(version.adapterID)
             if try Self.isSaid(database, version) {
                 try showClaim(database, version: row)
+                if told.contains(row) { try retell(database, version: row) }
             } else if version.state == .here {
                 discarded[adapter, default: []].append(version)
             } else {

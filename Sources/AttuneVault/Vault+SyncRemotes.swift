@@ -94,8 +94,7 @@ extension Vault {
                 evidence.kind, author, Data(evidence.device), Int64(clamping: evidence.seq), evidence.remote,
             ])
         if isKnown != true {
-            let size = evidence.held.count + evidence.other.count
-            guard try makeRoom(database, by: author, remote: evidence.remote, for: size) else { return false }
+            guard try makeRoom(database, for: evidence, by: author) else { return false }
         }
         try database.execute(
             sql: """
@@ -111,13 +110,15 @@ extension Vault {
         return true
     }
 
-    private func makeRoom(_ database: Database, by author: Data, remote: String, for size: Int) throws -> Bool {
+    /// What a device says of others takes no place from what it did itself.
+    private func makeRoom(_ database: Database, for evidence: StoredEvidence, by author: Data) throws -> Bool {
+        let size = evidence.held.count + evidence.other.count
         let rows = try Row.fetchAll(
             database,
             sql: """
                 SELECT seq, settled, length(held) + length(other) AS size FROM evidence
-                WHERE author = :author AND (length(author) > 0 OR remote = :remote) ORDER BY seq
-                """, arguments: ["author": author, "remote": remote])
+                WHERE author = :author AND (length(author) > 0 OR remote = :remote) AND stops = :stops ORDER BY seq
+                """, arguments: ["author": author, "remote": evidence.remote, "stops": evidence.stopsNames])
         var count = rows.count
         var bytes = try rows.reduce(0) { $0 + (try $1.value("size", as: Int.self)) }
         func isRoom() -> Bool { count < Self.evidencePieces && bytes + size <= Self.evidenceBytes }

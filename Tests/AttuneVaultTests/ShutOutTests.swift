@@ -1,0 +1,318 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneTestSupport
+import Foundation
+import Testing
+
+@testable import AttuneVault
+
+/// What a device in the wrong hands does to adapters is as if it had never been, once its entries no longer count.
+///
+/// Two stores take in the same log of an honest device. One of them also gets what the culprit says, before, between or
+/// after that; then the culprit is cut off. At the end nobody can tell the two stores apart.
+@Suite struct ShutOutTests {
+    /// Something that an own device can say of adapters that are not its own.
+    enum Misdeed: String, CaseIterable, Sendable {
+        /// The very same version once more.
+        case repeatsVersion
+        /// The same bytes for the same version, and another history and losses.
+        case retellsVersion
+        /// Other bytes for a version id.
+        case claimsOtherBytes
+        /// The id of a run of bytes for other bytes.
+        case claimsBlob
+        /// An adapter's id for another base.
+        case claimsBase
+        /// A version of its own on top of another's.
+        case goesOn
+        /// An adapter of its own with another's name.
+        case takesName
+        case renames
+        case trashes
+        case movesHead
+        /// Says that versions were erased for good.
+        case releases
+        /// Bytes without end, in sizes that agree with each other.
+        case bombs
+    }
+
+    private static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
+
+    @Test(arguments: Misdeed.allCases) func nothingIsLeft(of misdeed: Misdeed) throws {
+        for seed in 0..<(Self.isSlow ? 200 : 4) as Range<UInt64> {
+            try Story(seed: seed, misdeeds: [misdeed]).run()
+        }
+    }
+
+    @Test func nothingIsLeftOfAllOfThemTogether() throws {
+        for seed in 1000..<(Self.isSlow ? 1500 : 1006) as Range<UInt64> {
+            try Story(seed: seed, misdeeds: Misdeed.allCases).run()
+        }
+    }
+
+    /// The proof that a device has two logs is kept however much that device says of others.
+    @Test func whatADeviceSaysOfOthersTakesNoPlaceFromItsFork() throws {
+        let desk = try SyncTests.Device(2, "desk")
+        try desk.join()
+        let culprit = [UInt8](repeating: 9, count: 16)
+        func piece(_ kind: String, about device: [UInt8], _ seq: UInt64) -> StoredEvidence {
+            StoredEvidence(
+                kind: kind, author: culprit, device: device, seq: seq, held: [1], other: [2], remote: "relay",
+                isSettled: false, stopsNames: kind == "fork")
+        }
+        for seq in 1...UInt64(Vault.evidencePieces) + 5 {
+            try desk.vault.recordEvidence(piece("contradiction", about: desk.id, seq))
+        }
+        #expect(try desk.vault.evidence().count == Vault.evidencePieces)
+        #expect(try desk.vault.recordEvidence(piece("fork", about: culprit, 1)))
+        #expect(try desk.vault.evidence().filter { $0.kind == "fork" }.count == 1)
+    }
+
+    /// Without the cut-off something is left of each, or the comparison shows nothing.
+    @Test(arguments: Misdeed.allCases) func aCutOffThatIsForgottenIsCaught(misdeed: Misdeed) throws {
+        let differs = try (0..<8 as Range<UInt64>).contains { seed in
+            let story = try Story(seed: seed, misdeeds: [misdeed])
+            return try !story.differences(cutsOff: false).isEmpty
+        }
+        #expect(differs)
+    }
+}
+
+/// One honest log, one of a culprit, and two stores that differ in whether they heard of the second.
+private final class Story {
+    typealias Said = (StoredEntry, AdapterEvent, EntryContext)
+
+    let seed: UInt64
+    let misdeeds: [ShutOutTests.Misdeed]
+    var random: SyntheticRandom
+    let author: SyncTests.Device
+    let hearing: SyncTests.Device
+    let control: SyncTests.Device
+    static let culprit = [UInt8](repeating: 9, count: 16)
+    var honest: [Said] = []
+    var lies: [Said] = []
+    var lastBytes: UInt8 = 0
+
+    init(seed: UInt64, misdeeds: [ShutOutTests.Misdeed]) throws {
+        self.seed = seed
+        self.misdeeds = misdeeds
+        random = SyntheticRandom(seed: seed)
+        author = try SyncTests.Device(1, "laptop")
+        hearing = try SyncTests.Device(2, "desk")
+        control = try SyncTests.Device(3, "tower")
+        for device in [author, hearing, control] { try device.join() }
+    }
+
+    func run() throws {
+        let differences = try differences(cutsOff: true)
+        #expect(differences.isEmpty, "seed \(seed), \(misdeeds.map(\.rawValue)): \(differences)")
+    }
+
+    /// What only one of the two stores has in the end.
+    func differences(cutsOff: Bool) throws -> [String] {
+        for _ in 0..<Int.random(in: 2...6, using: &random) {
+            try work()
+            honest += try author.publish()
+            if Bool.random(using: &random) { try misbehave() }
+        }
+        if lies.isEmpty { try misbehave() }
+        try deliver(cutsOff: cutsOff)
+        for said in honest { try take(said, control) }
+        for device in [hearing, control] { try settle(device) }
+        let (heard, never) = (try state(of: hearing), try state(of: control))
+        return heard.subtracting(never).map { "+ \($0)" }.sorted() + never.subtracting(heard).map { "- \($0)" }.sorted()
+    }
+
+    // MARK: What is said
+
+    private func work() throws {
+        let live = try author.vault.adapters().map(\.name)
+        let name = live.randomElement(using: &random) ?? "notes"
+        switch Int.random(in: 0...9, using: &random) {
+        case 0 where !live.isEmpty && !live.contains("letters"): try author.vault.rename(name, to: "letters")
+        case 1 where try author.vault.versions(of: name).count > 1: try author.vault.rollback(name)
+        case 2 where live.count > 1: try author.vault.trashAdapter(name)
+        default:
+            lastBytes += 1
+            try author.add(lastBytes, to: Bool.random(using: &random) ? "notes" : "diary")
+        }
+    }
+
+    private func misbehave() throws {
+        let versions = honest.compactMap { said in
+            if case .version(let packet) = said.1 { (said, packet) } else { nil }
+        }
+        guard let (said, packet) = versions.randomElement(using: &random),
+            let misdeed = misdeeds.randomElement(using: &random)
+        else { return }
+        var parents = Bool.random(using: &random) ? [said.0.hash] : []
+        var lie = packet
+        let event: AdapterEvent
+        switch misdeed {
+        case .repeatsVersion:
+            parents = said.2.parents
+            event = .version(packet)
+        case .retellsVersion:
+            lie.parents = [digest()]
+            lie.created = 1
+            lie.lossAfter = 99
+            event = .version(lie)
+        case .claimsOtherBytes:
+            lie.blob.id = bytes(16)
+            lie.blob.key = bytes(32)
+            lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
+            event = .version(lie)
+        case .claimsBlob:
+            lie.id = digest()
+            lie.number = 77
+            lie.blob.key = bytes(32)
+            lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
+            event = .version(lie)
+        case .claimsBase:
+            lie.base = TestStore.otherBase
+            lie.id = digest()
+            lie.blob.id = bytes(16)
+            lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
+            event = .version(lie)
+        case .goesOn:
+            lie.id = digest()
+            lie.parents = [packet.id]
+            lie.number = packet.number + 1
+            lie.blob.id = bytes(16)
+            lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
+            event = .version(lie)
+        case .takesName:
+            lie.adapter = bytes(16)
+            lie.id = digest()
+            lie.blob.id = bytes(16)
+            lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
+            parents = []
+            event = .version(lie)
+        case .renames: event = .name(adapter: packet.adapter, "mine")
+        case .trashes: event = .trashed(adapter: packet.adapter, true)
+        case .movesHead: event = .head(adapter: packet.adapter, version: packet.id)
+        case .releases: event = .release(versions: versions.map(\.1.id), entries: versions.map(\.0.0.hash).sorted())
+        case .bombs:
+            lie.id = digest()
+            lie.blob.id = bytes(16)
+            lie.blob.chunks = (0..<900).map { _ in digest() }
+            lie.blob.encodedSize = 900 << 20
+            lie.blob.size = lie.blob.encodedSize
+            lie.blob.codec = .stored
+            event = .version(lie)
+        }
+        try say(event, parents)
+    }
+
+    private func say(_ event: AdapterEvent, _ parents: [Digest256]) throws {
+        // Nobody holds a culprit to saying what time it is.
+        let seq = UInt64(lies.count) + 1
+        let newest = max(honest.map(\.2.lamport).max() ?? 0, lies.last?.2.lamport ?? 0)
+        let lamport = Bool.random(using: &random) ? seq : newest + UInt64.random(in: 1...3, using: &random)
+        let hash = digest()
+        let entry = StoredEntry(
+            hash: hash, device: Self.culprit, seq: seq,
+            previous: lies.last?.0.hash ?? Digest256(repeatElement(0, count: 32))!, kind: 1, lamport: lamport,
+            bytes: hash.bytes)
+        lies.append(
+            (
+                entry, event,
+                EntryContext(
+                    entry: hash, device: Self.culprit, deviceName: "laptop", lamport: lamport, parents: parents)
+            ))
+    }
+
+    private func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
+    private func digest() -> Digest256 { Digest256(bytes(32))! }
+
+    // MARK: Who hears it
+
+    /// The two logs in any order, bytes at any time between, and at some moment the cut-off.
+    private func deliver(cutsOff: Bool) throws {
+        var (next, nextLie) = (0, 0)
+        var isCutOff = false
+        while next < honest.count || nextLie < lies.count && !isCutOff {
+            if !isCutOff, nextLie < lies.count, next == honest.count || Bool.random(using: &random) {
+                try take(lies[nextLie], hearing)
+                nextLie += 1
+            } else if next < honest.count {
+                try take(honest[next], hearing)
+                next += 1
+            }
+            if Int.random(in: 0...3, using: &random) == 0 { try fetch(hearing) }
+            if cutsOff, nextLie > 0, Int.random(in: 0...9, using: &random) == 0 {
+                try cutOff()
+                isCutOff = true
+            }
+        }
+        if cutsOff, !isCutOff { try cutOff() }
+    }
+
+    private func cutOff() throws {
+        try hearing.vault.replaceLinks(after: 1, with: [], cutOffs: [Self.culprit: 0])
+    }
+
+    private func take(_ said: Said, _ device: SyncTests.Device) throws {
+        try device.vault.acceptEntries([said.0])
+        _ = try device.vault.apply([(said.1, said.2)])
+    }
+
+    /// Some of the chunks that are wanted come: those that the author has, and the culprit gives what it likes.
+    private func fetch(_ device: SyncTests.Device) throws {
+        let any = honest.lazy.compactMap { said in
+            if case .version(let packet) = said.1 { packet.blob.chunks.first } else { nil }
+        }.compactMap { self.author.vault.chunkPath($0) }.first
+        for id in try device.vault.wantedChunks(limit: 4) {
+            guard let path = author.vault.chunkPath(id) ?? (Bool.random(using: &random) ? any : nil) else { continue }
+            try device.vault.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
+        }
+        try judge(device)
+    }
+
+    /// As the store's owner does: what gives its id is sound.
+    private func judge(_ device: SyncTests.Device) throws {
+        for version in try device.vault.arrivedVersions() {
+            try device.vault.judge(version, isSound: (try? device.vault.versionBytes(version.id)) != nil)
+        }
+    }
+
+    /// Everything that is listed is wanted, and what the author has comes.
+    private func settle(_ device: SyncTests.Device) throws {
+        for adapter in try device.vault.adapters() { try device.vault.pin(adapter.name, .all) }
+        for id in try device.vault.wantedChunks(limit: 100_000) {
+            guard let path = author.vault.chunkPath(id) else { continue }
+            try device.vault.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
+        }
+        try judge(device)
+    }
+
+    // MARK: What is to be seen
+
+    /// All that a person or another device can see of adapters.
+    private func state(of device: SyncTests.Device) throws -> Set<String> {
+        let vault = device.vault
+        var lines: Set<String> = []
+        for adapter in try vault.adapters() {
+            lines.insert("adapter \(adapter.name) of base \(adapter.base)")
+            for version in try vault.versions(of: adapter.name) {
+                // A number is never used twice, so those of later versions may be others.
+                lines.insert(
+                    "version \(version.id) of \(adapter.name) from \(version.parents) \(version.manifest) "
+                        + "\(version.size) \(version.state) \(version.lossAfter ?? 0) \(version.isHead ? "live" : "")")
+            }
+            for head in try vault.heads(of: adapter.name) {
+                lines.insert("head of \(adapter.name): \(head.version.id)")
+            }
+        }
+        for entry in try vault.trash() { lines.insert("trash \(entry.kind) \(entry.name)") }
+        for id in try vault.wantedChunks(limit: 5000) { lines.insert("wanted \(id)") }
+        for piece in try vault.evidence() where !piece.isSettled { lines.insert("evidence \(piece.kind)") }
+        for (device, head) in try vault.entryHeads() { lines.insert("log of \(device[0]) up to \(head.seq)") }
+        lines.insert("chunks \(try vault.statistics().chunks)")
+        lines.insert("whole \(try vault.verify().isWhole)")
+        return lines
+    }
+}
