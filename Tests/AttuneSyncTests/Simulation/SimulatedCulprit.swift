@@ -14,6 +14,8 @@ enum Misdeed: String, CaseIterable, Sendable {
     case forks
     /// Sends entries and links as fast as they are taken.
     case floods
+    /// Sets the circle's counter far ahead, in steps that are allowed and in one that is not.
+    case jumps
     /// Gives other devices names, and swaps their names.
     case renames
 }
@@ -61,6 +63,7 @@ extension Simulation {
         case .lies: try lie(culprit)
         case .forks: try fork(culprit)
         case .floods: try flood(culprit)
+        case .jumps: try jump(culprit)
         case .renames: try rename(culprit)
         }
     }
@@ -78,26 +81,37 @@ extension Simulation {
         var last = try signer.store.heads()[id]
         if random.percent(50), culprit.lastHonest?.seq ?? 0 < last?.seq ?? 0 { last = culprit.lastHonest }
         let link = try SimulatedLinks.revoke(id, last: last, by: signer.identity, on: relay.chain)
-        try relay.chain.append(link)
-        relay.links.append(link)
+        try relay.take(link)
         revoked.insert(id)
     }
 
     // MARK: Misdeeds
 
     private func lie(_ culprit: SimulatedCulprit) throws {
-        let others = devices.indices.filter { $0 != culprit.index }
-        guard let other = others.randomElement(using: &random).map({ devices[$0].id }) else { return }
-        let known = UInt64(relay.logs[other]?.count ?? 0)
-        let seq =
-            switch Int(chance(0...3)) {
-            case 0: known + 1_000_000_000
-            case 1: known + UInt64(chance(1...4))
-            default: max(1, known)
-            }
+        let others = devices.filter { $0.id != devices[culprit.index].id }.map(\.id)
+        let subjects = random.percent(20) ? others : [others.randomElement(using: &random)].compactMap { $0 }
         try send(
-            culprit, place(of: culprit) { $0.frontier[other] = LogPosition(seq: seq, hash: .init(random.bytes(32))!) })
+            culprit,
+            place(of: culprit) { place in
+                for subject in subjects {
+                    let known = UInt64(relay.logs[subject]?.count ?? 0)
+                    let seq =
+                        switch Int(chance(0...3)) {
+                        case 0: known + 1_000_000_000
+                        case 1: known + UInt64(chance(1...4))
+                        default: UInt64(chance(1...Int64(max(1, known))))
+                        }
+                    place.frontier[subject] = LogPosition(seq: seq, hash: noise())
+                }
+                // A device that nobody ever heard of, and a key epoch that no link has begun.
+                if random.percent(10) {
+                    place.frontier[SimulatedIdentity(&random).id] = LogPosition(seq: 1, hash: noise())
+                }
+                if random.percent(10) { place.epoch += 2 }
+            })
     }
+
+    private func noise() -> Digest256 { WireHash.blake2b(random.bytes(16), personal: "noise") }
 
     private func fork(_ culprit: SimulatedCulprit) throws {
         let place = try place(of: culprit)
@@ -108,7 +122,13 @@ extension Simulation {
     }
 
     private func flood(_ culprit: SimulatedCulprit) throws {
-        for _ in 0..<40 { try send(culprit, place(of: culprit)) }
+        for _ in 0..<40 { try push(culprit, [write(culprit, place(of: culprit))], to: nil) }
+        try send(culprit, place(of: culprit))
+    }
+
+    private func jump(_ culprit: SimulatedCulprit) throws {
+        let step = random.percent(80) ? WireLimits.lamportJump - 1000 : WireLimits.counter >> 1
+        try send(culprit, place(of: culprit) { $0.lamport = min($0.lamport + step, WireLimits.counter) })
     }
 
     private func rename(_ culprit: SimulatedCulprit) throws {
@@ -132,11 +152,13 @@ extension Simulation {
         let head = relay.logs[id]?.last
         let lamport = relay.logs.values.compactMap(\.last?.lamport).max() ?? 0
         var place = SimulatedPlace(
-            frontier: relay.logs.compactMapValues(\.last?.position).filter { $0.key != id }, lamport: lamport + 1)
+            frontier: relay.logs.compactMapValues(\.last?.position).filter { $0.key != id },
+            lamport: min(lamport + 1, WireLimits.counter),
+            epoch: relay.chain.epoch)
         change(&place)
         return EntryPlace(
             circle: relay.chain.circle, device: id, seq: (head?.seq ?? 0) + 1,
-            previous: head?.hash ?? .init([UInt8](repeating: 0, count: 32))!, epoch: relay.chain.epoch,
+            previous: head?.hash ?? .init([UInt8](repeating: 0, count: 32))!, epoch: place.epoch,
             lamport: place.lamport, frontier: place.frontier)
     }
 
@@ -168,4 +190,5 @@ extension Simulation {
 struct SimulatedPlace {
     var frontier: [DeviceID: LogPosition]
     var lamport: UInt64
+    var epoch: UInt32
 }

@@ -36,6 +36,11 @@ final class SimulatedStore: SyncStore {
 
     struct PowerFailure: Error {}
 
+    /// Something that a store is never to be given.
+    struct Inconsistency: Error {
+        let what: String
+    }
+
     let circle: Digest256
     let device: DeviceID
     private let kept: Mutex<Kept>
@@ -171,9 +176,13 @@ final class SimulatedStore: SyncStore {
             for entry in entries {
                 var log = state.logs[entry.device] ?? []
                 if log.contains(where: { $0.hash == entry.hash }) { continue }
-                precondition(entry.seq == UInt64(log.count) + 1 && (log.last.map { $0.hash == entry.previous } ?? true))
+                guard entry.seq == UInt64(log.count) + 1, log.last.map({ $0.hash == entry.previous }) ?? true else {
+                    throw Inconsistency(what: "entry \(entry.seq) of \(entry.device) after \(log.count)")
+                }
                 for (other, seen) in entry.frontier where chainAllows(other, seen, state) {
-                    precondition(state.logs[other]?.count ?? 0 >= Int(seen.seq), "an entry came before its past")
+                    guard state.logs[other]?.count ?? 0 >= seen.seq else {
+                        throw Inconsistency(what: "entry \(entry.seq) of \(entry.device) came before its past")
+                    }
                 }
                 log.append(entry)
                 state.logs[entry.device] = log

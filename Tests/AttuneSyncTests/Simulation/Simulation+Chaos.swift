@@ -112,8 +112,7 @@ extension Simulation {
         guard let victim = candidates.randomElement(using: &random) else { return }
         let last = try signer.store.heads()[victim]
         let link = try SimulatedLinks.revoke(victim, last: last, by: signer.identity, on: relay.chain)
-        try relay.chain.append(link)
-        relay.links.append(link)
+        try relay.take(link)
         revoked.insert(victim)
     }
 

@@ -9,6 +9,7 @@ import AttuneWire
 extension Simulation {
     func check() throws {
         try checkForks()
+        try checkQuiet()
         try checkRevocations()
         try checkConvergence()
         try checkNothingLost()
@@ -29,6 +30,31 @@ extension Simulation {
                     "\(device.id) keeps evidence against an honest device: \(evidence.suspicion.sentence())")
             }
         }
+    }
+
+    /// Whatever a culprit says, no name stands still at anybody's for what another device did.
+    func checkTrust(in device: SimulatedDevice) throws {
+        guard culprit != nil, rules is CircleRules else { return }
+        let open = device.store.state.evidence.filter { !$0.isSettled && $0.suspicion.kind.stopsNames }
+        if let piece = open.first(where: { $0.suspicion.subject != culpritID }) {
+            throw violation("\(device.id) stops for an honest device: \(piece.suspicion.sentence())")
+        }
+    }
+
+    /// Once the culprit is out, nobody doubts anything, and what it made others keep is bounded.
+    private func checkQuiet() throws {
+        guard let culpritID else { return }
+        guard relay.chain.devices[culpritID]?.isActive == false else { throw violation("the culprit is still in") }
+        for device in survivors {
+            let doubts: Set = ["E-SYNC-002", "E-SYNC-006", "E-SYNC-009", "E-SYNC-016"]
+            if let problem = device.lastProblems.first(where: { doubts.contains($0.code) }) {
+                throw violation("\(device.id) still doubts: \(problem.message)")
+            }
+            let pieces = device.store.state.evidence.count { $0.suspicion.author == culpritID }
+            guard pieces <= 64 else { throw violation("\(device.id) keeps \(pieces) pieces of evidence by one device") }
+        }
+        let lamport = relay.logs.filter { $0.key != culpritID }.values.compactMap(\.last?.lamport).max() ?? 0
+        guard lamport < WireLimits.counter >> 8 else { throw violation("the counter stands at \(lamport)") }
     }
 
     /// Nothing by a removed device counts past its cut-off, and it learns that it was removed.

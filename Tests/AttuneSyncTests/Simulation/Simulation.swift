@@ -118,6 +118,7 @@ final class Simulation {
                 device.run += 1
                 device.machine = nil
                 device.lastProblems = outcome.problems
+                try checkTrust(in: device)
                 if let problem = outcome.problems.first(where: {
                     ["E-SYNC-002", "E-SYNC-009", "E-SYNC-016"].contains($0.code)
                 }),

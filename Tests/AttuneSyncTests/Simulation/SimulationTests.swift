@@ -33,7 +33,9 @@ import Testing
     @Test(.enabled(if: SimulationTests.isSlow), arguments: 0..<98 as Range<UInt64>) func rulesHoldForTenThousandSeeds(
         block: UInt64
     ) {
-        Self.check(200 + block * 100..<200 + (block + 1) * 100)
+        let seeds = 200 + block * 100..<200 + (block + 1) * 100
+        Self.check(seeds)
+        print("simulated seeds \(seeds) of 10000")
     }
 
     @Test func oneSeedGivesOneHistory() throws {
