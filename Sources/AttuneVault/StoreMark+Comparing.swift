@@ -56,10 +56,10 @@ extension StoreMark {
             "vault.key is an earlier copy: it opens with a passphrase and recovery words of before")
     }
 
-    /// Such as `2026-11-29 22:31`, in UTC.
+    /// Such as `2026-11-29 22:31:07 UTC`.
     private static func day(_ milliseconds: Int64) -> String {
         let text = Timestamp.date(milliseconds).formatted(.iso8601.dateTimeSeparator(.space))
-        return "\(text.prefix(16)) UTC"
+        return "\(text.prefix(19)) UTC"
     }
 
     /// Makes the mark say what was found, once it was compared or a person takes it as it is.

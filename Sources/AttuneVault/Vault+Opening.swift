@@ -139,7 +139,7 @@ extension Vault {
             return vault
         } catch let error as DatabaseError {
             if error.resultCode == .SQLITE_IOERR, let damage = sealed.logDamage {
-                throw VaultError.damagedLog(frame: damage.frame, of: damage.frames, cause: error)
+                throw VaultError.damagedLog(frame: damage.frame, of: damage.frames)
             }
             if error.resultCode == .SQLITE_NOTADB { throw VaultError.foreignDatabase(error) }
             throw VaultError.database(error) {

@@ -88,7 +88,7 @@ extension VaultError {
         message: "the store is damaged: attune.db-wal is not the log of attune.db, which is the newest without it",
         remedy: "Let it be set aside as attune.db-wal.earlier: attune doctor --accept-older", exitStatus: .invalidData)
 
-    static func damagedLog(frame: Int, of frames: Int, cause: any Error) -> VaultError {
+    static func damagedLog(frame: Int, of frames: Int) -> VaultError {
         VaultError(
             code: "E-VAULT-005",
             message:
@@ -96,7 +96,7 @@ extension VaultError {
                 + "was changed, and without it the changes behind it are lost",
             remedy: "Restore a backup: attune restore BACKUP --store NEWPATH. "
                 + "Or save what opens into a new store: attune doctor --repair NEWPATH",
-            exitStatus: .invalidData, cause: cause)
+            exitStatus: .invalidData)
     }
 
     /// Said beside a result, never thrown.
