@@ -42,7 +42,7 @@ extension Vault {
         let file = try keyFile()
         guard file.slots.count(where: { $0.kind == .recovery }) > 1 else { return }
         let kept = try file.keepingNewestRecovery(vaultKey: key)
-        try StoreKeyFile.replace(folder, with: kept) { written in
+        try replaceKeyFile(with: kept) { written in
             guard written == kept else { throw VaultError.failed("the new key file is not what was written") }
         }
     }
