@@ -22,8 +22,10 @@ import Testing
         let sorted = try await times
         #expect(relay.process.poll() == nil, "\(relay.log)")
         #expect(pusher.problems == [])
-        // Tests run beside each other, in one process with this; the bench holds the relay to a tenth of a second.
-        #expect(try #require(sorted.last) < 40, "\(sorted.suffix(3)) \(counts)")
+        // Tests run beside each other, in one process with this.
+        let isStrict = ProcessInfo.processInfo.environment["ATTUNE_STRICT_TIMES"] != nil
+        let worst = try #require(sorted.last)
+        #expect(worst < (isStrict ? 0.2 : 40), "\(sorted.suffix(3)) \(counts)")
         let status = try String(contentsOfFile: "/proc/\(relay.process.id)/status", encoding: .utf8)
         let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
         let kilobytes = try #require(peak?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
