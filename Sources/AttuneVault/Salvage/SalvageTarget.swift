@@ -20,13 +20,14 @@ struct SalvageTarget {
         let isRequired: Bool
     }
 
-    /// The tables of a store, without what the database keeps for itself.
+    /// The tables of a store, without what the database keeps for itself: a new store counts its changes anew.
     static func all(_ database: Database) throws -> [SalvageTarget] {
         try String.fetchAll(
             database,
             sql: """
                 SELECT name FROM sqlite_schema
-                WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'grdb_migrations' ORDER BY rowid
+                WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN ('grdb_migrations', 'writers')
+                ORDER BY rowid
                 """
         ).map { try SalvageTarget($0, database) }
     }
