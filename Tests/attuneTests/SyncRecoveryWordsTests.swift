@@ -201,7 +201,7 @@ import Testing
             }
         }
 
-        func links() async throws -> [[UInt8]] { try await ask { try await $0.links(after: 0) } }
+        func links() async throws -> [[UInt8]] { try await ask { try await $0.allLinks() } }
 
         /// Whether the relay answers 403.
         func isRefused(_ body: (HTTPTransport) async throws -> Void) async throws -> Bool {
