@@ -7,7 +7,7 @@ import AttuneCore
 ///
 /// It is for entries that were verified before: what is no entry names nothing.
 package struct EntryReferences: Hashable, Sendable {
-    /// Each once, in the order of the blob.
+    /// In the order of the blob, as often as they are named.
     package let chunks: [Digest256]
     package let released: [Digest256]
 
@@ -21,14 +21,13 @@ package struct EntryReferences: Hashable, Sendable {
         var fields = FieldReader(header)
         var chunks: [Digest256] = []
         var released: [Digest256] = []
-        var seen: Set<Digest256> = []
         while let field = fields.next() {
             guard let bytes = field.bytes, field.number == 11 || field.number == 12, let id = Digest256(bytes) else {
                 continue
             }
             if field.number == 12 {
                 released.append(id)
-            } else if seen.insert(id).inserted {
+            } else {
                 chunks.append(id)
             }
         }

@@ -17,7 +17,7 @@ struct StoreOptions: ParsableArguments {
     @Option(help: "Bytes that a circle may have, unless attune-relay quota gives it another limit.")
     var circleBytes: UInt64 = RetentionRules().circleBytes
     @Option(help: "Bytes that all circles may have together; no limit by default.") var totalBytes: UInt64?
-    @Option(help: "Bytes that stay free on the disk of --dir; devices may change nothing below.")
+    @Option(help: "Bytes that stay free on the disk of the folder: with less, nothing new is taken.")
     var freeBytes: UInt64 = RetentionRules().freeBytes
     @Option(help: "Entries that each device of a circle may have.")
     var deviceEntries: UInt64 = RetentionRules().deviceEntries
