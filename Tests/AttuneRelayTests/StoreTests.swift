@@ -42,7 +42,7 @@ import Testing
             count: MixedChanges.isLong ? 10_000 : 400)
         #expect(try await store.check(mends: false).isEmpty)
 
-        let database = try DatabaseQueue(path: folder.path + "/relay.db")
+        let database = try Self.database(in: folder.path)
         try await database.write { database in
             try database.execute(sql: "UPDATE circles SET bytes = bytes + 1000000, kept = 5")
             try database.execute(sql: "UPDATE chunks SET uses = uses + 1 WHERE uses > 0")
@@ -68,6 +68,11 @@ import Testing
         #expect(try await two.check(mends: false).isEmpty)
     }
 
+    /// The database of a relay's folder, on the plain file system whatever this process has as its default.
+    private static func database(in folder: String) throws -> DatabaseQueue {
+        try DatabaseQueue(path: URL(fileURLWithPath: folder + "/relay.db").absoluteString + "?vfs=unix")
+    }
+
     @Test("a relay's folder of an earlier version is brought up to date, and its sums are what is there")
     func earlierFolder() async throws {
         let folder = try TemporaryDirectory()
@@ -78,7 +83,7 @@ import Testing
             folder: folder.path, output: nil, errors: folder.path + "/errors")
         #expect(try tar.wait() == .exit(0))
         let path = folder.path + "/relay"
-        let before = try await DatabaseQueue(path: path + "/relay.db").read { database in
+        let before = try await Self.database(in: path).read { database in
             (
                 version: try Int.fetchOne(database, sql: "PRAGMA user_version"),
                 entries: try UInt64.fetchOne(database, sql: "SELECT COUNT(*) FROM entries") ?? 0,
