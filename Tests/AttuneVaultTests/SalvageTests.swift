@@ -35,8 +35,13 @@ struct SalvageTests {
             directory = try TemporaryDirectory()
             // While it is open: closing may move the log into the database.
             try FileManager.default.copyItem(atPath: made.path, toPath: directory.path + "/copy")
-            rows = Set(try BackupTests.rows(made.vault))
+            rows = try Self.rows(made.vault)
             try made.vault.close()
+        }
+
+        /// All rows but those that count the changes of one store.
+        private static func rows(_ vault: Vault) throws -> Set<String> {
+            Set(try BackupTests.rows(vault).filter { !$0.hasPrefix("writers ") })
         }
 
         /// Salvages into a fresh place, looks at the new store, and removes it again.
@@ -49,7 +54,7 @@ struct SalvageTests {
             let vault = try TestStore.open(target)
             let check = try vault.verify()
             #expect(check.problems == [])
-            try body(report, Set(try BackupTests.rows(vault)), vault)
+            try body(report, Self.rows(vault), vault)
             try vault.close()
             try FileManager.default.removeItem(atPath: target)
         }
@@ -107,7 +112,7 @@ struct SalvageTests {
         #expect(frames > 100)
         let sample = Self.isSlow ? Array(0..<frames) : (0..<10).map { $0 * (frames - 1) / 9 }
         for frame in sample {
-            for inside in [24 + (frame * 131) % 4096, 2] {
+            for inside in [40 + (frame * 131) % 4000, 2] {
                 try TestStore.flip(patient.log, byte: 32 + frame * 4120 + inside, bit: frame % 8)
                 try patient.salvage { report, rows, _ in
                     // A number of a page that lost one bit is found again.
@@ -142,7 +147,7 @@ struct SalvageTests {
                 #expect(report.lost.first?.reason.contains("chunk file") == true)
                 #expect(report.versions + (report.lost.first?.subject.contains("checkpoint") == true ? 0 : 1) == 3)
                 let (adapters, documents) = (try vault.adapters(), try vault.documents().count)
-                #expect(adapters.allSatisfy { $0.head != nil })
+                #expect(adapters.allSatisfy { $0.head != nil || $0.versions == 0 })
                 #expect(documents == 190)
             }
             try whole[position].write(to: URL(filePath: chunk))

@@ -24,6 +24,10 @@ struct DoctorCommand: AttuneCommand {
     var repair: String?
     @OptionGroup var global: GlobalOptions
 
+    func validate() throws {
+        guard !acceptOlder || repair == nil else { throw ValidationError("--repair leaves the store as it is") }
+    }
+
     func execute() throws {
         if let repair { return try save(to: repair) }
         if acceptOlder { try acceptWhatIsThere() }
