@@ -219,10 +219,7 @@ extension SyncEngine {
                 continue
             }
             switch try rules.verdict(on: entry, in: known, reading: log) {
-            case .waits(for: .entry(let other, let seen))
-            where chain.devices[other]?.isActive == false && known.heldBack[other] ?? 0 < seen.seq:
-                // What a device that was shut out said to others only holds up nobody.
-                known.heldBack[other] = seen.seq
+            case .waits(let absence) where known.letGo(of: absence):
                 isFreed = true
                 continue
             case .waits(for: .entry(let other, let seen)):

@@ -39,6 +39,8 @@ package enum EntryReceiver {
             case .exists: return .exists
             // Not a gap, which would be filled up and asked about again.
             case .waits(for: .decision): return .refused
+            // Whoever pushes gives first what an entry names, so it has not come and will not.
+            case .waits(let absence) where logs.letGo(of: absence): return try outcome(bytes)
             case .waits: return .gap
             case .forks:
                 try note(Suspicion(.fork, by: entry.device, about: entry.device, seq: entry.seq), entry)

@@ -53,6 +53,17 @@ package struct KnownLogs: Sendable {
         open.lazy.filter { $0.kind == .fork && $0.subject == device }.map(\.seq).min()
     }
 
+    /// Waits no longer for what only a device that was shut out could say, and what nobody here gives.
+    ///
+    /// - Returns: false where somebody else is waited for, or nothing changes by it.
+    mutating func letGo(of absence: Absence) -> Bool {
+        guard case .entry(let device, let seen) = absence, chain.devices[device]?.isActive == false,
+            heldBack[device] ?? 0 < seen.seq
+        else { return false }
+        heldBack[device] = seen.seq
+        return true
+    }
+
     /// The hash of the accepted entry of `device` at `seq`.
     package func hash(of device: DeviceID, seq: UInt64, reading log: some SyncLogReading) throws -> Digest256? {
         if let head = heads[device] {
