@@ -251,14 +251,26 @@ import Testing
                 .taken
             } else if isForked {
                 .forked
-            } else if Self.waits(done, store)
-                || Self.isForked(example)
+            } else if Self.waits(done, store) || Self.isForked(example)
+                || done.problems.isEmpty && Self.isCountedOfAnOutsider(example)
             {
                 .waiting
             } else {
                 .refused
             }
         return Result(end: end, evidence: evidence(store))
+    }
+
+    /// Whether the entry counts though its author was shut out, and names what nobody gives: that is held against nobody.
+    private static func isCountedOfAnOutsider(_ example: Case) -> Bool {
+        let entry = example.entry
+        guard let revocation = example.chain.devices[entry.device]?.revocation,
+            entry.seq < revocation.lastSeq || entry.seq == revocation.lastSeq && entry.hash == revocation.lastEntry
+        else { return false }
+        func count(_ device: DeviceID) -> UInt64 { UInt64(example.logs[device]?.count ?? 0) }
+        return entry.seq == count(entry.device) + 1
+            && entry.frontier.contains { $0.value.seq > count($0.key) }
+            && entry.frontier.allSatisfy { CircleRules().reaches($0.value.seq, from: count($0.key)) }
     }
 
     /// Whether the log of the entry's author was forked before.

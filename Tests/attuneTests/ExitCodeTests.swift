@@ -107,7 +107,11 @@ import Testing
     }
 
     @Test func theCheapestChangeThatFitsIsNamedAndFits() throws {
-        let store = try TinyStore()
+        // Wide enough that its matrices have a use for ranks whose moments are worth 8 bits.
+        let store = try TinyStore(
+            base: SyntheticGGUF(
+                layers: 2, width: 128, feedForward: 192, heads: 4, keyValueHeads: 2, vocabulary: 384,
+                contextLength: 512, type: .f32))
         let rows = try store.writeRows(60)
         func command(_ limit: String, _ extra: [String]) -> [String] {
             ["train", rows, "--plan", "--rank", "512", "--max-len", "512", "--memory-limit", limit, "--yes"] + extra

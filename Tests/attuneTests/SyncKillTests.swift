@@ -11,7 +11,7 @@ import Testing
         let first = try TinyStore()
         let second = try TinyStore(outside: first.outside)
         let wire = try RecordingProxy(keeps: false)
-        let options = ["--authority", "127.0.0.1:\(wire.port)"]
+        let options = ["--authority", "127.0.0.1:\(wire.port)", "--open"]
         var relay = try RelayProcess(options: options)
         let folder = try TemporaryDirectory()
         _ = try relay.stop()

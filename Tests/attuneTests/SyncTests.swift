@@ -17,7 +17,7 @@ import Testing
         let third = try TinyStore(outside: first.outside)
         // Everything that passes between the machines and the relay is kept, in both directions.
         let wire = try RecordingProxy()
-        let relay = try RelayProcess(options: ["--authority", "127.0.0.1:\(wire.port)"])
+        let relay = try RelayProcess(options: ["--authority", "127.0.0.1:\(wire.port)", "--open"])
         wire.start(to: UInt16(relay.port))
         let address = "http://127.0.0.1:\(wire.port)"
 
