@@ -67,7 +67,8 @@ import Testing
         // And what is in the table can be reached from what travels.
         var reached: Set = ["SignedLink", "LinkBody", "SignedEntry", "EntryHeader", "PairingMessage"]
         reached.formUnion([
-            "CreateCircle", "DeleteCircle", "Links", "Entries", "ChunkIDs", "Info", "Frontier", "PushResult", "Counters", "Problem",
+            "CreateCircle", "DeleteCircle", "Links", "Entries", "ChunkIDs", "Info", "Frontier", "PushResult",
+            "Counters", "Problem",
             "Mailbox", "MailboxOpened",
         ])
         var count = 0
