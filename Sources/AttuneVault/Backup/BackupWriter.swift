@@ -42,7 +42,7 @@ final class BackupWriter {
     private var whole: [Digest256: Int] = [:]
 
     /// How often the database is copied again because chunks went away meanwhile.
-    private static let attempts = 20
+    private static let attempts = 200
 
     init(vault: Vault, folder: BackupFolder, options: BackupOptions) throws {
         self.vault = vault
