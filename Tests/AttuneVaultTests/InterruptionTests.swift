@@ -65,13 +65,16 @@ struct InterruptionTests {
         for round in 0..<(LogDamageTests.isSlow ? 40 : 3) {
             await #expect(processExitsWith: .signal(SIGKILL)) {
                 [path = path as String, delay = milliseconds + round as Int, known = known as Int] in
-                Thread.detachNewThread {
-                    usleep(UInt32(delay) * 1000)
-                    kill(getpid(), SIGKILL)
-                }
                 for index in known... {
                     let vault = try TestStore.open(path)
                     try vault.putDocument(name: "\(index)", text: "text \(index)")
+                    if index == known {
+                        // Not before something stands: a machine under load comes to nothing in a few milliseconds.
+                        Thread.detachNewThread {
+                            usleep(UInt32(delay) * 1000)
+                            kill(getpid(), SIGKILL)
+                        }
+                    }
                     try vault.close()
                 }
             }
@@ -79,10 +82,9 @@ struct InterruptionTests {
             let names = try reader.documents().map(\.name)
             try reader.close()
             #expect(names == (0..<names.count).map { "\($0)" })
-            #expect(names.count >= known)
+            #expect(names.count > known)
             known = names.count
         }
-        #expect(known > 0)
         #expect(try TestStore.open(path).verify().isWhole)
     }
 

@@ -52,7 +52,7 @@ package struct RelayMailbox: Mailbox {
         let token = makeToken()
         var request: HTTPClientRequest
         if let member {
-            request = try member.request(.POST, "/v1/rendezvous", query: "circle=\(member.circle)").request
+            request = try member.signed(member.call(.POST, "/v1/rendezvous", query: "circle=\(member.circle)"))
         } else {
             request = HTTPClientRequest(url: address + "/v1/rendezvous")
             request.method = .POST

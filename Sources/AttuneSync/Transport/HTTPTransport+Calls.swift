@@ -12,7 +12,7 @@ extension HTTPTransport {
     private var path: String { "/v1/circles/\(circle)" }
 
     package func frontier() async throws -> RemoteFrontier {
-        let message: ProtoFrontier = try decode(try await send(try request(.GET, path + "/frontier")).body)
+        let message: ProtoFrontier = try decode(try await send(call(.GET, path + "/frontier")).body)
         // Devices that ever were, with room for those that nobody knows.
         guard message.heads.count <= Int(WireLimits.links) else { throw RemoteFailure.malformed("too many heads") }
         var heads: [DeviceID: LogPosition] = [:]
@@ -32,7 +32,7 @@ extension HTTPTransport {
 
     package func links(after seq: UInt64) async throws -> (links: [[UInt8]], more: Bool) {
         // A page has 4 MiB and one link; relays from before pages give all at once.
-        let answer = try await send(try request(.GET, path + "/links", query: "after=\(seq)"), limit: 64 << 20)
+        let answer = try await send(call(.GET, path + "/links", query: "after=\(seq)"), limit: 64 << 20)
         guard let message = try? ProtoLinks(parsing: answer.body) else { throw RemoteFailure.malformed("links") }
         return (try message.links.map { try $0.serializedBytes() }, message.more)
     }
@@ -68,7 +68,7 @@ extension HTTPTransport {
         message.links = try links.map { try ProtoSignedLink(serializedBytes: $0) }
         let body: [UInt8] = try message.serializedBytes()
         _ = try await send(
-            try request(.POST, path + "/links", body: body, fields: [("If-Match", "\"\(previous)\"")]))
+            call(.POST, path + "/links", body: body, fields: [("If-Match", "\"\(previous)\"")]))
     }
 
     package func entries(
@@ -76,7 +76,7 @@ extension HTTPTransport {
     ) async throws -> (entries: [[UInt8]], more: Bool) {
         let query = "device=\(device)&after=\(seq)&limit=\(limit)"
         let message: ProtoEntries = try decode(
-            try await send(try request(.GET, path + "/entries", query: query)).body)
+            try await send(call(.GET, path + "/entries", query: query)).body)
         // One more where a fork would be cut.
         guard message.entries.count <= limit + 1 else { throw RemoteFailure.malformed("more entries than asked for") }
         return (message.entries.map { Array($0) }, message.more)
@@ -86,7 +86,7 @@ extension HTTPTransport {
         var message = ProtoEntries()
         message.entries = entries.map { Data($0) }
         let body: [UInt8] = try message.serializedBytes()
-        let answer = try await send(try request(.POST, path + "/entries", body: body), also: [409])
+        let answer = try await send(call(.POST, path + "/entries", body: body), also: [409])
         let result: ProtoPushResult = try decode(answer.body)
         guard result.outcomes.count == entries.count else {
             // A conflict that is no outcome of entries.
@@ -100,7 +100,7 @@ extension HTTPTransport {
         message.ids = ids.map { Data($0.bytes) }
         let body: [UInt8] = try message.serializedBytes()
         let answer: ProtoChunkIDs = try decode(
-            try await send(try request(.POST, path + "/chunks/missing", body: body)).body)
+            try await send(call(.POST, path + "/chunks/missing", body: body)).body)
         let missing = answer.ids.compactMap { Digest256($0) }
         guard missing.count == answer.ids.count, missing.count <= WireLimits.chunkIDsPerQuery else {
             throw RemoteFailure.malformed("ids of chunks")
@@ -110,13 +110,13 @@ extension HTTPTransport {
 
     package func upload(_ id: Digest256, bytes: [UInt8]) async throws {
         _ = try await send(
-            try request(.PUT, path + "/chunks/\(id)", body: bytes, type: "application/octet-stream"), limit: 64 << 10,
+            call(.PUT, path + "/chunks/\(id)", body: bytes, type: "application/octet-stream"), limit: 64 << 10,
             seconds: deadlines.chunk)
     }
 
     package func download(_ id: Digest256) async throws -> [UInt8] {
         let answer = try await send(
-            try request(.GET, path + "/chunks/\(id)"), limit: WireLimits.chunkBytes, seconds: deadlines.chunk)
+            call(.GET, path + "/chunks/\(id)"), limit: WireLimits.chunkBytes, seconds: deadlines.chunk)
         guard WireLimits.isChunk(answer.body.count) else {
             throw RemoteFailure.malformed("a chunk of \(answer.body.count) bytes")
         }
@@ -134,7 +134,7 @@ extension HTTPTransport {
         let body: [UInt8] = try message.serializedBytes()
         // Said before the body too: a relay reads no body of a stranger whose invite it does not know.
         let fields = invite.map { [("Attune-Invite", $0)] } ?? []
-        _ = try await send(try request(.POST, "/v1/circles", body: body, fields: fields), also: [409])
+        _ = try await send(call(.POST, "/v1/circles", body: body, fields: fields), also: [409])
     }
 
     /// Has the relay mark the circle as deleted.
@@ -147,7 +147,7 @@ extension HTTPTransport {
         message.secondSigner = Data(second.device.bytes)
         message.secondSignature = Data(second.signature)
         let body: [UInt8] = try message.serializedBytes()
-        let answer = try await send(try request(.DELETE, path, body: body))
+        let answer = try await send(call(.DELETE, path, body: body))
         return answer.fields.first(name: "Attune-Deleted-Until").flatMap { Int64($0) }
     }
 
@@ -155,7 +155,7 @@ extension HTTPTransport {
     ///
     /// - Throws: `RemoteFailure`.
     package func undeleteCircle() async throws {
-        _ = try await send(try request(.POST, path + "/undelete"))
+        _ = try await send(call(.POST, path + "/undelete"))
     }
 
     private func decode<Message: SwiftProtobuf.Message>(_ body: [UInt8]) throws -> Message {

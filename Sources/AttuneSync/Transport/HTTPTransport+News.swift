@@ -32,7 +32,7 @@ extension HTTPTransport {
         var query = "wait=\(known == nil ? 0 : Self.pollSeconds)"
         if let known { query += "&links=\(known.links)&entries=\(known.entries)" }
         let answer = try await send(
-            try request(.GET, "/v1/circles/\(circle)/events", query: query), limit: 4096,
+            call(.GET, "/v1/circles/\(circle)/events", query: query), limit: 4096,
             seconds: Double(Self.pollSeconds) + 30)
         guard let message = try? ProtoCounters(serializedBytes: answer.body) else {
             throw RemoteFailure.malformed("counters")
@@ -42,10 +42,11 @@ extension HTTPTransport {
 
     /// The first counts that differ from `known`; nil if the remote does not stream.
     private func streamedNews(after known: RemoteCounters?) async throws -> RemoteCounters? {
-        let request = try request(.GET, "/v1/circles/\(circle)/events", accept: "text/event-stream").request
+        let call = call(.GET, "/v1/circles/\(circle)/events", accept: "text/event-stream")
         let client = client
         let response = try await Deadline.run(seconds: Self.firstEvent) {
-            try await client.execute(request, timeout: .seconds(Int64(Self.streamSeconds + Self.quietSeconds)))
+            try await client.execute(
+                try self.signed(call), timeout: .seconds(Int64(Self.streamSeconds + Self.quietSeconds)))
         }
         guard response.status == .ok else {
             let body = try await Deadline.run(seconds: Self.firstEvent) {

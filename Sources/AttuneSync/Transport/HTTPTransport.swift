@@ -36,10 +36,13 @@ package final class HTTPTransport: SyncTransport {
     private let download: RateLimit
     private let state: Mutex<State>
 
-    /// A signed request and the count of its body's bytes.
+    /// A request that is signed when it is sent: a signature holds for 300 s, and a turn may take long to come.
     struct Call: Sendable {
-        let request: HTTPClientRequest
-        let bodyCount: Int
+        let method: HTTPMethod
+        let path: String
+        var query: String?
+        var body: [UInt8] = []
+        var fields: HTTPHeaders = [:]
     }
 
     private struct State {
@@ -101,30 +104,36 @@ package final class HTTPTransport: SyncTransport {
         return overflows ? Int64(local) : max(0, sum)
     }
 
-    func request(
+    func call(
         _ method: HTTPMethod, _ path: String, query: String? = nil, body: [UInt8] = [],
         type: String = "application/protobuf", accept: String = "application/protobuf",
         fields: [(String, String)] = []
-    ) throws -> Call {
-        var request = HTTPClientRequest(url: address.base + path + (query.map { "?\($0)" } ?? ""))
-        request.method = method
+    ) -> Call {
+        var call = Call(method: method, path: path, query: query, body: body, fields: HTTPHeaders(fields))
+        call.fields.add(name: "Accept", value: accept)
+        if !body.isEmpty || method == .POST { call.fields.add(name: "Content-Type", value: type) }
+        return call
+    }
+
+    /// The request of a call, signed as of now.
+    ///
+    /// - Throws: `RemoteFailure.unauthorised` if it cannot be signed.
+    func signed(_ call: Call) throws -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: address.base + call.path + (call.query.map { "?\($0)" } ?? ""))
+        request.method = call.method
+        request.headers = call.fields
         let signature = RequestSignature(
             created: UInt64(now / 1000), nonce: SecretBytes(random: 16).withUnsafeBytes { Array($0) }, device: device)
-        let signed: [(name: String, value: String)]
         do {
-            signed = try signature.fields(
-                method: method.rawValue, authority: address.authority, path: path, query: query, body: body, sign: sign)
+            let signed = try signature.fields(
+                method: call.method.rawValue, authority: address.authority, path: call.path, query: call.query,
+                body: call.body, sign: sign)
+            for (name, value) in signed { request.headers.add(name: name, value: value) }
         } catch {
             throw RemoteFailure.unauthorised("the request cannot be signed: \(error)")
         }
-        for (name, value) in signed { request.headers.add(name: name, value: value) }
-        for (name, value) in fields { request.headers.add(name: name, value: value) }
-        request.headers.add(name: "Accept", value: accept)
-        if !body.isEmpty || method == .POST {
-            request.headers.add(name: "Content-Type", value: type)
-            request.body = self.body(body)
-        }
-        return Call(request: request, bodyCount: body.count)
+        if call.fields.contains(name: "Content-Type") { request.body = body(call.body) }
+        return request
     }
 
     private func body(_ bytes: [UInt8]) -> HTTPClientRequest.Body {
@@ -144,10 +153,11 @@ package final class HTTPTransport: SyncTransport {
         let seconds = seconds ?? deadlines.message
         let client = client
         let answer = try await Deadline.run(seconds: seconds) {
-            let response = try await client.execute(call.request, timeout: .milliseconds(Int64(seconds * 1000)))
+            let response = try await client.execute(
+                try self.signed(call), timeout: .milliseconds(Int64(seconds * 1000)))
             return (response.status.code, response.headers, try await self.collect(response, limit: limit))
         }
-        state.withLock { $0.sent += call.bodyCount }
+        state.withLock { $0.sent += call.body.count }
         let (status, fields, body) = answer
         guard (200..<300).contains(status) || also.contains(status) else {
             throw RemoteFailure(status: status, fields: fields, body: body, now: now)
