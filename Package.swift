@@ -9,7 +9,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// The kernels are compiled optimised in debug builds too: at -O0 they are sixty times slower.
-let kernelSettings: [CSetting] = [.unsafeFlags(["-O2"], .when(configuration: .debug))]
+let kernelSettings: [CSetting] = [.headerSearchPath("."), .unsafeFlags(["-O2"], .when(configuration: .debug))]
 
 let package = Package(
     name: "attune",

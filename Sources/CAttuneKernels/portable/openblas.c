@@ -3,7 +3,7 @@
 
 // Products through the sgemm that was handed over: weights are expanded panel by panel, the pool works outside of it.
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 enum { PANEL = 128, TOKENS = 1024, STRIP = 256 };
 

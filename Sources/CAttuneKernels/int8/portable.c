@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "int8.h"
+#include "int8/layouts.h"
 
 static void quantize(const float *x, int64_t rows, int64_t blocks, int32_t *tile) {
     for (int64_t block = 0; block < blocks; block++, tile += TILE_WORDS * rows) {

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 int64_t attune_cache_row_bytes(int32_t type, int64_t head_dimension) {
     return head_dimension / attune_block_elements(type) * attune_block_bytes(type);

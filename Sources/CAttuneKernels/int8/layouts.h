@@ -17,7 +17,7 @@
 // 128 + q, rows and rank padded with q = 0. Its right factor is [rank/4] words of int8, d, and in int32 the sum of q.
 
 #pragma once
-#include "internal.h"
+#include "runtime/internal.h"
 
 enum { STRIP_ROWS = 16, TILE_WORDS = 11 };
 

@@ -4,7 +4,7 @@
 // Products with frozen weights in bfloat16 on AVX-512 BF16: several weights that share one left factor are one job, and
 // low-rank terms lengthen the contraction. Forward contracts along a row of W; its transpose along W's rows.
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -13,8 +13,8 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))), apply_to = function)
 
 #define FN(name) name##_bf16
-#include "vector.inc.h"
-#include "tile_avx512bf16.inc.h"
+#include "vector/vector.inc.h"
+#include "bf16/tile.inc.h"
 
 enum { DEPTH = 2048, GROUP_BYTES = 4 << 20, STRIP = 64 };
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 static const float *widened(const attune_operations *level, const uint16_t *x, int64_t count, float **memory) {
     float *out = *memory;

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "int8.h"
+#include "int8/layouts.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,7 +15,7 @@
 
 #define FN(name) name##_vnni
 #define TILE_ROWS 8
-#include "vector.inc.h"
+#include "vector/vector.inc.h"
 
 INLINE int32_t FN(offset)(int32_t type) { return type == BLOCK_Q8_0 ? 128 : type == BLOCK_Q4_0 ? 8 : 0; }
 
@@ -24,7 +24,7 @@ INLINE void FN(dot)(ivec *acc, const ivec *w, ivec x, int32_t type) {
     *acc = (ivec)_mm512_dpbusd_epi32((__m512i)*acc, (__m512i)*w, (__m512i)x);
 }
 
-#include "int8.inc.h"
+#include "int8/products.inc.h"
 
 const attune_int8_operations attune_int8_avx512vnni = {FN(quantize), FN(multiply), FN(project), FN(expand)};
 

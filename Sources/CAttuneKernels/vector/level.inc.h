@@ -8,15 +8,15 @@
 #define LOG logf
 #define SQRT sqrtf
 
-#include "vector.inc.h"
-#include "gemm.inc.h"
-#include "gemv.inc.h"
-#include "attention_blocked.inc.h"
-#include "cached_attention.inc.h"
-#include "elementwise.inc.h"
-#include "optimiser.inc.h"
-#include "optimiser_8bit.inc.h"
-#include "rounded.inc.h"
+#include "vector/vector.inc.h"
+#include "vector/gemm.inc.h"
+#include "vector/gemv.inc.h"
+#include "vector/attention.inc.h"
+#include "vector/cached_attention.inc.h"
+#include "portable/elementwise.inc.h"
+#include "portable/optimiser.inc.h"
+#include "portable/optimiser_8bit.inc.h"
+#include "portable/rounded.inc.h"
 
 static void FN(multiply)(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating) {

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 7, DESCRIPTIONS = 6 };
 #define OPEN 0x80000000u

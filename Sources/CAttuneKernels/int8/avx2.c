@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "int8.h"
+#include "int8/layouts.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -14,7 +14,7 @@
 
 #define FN(name) name##_int8_avx2
 #define TILE_ROWS 2
-#include "vector.inc.h"
+#include "vector/vector.inc.h"
 
 typedef struct {
     __m256i half[2];
@@ -42,7 +42,7 @@ INLINE void FN(dot)(ivec *acc, const ivec *w, ivec x, int32_t type) {
     __builtin_memcpy(acc, &a, sizeof a);
 }
 
-#include "int8.inc.h"
+#include "int8/products.inc.h"
 
 const attune_int8_operations attune_int8_avx2 = {FN(quantize), FN(multiply), FN(project), FN(expand)};
 

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "int8.h"
+#include "int8/layouts.h"
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
@@ -14,7 +14,7 @@
 
 #define FN(name) name##_int8_neon
 #define TILE_ROWS 4
-#include "vector.inc.h"
+#include "vector/vector.inc.h"
 
 INLINE int32_t FN(offset)(int32_t type) { return type == BLOCK_Q4_0 ? 8 : 0; }
 
@@ -30,7 +30,7 @@ INLINE void FN(dot)(ivec *acc, const ivec *w, ivec x, int32_t type) {
     __builtin_memcpy(acc, a, sizeof a);
 }
 
-#include "int8.inc.h"
+#include "int8/products.inc.h"
 
 const attune_int8_operations attune_int8_neon = {FN(quantize), FN(multiply), FN(project), FN(expand)};
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #pragma clang fp contract(off)
 

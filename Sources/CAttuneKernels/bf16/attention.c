@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,8 +15,8 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))), apply_to = function)
 
 #define FN(name) name##_bf16_attention
-#include "vector.inc.h"
-#include "tile_avx512bf16.inc.h"
+#include "vector/vector.inc.h"
+#include "bf16/tile.inc.h"
 
 enum { QUERY_ROWS = 48, QUERY_PAIRS = QUERY_ROWS / 2 };
 

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static attune_dynamic_map maps[2];

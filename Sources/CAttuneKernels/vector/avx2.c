@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -16,7 +16,7 @@
 #define WIDTH 16
 #define TILE_ROWS 6
 #define TABLE attune_avx2
-#include "level.inc.h"
+#include "vector/level.inc.h"
 
 #pragma clang attribute pop
 #endif

@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__aarch64__)
 #define FN(name) name##_neon
 #define WIDTH 16
 #define TILE_ROWS 6
 #define TABLE attune_neon
-#include "level.inc.h"
+#include "vector/level.inc.h"
 #endif

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #define REAL float
 #define EXP expf
@@ -13,12 +13,12 @@
 #define SQRT sqrtf
 #define FN(name) name##_f32
 
-#include "products.inc.h"
-#include "attention.inc.h"
-#include "elementwise.inc.h"
-#include "optimiser.inc.h"
-#include "optimiser_8bit.inc.h"
-#include "rounded.inc.h"
+#include "portable/products.inc.h"
+#include "portable/attention.inc.h"
+#include "portable/elementwise.inc.h"
+#include "portable/optimiser.inc.h"
+#include "portable/optimiser_8bit.inc.h"
+#include "portable/rounded.inc.h"
 
 const attune_operations attune_portable_f32 = {
     .multiply = FN(multiply),

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #define REAL double
 #define EXP exp
@@ -13,9 +13,9 @@
 #define SQRT sqrt
 #define FN(name) name##_f64
 
-#include "products.inc.h"
-#include "attention.inc.h"
-#include "elementwise.inc.h"
+#include "portable/products.inc.h"
+#include "portable/attention.inc.h"
+#include "portable/elementwise.inc.h"
 
 const attune_operations attune_portable_f64 = {
     .multiply = FN(multiply),

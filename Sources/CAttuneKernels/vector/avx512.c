@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -17,7 +17,7 @@
 #define WIDTH 32
 #define TILE_ROWS 12
 #define TABLE attune_avx512
-#include "level.inc.h"
+#include "vector/level.inc.h"
 
 #pragma clang attribute pop
 #endif

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

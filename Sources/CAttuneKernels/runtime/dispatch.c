@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int32_t best, chosen;

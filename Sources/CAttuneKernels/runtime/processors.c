@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 // CPUs that this process may run on; *cores of them where siblings count once, or all where the system does not tell.
 static int32_t allowed_cpus(int32_t *cores) {

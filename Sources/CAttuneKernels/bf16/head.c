@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "internal.h"
+#include "runtime/internal.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -19,8 +19,8 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c"))), apply_to = function)
 
 #define FN(name) name##_bf16_head
-#include "vector.inc.h"
-#include "tile_avx512bf16.inc.h"
+#include "vector/vector.inc.h"
+#include "bf16/tile.inc.h"
 
 // Tokens of the vocabulary in a block, and of them in a strip of packing.
 enum { BLOCK = 1024, STRIP = 64 };

@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "int8.h"
+#include "int8/layouts.h"
 
 static const attune_int8_operations *operations(void) {
     int32_t level = attune_level();
