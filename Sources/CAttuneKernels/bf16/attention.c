@@ -212,7 +212,7 @@ static void forward_chunk(void *context, int64_t chunk) {
     int64_t first = first_of(p, segment), h = chunk / blocks, block = chunk % blocks * QUERY_ROWS;
     int64_t rows = attune_min(QUERY_ROWS, keys_of(p, segment) - block), ld = padded(block + rows);
     int64_t at = (first + block) * step + h * hd, pack = pack_at(p, segment, h / (H / shape->key_value_heads));
-    float *s = attune_scratch(0, (size_t)(QUERY_ROWS * (ld * 3 / 2 + padded(hd))) * sizeof(float));
+    float *s = attune_scratch(ARENA_CHUNK, (size_t)(QUERY_ROWS * (ld * 3 / 2 + padded(hd))) * sizeof(float));
     float *mixed = s + QUERY_ROWS * ld, inverse[QUERY_ROWS];
     uint16_t *weights = (uint16_t *)(mixed + QUERY_ROWS * padded(hd));
     scores(p->q + at, step, rows, p->keys_t + pack, block, hd, s, ld);
@@ -234,12 +234,14 @@ static void forward_chunk(void *context, int64_t chunk) {
     }
 }
 
-void attune_bf16_attention(
+void attune_bf16_rounded_attention(
     const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
     float *l) {
+    // The tiles take two numbers of a head at a time.
+    if (shape->head_dimension % 2) return attune_staged_rounded_attention(shape, q, k, v, o, l);
     attending p = {.shape = shape, .q = q, .k = k, .v = v, .o = o, .l = l};
     int64_t size = pack_size(&p), blocks = 0;
-    p.keys_t = attune_scratch(2, (size_t)size * (sizeof(float) + sizeof(uint16_t)));
+    p.keys_t = attune_scratch(ARENA_JOB, (size_t)size * (sizeof(float) + sizeof(uint16_t)));
     p.values_n = (uint16_t *)(p.keys_t + size);
     for (int64_t s = 0; s < shape->segments; s++) blocks += attune_pieces(keys_of(&p, s), QUERY_ROWS);
     attune_parallel(shape->segments * shape->key_value_heads, pack_heads_chunk, &p);
@@ -326,7 +328,7 @@ static void backward_chunk(void *context, int64_t chunk) {
     int64_t count = keys_of(p, segment), to = (h * p->shape->tokens + first_of(p, segment)) * hd;
     int64_t cells = QUERY_ROWS * padded(count), ahead = padded(hd) * QUERY_ROWS;
     char *memory = attune_scratch(
-        0, (size_t)cells * (2 * sizeof(float) + 2 * sizeof(uint16_t) + sizeof(uint16_t)) +
+        ARENA_CHUNK, (size_t)cells * (2 * sizeof(float) + 2 * sizeof(uint16_t) + sizeof(uint16_t)) +
                (size_t)ahead * sizeof(uint16_t));
     workspace w = {.s = (float *)memory};
     w.dp = w.s + cells;
@@ -353,15 +355,17 @@ static void sum_heads_chunk(void *context, int64_t t) {
     }
 }
 
-void attune_bf16_attention_backward(
+void attune_bf16_rounded_attention_backward(
     const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
     const uint16_t *o, const float *l, float *dq, float *dk, float *dv) {
-    (void)o;
+    if (shape->head_dimension % 2)
+        return attune_staged_rounded_attention_backward(shape, d_o, q, k, v, o, l, dq, dk, dv);
     attending p = {
         .shape = shape, .q = q, .k = k, .v = v, .d_o = d_o, .l = (float *)l, .dq = dq, .dk = dk,
         .dv = dv};
     int64_t size = pack_size(&p), heads = shape->tokens * shape->heads * shape->head_dimension;
-    p.keys_t = attune_scratch(2, (size_t)size * (sizeof(float) + 2 * sizeof(uint16_t)) + (size_t)(2 * heads) * sizeof(float));
+    p.keys_t = attune_scratch(
+        ARENA_JOB, (size_t)size * (sizeof(float) + 2 * sizeof(uint16_t)) + (size_t)(2 * heads) * sizeof(float));
     p.keys_n = (uint16_t *)(p.keys_t + size);
     p.values_t = p.keys_n + size;
     p.dk_heads = (float *)(p.values_t + size);

@@ -176,7 +176,8 @@ static void gated_chunk(void *context, int64_t chunk) {
     const job *j = context;
     int64_t pairs = j->panels / 2, pair = chunk % pairs, row = chunk / pairs * j->rows;
     int64_t last = attune_min(row + j->rows, j->m), n0 = (j->group / 2 + pair) * WIDTH;
-    float *gate = attune_scratch(1, (size_t)(2 * j->rows * WIDTH) * sizeof(float)), *up = gate + j->rows * WIDTH;
+    float *gate = attune_scratch(ARENA_CHUNK_RESULTS, (size_t)(2 * j->rows * WIDTH) * sizeof(float));
+    float *up = gate + j->rows * WIDTH;
     panel_rows(j, 2 * pair, row, last, gate, WIDTH, 0);
     panel_rows(j, 2 * pair + 1, row, last, up, WIDTH, 0);
     const attune_product *p = j->products;
@@ -206,7 +207,7 @@ static void run_job(job j, int64_t count) {
     j.packed_size = WIDTH * attune_pieces(deep, 32) * 32;
     j.factor_size = 2 * WIDTH * pairs;
     int64_t group = attune_max(2, attune_min(all, GROUP_BYTES / (2 * j.packed_size)) / 2 * 2);
-    j.packed = attune_scratch(2, (size_t)(group * (j.packed_size + j.factor_size)) * sizeof(uint16_t));
+    j.packed = attune_scratch(ARENA_JOB, (size_t)(group * (j.packed_size + j.factor_size)) * sizeof(uint16_t));
     j.factors = j.packed + group * j.packed_size;
     j.rows = ROWS * (all * (j.m / (16 * ROWS)) < 64 ? 4 : 16);
     for (j.k0 = 0; j.k0 < j.depth; j.k0 += deep) {
@@ -226,6 +227,8 @@ static void run_job(job j, int64_t count) {
 void attune_bf16_products(
     const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed, const attune_product *products,
     int64_t count) {
+    // The tiles take two numbers of a row at a time.
+    if (x_stride % 2) return attune_staged_products(x, x_stride, tokens, transposed, products, count);
     run_job(
         (job){.x = x, .x_stride = x_stride, .products = products, .m = tokens, .transposed = transposed}, count);
 }
@@ -233,6 +236,7 @@ void attune_bf16_products(
 void attune_bf16_gated_products(
     const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
     int64_t h_stride) {
+    if (x_stride % 2) return attune_staged_gated_products(x, x_stride, tokens, products, h, h_stride);
     run_job(
         (job){.x = x, .x_stride = x_stride, .products = products, .m = tokens, .gated = 1, .h = h,
               .h_stride = h_stride},
@@ -261,7 +265,8 @@ static void round_chunk(void *context, int64_t chunk) {
 
 static void run(const float *x, int64_t tokens, const attune_weight *w, float *y, int transposed, int accumulating) {
     int64_t columns = transposed ? w->rows : w->columns, stride = attune_pieces(columns, 32) * 32;
-    rounding r = {x, attune_scratch(3, (size_t)(tokens * stride) * sizeof(uint16_t)), tokens, columns, stride};
+    uint16_t *rounded = attune_scratch(ARENA_LEFT_FACTOR, (size_t)(tokens * stride) * sizeof(uint16_t));
+    rounding r = {x, rounded, tokens, columns, stride};
     attune_parallel(attune_pieces(tokens, ROUNDED_ROWS), round_chunk, &r);
     attune_product product = {
         .weight = w, .y = y, .stride = transposed ? w->columns : w->rows, .accumulating = accumulating};
@@ -330,7 +335,7 @@ static void gradient_chunk(void *context, int64_t chunk) {
     enum { NEAR_TOKENS = 256 };
     const gradient *p = context;
     int64_t n0 = chunk * WIDTH, count = attune_min(WIDTH, p->n - n0), step = p->transposed ? p->rank : 1;
-    float *sums = attune_scratch(0, (size_t)(p->rank * WIDTH) * sizeof(float));
+    float *sums = attune_scratch(ARENA_CHUNK, (size_t)(p->rank * WIDTH) * sizeof(float));
     __builtin_memset(sums, 0, (size_t)(p->rank * WIDTH) * sizeof(float));
     for (int64_t t = 0, last; t < p->tokens; t = last) {
         int64_t r = 0;
@@ -344,11 +349,11 @@ static void gradient_chunk(void *context, int64_t chunk) {
     }
 }
 
-void attune_bf16_gradient(
+void attune_bf16_low_rank_gradient(
     const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
     float scale, float *g, int transposed) {
     int64_t pairs = attune_pieces(tokens, 2);
-    uint32_t *words = attune_scratch(2, (size_t)(pairs * rank) * sizeof(uint32_t));
+    uint32_t *words = attune_scratch(ARENA_JOB, (size_t)(pairs * rank) * sizeof(uint32_t));
     for (int64_t t = 0; t < tokens; t += 2)
         for (int64_t r = 0; r < rank; r++)
             words[t / 2 * rank + r] =

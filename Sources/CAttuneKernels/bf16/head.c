@@ -114,7 +114,7 @@ static void head_rows(const head_job *j, int64_t first, int64_t rows) {
     int64_t from = j->block * BLOCK, count = attune_min(BLOCK, j->head->rows - from);
     int64_t padded = attune_pieces(j->width, WIDTH) * WIDTH;
     const block_panels *panels = &j->panels[j->block % 2];
-    float *z = attune_scratch(1, (size_t)(j->chunk_rows * (BLOCK + padded + 1)) * sizeof(float));
+    float *z = attune_scratch(ARENA_CHUNK_RESULTS, (size_t)(j->chunk_rows * (BLOCK + padded + 1)) * sizeof(float));
     float *mixed = z + j->chunk_rows * BLOCK, *factors = mixed + j->chunk_rows * padded;
     for (int64_t n = 0; n < count; n += WIDTH) {
         tile t = {
@@ -160,7 +160,7 @@ static void finish_chunk(void *context, int64_t row) {
     j->losses[row] = log(total) + largest - (double)target;
     if (!j->d_hidden) return;
     int64_t position = j->positions[row], width = j->width;
-    float *d = j->d_hidden + position * width, *e = attune_scratch(0, (size_t)width * sizeof(float));
+    float *d = j->d_hidden + position * width, *e = attune_scratch(ARENA_CHUNK, (size_t)width * sizeof(float));
     FN(expand_row)(
         j->head->type, (const uint8_t *)j->head->bytes + j->targets[position] * j->head->row_bytes, width, e);
     float factor = (float)((double)j->scale * others / total);
@@ -168,7 +168,7 @@ static void finish_chunk(void *context, int64_t row) {
     for (int64_t i = 0; i < width; i++) d[i] = d[i] * factor - wrong * attune_round_bfloat16(e[i]);
 }
 
-double attune_bf16_head_loss(
+double attune_bf16_rounded_head_loss(
     const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
     float scale, float *d_hidden) {
     head_job j = {
@@ -178,7 +178,7 @@ double attune_bf16_head_loss(
     int64_t columns = BLOCK / WIDTH * depth_size(&j), padded = attune_pieces(j.width, WIDTH) * WIDTH;
     int64_t rows = d_hidden ? BLOCK * padded : 0, own = attune_pieces(count, 16) * 16;
     char *memory = attune_scratch(
-        2, (size_t)(2 * (columns + rows) + count * j.stride) * sizeof(uint16_t) +
+        ARENA_JOB, (size_t)(2 * (columns + rows) + count * j.stride) * sizeof(uint16_t) +
                (size_t)own * (2 * sizeof(float) + 2 * sizeof(double)));
     j.x = (uint16_t *)memory;
     for (int i = 0; i < 2; i++) {

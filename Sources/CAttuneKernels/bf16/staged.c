@@ -1,7 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-// Operations on bfloat16 activations for levels without kernels of their own for them: the numbers are widened to
+// Operations on bfloat16 activations where a level has no kernels of its own for them: the numbers are widened to
 // float32, the level's operation runs, and the result is rounded.
 
 #include <string.h>
@@ -31,15 +31,16 @@ static void gather_rows(
 }
 
 void attune_staged_products(
-    const attune_operations *level, const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed,
+    const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed,
     const attune_product *products, int64_t count) {
+    const attune_operations *level = attune_operations_in_use();
     int64_t inputs = transposed ? products->weight->rows : products->weight->columns, widest = 0, inner = 0;
     for (int64_t i = 0; i < count; i++) {
         widest = attune_max(widest, transposed ? products[i].weight->columns : products[i].weight->rows);
         for (int64_t t = 0; t < products[i].term_count; t++) inner = attune_max(inner, products[i].terms[t].rank);
     }
     float *memory = attune_scratch(
-        4, (size_t)(floats(tokens * inputs) + floats(tokens * widest) + floats(tokens * inner) +
+        ARENA_CHAIN, (size_t)(floats(tokens * inputs) + floats(tokens * widest) + floats(tokens * inner) +
                     floats(inner * widest)) *
                sizeof(float));
     float *wide = room(&memory, tokens * inputs), *y = room(&memory, tokens * widest);
@@ -60,7 +61,7 @@ void attune_staged_products(
         for (int64_t row = 0; row < tokens; row++) {
             float *from = y + row * outputs;
             for (int64_t j = 0; p->bias && j < outputs; j++) from[j] += p->bias[j];
-            if (p->rounded) level->round_to(from, (uint16_t *)p->y + row * p->stride, outputs);
+            if (p->rounded) level->round(from, (uint16_t *)p->y + row * p->stride, outputs);
             else if (p->accumulating) level->add(from, (float *)p->y + row * p->stride, outputs);
             else memcpy((float *)p->y + row * p->stride, from, (size_t)outputs * sizeof(float));
         }
@@ -68,29 +69,31 @@ void attune_staged_products(
 }
 
 void attune_staged_gated_products(
-    const attune_operations *level, const uint16_t *x, int64_t x_stride, int64_t tokens,
+    const uint16_t *x, int64_t x_stride, int64_t tokens,
     const attune_product *products, uint16_t *h, int64_t h_stride) {
+    const attune_operations *level = attune_operations_in_use();
     int64_t outputs = products->weight->rows;
-    float *gate = attune_scratch(5, (size_t)(3 * floats(tokens * outputs)) * sizeof(float));
+    float *gate = attune_scratch(ARENA_CHAIN_RESULTS, (size_t)(3 * floats(tokens * outputs)) * sizeof(float));
     float *up = gate + floats(tokens * outputs), *hidden = up + floats(tokens * outputs);
     attune_product exact[2] = {products[0], products[1]};
     exact[0].y = gate;
     exact[1].y = up;
     exact[0].stride = exact[1].stride = outputs;
     exact[0].rounded = exact[1].rounded = 0;
-    attune_staged_products(level, x, x_stride, tokens, 0, exact, 2);
+    attune_staged_products(x, x_stride, tokens, 0, exact, 2);
     level->swiglu(gate, up, hidden, tokens * outputs);
     for (int64_t row = 0; row < tokens; row++) {
-        level->round_to(gate + row * outputs, (uint16_t *)products[0].y + row * products[0].stride, outputs);
-        level->round_to(up + row * outputs, (uint16_t *)products[1].y + row * products[1].stride, outputs);
-        level->round_to(hidden + row * outputs, h + row * h_stride, outputs);
+        level->round(gate + row * outputs, (uint16_t *)products[0].y + row * products[0].stride, outputs);
+        level->round(up + row * outputs, (uint16_t *)products[1].y + row * products[1].stride, outputs);
+        level->round(hidden + row * outputs, h + row * h_stride, outputs);
     }
 }
 
-void attune_staged_gradient(
-    const attune_operations *level, const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride,
+void attune_staged_low_rank_gradient(
+    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride,
     int64_t tokens, int64_t rank, int64_t n, float scale, float *g, int transposed) {
-    float *memory = attune_scratch(4, (size_t)(floats(tokens * rank) + floats(tokens * n)) * sizeof(float));
+    const attune_operations *level = attune_operations_in_use();
+    float *memory = attune_scratch(ARENA_CHAIN, (size_t)(floats(tokens * rank) + floats(tokens * n)) * sizeof(float));
     float *left = room(&memory, tokens * rank), *right = room(&memory, tokens * n);
     gather_rows(level, u, u_stride, tokens, rank, left);
     gather_rows(level, x, x_stride, tokens, n, right);
@@ -98,13 +101,14 @@ void attune_staged_gradient(
     else level->dense(left, 1, right, 0, g, rank, n, tokens, scale, 1);
 }
 
-double attune_staged_head_loss(
-    const attune_operations *level, const float *hidden, const int64_t *positions, const int32_t *targets,
+double attune_staged_rounded_head_loss(
+    const float *hidden, const int64_t *positions, const int32_t *targets,
     int64_t count, const attune_weight *head, float scale, float *d_hidden) {
+    const attune_operations *level = attune_operations_in_use();
     enum { ROWS = 16 };
     int64_t width = head->columns;
     float *memory = attune_scratch(
-        4, (size_t)(floats(ROWS * width) + floats(ROWS * head->rows) + ROWS) * sizeof(float));
+        ARENA_CHAIN, (size_t)(floats(ROWS * width) + floats(ROWS * head->rows) + ROWS) * sizeof(float));
     float *x = room(&memory, ROWS * width), *z = room(&memory, ROWS * head->rows);
     int32_t *wanted = (int32_t *)memory;
     double sum = 0;
@@ -125,24 +129,26 @@ double attune_staged_head_loss(
     return sum;
 }
 
-void attune_staged_attention(
-    const attune_operations *level, const attune_attention_shape *shape, const float *q, const float *k,
+void attune_staged_rounded_attention(
+    const attune_attention_shape *shape, const float *q, const float *k,
     const uint16_t *v, uint16_t *o, float *l) {
+    const attune_operations *level = attune_operations_in_use();
     int64_t wide = shape->tokens * shape->heads * shape->head_dimension;
     int64_t narrow = shape->tokens * shape->key_value_heads * shape->head_dimension;
-    float *memory = attune_scratch(4, (size_t)(floats(wide) + floats(narrow)) * sizeof(float));
+    float *memory = attune_scratch(ARENA_CHAIN, (size_t)(floats(wide) + floats(narrow)) * sizeof(float));
     const float *values = widened(level, v, narrow, &memory);
     float *mixed = room(&memory, wide);
     level->attention(shape, q, k, values, mixed, l);
-    level->round_to(mixed, o, wide);
+    level->round(mixed, o, wide);
 }
 
-void attune_staged_attention_backward(
-    const attune_operations *level, const attune_attention_shape *shape, const uint16_t *d_o, const float *q,
+void attune_staged_rounded_attention_backward(
+    const attune_attention_shape *shape, const uint16_t *d_o, const float *q,
     const float *k, const uint16_t *v, const uint16_t *o, const float *l, float *dq, float *dk, float *dv) {
+    const attune_operations *level = attune_operations_in_use();
     int64_t wide = shape->tokens * shape->heads * shape->head_dimension;
     int64_t narrow = shape->tokens * shape->key_value_heads * shape->head_dimension;
-    float *memory = attune_scratch(4, (size_t)(2 * floats(wide) + floats(narrow)) * sizeof(float));
+    float *memory = attune_scratch(ARENA_CHAIN, (size_t)(2 * floats(wide) + floats(narrow)) * sizeof(float));
     const float *gradient = widened(level, d_o, wide, &memory), *mixed = widened(level, o, wide, &memory);
     const float *values = widened(level, v, narrow, &memory);
     level->attention_backward(shape, gradient, q, k, values, mixed, l, dq, dk, dv);

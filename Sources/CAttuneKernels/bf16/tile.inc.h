@@ -86,7 +86,7 @@ INLINE void pack_rows(int32_t type, const packing *p, int64_t n0, uint16_t *out)
     int64_t padded = attune_pieces(p->k, 32) * 32, elements = attune_block_elements(type);
     int64_t rows = attune_min(WIDTH, p->n - n0), step = p->w->row_bytes;
     int expanding = !is_direct(type);
-    float *strip = expanding ? attune_scratch(0, (size_t)(WIDTH * padded) * sizeof(float)) : NULL;
+    float *strip = expanding ? attune_scratch(ARENA_CHUNK, (size_t)(WIDTH * padded) * sizeof(float)) : NULL;
     const uint8_t *from =
         (const uint8_t *)p->w->bytes + n0 * step + p->k0 / elements * attune_block_bytes(type);
     for (int64_t j = 0; expanding && j < rows; j++)
@@ -151,7 +151,7 @@ INLINE void pack_columns(
     const uint8_t *from =
         (const uint8_t *)p->w->bytes + p->k0 * step + first / elements * attune_block_bytes(type);
     if (!is_direct(type)) {
-        float *expanded = attune_scratch(0, (size_t)(2 * count) * sizeof(float)), *floats = expanded + (n0 - first);
+        float *expanded = attune_scratch(ARENA_CHUNK, (size_t)(2 * count) * sizeof(float)), *floats = expanded + (n0 - first);
         for (int64_t k = 0; k < p->k; k += 2, out += WIDTH * 2) {
             int both = k + 1 < p->k;
             for (int64_t i = 0; i < 1 + both; i++)

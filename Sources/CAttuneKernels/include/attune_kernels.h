@@ -76,23 +76,6 @@ typedef struct {
 /// out[rows, columns] = the rows first..<first+count of w as float32.
 void attune_dequantize(const attune_weight *w, int64_t first, int64_t count, float *out);
 
-// ---- Operations; `kind` is 4 for float and 8 for double, the type behind every void pointer ----------------------
-
-/// Y[T, out] = X[T, in]·Wᵀ, or added to Y. bfloat16 != 0 rounds both factors to bfloat16 (float only).
-void attune_multiply(
-    int32_t kind, const void *x, int64_t tokens, const attune_weight *w, void *y, int32_t bfloat16,
-    int32_t accumulating);
-/// dX[T, in] = dY[T, out]·W, or added to dX.
-void attune_multiply_transposed(
-    int32_t kind, const void *dy, int64_t tokens, const attune_weight *w, void *dx, int32_t bfloat16,
-    int32_t accumulating);
-/// C[m, n] = alpha·op(A)[m, k]·op(B)[k, n] + beta·C; beta = 0 ignores what C holds.
-void attune_dense(
-    int32_t kind, const void *a, int32_t transposed_a, const void *b, int32_t transposed_b, void *c, int64_t m,
-    int64_t n, int64_t k, double alpha, double beta);
-/// out[i] = row ids[i] of w.
-void attune_gather(int32_t kind, const attune_weight *w, const int32_t *ids, int64_t count, void *out);
-
 // ---- Products with int8 activations ------------------------------------------------------------------------------
 
 /// Bytes of a weight of this shape once repacked; 0 where its type stays as it is (all but Q4_0, Q4_1 and Q8_0).
@@ -140,19 +123,7 @@ void attune_multiply_int8(
     const float *x, int64_t rows, int64_t columns, const attune_int8_output *outputs, int64_t count,
     int32_t accumulating, const attune_low_rank *terms, int64_t terms_count);
 
-// ---- Operations on rows and elements -----------------------------------------------------------------------------
-
-/// r = (mean x² + epsilon)^−½ per row, y = w∘x·r.
-void attune_rms_norm(
-    int32_t kind, const void *x, const void *weight, double epsilon, void *y, void *r, int64_t rows, int64_t columns);
-/// u = dy∘w; dx += r·u − x·(r³/D)·Σ(u∘x).
-void attune_rms_norm_backward(
-    int32_t kind, const void *dy, const void *x, const void *weight, const void *r, void *dx, int64_t rows,
-    int64_t columns);
-/// Rotates the first 2·pairs elements of every head by the angles of its row's position, or back; in place.
-void attune_rotate(
-    int32_t kind, void *x, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
-    const void *cosines, const void *sines, int64_t pairs, int32_t adjacent, int32_t inverse);
+// ---- What the operations work on ---------------------------------------------------------------------------------
 
 /// What both attention kernels work on. bounds: first and last+1 row of each segment.
 typedef struct {
@@ -161,13 +132,6 @@ typedef struct {
     double scale;
 } attune_attention_shape;
 
-/// O_i = Σ_j softmax_j(scale·q_i·k_j)·v_j over j ≤ i in the same segment; l = log Σ exp.
-void attune_attention(
-    int32_t kind, const attune_attention_shape *shape, const void *q, const void *k, const void *v, void *o, void *l);
-/// Gradients of attention for q, k and v, which are overwritten.
-void attune_attention_backward(
-    int32_t kind, const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
-    const void *o, const void *l, void *dq, void *dk, void *dv);
 /// New rows of one sequence at the positions from `first` on, and the sequence's keys and values of one layer, each
 /// [key_value_heads][capacity] rows of `head_dimension` elements of ggml type 0 (f32), 1 (f16) or 8 (q8_0).
 typedef struct {
@@ -178,40 +142,12 @@ typedef struct {
 
 /// Bytes of one row of a cache.
 int64_t attune_cache_row_bytes(int32_t type, int64_t head_dimension);
-/// Keeps k, v [Σ rows, K·hd], the spans' new rows one after another.
-void attune_cache_store(const attune_cached_span *spans, int64_t count, const float *k, const float *v);
-/// Attention of the spans' new rows, q, o [Σ rows, H·hd]: row i of a span sees its positions 0...first+i.
-void attune_cached_attention(
-    const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o);
 
-/// h = g·sigmoid(g)·u.
-void attune_swiglu(int32_t kind, const void *gate, const void *up, void *h, int64_t count);
-/// dg = dh·u·σ(1 + g(1 − σ)), du = dh·g·σ; the results may lie on gate and up.
-void attune_swiglu_backward(
-    int32_t kind, const void *dh, const void *gate, const void *up, void *d_gate, void *d_up, int64_t count);
-/// Σ −log softmax(z)[target] in nats; if scale is not 0, z is replaced by scale·(softmax(z) − onehot).
-double attune_cross_entropy(
-    int32_t kind, void *logits, const int32_t *targets, int64_t rows, int64_t columns, double scale);
-/// y += x.
-void attune_add(int32_t kind, const void *x, void *y, int64_t count);
-/// y *= factor.
-void attune_scale(int32_t kind, void *y, double factor, int64_t count);
-/// y = x·mask/(1 − rate), the mask from the bits of stream `key` at the index of the element.
-void attune_dropout(int32_t kind, const void *x, void *y, int64_t count, double rate, uint64_t key);
-/// Σ x².
-double attune_sum_of_squares(const float *x, int64_t count);
-/// 1 if no element is NaN or infinite.
-int32_t attune_is_finite(const float *x, int64_t count);
 /// What one step of AdamW is made with. step counts from 1; gradients are multiplied by gradient_scale first.
 typedef struct {
     int64_t step;
     double rate, beta1, beta2, epsilon, weight_decay, gradient_scale;
 } attune_adamw_settings;
-
-/// One step of AdamW with decoupled weight decay, in place.
-void attune_adamw(
-    float *parameters, const float *gradients, float *m, float *v, int64_t count,
-    const attune_adamw_settings *settings);
 
 /// Elements that share a scale.
 enum { ATTUNE_MOMENT_BLOCK = 256 };
@@ -228,15 +164,8 @@ typedef struct {
     int64_t first, count, state, block;
 } attune_moment_piece;
 
-/// One step of AdamW whose moments have 8 bits: m by the signed map, v by the unsigned one. Both are expanded, updated
-/// as in `attune_adamw`, used, and rounded to the nearest value of their map under the new largest magnitude.
-void attune_adamw_8bit(
-    float *parameters, const float *gradients, const attune_moment *m, const attune_moment *v,
-    const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings);
 /// The 256 ascending values of a map.
 void attune_dynamic_map_values(int32_t is_signed, float *values);
-
-// ---- Operations on activations in bfloat16, with float32 sums ------------------------------------------------------
 
 /// s·U·F, added to some rows of a product: U [count, rank] in bfloat16, F = Bᵀ for B [outputs, rank], or A [rank,
 /// outputs] in a transposed product.
@@ -267,62 +196,8 @@ typedef struct {
 /// At least `bytes` bytes, aligned to 64, for products that are being described; they belong to the calling thread until
 /// its next call. No other function uses them.
 void *attune_description_memory(int64_t bytes);
-/// Y_i (+)= X·W_iᵀ + b_i + Σ s·U·F; transposed: X·W_i. X [T, inputs], quickest with an even stride from row to row.
-void attune_products(
-    const uint16_t *x, int64_t x_stride, int64_t tokens, int32_t transposed, const attune_product *products,
-    int64_t count);
-/// The two products of a gated unit, gate and up, and h = g·sigmoid(g)·u of them before they are rounded. Both have the
-/// same sizes and rounded results.
-void attune_gated_products(
-    const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
-    int64_t h_stride);
-/// G [rank, n] += s·Uᵀ·X, or its transpose [n, rank]: U [T, rank], X [T, n].
-void attune_low_rank_gradient(
-    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
-    float scale, float *g, int32_t transposed);
-/// As attune_attention; queries and keys are float32, because scores are small differences of large sums.
-void attune_rounded_attention(
-    const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
-    float *l);
-/// As attune_attention_backward.
-void attune_rounded_attention_backward(
-    const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
-    const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
-/// Σ −log softmax(X·Eᵀ)[target] in nats over `count` rows of hidden [T, D], and their rows of d_hidden [T, D] become
-/// scale·(softmax(X·Eᵀ) − onehot)·E; E [V, D]. targets [T] are read at `positions` alone, which are distinct; d_hidden is
-/// null where no gradient is wanted. The logits of all rows are never held.
-double attune_rounded_head_loss(
-    const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
-    float scale, float *d_hidden);
-/// As attune_rms_norm; kept = x rounded, where it is not null.
-void attune_rounded_rms_norm(
-    const float *x, const float *weight, float epsilon, uint16_t *y, float *r, uint16_t *kept, int64_t rows,
-    int64_t columns);
-/// y = w∘x·r for the r of an earlier norm.
-void attune_rounded_rms_apply(
-    const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns);
-/// As attune_rms_norm_backward.
-void attune_rounded_rms_norm_backward(
-    const float *dy, const uint16_t *x, const float *weight, const float *r, float *dx, int64_t rows,
-    int64_t columns);
-/// As attune_swiglu.
-void attune_rounded_swiglu(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count);
-/// As attune_swiglu_backward; h as of attune_rounded_swiglu, where it is not null.
-void attune_rounded_swiglu_backward(
-    const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, uint16_t *h,
-    int64_t count);
-/// As attune_rotate, with the result in y.
-void attune_rounded_rotate(
-    const float *x, uint16_t *y, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
-    const float *cosines, const float *sines, int64_t pairs, int32_t adjacent, int32_t inverse);
-/// y = x to nearest, ties to even.
-void attune_round(const float *x, uint16_t *y, int64_t count);
-/// y = x.
-void attune_widen(const uint16_t *x, float *y, int64_t count);
-/// Rounds each row of x where it lies: its numbers take the first half of the row's place.
-void attune_round_rows(float *x, int64_t rows, int64_t columns);
-/// y += x.
-void attune_rounded_add(const float *x, uint16_t *y, int64_t count);
+
+#include "attune_operations.h"
 
 // ---- Random numbers ----------------------------------------------------------------------------------------------
 

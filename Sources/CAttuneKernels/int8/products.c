@@ -193,7 +193,7 @@ static void project_row(void *context, int64_t row) {
         const attune_low_rank *term = p->terms + t;
         int64_t words = inner_words(term, p->count);
         if (row >= term->first && row < term->last) {
-            float *u = attune_scratch(4, (size_t)term->rank * sizeof(float));
+            float *u = attune_scratch(ARENA_CHAIN, (size_t)term->rank * sizeof(float));
             p->run->project(term->a, term->rank, p->blocks, x, rows, u);
             for (int64_t i = 0; i < term->rank; i++) u[i] *= term->strength * term->scales[i];
             int32_t *target = inner + (row - term->first) * words;
@@ -301,7 +301,7 @@ void attune_multiply_int8(
         factors += attune_reduction_bytes(terms[i].rank, columns);
     }
     words = attune_pieces(words, 16) * 16;
-    int32_t *tiles = attune_scratch(2, (size_t)(words + inner) * 4);
+    int32_t *tiles = attune_scratch(ARENA_JOB, (size_t)(words + inner) * 4);
     quantize(run, x, rows, blocks, tiles);
     // The projections of few rows are a part of the first chunk, and those of many a region of their own.
     int projects = terms_count > 0 && rows <= LED_ROWS;

@@ -161,7 +161,7 @@ INLINE void FN(reduce)(const int rows, const uint8_t *a, int64_t pairs, const FN
 static void FN(project)(
     const uint8_t *a, int64_t rank, int64_t blocks, const int32_t *tile, int64_t rows, float *u) {
     int64_t pairs = attune_pieces(blocks, 2);
-    FN(pair) *x = attune_scratch(3, (size_t)pairs * sizeof *x);
+    FN(pair) *x = attune_scratch(ARENA_LEFT_FACTOR, (size_t)pairs * sizeof *x);
     __builtin_memset(x + pairs - 1, 0, sizeof *x);  // whose second half there may not be
     for (int64_t block = 0; block < blocks; block++, tile += TILE_WORDS * rows) {
         FN(pair) *pair = x + block / 2;

@@ -18,7 +18,7 @@ static inline REAL FN(dot)(const REAL *a, const REAL *b, int64_t count) {
 /// One row: scores of `count` keys, `step` elements apart, to the mix of the values; returns log Σ exp.
 static REAL FN(attend)(
     const REAL *q, const REAL *keys, const REAL *values, int64_t step, int64_t count, int64_t hd, REAL scale, REAL *o) {
-    REAL *p = attune_scratch(0, (size_t)count * sizeof(REAL));
+    REAL *p = attune_scratch(ARENA_CHUNK, (size_t)count * sizeof(REAL));
     REAL largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j < count; j++) {
         p[j] = scale * FN(dot)(q, keys + j * step, hd);

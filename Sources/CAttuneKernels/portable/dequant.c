@@ -201,3 +201,7 @@ void attune_dequantize(const attune_weight *w, int64_t first, int64_t count, flo
         attune_dequantize_blocks(
             w->type, (const uint8_t *)w->bytes + (first + row) * w->row_bytes, w->columns, out + row * w->columns);
 }
+
+int64_t attune_cache_row_bytes(int32_t type, int64_t head_dimension) {
+    return head_dimension / attune_block_elements(type) * attune_block_bytes(type);
+}

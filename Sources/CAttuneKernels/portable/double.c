@@ -18,19 +18,8 @@
 #include "portable/elementwise.inc.h"
 
 const attune_operations attune_portable_f64 = {
-    .multiply = FN(multiply),
-    .multiply_transposed = FN(multiply_transposed),
-    .dense = FN(dense),
-    .gather = FN(gather),
-    .rms_norm = FN(rms_norm),
-    .rms_norm_backward = FN(rms_norm_backward),
-    .rotate = FN(rotate),
-    .attention = FN(attention),
-    .attention_backward = FN(attention_backward),
-    .swiglu = FN(swiglu),
-    .swiglu_backward = FN(swiglu_backward),
-    .cross_entropy = FN(cross_entropy),
-    .add = FN(add),
-    .scale = FN(scale),
-    .dropout = FN(dropout),
+#define REAL_OPERATION(result, name, parameters, arguments) .name = FN(name),
+#define FLOAT_OPERATION(result, name, parameters, arguments)
+#define STAGED_OPERATION(result, name, parameters, arguments)
+#include "attune_operations.h"
 };

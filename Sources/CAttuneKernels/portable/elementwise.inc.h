@@ -218,7 +218,7 @@ static void FN(cross_entropy_chunk)(void *context, int64_t chunk) {
 
 static double FN(cross_entropy)(
     void *logits, const int32_t *targets, int64_t rows, int64_t columns, double scale) {
-    double *losses = attune_scratch(2, (size_t)rows * sizeof(double)), sum = 0;
+    double *losses = attune_scratch(ARENA_JOB, (size_t)rows * sizeof(double)), sum = 0;
     FN(entropy) p = {logits, targets, losses, rows, columns, (REAL)scale};
     attune_parallel(rows, FN(cross_entropy_chunk), &p);
     for (int64_t t = 0; t < rows; t++) sum += losses[t];

@@ -38,7 +38,7 @@ static void round_chunk(void *context, int64_t chunk) {
 // x itself, or a copy rounded to bfloat16.
 static const float *factor(const float *x, int64_t count, int bfloat16) {
     if (!bfloat16) return x;
-    rounding p = {x, attune_scratch(2, (size_t)count * sizeof(float)), count};
+    rounding p = {x, attune_scratch(ARENA_JOB, (size_t)count * sizeof(float)), count};
     attune_parallel(attune_pieces(count, 16384), round_chunk, &p);
     return p.rounded;
 }
@@ -48,7 +48,7 @@ static void multiply_chunk(void *context, int64_t chunk) {
     int64_t inputs = p->w->columns, outputs = p->w->rows;
     int64_t row = chunk % p->panels * PANEL, rows = attune_min(PANEL, outputs - row);
     int64_t token = chunk / p->panels * TOKENS, tokens = attune_min(TOKENS, p->tokens - token);
-    float *panel = attune_scratch(0, (size_t)(rows * inputs) * sizeof(float));
+    float *panel = attune_scratch(ARENA_CHUNK, (size_t)(rows * inputs) * sizeof(float));
     for (int64_t i = 0; i < rows; i++) expand(p, row + i, 0, inputs, panel + i * inputs);
     attune_sgemm()(
         0, 1, (int32_t)tokens, (int32_t)rows, (int32_t)inputs, 1, p->x + token * inputs, (int32_t)inputs, panel,
@@ -69,7 +69,7 @@ static void multiply_transposed_chunk(void *context, int64_t chunk) {
     int64_t inputs = p->w->columns, outputs = p->w->rows;
     int64_t column = chunk % p->panels * STRIP, columns = attune_min(STRIP, inputs - column);
     int64_t token = chunk / p->panels * TOKENS, tokens = attune_min(TOKENS, p->tokens - token);
-    float *panel = attune_scratch(0, (size_t)(PANEL * columns) * sizeof(float));
+    float *panel = attune_scratch(ARENA_CHUNK, (size_t)(PANEL * columns) * sizeof(float));
     for (int64_t row = 0; row < outputs; row += PANEL) {
         int64_t rows = attune_min(PANEL, outputs - row);
         for (int64_t i = 0; i < rows; i++) expand(p, row + i, column, columns, panel + i * columns);

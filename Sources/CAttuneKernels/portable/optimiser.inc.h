@@ -21,7 +21,7 @@ static void FN(sum_of_squares_chunk)(void *context, int64_t chunk) {
 
 static double FN(sum_of_squares)(const float *x, int64_t count) {
     int64_t chunks = attune_pieces(count, FN(FLAT));
-    FN(reduction) p = {.x = x, .sums = attune_scratch(2, (size_t)chunks * sizeof(double)), .count = count};
+    FN(reduction) p = {.x = x, .sums = attune_scratch(ARENA_JOB, (size_t)chunks * sizeof(double)), .count = count};
     attune_parallel(chunks, FN(sum_of_squares_chunk), &p);
     double sum = 0;
     for (int64_t chunk = 0; chunk < chunks; chunk++) sum += p.sums[chunk];

@@ -15,13 +15,13 @@ static inline REAL FN(rounded)(REAL value, int bfloat16) {
     return bfloat16 ? (REAL)attune_round_bfloat16((float)value) : value;
 }
 
-// Slot 0: float32 of the blocks; slot 1: the same as REAL.
+// In ARENA_CHUNK float32 of the blocks, in ARENA_CHUNK_RESULTS the same as REAL.
 static const REAL *FN(expanded)(const attune_weight *w, int64_t row, int64_t column, int64_t count, int bfloat16) {
-    float *values = attune_scratch(0, (size_t)count * sizeof(float));
+    float *values = attune_scratch(ARENA_CHUNK, (size_t)count * sizeof(float));
     const uint8_t *blocks = (const uint8_t *)w->bytes + row * w->row_bytes +
                             column / attune_block_elements(w->type) * attune_block_bytes(w->type);
     attune_dequantize_blocks(w->type, blocks, count, values);
-    REAL *out = attune_scratch(1, (size_t)count * sizeof(REAL));
+    REAL *out = attune_scratch(ARENA_CHUNK_RESULTS, (size_t)count * sizeof(REAL));
     for (int64_t i = 0; i < count; i++) out[i] = FN(rounded)((REAL)values[i], bfloat16);
     return out;
 }

@@ -148,7 +148,7 @@ static void FN(round_chunk_of)(void *context, int64_t chunk) {
     FLAT_LOOP(i) y[i] = FN(narrow)(x[i]);
 }
 
-static void FN(round_to)(const float *x, uint16_t *y, int64_t count) {
+static void FN(round)(const float *x, uint16_t *y, int64_t count) {
     FN(rounded_flat) p = {.wide = x, .h = y, .count = count};
     attune_parallel(attune_pieces(count, FN(FLAT)), FN(round_chunk_of), &p);
 }

@@ -28,70 +28,35 @@ enum {
 
 /// One implementation of every operation, for one type of numbers and one level.
 typedef struct {
-    void (*multiply)(const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
-    void (*multiply_transposed)(
-        const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
-    void (*dense)(
-        const void *a, int transposed_a, const void *b, int transposed_b, void *c, int64_t m, int64_t n, int64_t k,
-        double alpha, double beta);
-    void (*gather)(const attune_weight *w, const int32_t *ids, int64_t count, void *out);
-    void (*rms_norm)(
-        const void *x, const void *weight, double epsilon, void *y, void *r, int64_t rows, int64_t columns);
-    void (*rms_norm_backward)(
-        const void *dy, const void *x, const void *weight, const void *r, void *dx, int64_t rows, int64_t columns);
-    void (*rotate)(
-        void *x, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions, const void *cosines,
-        const void *sines, int64_t pairs, int adjacent, int inverse);
-    void (*attention)(
-        const attune_attention_shape *shape, const void *q, const void *k, const void *v, void *o, void *l);
-    void (*attention_backward)(
-        const attune_attention_shape *shape, const void *d_o, const void *q, const void *k, const void *v,
-        const void *o, const void *l, void *dq, void *dk, void *dv);
-    void (*cache_store)(const attune_cached_span *spans, int64_t count, const float *k, const float *v);
-    void (*cached_attention)(
-        const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o);
-    void (*swiglu)(const void *gate, const void *up, void *h, int64_t count);
-    void (*swiglu_backward)(
-        const void *dh, const void *gate, const void *up, void *d_gate, void *d_up, int64_t count);
-    double (*cross_entropy)(void *logits, const int32_t *targets, int64_t rows, int64_t columns, double scale);
-    void (*add)(const void *x, void *y, int64_t count);
-    void (*scale)(void *y, double factor, int64_t count);
-    void (*dropout)(const void *x, void *y, int64_t count, double rate, uint64_t key);
-    double (*sum_of_squares)(const float *x, int64_t count);
-    int32_t (*is_finite)(const float *x, int64_t count);
-    void (*adamw)(
-        float *parameters, const float *gradients, float *m, float *v, int64_t count,
-        const attune_adamw_settings *settings);
-    void (*adamw_8bit)(
-        float *parameters, const float *gradients, const attune_moment *m, const attune_moment *v,
-        const attune_moment_piece *pieces, int64_t piece_count, const attune_adamw_settings *settings);
-    // On bfloat16 activations; float only.
-    void (*round_to)(const float *x, uint16_t *y, int64_t count);
-    void (*widen)(const uint16_t *x, float *y, int64_t count);
-    void (*rounded_add)(const float *x, uint16_t *y, int64_t count);
-    void (*round_rows)(float *x, int64_t rows, int64_t columns);
-    void (*rounded_rms_norm)(
-        const float *x, const float *weight, float epsilon, uint16_t *y, float *r, uint16_t *kept, int64_t rows,
-        int64_t columns);
-    void (*rounded_rms_apply)(
-        const uint16_t *x, const float *weight, const float *r, uint16_t *y, int64_t rows, int64_t columns);
-    void (*rounded_rms_norm_backward)(
-        const float *dy, const uint16_t *x, const float *weight, const float *r, float *dx, int64_t rows,
-        int64_t columns);
-    void (*rounded_swiglu)(const uint16_t *gate, const uint16_t *up, uint16_t *h, int64_t count);
-    void (*rounded_swiglu_backward)(
-        const uint16_t *dh, const uint16_t *gate, const uint16_t *up, uint16_t *d_gate, uint16_t *d_up, uint16_t *h,
-        int64_t count);
-    void (*rounded_rotate)(
-        const float *x, uint16_t *y, int64_t rows, int64_t columns, int64_t head_dimension, const int32_t *positions,
-        const float *cosines, const float *sines, int64_t pairs, int adjacent, int inverse);
+#define REAL_OPERATION(result, name, parameters, arguments) result(*name) parameters;
+#define FLOAT_OPERATION REAL_OPERATION
+#define STAGED_OPERATION REAL_OPERATION
+#include "attune_operations.h"
 } attune_operations;
 
 extern const attune_operations attune_portable_f32, attune_portable_f64;
+#if defined(__aarch64__)
+extern const attune_operations attune_neon;
+#endif
+#if defined(__x86_64__)
+extern const attune_operations attune_avx2, attune_avx512;
+#endif
 
-void attune_cache_store_portable(const attune_cached_span *spans, int64_t count, const float *k, const float *v);
-void attune_cached_attention_portable(
-    const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o);
+/// The float operations of the level in use on the calling thread.
+const attune_operations *attune_operations_in_use(void);
+
+// By the other operations of the level in use, and by AVX-512 BF16.
+#define REAL_OPERATION(result, name, parameters, arguments)
+#define FLOAT_OPERATION(result, name, parameters, arguments)
+#define STAGED_OPERATION(result, name, parameters, arguments) \
+    result attune_staged_##name parameters;                   \
+    result attune_bf16_##name parameters;
+#include "attune_operations.h"
+
+void attune_bf16_multiply(
+    const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
+void attune_bf16_multiply_transposed(
+    const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
 
 void attune_openblas_multiply(
     const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
@@ -100,35 +65,6 @@ void attune_openblas_multiply_transposed(
 void attune_openblas_dense(
     const void *a, int transposed_a, const void *b, int transposed_b, void *c, int64_t m, int64_t n, int64_t k,
     double alpha, double beta);
-
-#if defined(__aarch64__)
-extern const attune_operations attune_neon;
-#endif
-#if defined(__x86_64__)
-extern const attune_operations attune_avx2, attune_avx512;
-void attune_bf16_multiply(
-    const void *x, int64_t tokens, const attune_weight *w, void *y, int bfloat16, int accumulating);
-void attune_bf16_multiply_transposed(
-    const void *dy, int64_t tokens, const attune_weight *w, void *dx, int bfloat16, int accumulating);
-void attune_bf16_products(
-    const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed, const attune_product *products,
-    int64_t count);
-void attune_bf16_gated_products(
-    const uint16_t *x, int64_t x_stride, int64_t tokens, const attune_product *products, uint16_t *h,
-    int64_t h_stride);
-void attune_bf16_gradient(
-    const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride, int64_t tokens, int64_t rank, int64_t n,
-    float scale, float *g, int transposed);
-double attune_bf16_head_loss(
-    const float *hidden, const int64_t *positions, const int32_t *targets, int64_t count, const attune_weight *head,
-    float scale, float *d_hidden);
-void attune_bf16_attention(
-    const attune_attention_shape *shape, const float *q, const float *k, const uint16_t *v, uint16_t *o,
-    float *l);
-void attune_bf16_attention_backward(
-    const attune_attention_shape *shape, const uint16_t *d_o, const float *q, const float *k, const uint16_t *v,
-    const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
-#endif
 
 // Bins of float32 by their upper 16 bits: one for all below 2^-23, 128 in each octave up to 1, and 1 itself.
 enum { MAP_LOWEST = (127 - 23) * 128 - 1, MAP_BINS = 23 * 128 + 2 };
@@ -142,28 +78,28 @@ typedef struct {
 
 const attune_dynamic_map *attune_dynamic_map_of(int is_signed);
 
-void attune_staged_products(
-    const attune_operations *level, const uint16_t *x, int64_t x_stride, int64_t tokens, int transposed,
-    const attune_product *products, int64_t count);
-void attune_staged_gated_products(
-    const attune_operations *level, const uint16_t *x, int64_t x_stride, int64_t tokens,
-    const attune_product *products, uint16_t *h, int64_t h_stride);
-void attune_staged_gradient(
-    const attune_operations *level, const uint16_t *u, int64_t u_stride, const uint16_t *x, int64_t x_stride,
-    int64_t tokens, int64_t rank, int64_t n, float scale, float *g, int transposed);
-double attune_staged_head_loss(
-    const attune_operations *level, const float *hidden, const int64_t *positions, const int32_t *targets,
-    int64_t count, const attune_weight *head, float scale, float *d_hidden);
-void attune_staged_attention(
-    const attune_operations *level, const attune_attention_shape *shape, const float *q, const float *k,
-    const uint16_t *v, uint16_t *o, float *l);
-void attune_staged_attention_backward(
-    const attune_operations *level, const attune_attention_shape *shape, const uint16_t *d_o, const float *q,
-    const float *k, const uint16_t *v, const uint16_t *o, const float *l, float *dq, float *dk, float *dv);
+/// The memory that a thread keeps for kernels: one arena for each part of the work, so that a function and those it
+/// calls never share one.
+typedef enum {
+    /// What a chunk of a job works in.
+    ARENA_CHUNK,
+    /// What a chunk keeps while it calls a function that works in ARENA_CHUNK.
+    ARENA_CHUNK_RESULTS,
+    /// What the caller of a job prepares for all of its chunks.
+    ARENA_JOB,
+    /// A left factor in a product's own numbers, prepared before the job of the product.
+    ARENA_LEFT_FACTOR,
+    /// What a chain of operations keeps between them.
+    ARENA_CHAIN,
+    /// What a chain keeps while it calls a chain.
+    ARENA_CHAIN_RESULTS,
+    /// Products that are being described: attune_description_memory.
+    ARENA_DESCRIPTION,
+    ARENAS,
+} attune_arena;
 
-/// At least `bytes` bytes, aligned to 64, that belong to the calling thread until its next call with the same slot.
-/// Bodies that run in parallel use slot 0 and 1; a caller that hands memory to its bodies uses slot 2 and 3, and one that calls such a caller slot 4 and 5.
-void *attune_scratch(int slot, size_t bytes);
+/// At least `bytes` bytes, aligned to 64, that belong to the calling thread until its next call for the same arena.
+void *attune_scratch(attune_arena arena, size_t bytes);
 
 /// count elements of a row of blocks, from its first block; count is a multiple of the block size.
 void attune_dequantize_blocks(int32_t type, const void *blocks, int64_t count, float *out);

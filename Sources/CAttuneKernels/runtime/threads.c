@@ -15,7 +15,7 @@
 
 #include "runtime/internal.h"
 
-enum { MAX_THREADS = 256, SPINS = 4000, SLOTS = 7, DESCRIPTIONS = 6 };
+enum { MAX_THREADS = 256, SPINS = 4000 };
 #define OPEN 0x80000000u
 
 static pthread_mutex_t job_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -159,8 +159,8 @@ void attune_parallel(int64_t chunks, void (*body)(void *, int64_t), void *contex
 // ---- Memory of a thread ------------------------------------------------------------------------------------------
 
 typedef struct {
-    void *base[SLOTS];
-    size_t size[SLOTS];
+    void *base[ARENAS];
+    size_t size[ARENAS];
 } scratch;
 
 static pthread_key_t scratch_key;
@@ -168,7 +168,7 @@ static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
 
 static void free_scratch(void *value) {
     scratch *mine = value;
-    for (int slot = 0; slot < SLOTS; slot++) free(mine->base[slot]);
+    for (int arena = 0; arena < ARENAS; arena++) free(mine->base[arena]);
     free(mine);
 }
 
@@ -176,21 +176,21 @@ static void make_scratch_key(void) {
     if (pthread_key_create(&scratch_key, free_scratch) != 0) abort();
 }
 
-void *attune_scratch(int slot, size_t bytes) {
+void *attune_scratch(attune_arena arena, size_t bytes) {
     static _Thread_local scratch *mine;
     if (!mine) {
         pthread_once(&scratch_once, make_scratch_key);
         mine = calloc(1, sizeof(scratch));
         if (!mine || pthread_setspecific(scratch_key, mine) != 0) abort();
     }
-    if (mine->size[slot] < bytes) {
-        free(mine->base[slot]);
+    if (mine->size[arena] < bytes) {
+        free(mine->base[arena]);
         size_t size = (bytes + bytes / 4 + 4095) / 4096 * 4096;
-        mine->base[slot] = aligned_alloc(64, size);
-        if (!mine->base[slot]) abort();
-        mine->size[slot] = size;
+        mine->base[arena] = aligned_alloc(64, size);
+        if (!mine->base[arena]) abort();
+        mine->size[arena] = size;
     }
-    return mine->base[slot];
+    return mine->base[arena];
 }
 
-void *attune_description_memory(int64_t bytes) { return attune_scratch(DESCRIPTIONS, (size_t)bytes); }
+void *attune_description_memory(int64_t bytes) { return attune_scratch(ARENA_DESCRIPTION, (size_t)bytes); }

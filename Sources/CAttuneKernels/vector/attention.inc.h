@@ -148,7 +148,7 @@ static void FN(forward_chunk)(void *context, int64_t chunk) {
     int64_t rows = attune_min(FN(QUERY_ROWS), p->bounds[2 * segment + 1] - first - block);
     int64_t kv = h / (p->heads / p->key_value_heads), step = p->heads * p->hd, keys = p->past + block + rows;
     int64_t at = (first + block) * step + h * p->hd, ld = FN(padded)(keys), stored = FN(keys_of)(p, segment);
-    float *s = attune_scratch(0, (size_t)(rows * ld) * sizeof(float)), inverse[FN(QUERY_ROWS)];
+    float *s = attune_scratch(ARENA_CHUNK, (size_t)(rows * ld) * sizeof(float)), inverse[FN(QUERY_ROWS)];
     FN(scores)(
         p->q + at, step, rows, p->keys_t + FN(transposed_at)(p, segment, kv), p->past + block, p->hd, p->scale, s);
     for (int64_t i = 0; i < rows; i++) {
@@ -172,7 +172,7 @@ static void FN(run_forward)(FN(attending) p) {
     }
     int64_t transposed = FN(transposed_size)(&p, keys);
     p.keys_t = attune_scratch(
-        2, (size_t)(transposed + keys * p.key_value_heads * FN(padded)(p.hd)) * sizeof(float));
+        ARENA_JOB, (size_t)(transposed + keys * p.key_value_heads * FN(padded)(p.hd)) * sizeof(float));
     p.values_n = p.keys_t + transposed;
     attune_parallel(p.segments * p.key_value_heads, FN(pack_heads_chunk), &p);
     attune_parallel(blocks * p.heads, FN(forward_chunk), &p);
@@ -222,8 +222,8 @@ static void FN(backward_chunk)(void *context, int64_t chunk) {
     int64_t segment = chunk / p->heads, h = chunk % p->heads, first = p->bounds[2 * segment];
     int64_t count = p->bounds[2 * segment + 1] - first, to = (h * p->tokens + first) * p->hd;
     size_t scores = (size_t)(FN(QUERY_ROWS) * FN(padded)(count));
-    float *s = attune_scratch(0, 2 * scores * sizeof(float));
-    float *packed = attune_scratch(1, (size_t)(FN(QUERY_ROWS) * FN(padded)(p->hd)) * sizeof(float));
+    float *s = attune_scratch(ARENA_CHUNK, 2 * scores * sizeof(float));
+    float *packed = attune_scratch(ARENA_CHUNK_RESULTS, (size_t)(FN(QUERY_ROWS) * FN(padded)(p->hd)) * sizeof(float));
     __builtin_memset(p->dk_heads + to, 0, (size_t)(count * p->hd) * sizeof(float));
     __builtin_memset(p->dv_heads + to, 0, (size_t)(count * p->hd) * sizeof(float));
     for (int64_t block = 0; block < count; block += FN(QUERY_ROWS))
@@ -253,7 +253,7 @@ static void FN(attention_backward)(
         .head_step = hd, .segments = shape->segments, .bounds = shape->bounds, .scale = (float)shape->scale,
         .d_o = d_o, .saved_o = o, .saved_l = l, .dq = dq, .dk = dk, .dv = dv, .tokens = T};
     int64_t transposed = FN(transposed_size)(&p, T), heads = T * shape->heads * hd;
-    p.keys_n = attune_scratch(2, (size_t)(T * K * FN(padded)(hd) + 2 * transposed + 2 * heads) * sizeof(float));
+    p.keys_n = attune_scratch(ARENA_JOB, (size_t)(T * K * FN(padded)(hd) + 2 * transposed + 2 * heads) * sizeof(float));
     p.keys_t = p.keys_n + T * K * FN(padded)(hd);
     p.values_t = p.keys_t + transposed;
     p.dk_heads = p.values_t + transposed;

@@ -399,7 +399,7 @@ static void FN(caching_chunk)(void *context, int64_t chunk) {
     FN(span_block) b = FN(find_block)(p, chunk);
     int64_t size = FN(part_size)(p->padded), queries = FN(SPAN_ROWS) * p->padded;
     int64_t work = FN(SPAN_ROWS) * FN(SPLIT) + FN(EXPANDED) * p->padded;
-    float *q = attune_scratch(0, (size_t)(queries + work + 2 * size) * sizeof(float)), *memory = q + queries;
+    float *q = attune_scratch(ARENA_CHUNK, (size_t)(queries + work + 2 * size) * sizeof(float)), *memory = q + queries;
     FN(take_queries)(p, &b, q);
     if (p->spread) {
         // Nothing of this split may be seen by the block.
@@ -445,7 +445,7 @@ static void FN(cached_attention)(
     p.spread = chunks < FN(FEW_CHUNKS) && spread > chunks;
     if (p.spread) {
         chunks = spread;
-        p.parts = attune_scratch(2, (size_t)((chunks + 1) * FN(part_size)(p.padded)) * sizeof(float));
+        p.parts = attune_scratch(ARENA_JOB, (size_t)((chunks + 1) * FN(part_size)(p.padded)) * sizeof(float));
     }
     if (work < FN(ALONE))
         for (int64_t chunk = 0; chunk < chunks; chunk++) FN(caching_chunk)(&p, chunk);

@@ -176,7 +176,7 @@ static void FN(run_gemm)(FN(gemm) p, int64_t depth) {
     int64_t all = attune_pieces(p.n, WIDTH);
     p.k_stride = attune_min(DEPTH, depth);
     int64_t group = attune_max(1, attune_min(all, GROUP_FLOATS / (WIDTH * p.k_stride)));
-    p.packed = attune_scratch(2, (size_t)(group * WIDTH * p.k_stride) * sizeof(float));
+    p.packed = attune_scratch(ARENA_JOB, (size_t)(group * WIDTH * p.k_stride) * sizeof(float));
     // Few panels: cut the rows finer, so that there is work for all threads.
     p.rows = TILE_ROWS * (all * (p.m / (16 * TILE_ROWS)) < 64 ? 4 : 16);
     for (p.k0 = 0; p.k0 < depth; p.k0 += DEPTH) {
@@ -204,7 +204,7 @@ static void FN(round_chunk)(void *context, int64_t chunk) {
 /// x, or a copy of it rounded to bfloat16.
 static const float *FN(rounded)(const float *x, int64_t count, int bfloat16) {
     if (!bfloat16) return x;
-    FN(rounding) p = {x, attune_scratch(3, (size_t)count * sizeof(float)), count};
+    FN(rounding) p = {x, attune_scratch(ARENA_LEFT_FACTOR, (size_t)count * sizeof(float)), count};
     attune_parallel(attune_pieces(count, 16384), FN(round_chunk), &p);
     return p.rounded;
 }
@@ -225,7 +225,7 @@ static void FN(gemm_multiply_transposed)(
     FN(run_gemm)(p, w->rows);
 }
 
-static void FN(gemm_dense)(
+static void FN(dense)(
     const void *a, int transposed_a, const void *b, int transposed_b, void *c, int64_t m, int64_t n, int64_t k,
     double alpha, double beta) {
     if (m == 0 || n == 0) return;

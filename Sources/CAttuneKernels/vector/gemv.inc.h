@@ -51,7 +51,7 @@ static void FN(gemv_chunk)(void *context, int64_t chunk) {
     const FN(gemv) *p = context;
     int64_t columns = p->w->columns, outputs = p->w->rows;
     int64_t last = attune_min((chunk + 1) * FN(GEMV_ROWS), outputs);
-    float *expanded = FN(is_fast)(p->w->type) ? NULL : attune_scratch(0, (size_t)columns * sizeof(float));
+    float *expanded = FN(is_fast)(p->w->type) ? NULL : attune_scratch(ARENA_CHUNK, (size_t)columns * sizeof(float));
     for (int64_t row = chunk * FN(GEMV_ROWS); row < last; row++) {
         const uint8_t *b = (const uint8_t *)p->w->bytes + row * p->w->row_bytes;
         if (expanded) FN(expand_row)(p->w->type, b, columns, expanded);

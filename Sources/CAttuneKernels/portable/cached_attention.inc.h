@@ -2,14 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Keys and values kept between tokens, by their definition: the oracle of every faster way to store and to use them.
-
-#include <math.h>
-
-#include "runtime/internal.h"
-
-int64_t attune_cache_row_bytes(int32_t type, int64_t head_dimension) {
-    return head_dimension / attune_block_elements(type) * attune_block_bytes(type);
-}
+// Included with FN(name) defined, for float alone.
 
 /// IEEE half precision nearest to x, ties to even; what is too large becomes the largest.
 static uint16_t half_of_float(float x) {
@@ -49,7 +42,7 @@ static void store_row(int32_t type, const float *x, int64_t count, uint8_t *out)
     }
 }
 
-void attune_cache_store_portable(const attune_cached_span *spans, int64_t count, const float *k, const float *v) {
+static void FN(cache_store)(const attune_cached_span *spans, int64_t count, const float *k, const float *v) {
     for (const attune_cached_span *s = spans; s < spans + count; s++) {
         int64_t hd = s->head_dimension, bytes = attune_cache_row_bytes(s->type, hd);
         for (int64_t i = 0; i < s->rows * s->key_value_heads; i++, k += hd, v += hd) {
@@ -76,7 +69,8 @@ static void attend(void *context, int64_t chunk) {
     int64_t h = chunk % p->heads, seen = s->first + chunk / p->heads + 1;
     int64_t row = h / (p->heads / s->key_value_heads) * s->capacity;
     const float *q = p->q + chunk * hd;
-    float *o = p->o + chunk * hd, *weights = attune_scratch(0, (size_t)(seen + hd) * sizeof(float)), *x = weights + seen;
+    float *weights = attune_scratch(ARENA_CHUNK, (size_t)(seen + hd) * sizeof(float));
+    float *o = p->o + chunk * hd, *x = weights + seen;
     float largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j < seen; j++) {
         attune_dequantize_blocks(s->type, (const uint8_t *)s->keys + (row + j) * bytes, hd, x);
@@ -95,7 +89,7 @@ static void attend(void *context, int64_t chunk) {
     for (int64_t d = 0; d < hd; d++) o[d] /= sum;
 }
 
-void attune_cached_attention_portable(
+static void FN(cached_attention)(
     const attune_cached_span *spans, int64_t count, int64_t heads, const float *q, float scale, float *o) {
     for (const attune_cached_span *s = spans; s < spans + count; s++) {
         attending p = {s, q, o, heads, scale};
