@@ -11,7 +11,7 @@ package struct AdapterError: AttuneError {
     package let exitStatus: ExitStatus
     package let cause: (any Error)?
 
-    private init(
+    init(
         _ code: String, _ message: String, remedy: String?, exitStatus: ExitStatus = .invalidData,
         cause: (any Error)? = nil
     ) {
@@ -111,15 +111,6 @@ package struct AdapterError: AttuneError {
         Self(
             "E-ADAPTER-014", "these adapters cannot be merged: \(reason)",
             remedy: "Merge adapters of one base that adapt the same modules and layers.", exitStatus: .conflict)
-    }
-
-    /// E-ADAPTER-015: a rank that its matrix cannot use.
-    static func rank(_ entry: LoRALayout.Entry) -> Self {
-        Self(
-            "E-ADAPTER-015",
-            "\(entry.site) has rank \(entry.rank), and a matrix of \(entry.outputs)×\(entry.inputs) uses \(entry.rankLimit) "
-                + "at most",
-            remedy: "Train it again with a smaller rank for that matrix; nothing that it can say is lost.")
     }
 
     /// E-MEMORY-003: the numbers of an adapter do not fit into memory.

@@ -39,16 +39,6 @@ extension TokenizerError {
             exitStatus: .invalidData)
     }
 
-    /// The file names a pre-tokenizer for which there is no scanner.
-    static func unknownPreTokenizer(_ name: String) -> TokenizerError {
-        TokenizerError(
-            code: "E-TOKEN-002",
-            message: "the model splits its text by the pre-tokenizer \"\(shortened(name))\", which is not known here",
-            remedy: "Add a base with one of these with `attune base add FILE`: "
-                + PreTokenizer.names.joined(separator: ", ") + ".",
-            exitStatus: .invalidData)
-    }
-
     /// The vocabulary is empty or larger than an id can count.
     static func vocabularySize(_ count: Int) -> TokenizerError {
         invalid("E-TOKEN-003", "the model's vocabulary has \(count) tokens, and 1 to \(Int(Int32.max)) are possible")
@@ -88,7 +78,7 @@ extension TokenizerError {
         invalid("E-TOKEN-009", "token \(id) of the model has the type \(type), and 1 to 6 are possible")
     }
 
-    private static func shortened(_ text: String) -> String {
+    static func shortened(_ text: String) -> String {
         let scalars = text.unicodeScalars.prefix(48).map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : $0 }
         return String(String.UnicodeScalarView(scalars))
     }

@@ -43,7 +43,7 @@ import Testing
         let folder = try TemporaryDirectory()
         let model = try BaseModel(path: SyntheticGGUF(biases: true).write(to: folder))
         #expect(model.layers[0].biases.count == TargetModule.allCases.count)
-        #expect(model.layers[1].keyBias?.columns == 32)
+        #expect(model.layers[1].biases[.key]?.columns == 32)
     }
 
     @Test func theSameSeedGivesTheSameFile() {

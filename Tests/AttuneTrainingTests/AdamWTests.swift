@@ -17,7 +17,7 @@ import Testing
         configuration.weightDecay = decay
         configuration.clip = clip
         let layout = LoRALayout(shape: shape, configuration: lora)
-        var optimizer = AdamW(layout: layout, configuration: configuration)
+        var optimizer = AdamW(layout: layout, settings: configuration.adamW)
         let parameters = LoRAParameters<Float>(layout: layout)
         let count = layout.count
         var expected = (0..<count).map { Double($0 % 7) / 7 - 0.3 }

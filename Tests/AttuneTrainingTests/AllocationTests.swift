@@ -17,8 +17,8 @@ import Testing
         #expect(count > 0 && numbers.count == 100)
     }
 
-    @Test(arguments: [TrainingConfiguration.Optimizer.adamw, .adamw8bit])
-    func aStepAllocatesNothing(optimizer: TrainingConfiguration.Optimizer) throws {
+    @Test(arguments: [Optimizer.adamw, .adamw8bit])
+    func aStepAllocatesNothing(optimizer: Optimizer) throws {
         var tiny = try TinyRun()
         tiny.configuration.optimizer = optimizer
         tiny.configuration.lora.rank = 64

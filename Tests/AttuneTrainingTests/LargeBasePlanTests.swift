@@ -22,7 +22,7 @@ import Testing
     }
 
     private func plan(
-        _ model: BaseModel, tokens: Int, asked: Int?, optimizer: TrainingConfiguration.Optimizer = .adamw8bit
+        _ model: BaseModel, tokens: Int, asked: Int?, optimizer: Optimizer = .adamw8bit
     ) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
         var configuration = TrainingConfiguration(
             lora: LoRAConfiguration(rank: 16, alpha: 32, layers: Array(0..<model.shape.layers)))

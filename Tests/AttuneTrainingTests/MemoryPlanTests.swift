@@ -61,10 +61,10 @@ import Testing
     }
 
     @Test func chunksFollowTheVocabulary() {
-        #expect(MemoryPlan.chunk(vocabulary: 49_152) == 256)
-        #expect(MemoryPlan.chunk(vocabulary: 151_936) == 80)
-        #expect(MemoryPlan.chunk(vocabulary: 100_000_000) == 16)
-        #expect(MemoryPlan.chunk(vocabulary: 0) == 512)
+        #expect(ChunkedCrossEntropy<Float>.chunk(vocabulary: 49_152) == 256)
+        #expect(ChunkedCrossEntropy<Float>.chunk(vocabulary: 151_936) == 80)
+        #expect(ChunkedCrossEntropy<Float>.chunk(vocabulary: 100_000_000) == 16)
+        #expect(ChunkedCrossEntropy<Float>.chunk(vocabulary: 0) == 512)
     }
 
     private func fastest(

@@ -73,3 +73,14 @@ package struct LoRALayout: Hashable, Sendable {
 
     package subscript(site: LoRASite) -> Entry? { index[site].map { entries[$0] } }
 }
+
+extension AdapterError {
+    /// E-ADAPTER-015: a rank that its matrix cannot use.
+    static func rank(_ entry: LoRALayout.Entry) -> Self {
+        Self(
+            "E-ADAPTER-015",
+            "\(entry.site) has rank \(entry.rank), and a matrix of \(entry.outputs)×\(entry.inputs) uses \(entry.rankLimit) "
+                + "at most",
+            remedy: "Train it again with a smaller rank for that matrix; nothing that it can say is lost.")
+    }
+}

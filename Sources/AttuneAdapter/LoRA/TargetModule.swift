@@ -44,3 +44,20 @@ package enum TargetModule: String, Codable, Sendable, CaseIterable, Comparable {
 
     package static func < (left: TargetModule, right: TargetModule) -> Bool { left.order < right.order }
 }
+
+/// One place where an adapter acts: a module of a layer.
+package struct LoRASite: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
+    package let layer: Int
+    package let module: TargetModule
+
+    package init(layer: Int, module: TargetModule) {
+        self.layer = layer
+        self.module = module
+    }
+
+    package var description: String { "layers.\(layer).\(module.projectionName)" }
+
+    package static func < (left: LoRASite, right: LoRASite) -> Bool {
+        (left.layer, left.module) < (right.layer, right.module)
+    }
+}

@@ -29,14 +29,6 @@ package struct LayerWeights: Sendable {
     /// 1 × outputs, added after the product; most models have none.
     package let biases: [TargetModule: Matrix<Float>]
 
-    package var queryBias: Matrix<Float>? { biases[.query] }
-    package var keyBias: Matrix<Float>? { biases[.key] }
-    package var valueBias: Matrix<Float>? { biases[.value] }
-    package var outputBias: Matrix<Float>? { biases[.output] }
-    package var gateBias: Matrix<Float>? { biases[.gate] }
-    package var upBias: Matrix<Float>? { biases[.up] }
-    package var downBias: Matrix<Float>? { biases[.down] }
-
     /// The weight that an adapter of `module` changes.
     package subscript(_ module: TargetModule) -> WeightMatrix {
         switch module {
@@ -48,5 +40,79 @@ package struct LayerWeights: Sendable {
         case .up: up
         case .down: down
         }
+    }
+}
+
+/// Takes tensors out of a file, once each and only with the shape that is asked for.
+struct TensorTaker {
+    let file: GGUFFile
+    private var taken: Set<String> = []
+    private(set) var parameterCount = 0
+
+    init(file: GGUFFile) { self.file = file }
+
+    /// W [outputs, inputs].
+    mutating func weight(_ name: String, outputs: Int, inputs: Int) throws -> WeightMatrix {
+        try check(name, shape: [inputs, outputs])
+        guard let weight = file.weight(name) else { throw ModelError.missingTensor(name, file: file.name) }
+        return weight
+    }
+
+    /// 1 × count, in float32 and finite.
+    mutating func vector(_ name: String, count: Int) throws -> Matrix<Float> {
+        try check(name, shape: [count])
+        guard let values = try file.vector(name) else { throw ModelError.missingTensor(name, file: file.name) }
+        return Matrix(rows: 1, columns: count, values)
+    }
+
+    /// As `vector`, or nil where the file has none.
+    mutating func optionalVector(_ name: String, count: Int) throws -> Matrix<Float>? {
+        file.tensor(name) == nil ? nil : try vector(name, count: count)
+    }
+
+    mutating func ignore(_ name: String) { taken.insert(name) }
+
+    /// A tensor that nobody took belongs to a graph that is not this one.
+    func refuseRest() throws {
+        if let name = file.tensorNames.first(where: { !taken.contains($0) }) {
+            throw ModelError.unsupportedFeature(
+                "the tensor \(name), which this architecture does not have", file: file.name)
+        }
+    }
+
+    private mutating func check(_ name: String, shape: [Int]) throws {
+        guard let tensor = file.tensor(name) else { throw ModelError.missingTensor(name, file: file.name) }
+        guard tensor.shape == shape else {
+            throw ModelError.wrongShape(name, file: file.name, is: tensor.shape, expected: shape)
+        }
+        taken.insert(name)
+        parameterCount += tensor.elementCount
+    }
+}
+
+extension LayerWeights {
+    /// Takes the tensors `blk.N.*` of layer N.
+    init(layer: Int, of configuration: ModelConfiguration, from tensors: inout TensorTaker) throws {
+        let shape = configuration.shape
+        func take(_ module: TargetModule) throws -> WeightMatrix {
+            try tensors.weight(
+                "blk.\(layer).\(module.rawValue).weight", outputs: shape.outputs(of: module),
+                inputs: shape.inputs(of: module))
+        }
+        attentionNorm = try tensors.vector("blk.\(layer).attn_norm.weight", count: shape.width)
+        query = try take(.query)
+        key = try take(.key)
+        value = try take(.value)
+        output = try take(.output)
+        feedForwardNorm = try tensors.vector("blk.\(layer).ffn_norm.weight", count: shape.width)
+        gate = try take(.gate)
+        up = try take(.up)
+        down = try take(.down)
+        var biases: [TargetModule: Matrix<Float>] = [:]
+        for module in TargetModule.allCases {
+            biases[module] = try tensors.optionalVector(
+                "blk.\(layer).\(module.rawValue).bias", count: shape.outputs(of: module))
+        }
+        self.biases = biases
     }
 }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
 import AttuneTensor
 
 /// The copy of a base's weights that decoding in int8 reads, in one run of memory and in the order of their use.
@@ -46,4 +47,21 @@ package final class RepackedWeights: Sendable {
         let bytes = group.map(RepackedMatrix.byteCount)
         return bytes.contains(0) ? 0 : bytes.reduce(0, +)
     }
+}
+
+/// The linear layers of a block that read the same input, in the order in which decoding runs them.
+package enum ProjectionGroup: Int, CaseIterable, Sendable {
+    case attention, output, feedForward, down
+
+    package var modules: [TargetModule] {
+        switch self {
+        case .attention: [.query, .key, .value]
+        case .output: [.output]
+        case .feedForward: [.gate, .up]
+        case .down: [.down]
+        }
+    }
+
+    /// Where the group of a layer stands in a list over all layers.
+    func index(layer: Int) -> Int { layer * Self.allCases.count + rawValue }
 }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTensor
 import Foundation
 
 /// How the angles of rotary positions are stretched for contexts longer than the model was first trained on.
@@ -60,5 +61,14 @@ extension RopeScaling.YaRN {
     /// The pair that makes `beta` turns inside L0: n·ln(L0/(2πβ))/(2·ln base).
     private func correction(_ beta: Double, base: Double, rotated n: Int) -> Double {
         Double(n) * log(Double(originalContextLength) / (2 * .pi * beta)) / (2 * log(base))
+    }
+}
+
+extension RotaryTable {
+    /// The table of a model for positions 0..<`positions`.
+    init(configuration: ModelConfiguration, positions: Int) {
+        self.init(
+            frequencies: configuration.ropeFrequencies, magnitude: configuration.ropeMagnitude, positions: positions,
+            rotaryDimension: configuration.ropeDimension, adjacentPairs: configuration.adjacentPairs)
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneTensor
 
 /// The metadata and the tensor list of one GGUF file, version 2 or 3, read from untrusted bytes.
 ///
@@ -54,4 +55,20 @@ package struct GGUFHeader: Sendable {
         }
         return Int(alignment)
     }
+}
+
+/// Where a tensor of a GGUF file lies, checked against the real size of the file.
+package struct GGUFTensor: Sendable, Equatable {
+    package let name: String
+    /// 1 to 4 sizes, each at least 1, the contiguous one (inputs) first.
+    package let shape: [Int]
+    package let type: BlockType
+    /// Bytes from the start of its file.
+    package let offset: Int
+    package let byteCount: Int
+
+    package var elementCount: Int { shape.reduce(1, *) }
+    /// Rows of the tensor seen as a matrix whose columns are the contiguous dimension.
+    package var rows: Int { shape.dropFirst().reduce(1, *) }
+    package var columns: Int { shape[0] }
 }

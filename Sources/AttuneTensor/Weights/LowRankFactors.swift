@@ -85,3 +85,19 @@ package final class LowRankFactors: @unchecked Sendable {  // nothing changes af
             a: bytes.base + offset, scales: scales.base, offsets: bounds.base, b: expansions.base)
     }
 }
+
+/// Factors that act on some rows of an input, multiplied by a strength of their own.
+package struct LowRankRows: Sendable {
+    package let factors: LowRankFactors
+    package let rows: Range<Int>
+    package let strength: Float
+
+    package init(_ factors: LowRankFactors, rows: Range<Int>, strength: Float = 1) {
+        self.factors = factors
+        self.rows = rows
+        self.strength = strength
+    }
+
+    /// The same factors on other rows.
+    package func over(_ rows: Range<Int>) -> LowRankRows { LowRankRows(factors, rows: rows, strength: strength) }
+}

@@ -56,3 +56,30 @@ extension Tokenizer {
         return output
     }
 }
+
+/// A part of a prompt, which is encoded as one text with its neighbours.
+package enum PromptSegment: Hashable, Sendable {
+    /// Text of the template: the spellings of control tokens in it are those tokens.
+    case markup(String)
+    /// Text of a person, a document or the model: it never yields a control token.
+    case content(String)
+
+    /// The text of the segment, whatever its kind.
+    package var text: String {
+        switch self {
+        case .markup(let text), .content(let text): text
+        }
+    }
+}
+
+/// Token ids, with the place in the text where each begins.
+struct EncodedText {
+    private(set) var ids: [Int32] = []
+    /// Byte offset at which each token begins.
+    private(set) var starts: [Int] = []
+
+    mutating func append(_ id: Int32, at start: Int) {
+        ids.append(id)
+        starts.append(start)
+    }
+}

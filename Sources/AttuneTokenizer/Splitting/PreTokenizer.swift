@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// Cuts a text into the pieces inside which byte-level BPE may merge.
 ///
 /// Each model family has one regular expression, or several in sequence, each applied to the pieces of the one
@@ -103,5 +105,17 @@ struct ThreeDigitRule: SplitRule {
             return nil
         }
         return start + 3
+    }
+}
+
+extension TokenizerError {
+    /// The file names a pre-tokenizer for which there is no scanner.
+    static func unknownPreTokenizer(_ name: String) -> TokenizerError {
+        TokenizerError(
+            code: "E-TOKEN-002",
+            message: "the model splits its text by the pre-tokenizer \"\(shortened(name))\", which is not known here",
+            remedy: "Add a base with one of these with `attune base add FILE`: "
+                + PreTokenizer.names.joined(separator: ", ") + ".",
+            exitStatus: .invalidData)
     }
 }

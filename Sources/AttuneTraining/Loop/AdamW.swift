@@ -4,20 +4,39 @@
 import AttuneAdapter
 import AttuneTensor
 
+/// How the moments of AdamW are kept.
+package enum Optimizer: String, Codable, Sendable, CaseIterable {
+    /// In float32.
+    case adamw
+    /// In 8 bits, by blocks of 256: 6 bytes for each parameter less.
+    case adamw8bit
+}
+
 /// AdamW (arXiv:1711.05101) over all parameters of an adapter, with clipping by the global norm.
 ///
 /// Owns the gradients and both moments: 12 bytes for each parameter, or 6 with moments of 8 bits.
 struct AdamW {
+    /// What stays the same in all updates of a run.
+    struct Settings {
+        var optimizer = Optimizer.adamw
+        var beta1: Double
+        var beta2: Double
+        var epsilon: Double
+        var weightDecay: Double
+        /// Largest global norm of the gradient; 0 turns clipping off.
+        var clip: Double
+    }
+
     let gradients: LoRAParameters<Float>
     let moments: Moments
-    private let configuration: TrainingConfiguration
+    private let settings: Settings
     /// Updates made so far.
     private(set) var updates: Int
 
-    init(layout: LoRALayout, configuration: TrainingConfiguration, updates: Int = 0) {
+    init(layout: LoRALayout, settings: Settings, updates: Int = 0) {
         gradients = LoRAParameters(layout: layout)
-        moments = Moments(layout: layout, optimizer: configuration.optimizer)
-        self.configuration = configuration
+        moments = Moments(layout: layout, optimizer: settings.optimizer)
+        self.settings = settings
         self.updates = updates
     }
 
@@ -29,10 +48,10 @@ struct AdamW {
     /// One update with the gradients as they are: g is scaled by min(1, clip / (norm + 1e-6)) first, as in torch.
     mutating func update(_ parameters: LoRAParameters<Float>, rate: Double, norm: Double) {
         updates += 1
-        let scale = configuration.clip > 0 ? min(1, configuration.clip / (norm + 1e-6)) : 1
+        let scale = settings.clip > 0 ? min(1, settings.clip / (norm + 1e-6)) : 1
         let step = AdamWStep(
-            step: updates, rate: rate, beta1: configuration.beta1, beta2: configuration.beta2,
-            epsilon: configuration.epsilon, weightDecay: configuration.weightDecay, gradientScale: scale)
+            step: updates, rate: rate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon, weightDecay: settings.weightDecay, gradientScale: scale)
         switch moments {
         case .full(let m, let v):
             adamW(step, parameters: parameters.values, gradients: gradients.values, m: m.values, v: v.values)

@@ -36,6 +36,11 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
         wanted = Storage(count: rows)
     }
 
+    /// C for a vocabulary: as many positions as make logits of 48 MiB, between 16 and 512.
+    package static func chunk(vocabulary: Int) -> Int {
+        min(512, max(16, (48 << 20) / (4 * max(1, vocabulary)) / 16 * 16))
+    }
+
     /// Whether the kernels go through the vocabulary block by block, with memory of their own.
     package static func cutsVocabulary(_ precision: Precision) -> Bool {
         Element.self == Float.self && precision == .bfloat16 && Kernels.computesBFloat16

@@ -58,7 +58,7 @@ package struct Evaluator {
         pass = LossPass(
             model: model, layouts: [layout],
             settings: PassSettings(maxTokens: rows * longest, precision: precision, keptLayers: 1),
-            chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
+            chunk: ChunkedCrossEntropy<Float>.chunk(vocabulary: model.head.rows))
         batches = useful.map { (-1, $0) }.batches(of: rows)
     }
 

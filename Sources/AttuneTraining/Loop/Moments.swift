@@ -4,12 +4,12 @@
 import AttuneAdapter
 import AttuneTensor
 
-/// Both moments of the optimiser, as `TrainingConfiguration.Optimizer` wants them; all zero at birth.
+/// Both moments of the optimiser, as `Optimizer` wants them; all zero at birth.
 package enum Moments: Sendable {
     case full(m: LoRAParameters<Float>, v: LoRAParameters<Float>)
     case quantized(QuantizedMoments)
 
-    init(layout: LoRALayout, optimizer: TrainingConfiguration.Optimizer) {
+    init(layout: LoRALayout, optimizer: Optimizer) {
         switch optimizer {
         case .adamw: self = .full(m: LoRAParameters(layout: layout), v: LoRAParameters(layout: layout))
         case .adamw8bit: self = .quantized(QuantizedMoments(tensors: layout.tensors))
@@ -17,7 +17,7 @@ package enum Moments: Sendable {
     }
 
     /// Bytes of both for a layout.
-    static func bytes(layout: LoRALayout, optimizer: TrainingConfiguration.Optimizer) -> Int {
+    static func bytes(layout: LoRALayout, optimizer: Optimizer) -> Int {
         switch optimizer {
         case .adamw: 8 * layout.count
         case .adamw8bit: QuantizedMoments.Layout(tensors: layout.tensors).bytes

@@ -115,3 +115,13 @@ package struct Packer: Sendable {
         return Block(tokens: tokens, segments: segments, trained: trained)
     }
 }
+
+/// How examples become blocks.
+package enum Packing: String, Codable, Sendable, CaseIterable {
+    /// Each example, or each piece of a long one, is a segment of its own; blocks are filled best-fit decreasing and no
+    /// token is lost.
+    case documents
+    /// Examples are laid end to end, cut every `maxLength` tokens and attended across, as most scripts do; the
+    /// incomplete tail is dropped.
+    case wrapped
+}

@@ -35,7 +35,7 @@ package final class Trainer {
         }
         pass = LossPass(
             model: model, layouts: tracks.map(\.layout), settings: .shared(tracks),
-            chunk: MemoryPlan.chunk(vocabulary: model.head.rows))
+            chunk: ChunkedCrossEntropy<Float>.chunk(vocabulary: model.head.rows))
         let pass = self.pass
         evaluators = tracks.map {
             Evaluator(
@@ -44,5 +44,17 @@ package final class Trainer {
         }
         self.model = model
         self.tracks = tracks
+    }
+}
+
+extension MemoryPlan {
+    /// The plan of a trainer as it is.
+    package init(model: BaseModel, trainer: Trainer, limits: MemoryLimits, residentWeights: Int? = nil) {
+        let tracks = trainer.tracks.sorted { $0.passTokens > $1.passTokens }
+        self.init(
+            model: model, layout: tracks[0].layout, configuration: tracks[0].configuration,
+            longest: tracks[0].longest, others: tracks.dropFirst().map { ($0.layout, $0.configuration) },
+            limits: limits,
+            residentWeights: residentWeights)
     }
 }

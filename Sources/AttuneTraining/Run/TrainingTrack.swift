@@ -74,7 +74,7 @@ package final class TrainingTrack {
             shape: settings.schedule, peak: settings.learningRate, warmupRatio: settings.warmupRatio, steps: steps)
         order = BlockOrder(count: useful.count, seed: settings.seed)
         state = checkpoint?.state ?? RunState(total: steps)
-        optimizer = AdamW(layout: layout, configuration: settings, updates: state.updates)
+        optimizer = AdamW(layout: layout, settings: settings.adamW, updates: state.updates)
         best = LoRAParameters(layout: layout)
         if let checkpoint {
             parameters = checkpoint.parameters.copied()

@@ -32,7 +32,7 @@ package struct AutoSettings: Sendable {
         package var precision: Precision?
         package var checkpointing: Bool?
         package var packing: Packing?
-        package var optimizer: TrainingConfiguration.Optimizer?
+        package var optimizer: Optimizer?
 
         package init() {}
     }

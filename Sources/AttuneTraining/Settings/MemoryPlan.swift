@@ -46,7 +46,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         let all = [own] + (others ?? Array(repeating: own, count: max(0, adapters - 1)))
         let shape = model.shape
         let tokens = configuration.passBlocks * max(1, min(longest, configuration.maxLength))
-        let chunk = min(Self.chunk(vocabulary: model.head.rows), tokens)
+        let chunk = min(ChunkedCrossEntropy<Float>.chunk(vocabulary: model.head.rows), tokens)
         weights = min(model.file.totalBytes, residentWeights.map { $0 + Self.seams } ?? .max)
         self.residentWeights = residentWeights
         adapter = all.reduce(0) {
@@ -64,16 +64,6 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         overhead = 48 << 20
         available = limits.available
         free = limits.free
-    }
-
-    /// The plan of a trainer as it is.
-    package init(model: BaseModel, trainer: Trainer, limits: MemoryLimits, residentWeights: Int? = nil) {
-        let tracks = trainer.tracks.sorted { $0.passTokens > $1.passTokens }
-        self.init(
-            model: model, layout: tracks[0].layout, configuration: tracks[0].configuration,
-            longest: tracks[0].longest, others: tracks.dropFirst().map { ($0.layout, $0.configuration) },
-            limits: limits,
-            residentWeights: residentWeights)
     }
 
     /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,
@@ -104,11 +94,6 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     package func limitWeights(of model: BaseModel) {
         // The system's cache would keep what was used last and drop what is needed next.
         model.residency.limit(to: residentWeights, dropsCache: model.file.totalBytes > free)
-    }
-
-    /// C for a vocabulary: as many positions as make logits of 48 MiB, between 16 and 512.
-    package static func chunk(vocabulary: Int) -> Int {
-        min(512, max(16, (48 << 20) / (4 * max(1, vocabulary)) / 16 * 16))
     }
 
     /// The parts with their names, for the fit line.

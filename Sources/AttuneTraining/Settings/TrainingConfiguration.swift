@@ -46,14 +46,6 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     /// nil where it is AdamW, so that runs from before there was a choice read and write as they did.
     private var otherOptimizer: Optimizer?
 
-    /// How the moments of AdamW are kept.
-    package enum Optimizer: String, Codable, Sendable, CaseIterable {
-        /// In float32.
-        case adamw
-        /// In 8 bits, by blocks of 256: 6 bytes for each parameter less.
-        case adamw8bit
-    }
-
     package var optimizer: Optimizer {
         get { otherOptimizer ?? .adamw }
         set { otherOptimizer = newValue == .adamw ? nil : newValue }
@@ -80,6 +72,12 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
         PassSettings(
             maxTokens: passBlocks * longest, precision: precision, keptLayers: checkpointing ? keptLayers ?? 1 : nil,
             dropout: lora.dropout > 0)
+    }
+
+    /// What the optimiser takes of it.
+    var adamW: AdamW.Settings {
+        AdamW.Settings(
+            optimizer: optimizer, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, clip: clip)
     }
 
     /// Whether both give the same bytes: what is kept in memory and what is computed again makes no difference.

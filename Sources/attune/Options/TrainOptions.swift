@@ -24,7 +24,7 @@ struct TrainOptions: ParsableArguments {
     @Option(help: "Largest norm of the gradient; 0 is off.") var clip: Double?
     @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
     @Option(help: "adamw, or adamw8bit, whose moments take a quarter of the memory.")
-    var optimizer: TrainingConfiguration.Optimizer?
+    var optimizer: Optimizer?
     @Option(name: .customLong("max-len"), help: "Tokens of one row.") var maxLength: Int?
     @Option(help: "Rows of one micro-batch.") var batch: Int?
     @Option(help: "Micro-batches of one step.") var accumulate: Int?
@@ -50,5 +50,5 @@ struct TrainOptions: ParsableArguments {
 }
 
 extension Packing: ExpressibleByArgument {}
-extension TrainingConfiguration.Optimizer: ExpressibleByArgument {}
+extension Optimizer: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
