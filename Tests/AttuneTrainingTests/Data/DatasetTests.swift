@@ -203,8 +203,8 @@ import Testing
     @Test func readsRealFiles() throws {
         let dataset = try Dataset.load(paths: [TestBase.tests.appending(path: "Data/diary").path])
         #expect(dataset.rows.count == 12 && dataset.files == 12 && dataset.issues.isEmpty)
-        #expect(dataset.rows[0].source.path == "1660-01-01.md")
+        #expect(dataset.rows[0].source.path == "1660-00-preface.md")
         let split = Split.byDocument(dataset.rows, validation: 0.1)
-        #expect(split.validation.map(\.source.path) == ["1660-01-10.md"])
+        #expect(split.validation.map(\.source.path) == ["1660-01-09.md"])
     }
 }
