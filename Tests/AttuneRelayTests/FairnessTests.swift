@@ -208,6 +208,29 @@ import Testing
         withExtendedLifetime(held) {}
     }
 
+    @Test("whoever has a whole network looks through the mailboxes no faster than ten addresses do")
+    func networkOfVisitors() {
+        let visitors = MailboxVisitors(20)
+        func admitted(_ addresses: [String]) -> Int {
+            addresses.count { (try? visitors.admit(ClientAddress($0), to: "123", claim: nil)) != nil }
+        }
+        let hex = (0..<2000).map { String($0, radix: 16) }
+        #expect((200...202).contains(admitted(hex.map { "2001:db8:5:\($0)::1" })))
+        #expect((200...202).contains(admitted((0..<2000).map { "10.1.\($0 % 250).\($0 / 250)" })))
+        // Another network has its own, and who holds a side goes on.
+        #expect(admitted(hex.prefix(30).map { "2001:db8:6::\($0)" }) == 20)
+        visitors.know("claim", of: "123")
+        #expect(throws: Never.self) { try visitors.admit(ClientAddress("2001:db8:5::1"), to: "123", claim: "claim") }
+    }
+
+    @Test("a network of ten addresses' worth opens no more circles")
+    func networkOfFounders() {
+        let creations = StrangerBuckets(5, seconds: 3600)
+        let taken = (0..<1000).count { creations.take(ClientAddress("2001:db8:7:\(String($0, radix: 16))::1")) == nil }
+        #expect((50...51).contains(taken))
+        #expect(creations.take(ClientAddress("2001:db8:8::1")) == nil)
+    }
+
     @Test("rations and nonces take no more memory however many senders there are")
     func generations() {
         let buckets = TokenBuckets(2, seconds: 60)

@@ -3,6 +3,27 @@
 
 import Synchronization
 
+/// The rations of strangers: few for an address, and ten times as many for its network, whose owner has as many
+/// addresses as there are buckets to forget.
+struct StrangerBuckets: Sendable {
+    private let each: TokenBuckets
+    private let together: TokenBuckets
+
+    /// - Parameters:
+    ///   - count: requests of an address within `seconds`.
+    init(_ count: Int, seconds: Double) {
+        each = TokenBuckets(count, seconds: seconds)
+        together = TokenBuckets(count.multipliedReportingOverflow(by: 10).partialValue, seconds: seconds)
+    }
+
+    /// Takes one; else the seconds after which there is one again.
+    func take(_ address: ClientAddress, now: ContinuousClock.Instant = .now) -> Int? {
+        if let wait = together.shortage(address.network, now: now) { return wait }
+        if let wait = each.take(address.bucket, now: now) { return wait }
+        return together.take(address.network, now: now)
+    }
+}
+
 /// Counts requests by who sends them: each has a bucket that refills evenly.
 ///
 /// Buckets are kept in two generations. One that nobody took from while it refilled is full, so that forgetting it

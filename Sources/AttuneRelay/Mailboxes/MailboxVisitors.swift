@@ -4,22 +4,22 @@
 import Foundation
 import Synchronization
 
-/// Lets an address look for few mailboxes, and take few sides, while a pairing takes as many messages as it needs.
+/// Lets an address, and its network, look for few mailboxes, and take few sides, while a pairing takes as many messages as it needs.
 final class MailboxVisitors: Sendable {
     /// Nameplates with the claims that hold a side of their mailboxes.
     private let known = Mutex(RecentKeys(seconds: Int64(MailboxLimits.seconds), limit: 20_000))
-    private let visits: TokenBuckets
+    private let visits: StrangerBuckets
 
     /// - Parameter count: visits of an address within ten minutes.
-    init(_ count: Int) { visits = TokenBuckets(count, seconds: Double(MailboxLimits.seconds)) }
+    init(_ count: Int) { visits = StrangerBuckets(count, seconds: Double(MailboxLimits.seconds)) }
 
     /// Counts a visit of an address, unless the claim holds a side of that mailbox.
     ///
     /// - Throws: `RelayError.tooMany`.
     func admit(_ address: ClientAddress, to nameplate: String, claim: String?) throws {
         if let claim, known.withLock({ $0.contains([nameplate, claim], now: now) }) { return }
-        if let wait = visits.take(address.bucket) {
-            throw RelayError.tooMany("mailboxes looked for from this address", retryAfter: wait)
+        if let wait = visits.take(address) {
+            throw RelayError.tooMany("mailboxes looked for from this address or its network", retryAfter: wait)
         }
     }
 

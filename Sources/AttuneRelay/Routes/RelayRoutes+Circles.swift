@@ -43,8 +43,8 @@ extension RelayRoutes {
             if isByInvite || !message.invite.isEmpty {
                 guard (1...64).contains(message.invite.utf8.count) else { throw RelayError.inviteRequired }
                 invite = message.invite
-            } else if let wait = service.creations.take(address.bucket) {
-                throw RelayError.tooMany("new circles from this address", retryAfter: wait)
+            } else if let wait = service.creations.take(address) {
+                throw RelayError.tooMany("new circles from this address or its network", retryAfter: wait)
             }
             let genesis = StoredLink(link)
             guard try await service.store.createCircle(link.hash, genesis: genesis, invite: invite) else {

@@ -15,7 +15,7 @@ final class RelayService: Sendable {
     let metrics = RelayMetrics()
     let replays: ReplayMemory
     let unauthenticated: TokenBuckets
-    let creations: TokenBuckets
+    let creations: StrangerBuckets
     let requests: TokenBuckets
     let transferRate: TokenBuckets
     let visitors: MailboxVisitors
@@ -39,7 +39,7 @@ final class RelayService: Sendable {
         let limits = configuration.limits
         replays = ReplayMemory(seconds: limits.nonceSeconds)
         unauthenticated = TokenBuckets(limits.unauthenticatedPerMinute, seconds: 60)
-        creations = TokenBuckets(limits.circlesPerHour, seconds: 3600)
+        creations = StrangerBuckets(limits.circlesPerHour, seconds: 3600)
         requests = TokenBuckets(limits.requestsPerMinute, seconds: 60)
         transferRate = TokenBuckets(limits.transfersPerMinute, seconds: 60)
         visitors = MailboxVisitors(limits.mailboxVisits)
