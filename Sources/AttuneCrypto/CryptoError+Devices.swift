@@ -25,7 +25,8 @@ extension CryptoError {
     }
 
     package static let deviceName = CryptoError(
-        code: "E-KEY-044", message: "a device's name has 1 to 64 bytes and no control characters",
+        code: "E-KEY-044",
+        message: "a device's name has 1 to 64 bytes that can be seen, with single spaces between words",
         remedy: "Choose another name.", exitStatus: .usage)
 
     static let codeShape = CryptoError(

@@ -75,8 +75,8 @@ extension EpochKey {
         return name
     }
 
-    /// Whether a text can be a device's name: 1 to 64 bytes of UTF-8 without control or formatting characters, which
-    /// could make a terminal show something else.
+    /// Whether a text can be a device's name: 1 to 64 bytes of UTF-8 without anything that a terminal would not show, or
+    /// would show as something else.
     package static func isName(_ name: String) -> Bool {
         ShownText.isName(name, limit: 64)
     }
