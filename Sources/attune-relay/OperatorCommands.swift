@@ -50,9 +50,13 @@ struct QuotaCommand: AsyncParsableCommand {
     @Argument(help: "Bytes, or default.") var bytes: String
 
     func run() async throws {
-        guard let id = Digest256(hex: circle) else { throw RelayFailure.option("\(circle) is no circle's id") }
+        guard let id = Digest256(hex: circle) else {
+            throw RelayFailure.option("\(circle) is no circle's id", of: "quota")
+        }
         let limit = UInt64(bytes)
-        guard limit != nil || bytes == "default" else { throw RelayFailure.option("\(bytes) is no count of bytes") }
+        guard limit != nil || bytes == "default" else {
+            throw RelayFailure.option("\(bytes) is no count of bytes", of: "quota")
+        }
         guard try await data.open(serving: false).store.setQuota(limit, of: id) else {
             throw RelayFailure.noCircle(circle)
         }
@@ -107,7 +111,9 @@ struct CheckCommand: AsyncParsableCommand {
 extension StoreOptions {
     /// The store and the id of one of its circles.
     fileprivate func circle(_ text: String) async throws -> (any RelayMaintenance, Digest256) {
-        guard let id = Digest256(hex: text) else { throw RelayFailure.option("\(text) is no circle's id") }
+        guard let id = Digest256(hex: text) else {
+            throw RelayFailure.option("\(text) is no circle's id", of: "delete")
+        }
         let store = try await open(serving: false).store
         guard try await store.head(of: id) != nil else { throw RelayFailure.noCircle(text) }
         return (store, id)

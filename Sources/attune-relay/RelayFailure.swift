@@ -12,10 +12,10 @@ struct RelayFailure: AttuneError {
     let remedy: String?
     let exitStatus: ExitStatus
 
-    /// An option is wrong.
-    static func option(_ what: String) -> RelayFailure {
+    /// An option, or what stands beside them, is wrong.
+    static func option(_ what: String, of command: String = "serve") -> RelayFailure {
         RelayFailure(
-            code: "E-RELAY-034", message: what, remedy: "See attune-relay help serve.", exitStatus: .usage)
+            code: "E-RELAY-034", message: what, remedy: "See: attune-relay help \(command)", exitStatus: .usage)
     }
 
     /// The folder is used by a relay already.

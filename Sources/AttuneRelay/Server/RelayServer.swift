@@ -19,10 +19,17 @@ package struct RelayServer: Sendable {
     ///   - logger: gets failures of the store; never a byte of what was sent.
     package init(
         store: any RelayStore, mailboxes: any Mailboxes = MemoryMailboxes(), configuration: RelayConfiguration,
-        logger: Logger = Logger(label: "attune.relay")
+        logger: Logger = quietLogger
     ) {
         service = RelayService(store: store, mailboxes: mailboxes, configuration: configuration)
         self.logger = logger
+    }
+
+    /// For a server inside another program, whose screen is not a log.
+    static var quietLogger: Logger {
+        var logger = Logger(label: "attune.relay")
+        logger.logLevel = .warning
+        return logger
     }
 
     /// Serves until the task is cancelled, or a graceful shutdown of the surrounding service group.

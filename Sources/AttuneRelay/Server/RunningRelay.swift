@@ -39,7 +39,7 @@ package final class RunningRelay: Sendable {
         }
         var configuration = ServiceGroupConfiguration(
             services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-            logger: Logger(label: "attune.relay"))
+            logger: RelayServer.quietLogger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         let group = ServiceGroup(configuration: configuration)
         let task = Task { try await group.run() }
