@@ -84,7 +84,13 @@ package struct DeviceCircle: Sendable {
 
     /// Keeps links that follow on `chain`, having verified them, and drops the entries that they cut off.
     package static func keep(_ links: [Link], after chain: DeviceChain, in vault: Vault) throws {
-        if let circle = try open(vault) { try circle.remember(circle.keyring(), in: vault) }
-        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: VaultSyncStore(vault))
+        let circle = try open(vault)
+        if let circle { try circle.remember(circle.keyring(), in: vault) }
+        let store = try VaultSyncStore(vault)
+        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: store)
+        guard let own = circle?.device else { return }
+        for (level, text) in LinkNews.lines(of: links, on: own) {
+            try store.append(SyncLogLine(level: level, remote: "", text: text))
+        }
     }
 }

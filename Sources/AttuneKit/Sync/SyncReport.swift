@@ -25,6 +25,8 @@ package struct SyncReport: Sendable, Encodable {
     package let seconds: Double
     /// Adapters that went on at several devices at once.
     package let conflicts: [String]
+    /// What other devices changed in the circle, a sentence each.
+    package let news: [String]
     /// Versions whose tensors arrived in this run and no adapter may hold.
     package let refused: [RefusedVersion]
     package let problems: [Problem]
@@ -33,7 +35,7 @@ package struct SyncReport: Sendable, Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case schema, remote, isComplete, entriesTaken, entriesPublished, entriesSent, chunksTaken, chunksSent
-        case bytesReceived, bytesSent, seconds, conflicts, refused, problems
+        case bytesReceived, bytesSent, seconds, conflicts, news, refused, problems
     }
 
     /// Whether anything went either way.
@@ -63,6 +65,7 @@ package struct SyncReport: Sendable, Encodable {
         bytesSent = outcomes.reduce(0) { $0 + $1.bytesSent }
         seconds = outcomes.reduce(0) { $0 + $1.seconds }
         self.conflicts = conflicts
+        news = outcomes.flatMap(\.news)
         refused = inspection.refused
         self.problems = problems.map { Problem(code: $0.code, message: $0.message) }
         failure = problems.first ?? inspection.refused.first.map(KitError.refusedArrival)

@@ -4,12 +4,14 @@
 import AttuneWire
 
 /// What links that come from elsewhere say to a person: who came, who went, who was called what.
-enum LinkNews {
+package enum LinkNews {
     /// A line for each link that changes whom one deals with, in order.
     ///
     /// - Parameters:
     ///   - device: this device, whose own changes are no news.
-    static func lines(of links: [Link], on device: DeviceID) -> [(level: SyncLogLine.Level, text: String)] {
+    package static func lines(
+        of links: [Link], on device: DeviceID
+    ) -> [(level: SyncLogLine.Level, text: String)] {
         links.compactMap { link in
             guard link.signer != device else { return nil }
             let signer = "device \(link.signer.fingerprint)"

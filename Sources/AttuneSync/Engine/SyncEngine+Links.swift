@@ -104,7 +104,10 @@ extension SyncEngine {
         for (device, seq) in cutOffs where chunkMarks[device]?.seq ?? 0 > seq { chunkMarks[device] = heads[device] }
         emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
         outcome.linksTaken += links.count
-        for (level, text) in LinkNews.lines(of: links, on: device) { emit(.log(level, text)) }
+        for (level, text) in LinkNews.lines(of: links, on: device) {
+            emit(.log(level, text))
+            outcome.news.append(text)
+        }
         settleWhatIsDecided()
         guard let me = next.devices[device] else { return stop(.additionLost) }
         guard me.isActive else { return stop(.revoked(remote)) }

@@ -16,6 +16,8 @@ package struct SyncOutcome: Sendable {
     package internal(set) var authors: Set<DeviceID> = []
     /// Chunks that are wanted here and that the remote does not have.
     package internal(set) var chunksAbsent = 0
+    /// What other devices changed in the circle, a sentence each.
+    package internal(set) var news: [String] = []
     /// What stands in the way of a complete sync, the gravest first; empty if all went well.
     package internal(set) var problems: [SyncError] = []
 
