@@ -87,15 +87,19 @@ import Testing
         let other = try AttuneProcess()
         let base = try TinyStore.base.write(to: store.outside, name: "again.gguf")
         let add = ["devices", "add", "--relay", relay.address, "--name", "loft", "--yes", "--json"]
-        #expect(try store.expect(add, exits: 75).errors.contains("--invite"))
+        #expect(try store.expect(add, exits: 75).errors.contains("--invite-file"))
         let inviting = try ChildProcess(
             try RelayProcess.binary, ["invite", "--dir", relay.folder], environment: ["PATH": "/usr/bin:/bin"],
             folder: store.outside.path, output: nil, errors: store.outside.path + "/invite-errors")
         let token = try #require(inviting.readLine())
         #expect(try inviting.wait() == .exit(0))
+        let invite = try store.outside.write(token + "\n", to: "invite")
+        // Among the arguments every user of the machine could read it, and be faster.
+        #expect(try store.expect(add + ["--invite", token], exits: 64).errors.contains("--invite-file"))
 
         // A wrong token shows once the circle is brought there, which is when somebody joins; no circle is there then.
-        let wrong = try store.attune.start(add + ["--invite", "guess"])
+        let wrong = try store.attune.start(
+            add + ["--invite-file", try store.outside.write("guess", to: "guess")])
         let first = try SyncCircle.code(wrong)
         let refused = try other.run(
             "init", "--join", "--code-file", "-", "--relay", relay.address, "--base", base, "--name", "desk", "--yes",
@@ -104,7 +108,7 @@ import Testing
         #expect(try wrong.wait() == .exit(75))
         #expect(!FileManager.default.fileExists(atPath: other.store))
 
-        let adding = try store.attune.start(add + ["--invite", token])
+        let adding = try store.attune.start(add + ["--invite-file", invite])
         let code = try SyncCircle.code(adding)
         let joined = try other.run(
             "init", "--join", "--code-file", "-", "--relay", relay.address, "--base", base, "--name", "desk", "--yes",
@@ -120,7 +124,7 @@ import Testing
         #expect(try other.run("ask", "notes", "What of the boat 3?", "--max", "4").status == 0)
         // The token is spent.
         let stranger = try TinyStore(outside: store.outside)
-        let (again, late) = (try stranger.attune.start(add + ["--invite", token]), try TinyStore())
+        let (again, late) = (try stranger.attune.start(add + ["--invite-file", invite]), try TinyStore())
         let told = try late.attune.run(
             SyncCircle.join + ["--relay", relay.address, "--yes"], input: SyncCircle.code(again))
         #expect(told.isOrderly)

@@ -22,14 +22,25 @@ extension DevicesCommand {
                 """)
         @Option(help: "Address of the relay, such as https://relay.example; kept once a device has joined.")
         var relay: String?
-        @Option(help: "An invite token, for a relay that asks for one.") var invite: String?
+        @Option(help: "A file with an invite token, for a relay that asks for one; - for standard input.")
+        var inviteFile: String?
+        @Option(help: .hidden) var invite: String?
         @Option(help: "Wait on this address of the local network instead: HOST:PORT.") var listen: NetworkAddress?
         @Option(help: "The name of this device, if its circle begins now; the machine's name by default.")
         var name: String?
         @Flag(help: "Do not draw a QR symbol.") var noQr = false
         @OptionGroup var global: GlobalOptions
 
+        func validate() throws {
+            guard invite == nil else {
+                throw ValidationError(
+                    "every user of this machine can read a command's arguments: put the invite token into a file, "
+                        + "--invite-file FILE")
+            }
+        }
+
         func execute() throws {
+            let invite = try inviteFile.map { try PairingCodeSource.line(ofFile: $0) }
             let workspace = try global.open(.writing)
             let console = PairingConsole(global: global, joins: false, drawsSymbol: !noQr, listen: listen)
             if let name, let own = try workspace.devices().first(where: \.isThis), own.name != name {
@@ -61,7 +72,7 @@ extension DevicesCommand {
                     }
                 }
             } else {
-                let (relay, invite) = (relay, invite)
+                let relay = relay
                 added = try Waiting.run {
                     try await workspace.addDevice(
                         relay: relay, invite: invite, ownName: name, dialogue: console.dialogue(port: nil))
@@ -108,8 +119,7 @@ struct PairingCodeSource: ParsableArguments {
     }
 
     private func text(_ global: GlobalOptions) throws -> String {
-        if codeFile == "-" { return try Self.string(Passphrase.fromDescriptor(STDIN_FILENO)) }
-        if let codeFile { return try Self.string(Passphrase.fromFile(codeFile)) }
+        if let codeFile { return try Self.line(ofFile: codeFile) }
         if let codeFd { return try Self.string(Passphrase.fromDescriptor(codeFd)) }
         guard global.canPrompt else {
             throw ValidationError(
@@ -117,6 +127,16 @@ struct PairingCodeSource: ParsableArguments {
         }
         global.console.ask("Code: ", terminator: "")
         return readLine() ?? ""
+    }
+
+    /// What stands in a file, or comes from standard input for `-`, without the end of the line.
+    static func line(ofFile path: String) throws -> String {
+        do {
+            return try string(path == "-" ? Passphrase.fromDescriptor(STDIN_FILENO) : Passphrase.fromFile(path))
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+        } catch let error as CryptoError where error.code == "E-KEY-021" {
+            throw ValidationError("there is nothing in \(path == "-" ? "standard input" : path)")
+        }
     }
 
     private static func string(_ bytes: borrowing SecretBytes) throws -> String {
