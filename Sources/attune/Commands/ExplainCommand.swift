@@ -19,7 +19,7 @@ struct ExplainCommand: AttuneCommand {
 
     func execute() throws {
         if global.json { return try global.console.print(["topic": topic.rawValue, "text": topic.text]) }
-        global.console.print(topic.text)
+        global.console.say(topic.text)
     }
 }
 
@@ -59,13 +59,16 @@ extension ExplainCommand.Topic {
               who      each device's public keys and addresses, when it is on, what it asks for and fetches
               changes  when devices came, were renamed (not to what) or shut out and by which; renewed keys; when the
                        recovery words were replaced
-              entries  how many each device made and when; for each whether it is a new version, a change or a release;
-                       which device, and what it had seen of the others; which entries follow which, so which versions
-                       are of one adapter, where they part and are merged; its padded size
+              entries  how many each device made and when; for each whether it is a new version, a change, a release or
+                       a copy for another person; which device, and what it had seen of the others; which entries
+                       follow which, so which versions are of one adapter, where they part and are merged; its padded
+                       size
               bytes    which chunks belong together, how many there are, who has and who wants them
               pairing  that two devices meet, from where; not the code's words
             and nothing of what is sealed: texts, names, settings, losses, weights. Every field that it can read stands in
             schemas/what-a-relay-sees.md.
+            Other users of this machine can read the arguments of a command while it runs: attune ask takes a question from
+            standard input too, and secrets are asked for or read from files.
             An adapter can repeat what it learned: whoever can ask it can draw private sentences out of it.
             """
         }

@@ -14,7 +14,8 @@ extension SyncCommand {
             discussion: """
                 Devices keep what they have. The relay lets nobody read or write from then on, and removes everything after \
                 30 days; until then any device brings it back with attune sync undelete. One device cannot do this alone: \
-                give the recovery words, or a file that a second device of the circle wrote with --write-confirmation.
+                give the recovery words, or a file that a second device of the circle wrote with --write-confirmation. \
+                Such a file counts until the circle's devices change, also again after attune sync undelete.
                 """)
         @Option(help: "A file with the recovery words; they are asked for without.") var wordsFile: String?
         @Option(help: "A file that another device of the circle wrote, in place of the recovery words.")
