@@ -15,10 +15,16 @@ struct NewRecovery {
     private var console: Console { show.global.console }
 
     func run() throws {
-        if global.canAsk, !console.confirm("Replace the recovery words?", standard: false) { return }
+        let question =
+            show.newCircle
+            ? "Leave the circle for a new one of this device alone, which cannot be undone?"
+            : "Replace the recovery words?"
+        if global.canAsk, !console.confirm(question, standard: false) { return }
         let workspace = try global.open(.writing)
         let areOfCircle = try workspace.wordsAreOfCircle()
-        let isForCircle = show.circle || show.newCircle || areOfCircle
+        // An agreement is to the end of the circle's words, so who gives one means those.
+        let isForCircle =
+            show.circle || show.newCircle || areOfCircle || show.confirmation != nil || show.wordsFile != nil
         let agreement = isForCircle && !show.newCircle ? try agreement(workspace) : nil
         workspace.vault.yieldLock()  // a person may take long to write them down
         let words = RecoveryWords.random()
