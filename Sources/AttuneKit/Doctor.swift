@@ -25,6 +25,9 @@ package struct Doctor {
         }
     }
 
+    private static let mend =
+        "Restore a backup: attune restore BACKUP --store NEWPATH. "
+        + "Or save what opens into a new store: attune doctor --repair NEWPATH."
     private let paths: Paths
 
     package init(paths: Paths) { self.paths = paths }
@@ -72,19 +75,22 @@ package struct Doctor {
             findings.append(
                 Finding(
                     .fail, "other users may enter \(workspace.vault.path)",
-                    remedy: "Close it: chmod 700 \(workspace.vault.path)"))
+                    remedy: "Close it: chmod 700 \(VaultError.quoted(workspace.vault.path))"))
         }
         do {
             let report = try workspace.vault.verify()
             if report.isWhole {
                 findings.append(
-                    Finding(.ok, "store readable, \(report.versions) versions and \(report.chunks) chunks verified"))
+                    Finding(
+                        .ok,
+                        "store readable, \(Quantity.counted(report.versions, "version")) and "
+                            + "\(Quantity.counted(report.chunks, "chunk")) verified"))
             }
             for problem in report.problems {
                 findings.append(
                     Finding(
                         .fail, "\(problem.subject): \(problem.code) \(problem.message)",
-                        remedy: "Restore it from a backup, or remove it: attune adapters rm"))
+                        remedy: Self.mend + (removal(of: problem.subject, in: workspace) ?? "")))
             }
             findings += try chunkFiles(workspace)
             for run in try workspace.vault.runs() where run.state == .interrupted {
@@ -97,6 +103,19 @@ package struct Doctor {
             findings.append(Self.finding(error))
         }
         return findings
+    }
+
+    /// How a version that is damaged is given up; nil for anything else.
+    private func removal(of subject: String, in workspace: Workspace) -> String? {
+        guard let adapters = try? workspace.vault.adapters(), let name = subject.split(separator: "@").first,
+            subject.contains("@"), let adapter = adapters.first(where: { $0.name == name })
+        else { return nil }
+        guard adapter.head.map({ "\($0.reference)" }) == subject else {
+            return " Or remove it: attune adapters rm \(subject)"
+        }
+        guard adapter.versions > 1 else { return " Or remove it: attune adapters rm \(name)" }
+        return
+            " Or go back to another version, attune adapters rollback \(name), and remove it: attune adapters rm \(subject)"
     }
 
     /// What the files of a store hold that cannot be taken for the newest: what a person has to know before accepting it.
@@ -147,6 +166,8 @@ package struct Doctor {
     /// A failure as a finding.
     package static func finding(_ error: any Error) -> Finding {
         guard let error = error as? any AttuneError else { return Finding(.fail, String(describing: error)) }
-        return Finding(.fail, "\(error.code) \(error.message)", remedy: error.remedy)
+        // A damaged store sends people here, where it is to be said what helps.
+        let isDamage = (error as? VaultError)?.isDamage == true && error.remedy == VaultError.lookUp
+        return Finding(.fail, "\(error.code) \(error.message)", remedy: isDamage ? mend : error.remedy)
     }
 }

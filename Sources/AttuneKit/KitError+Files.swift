@@ -34,8 +34,8 @@ extension KitError {
     /// `E-KEY-032`: a passphrase other than the one that opens the store is needed, and nobody can be asked.
     package static func passphraseRequired(_ what: String, option: String) -> KitError {
         KitError(
-            code: "E-KEY-032", message: "\(what) is needed, and nobody can be asked here",
-            remedy: "Give it with \(option) FILE", exitStatus: .keyRequired)
+            code: "E-KEY-032", message: "nobody can be asked here for \(what)",
+            remedy: "Put it into a file: \(option) FILE", exitStatus: .keyRequired)
     }
 
     /// `E-KEY-031`: the key file cannot be written.

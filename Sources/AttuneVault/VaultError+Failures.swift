@@ -32,6 +32,8 @@ extension VaultError {
     }
 
     private static let damage = "E-VAULT-005"
+    /// The remedy of damage whose extent `attune doctor` tells.
+    package static let lookUp = "Run: attune doctor"
 
     /// Whether what is stored here is not as it was stored.
     package var isDamage: Bool { code == Self.damage }
@@ -39,7 +41,7 @@ extension VaultError {
     static func damaged(_ what: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(
             code: damage, message: "the store is damaged: \(what)",
-            remedy: "Run: attune doctor", exitStatus: .invalidData, cause: cause)
+            remedy: lookUp, exitStatus: .invalidData, cause: cause)
     }
 
     static func full(_ what: String, cause: (any Error)? = nil) -> VaultError {
@@ -161,7 +163,9 @@ extension VaultError {
     static func versionIsHead(_ reference: String) -> VaultError {
         VaultError(
             code: "E-VAULT-026", message: "\(reference) is the version in use",
-            remedy: "Run: attune adapters rollback, then remove it.", exitStatus: .conflict)
+            remedy:
+                "Go back to another one first: attune adapters rollback NAME. Or remove all: attune adapters rm NAME",
+            exitStatus: .conflict)
     }
 
     // Bytes of versions.

@@ -104,6 +104,9 @@ import Testing
             #expect(said.contains("attune doctor --accept-older"), "\(command): \(said)")
         }
         #expect(try store.attune.run("doctor").output.contains("2 adapters"))
+        // Nobody was asked, so nothing is given up.
+        try store.expect("doctor", "--accept-older", exits: 64)
+        try store.expect("adapters", "list", exits: 8)
         let accepted = try store.expect("doctor", "--accept-older", "--yes", exits: 0)
         #expect(accepted.output.contains("0 problems"), "\(accepted.output)")
         #expect(Self.chunks(store) == before)

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneKit
 import AttuneTestSupport
 import AttuneVault
 import Foundation
@@ -10,22 +11,28 @@ import Testing
 @Suite struct TerminalTests {
     static let hasTerminal = (try? AttuneProcess().shell("command -v tmux"))?.status == 0
 
-    /// A terminal of its own, 100 columns by 30 lines, that runs one command.
+    /// A terminal of its own that runs one command.
     private struct Terminal: ~Copyable {
         let store: TinyStore
         let socket = "attune-test-\(UUID().uuidString)"
 
-        init(_ store: TinyStore, _ arguments: String) throws {
+        init(_ store: TinyStore, _ arguments: String, columns: Int = 100, lines: Int = 30) throws {
             self.store = store
             try store.outside.write(
                 "trap : INT\nexport TERM=screen\n\"$ATTUNE\" \(arguments)\necho \"[ended $?]\"\nsleep 60\n",
                 to: "session.sh")
             let made = try store.attune.shell(
-                "tmux -L \(socket) -f /dev/null new-session -d -x 100 -y 30 'bash \(store.outside.path)/session.sh'")
+                "tmux -L \(socket) -f /dev/null new-session -d -x \(columns) -y \(lines) 'bash \(store.outside.path)/session.sh'"
+            )
             try #require(made.status == 0, "\(made.errors)")
         }
 
         deinit { _ = try? store.attune.shell("tmux -L \(socket) kill-server") }
+
+        /// The screen with what the terminal broke joined again.
+        func joined() throws -> String {
+            try store.attune.shell("tmux -L \(socket) capture-pane -p -J").output
+        }
 
         func type(_ keys: String...) throws {
             let words = keys.map { "'\($0)'" }.joined(separator: " ")
@@ -88,6 +95,36 @@ import Testing
         #expect(saved.contains("finishing this step"))
         _ = try terminal.wait(for: "[ended 130]")
         #expect(try store.vault().runs().first?.state == .interrupted)
+    }
+
+    /// Words that fit are not broken where the terminal ends, in tables neither.
+    @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"), arguments: [50, 80])
+    func nothingIsBrokenOnANarrowTerminal(columns: Int) throws {
+        let store = try TinyStore()
+        try store.train(try store.writeRows(20), name: "a-name-that-takes-quite-some-room")
+        let vault = try store.vault(.writing)
+        try Workspace(paths: Paths(store: store.attune.store), vault: vault).beginCircle(
+            named: "the machine in the loft", paper: nil)
+        try vault.close()
+        for command in [
+            "explain privacy", "explain formats", "explain environment", "devices list", "adapters list", "runs list",
+            "doctor", "status", "sync status", "sync now", "sync now --direct 127.0.0.1:1",
+            "sync delete --yes --no-input",
+            "key show", "key show --new-recovery --yes", "adapters show nothing", "devices revoke nothing --yes",
+            "doctor --accept-older --yes", "undo --list", "base list",
+        ] {
+            let terminal = try Terminal(store, command, columns: columns, lines: 120)
+            _ = try terminal.wait(for: "[ended")
+            for line in try terminal.joined().split(separator: "\n") where line.count > columns {
+                let shown = Array(line)
+                for end in stride(from: columns, to: shown.count, by: columns)
+                where shown[end] != " " && shown[end - 1] != " " {
+                    let word =
+                        shown[..<end].reversed().prefix { $0 != " " }.count + shown[end...].prefix { $0 != " " }.count
+                    #expect(word > columns - 12, "attune \(command): \(line)")
+                }
+            }
+        }
     }
 
     @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"))

@@ -100,7 +100,9 @@ extension KitError {
     /// `E-DEVICE-014`: a second device agreed to the deletion of something else.
     static let otherDeletion = KitError(
         code: "E-DEVICE-014",
-        message: "the confirmation is for another circle or an earlier state of it, or from a device that is not in it",
-        remedy: "Sync both devices, then make it anew on the second one: attune sync delete --write-confirmation FILE",
+        message:
+            "the confirmation is for another circle or an earlier state of it, or not from another device that is in it",
+        remedy:
+            "Sync both devices, then make it anew on the second device: attune sync delete --write-confirmation FILE",
         exitStatus: .wrongKey)
 }

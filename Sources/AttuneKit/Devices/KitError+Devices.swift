@@ -56,7 +56,9 @@ extension KitError {
 
     static let otherRecoveryWords = KitError(
         code: "E-DEVICE-007", message: "these are not the recovery words of this circle",
-        remedy: "They were shown by attune init on the first device.", exitStatus: .wrongKey)
+        remedy:
+            "attune init showed them on the first device, or attune key show --new-recovery where they were replaced since.",
+        exitStatus: .wrongKey)
 
     static let noRecoveryWords = KitError(
         code: "E-DEVICE-008",
@@ -89,7 +91,7 @@ extension KitError {
             case .unreachable(let reason): (reason, "Check the address and the network.")
             case .timedOut: ("it does not answer", "Check the address and the network.")
             case .forbidden, .unauthorised:
-                ("it refuses this device", "Does it ask for an invite? attune devices add --invite TOKEN")
+                ("it refuses this device", "Does it ask for an invite? attune devices add --invite-file FILE")
             case .unknownCircle, .notFound: ("it does not know the circle", "Check its address.")
             case .deleted: ("the circle was deleted there", "Bring it back: attune sync undelete")
             case .busy: ("it is busy", "Try again in a minute.")
@@ -114,9 +116,9 @@ extension KitError {
     static let otherConfirmation = KitError(
         code: "E-DEVICE-014",
         message:
-            "the confirmation is for other devices, for an earlier state of the circle, or from a device that is not in it",
+            "the confirmation is for other devices, for an earlier state of the circle, or not from another device that is in it",
         remedy:
-            "Sync both devices, then make it anew on the second one: attune devices revoke NAMES --write-confirmation FILE",
+            "Sync both devices, then make it anew on the second device: attune devices revoke NAMES --write-confirmation FILE",
         exitStatus: .wrongKey)
 
     /// `E-DEVICE-013`: another device changed the circle while this one was pairing.

@@ -8,7 +8,7 @@ extension SyncError {
     package static func noDevice(_ address: String) -> SyncError {
         SyncError(
             code: "E-SYNC-070", message: "no device answers at \(address)",
-            remedy: "Run attune sync serve there, and check the address and the network.", exitStatus: .network)
+            remedy: "On that device: attune sync serve. And check the address and the network.", exitStatus: .network)
     }
 
     /// `E-SYNC-071`: the device at this address is not one of the circle.

@@ -114,7 +114,7 @@ struct AdaptersCommand: ParsableCommand {
                     String(format: "%.4f", site.change),
                 ])
             }
-            global.console.print(table.render())
+            global.console.print(table)
             global.console.print("changed \(difference.changedSites) of \(difference.sites.count) matrices")
         }
     }
@@ -125,6 +125,6 @@ struct AdaptersCommand: ParsableCommand {
         if console.json { return try console.print(AdapterListing(adapters: rows)) }
         var table = Table(AdapterSummary.header)
         for row in rows { table.add(row.row) }
-        console.print(table.render())
+        console.print(table)
     }
 }

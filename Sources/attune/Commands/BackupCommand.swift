@@ -49,8 +49,8 @@ struct BackupCommand: AttuneCommand {
     private func show(_ report: BackupReport) {
         let console = global.console
         let place = VaultError.quoted(report.path)
-        for damage in report.damage { console.print("FAIL  \(damage); the backup has it whole") }
-        console.print(
+        for damage in report.damage { console.say("FAIL  \(damage); the backup has it whole") }
+        console.say(
             "Backed up to \(report.path): state \(report.state), database \(Format.bytes(report.databaseBytes)), "
                 + "\(Quantity.counted(report.chunksCopied, "new chunk")) (\(Format.bytes(report.bytesCopied))) "
                 + "of \(report.chunks)")
@@ -70,9 +70,9 @@ struct BackupCommand: AttuneCommand {
         if global.json {
             try global.console.print(Checked(report))
         } else {
-            for problem in report.problems { global.console.print("FAIL  \(problem.subject): \(problem.message)") }
+            for problem in report.problems { global.console.say("FAIL  \(problem.subject): \(problem.message)") }
             let whole = report.wholeStates.map(String.init).joined(separator: ", ")
-            global.console.print(
+            global.console.say(
                 "\(Quantity.counted(report.states.count, "state")), whole: \(whole.isEmpty ? "none" : whole); "
                     + "\(Quantity.counted(report.versions, "version")) and \(Quantity.counted(report.chunks, "chunk")) "
                     + "read; \(Quantity.counted(report.problems.count, "problem"))")

@@ -30,7 +30,7 @@ struct BaseCommand: ParsableCommand {
                     String(base.contextLength), base.id.short,
                 ])
             }
-            global.console.print(table.render())
+            global.console.print(table)
             if bases.isEmpty { global.console.note("none yet: attune base pull smollm2") }
         }
     }

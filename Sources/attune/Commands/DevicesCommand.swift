@@ -43,7 +43,7 @@ struct DevicesCommand: ParsableCommand {
                 return global.console.note("this store has no circle yet: attune devices add")
             }
             let table = DevicesCommand.table(devices)
-            global.console.print(table.render())
+            global.console.print(table)
             for device in devices where device.namedByOthers {
                 global.console.note(
                     "another device gave \(device.name) a name: a device names itself only, so that does not count")

@@ -55,8 +55,9 @@ struct DoctorCommand: AttuneCommand {
         } else {
             for finding in findings {
                 let grade = finding.grade == .fail ? "FAIL" : finding.grade.rawValue
-                global.console.print(grade.padding(toLength: 6, withPad: " ", startingAt: 0) + finding.text)
-                if let remedy = finding.remedy { global.console.print("        \(remedy)") }
+                global.console.say(
+                    grade.padding(toLength: 6, withPad: " ", startingAt: 0) + ShownText.line(finding.text))
+                if let remedy = finding.remedy { global.console.say("        \(global.console.addressed(remedy))") }
             }
             global.console.print(
                 "\(Quantity.counted(problems, "problem")), \(Quantity.counted(warnings, "warning"))")
@@ -76,8 +77,12 @@ struct DoctorCommand: AttuneCommand {
         if let remains = try? global.open(.reading, accepting: true) {
             for finding in Doctor(paths: global.paths).remains(remains) { global.console.note(finding.text) }
         }
-        if global.canAsk, !global.console.confirm("Go on with this, without what is newer?", standard: false) {
-            throw ExitCode(ExitStatus.invalidData.rawValue)
+        if global.canAsk {
+            guard global.console.confirm("Go on with this, without what is newer?", standard: false) else {
+                throw ExitCode(ExitStatus.invalidData.rawValue)
+            }
+        } else if !global.yes {
+            throw ValidationError("going on without what is newer needs an answer: add --yes")
         }
         OpenStores.close(global.console)
         _ = try global.open(.writing, accepting: true)

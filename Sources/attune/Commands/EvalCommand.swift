@@ -55,7 +55,7 @@ struct EvalCommand: AttuneCommand {
             String(format: "%.3f", result.adapter.perplexity),
             String(format: "%+.1f%%", (result.adapter.perplexity / result.base.perplexity - 1) * 100),
         ])
-        global.console.print(table.render())
+        global.console.print(table)
         global.console.note(
             "\(Format.count(result.adapter.tokens)) tokens of \(result.documents) documents, packing "
                 + "\(result.packing.rawValue), rows of \(result.maxLength)")

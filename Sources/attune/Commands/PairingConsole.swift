@@ -77,7 +77,7 @@ struct PairingConsole: Sendable {
 
     func paired(_ device: DeviceListing) throws {
         if json { return try console.print(Paired(paired: device)) }
-        console.print(
+        console.say(
             "Paired with \(device.name) (fp \(device.fingerprint)).  Undo: attune devices revoke \(device.fingerprint)")
     }
 

@@ -30,7 +30,7 @@ struct PeopleCommand: ParsableCommand {
             for person in people {
                 table.add([person.name, person.circle.short, person.isConfirmed ? "confirmed" : "not confirmed"])
             }
-            global.console.print(table.render())
+            global.console.print(table)
             if people.isEmpty { global.console.note("nobody yet: attune people add CARD --name NAME") }
         }
     }
@@ -123,7 +123,7 @@ struct PeopleCommand: ParsableCommand {
             if global.json { return try global.console.print(Waiting(received: received.map(Item.init))) }
             var table = Table(["NAME", "FROM", "ARRIVED"])
             for item in received { table.add([item.name, item.person ?? "-", Format.ago(item.arrived)]) }
-            global.console.print(table.render())
+            global.console.print(table)
             if let first = received.first { global.console.note("take it in: attune adapters accept \(first.name)") }
         }
     }

@@ -30,7 +30,7 @@ struct RestoreCommand: AttuneCommand {
         let report = try backup.restore(asStoreAt: store, state: state) { line.show($0) }
         line.end()
         if global.json { return try global.console.print(Restored(report)) }
-        global.console.print(
+        global.console.say(
             "Store ready: \(report.store), as it was \(Format.ago(report.made)): "
                 + "\(Quantity.counted(report.versions, "version")) in \(Quantity.counted(report.chunks, "chunk")) checked"
         )

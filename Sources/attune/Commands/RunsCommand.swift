@@ -26,7 +26,7 @@ struct RunsCommand: ParsableCommand {
             if global.json { return try global.console.print(RunListing(runs: runs)) }
             var table = Table(["ID", "ADAPTER", "STATE", "STEP", "LOSS", "VAL", "STARTED"])
             for run in runs { table.add(run.row) }
-            global.console.print(table.render())
+            global.console.print(table)
             if runs.isEmpty { global.console.note("none yet: attune train FOLDER") }
         }
     }

@@ -79,14 +79,14 @@ struct SalvageOutput: Encodable {
         }
         console.print("versions  \(versions) whole")
         for version in fetchedAgain {
-            console.print("AGAIN     \(version): its bytes come with the next attune sync now")
+            console.say("AGAIN     \(version): its bytes come with the next attune sync now")
         }
-        for loss in lost { console.print("LOST      \(loss.subject): \(loss.reason)") }
+        for loss in lost { console.say("LOST      \(loss.subject): \(loss.reason)") }
         if circle == "left" {
-            console.print(
+            console.say(
                 "LOST      the circle of devices: pair this one anew with attune devices join, or attune devices add")
         }
-        console.print(
+        console.say(
             (complete ? "Everything was saved" : "Saved what opens")
                 + " into \(store); the damaged store was not changed")
         console.note("Look: attune status --store \(VaultError.quoted(store))")

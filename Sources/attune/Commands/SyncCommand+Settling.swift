@@ -72,7 +72,8 @@ extension SyncCommand {
                 for deed in deeds {
                     table.add(["\(deed.seq)", deed.arrived.map { Format.ago($0) } ?? "-", deed.deed])
                 }
-                return console.print(table.render())
+                guard !deeds.isEmpty else { return console.note("\(found.name) did nothing that is known here") }
+                return console.print(table)
             }
             console.note(
                 "\(found.name) (\(found.fingerprint)): \(deeds.count) \(deeds.count == 1 ? "entry" : "entries") to undo"

@@ -51,6 +51,7 @@ struct SyncCommand: ParsableCommand {
                 if report.isComplete || report.movedAnything {
                     console.print("\(report.remote): \(report.summary) in \(Format.duration(report.seconds))")
                 }
+                for line in report.news { console.say(ShownText.line(line)) }
                 for version in report.refused {
                     console.print(
                         ShownText.line("REFUSED  \(version.version) from device \(version.device): \(version.reason)"))
@@ -71,7 +72,7 @@ struct SyncCommand: ParsableCommand {
             let status = try global.open(.reading).syncStatus()
             let console = global.console
             if global.json { return try console.print(status) }
-            console.print(
+            console.say(
                 "Relay     "
                     + (status.relay.map { "\($0), cannot read names or content" }
                         ?? "none: attune devices add --relay URL, or devices nearby"))
@@ -80,7 +81,7 @@ struct SyncCommand: ParsableCommand {
             console.print(
                 "Waiting   \(Quantity.counted(status.waiting, "change")) to send, "
                     + "\(Quantity.counted(status.chunksWanted, "chunk")) to receive")
-            console.print(DevicesCommand.table(status.devices.filter { !$0.isPaper }).render())
+            console.print(DevicesCommand.table(status.devices.filter { !$0.isPaper }))
             for name in status.conflicts { console.print(SyncCommand.conflict(name)) }
             for version in status.refused {
                 console.print("REFUSED  \(version) holds numbers that no adapter may hold  -> attune sync log")

@@ -34,7 +34,8 @@ final class SyncWatchOutput: Sendable {
                 defer { if report.isComplete { standing = nil } }
                 return standing != nil
             }
-            guard report.movedAnything || wasWaiting else { return }
+            if !isJSON { for line in report.news { console.say(ShownText.line(line)) } }
+            guard report.movedAnything || wasWaiting || isJSON && !report.news.isEmpty else { return }
             say(
                 "\(report.summary) in \(Format.duration(report.seconds))",
                 Event(event: "synced", remote: report.remote, report: report))

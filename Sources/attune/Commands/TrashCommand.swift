@@ -21,7 +21,8 @@ struct TrashCommand: ParsableCommand {
             if global.json { return try global.console.print(Listing(entries: entries.map(Entry.init))) }
             var table = Table(["KIND", "NAME", "REMOVED"])
             for entry in entries { table.add([entry.kind.rawValue, entry.name, Format.ago(entry.trashed)]) }
-            global.console.print(table.render())
+            global.console.print(table)
+            if !entries.isEmpty { global.console.note("one of them back: attune adapters restore NAME") }
         }
     }
 

@@ -25,7 +25,7 @@ struct UndoCommand: AttuneCommand {
                     operation.isUndone ? "undone" : operation.canBeUndone ? "" : "cannot be undone",
                 ])
             }
-            return global.console.print(table.render())
+            return global.console.print(table)
         }
         let undone = try global.open(.writing).vault.undo()
         try global.done("undone: \(undone.description)")

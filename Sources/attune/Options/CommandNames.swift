@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneVault
 
 /// Where the commands stand below `attune`.
 enum CommandNames {
@@ -32,6 +33,30 @@ enum CommandNames {
                 + "\n  See '\(group) --help' for the commands that there are."
         }
         return nil
+    }
+
+    /// The text with `--store` behind each command of this program; not where one is there, or another device is meant.
+    static func addressed(_ text: String, store: String) -> String {
+        var (result, rest) = ("", text[...])
+        while let found = rest.firstMatch(of: /\battune(?: [a-z]+)+/) {
+            var (command, end): (any ParsableCommand.Type, Int) = (Attune.self, "attune".count)
+            for word in found.output.dropFirst(end).split(separator: " ") {
+                guard let next = command.configuration.subcommands.first(where: { $0._commandName == word }) else {
+                    break
+                }
+                command = next
+                end += 1 + word.count
+            }
+            let stop = rest.index(found.range.lowerBound, offsetBy: end)
+            result += rest[..<stop]
+            let isElsewhere = result.dropLast(end).hasSuffix("device: ")
+            rest = rest[stop...]
+            let clause = rest.prefix { $0 != "\n" && $0 != ";" }
+            if command != Attune.self, command != ExplainCommand.self, !isElsewhere, !clause.contains("--store") {
+                result += " --store \(VaultError.quoted(store))"
+            }
+        }
+        return result + rest
     }
 
     private static func path(

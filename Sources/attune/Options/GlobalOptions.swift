@@ -48,7 +48,9 @@ struct GlobalOptions: ParsableArguments {
     /// - Parameter accepting: true if the database is taken as it is, also if it is older than the store's newest change.
     func open(_ mode: Vault.Mode, accepting: Bool = false) throws -> Workspace {
         let key = keySource
-        if let file = key.exposedFile { console.note("other users may read \(file): chmod 600 \(file)") }
+        if let file = key.exposedFile {
+            console.note("other users may read \(file): chmod 600 \(VaultError.quoted(file))")
+        }
         let workspace = try Workspace.open(paths, key: key, mode: mode, accepting: accepting)
         OpenStores.add(workspace.vault)
         return workspace
@@ -56,7 +58,8 @@ struct GlobalOptions: ParsableArguments {
 
     /// Says what a command did; with `--json` as an object.
     func done(_ text: String) throws {
-        if json { try console.print(["done": text]) } else { console.print(text) }
+        let text = console.addressed(text)
+        if json { try console.print(["done": text]) } else { console.say(text) }
     }
 
     var keySource: KeySource {
@@ -65,5 +68,5 @@ struct GlobalOptions: ParsableArguments {
             canAsk: canPrompt, keys: paths.keys)
     }
 
-    var console: Console { Console(json: json, quiet: quiet, colorAllowed: !noColor) }
+    var console: Console { Console(json: json, quiet: quiet, colorAllowed: !noColor, store: store) }
 }

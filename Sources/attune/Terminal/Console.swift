@@ -13,12 +13,15 @@ struct Console {
     let json: Bool
     let quiet: Bool
     private let color: Bool
+    /// The store that was named in the arguments.
+    private let store: String?
     /// Whether a line stands on the terminal that whatever comes next takes away.
     private static let showsProgress = Atomic<Bool>(false)
 
-    init(json: Bool, quiet: Bool, colorAllowed: Bool) {
+    init(json: Bool, quiet: Bool, colorAllowed: Bool, store: String? = nil) {
         self.json = json
         self.quiet = quiet
+        self.store = store
         let environment = ProcessInfo.processInfo.environment
         let forced = environment["CLICOLOR_FORCE"].map { $0 != "0" && !$0.isEmpty } ?? false
         let refused = !(environment["NO_COLOR"] ?? "").isEmpty || environment["TERM"] == "dumb"
@@ -28,6 +31,12 @@ struct Console {
     /// A line of the result.
     func print(_ text: String, terminator: String = "\n") { Self.show(text + terminator, on: STDOUT_FILENO) }
 
+    /// A sentence of the result, in lines that a terminal does not break within words.
+    func say(_ text: String) { Self.show(wrapped(text, on: STDOUT_FILENO) + "\n", on: STDOUT_FILENO) }
+
+    /// A table of the result, with a paragraph for each row where a terminal is narrower than a row.
+    func print(_ table: Table) { print(table.render(columns: Self.columns(of: STDOUT_FILENO))) }
+
     /// The result as one line of JSON.
     func print(_ value: some Encodable) throws {
         let line = String(decoding: try JSON.encoder.encode(value), as: UTF8.self)
@@ -36,11 +45,18 @@ struct Console {
 
     /// A remark beside the result; silent with `--quiet`.
     func note(_ text: String, terminator: String = "\n") {
-        if !quiet { Self.show(text + terminator, on: STDERR_FILENO) }
+        if !quiet { Self.show(wrapped(addressed(text), on: STDERR_FILENO) + terminator, on: STDERR_FILENO) }
     }
 
     /// What a person has to see, also with `--quiet`: a question, or words that are shown only once.
-    func ask(_ text: String, terminator: String = "\n") { Self.show(text + terminator, on: STDERR_FILENO) }
+    func ask(_ text: String, terminator: String = "\n") {
+        Self.show(wrapped(text, on: STDERR_FILENO) + terminator, on: STDERR_FILENO)
+    }
+
+    /// A text whose commands name the store that this one was given, so that they work as they stand there.
+    func addressed(_ text: String) -> String {
+        store.map { CommandNames.addressed(text, store: $0) } ?? text
+    }
 
     /// Takes the last two lines of progress away.
     func clearProgress() {
@@ -65,6 +81,10 @@ struct Console {
         note(TerminalText.wrapped(text, label: label, columns: columns))
     }
 
+    private func wrapped(_ text: String, on descriptor: Int32) -> String {
+        Self.columns(of: descriptor).map { TerminalText.wrapped(text, columns: $0) } ?? text
+    }
+
     private static func columns(of descriptor: Int32) -> Int? {
         var size = winsize()
         guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else {
@@ -77,7 +97,7 @@ struct Console {
     func report(_ error: any AttuneError) {
         if json {
             let line = ErrorLine(
-                error: error.code, message: error.message, remedy: error.remedy,
+                error: error.code, message: error.message, remedy: error.remedy.map(addressed),
                 exitCode: error.exitStatus.rawValue)
             if let data = try? JSON.encoder.encode(line) {
                 return Self.show(String(decoding: data, as: UTF8.self) + "\n", on: STDERR_FILENO, json: true)
@@ -85,7 +105,8 @@ struct Console {
         }
         // Ctrl-C leaves its own mark on the line.
         let isOwnLine = !(error is Waiting.Interrupted) || Self.showsProgress.load(ordering: .relaxed)
-        Self.show("\(isOwnLine || isatty(STDERR_FILENO) == 0 ? "" : "\n")\(error)\n", on: STDERR_FILENO)
+        let text = wrapped(addressed("\(error)"), on: STDERR_FILENO)
+        Self.show("\(isOwnLine || isatty(STDERR_FILENO) == 0 ? "" : "\n")\(text)\n", on: STDERR_FILENO)
     }
 
     func bold(_ text: String) -> String { color ? "\u{1B}[1m\(text)\u{1B}[0m" : text }

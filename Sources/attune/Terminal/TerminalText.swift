@@ -50,6 +50,15 @@ enum TerminalText {
         return (lines + [line]).joined(separator: "\n")
     }
 
+    /// Every line in lines of at most so many columns, broken between words and set in as far as its start is.
+    static func wrapped(_ text: String, columns: Int) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            guard line.count > columns else { return String(line) }
+            let start = line.prefix { $0 == " " }
+            return wrapped(String(line.dropFirst(start.count)), label: String(start), columns: columns)
+        }.joined(separator: "\n")
+    }
+
     private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A: false
