@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "registry.h"
+#include "sealed_file.h"
 #include "sealed_vfs.h"
 
 enum { PATH_LIMIT = 4096, LOCK_BYTE_PAGE = 0x40000000 / SEALED_PAGE_SIZE + 1 };
 
-/// The first page of an empty database in WAL mode: what SQLite would have written, without a rollback journal.
-static void template_page(uint8_t page[SEALED_PAGE_SIZE]) {
+void sealed_first_page(uint8_t page[SEALED_PAGE_SIZE]) {
     memset(page, 0, SEALED_PAGE_SIZE);
     memcpy(page, "SQLite format 3", 16);
     page[16] = SEALED_PAGE_SIZE >> 8;
@@ -80,7 +80,7 @@ int sealed_vfs_create(const char *path, const uint8_t root_key[SEALED_KEY_SIZE])
 
     uint8_t page[SEALED_PAGE_SIZE], sealed[SEALED_PAGE_SIZE];
     uint8_t id[SEALED_ID_SIZE], nonce[SEALED_NONCE_SIZE], page_key[SEALED_KEY_SIZE], sum_key[SEALED_SUM_KEY_SIZE];
-    template_page(page);
+    sealed_first_page(page);
     randombytes_buf(id, sizeof id);
     randombytes_buf(nonce, sizeof nonce);
     sealed_page_keys(root_key, id, page_key, sum_key);

@@ -28,6 +28,9 @@ static inline sqlite3_file *sealed_real_file(sealed_file *file) {
 /// The shape of a log.
 enum { SEALED_LOG_HEADER = 32, SEALED_FRAME_HEADER = 24, SEALED_FRAME = SEALED_FRAME_HEADER + 4096 };
 
+/// The first page of an empty database in WAL mode: what SQLite would have written, without a rollback journal.
+void sealed_first_page(uint8_t page[4096]);
+
 /// Looks through a log that SQLite is about to recover: SQLITE_IOERR_DATA if it lost frames that were on disk.
 int sealed_log_check(sealed_file *file);
 
