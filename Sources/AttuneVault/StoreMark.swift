@@ -34,7 +34,7 @@ final class StoreMark: Sendable {
 
     private static let magic = Array("ATMARK01".utf8)
     /// Two halves, in sectors of their own: a torn write spoils one of them at most.
-    private static let halfOffset = 4096
+    static let halfOffset = 4096
     private static let halfBytes = 152
     private static let byteCount = halfOffset + halfBytes
 
@@ -61,7 +61,11 @@ final class StoreMark: Sendable {
 
     /// Reads the file; another process may be writing it.
     func read() throws -> Reading {
-        guard let bytes = try DurableFile.read(folder.mark, limit: Self.byteCount) else { return .absent }
+        try DurableFile.read(folder.mark, limit: Self.byteCount).map(reading) ?? .absent
+    }
+
+    /// What the bytes of the file say.
+    func reading(_ bytes: [UInt8]) -> Reading {
         let halves = [0, Self.halfOffset].compactMap { content(bytes.dropFirst($0).prefix(Self.halfBytes)) }
         return halves.max { $0.turn < $1.turn }.map(Reading.content) ?? .damaged
     }
@@ -127,7 +131,8 @@ final class StoreMark: Sendable {
         try DurableFile.read(path, limit: StoreKeyFile.sizeLimit).map { BLAKE2b.hash($0) }
     }
 
-    private func encoded(_ content: Content) -> [UInt8] {
+    /// The bytes of one half.
+    func encoded(_ content: Content) -> [UInt8] {
         let none = [UInt8](repeating: 0, count: 32)
         var writer = ByteWriter()
         writer.append(Self.magic)

@@ -54,7 +54,7 @@ extension Backup {
                 progress(BackupProgress(what: "checking versions", done: $0, total: $1))
             }
             if let problem = report.problems.first {
-                throw self.damaged("\(problem.subject): \(problem.message)", number)
+                throw self.damaged(ShownText.line("\(problem.subject): \(problem.message)"), number)
             }
             versions = report.versions
             isInCircle = try vault.circleIdentity() != nil

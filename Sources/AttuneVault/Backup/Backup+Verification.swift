@@ -20,7 +20,8 @@ package struct BackupVerification: Sendable, Equatable {
     package var problems: [VerificationReport.Problem] = []
 
     fileprivate mutating func note(_ subject: String, _ message: String) {
-        problems.append(.init(code: "E-BACKUP-004", subject: subject, message: message))
+        problems.append(
+            .init(code: "E-BACKUP-004", subject: ShownText.line(subject), message: ShownText.line(message)))
     }
 }
 

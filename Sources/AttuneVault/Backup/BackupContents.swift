@@ -59,7 +59,7 @@ struct BackupContents {
     func sentences(on damage: [Digest256: String]) throws -> [String] {
         damage.sorted { $0.key < $1.key }.flatMap { id, reason in
             let reason = reason.replacing("the store is damaged: ", with: "")
-            return (users[id] ?? ["something stored"]).map { "\($0): \(reason)" }
+            return (users[id] ?? ["something stored"]).map { ShownText.line("\($0): \(reason)") }
         }
     }
 
@@ -71,9 +71,12 @@ struct BackupContents {
         guard let manifest, let file = manifest.files.first(where: { $0.name == BackupManifest.chunkList }),
             let bytes = try DurableFile.read(path, limit: file.bytes), BLAKE2b.hash(bytes) == file.digest
         else { throw VaultError.backupDamaged("\(path) is missing or was changed", remedy: "") }
-        return stride(from: 0, to: bytes.count - bytes.count % 32, by: 32).compactMap {
-            Digest256(bytes[$0..<$0 + 32])
-        }
+        return ids(in: bytes)
+    }
+
+    /// The ids in a chunk list; a rest of fewer than 32 bytes is none.
+    static func ids(in list: [UInt8]) -> [Digest256] {
+        stride(from: 0, to: list.count - list.count % 32, by: 32).compactMap { Digest256(list[$0..<$0 + 32]) }
     }
 }
 

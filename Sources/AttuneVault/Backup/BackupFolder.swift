@@ -31,9 +31,14 @@ struct BackupFolder: Sendable {
 
     init(resolved path: String) { self.path = path }
 
+    /// A higher number is none of ours.
+    private static let lastNumber = 1 << 40
+
     /// The numbers of the states that are there, oldest first.
     var numbers: [Int] {
-        Self.names(states).compactMap { name in Int(name).flatMap { $0 > 0 && "\($0)" == name ? $0 : nil } }.sorted()
+        Self.names(states).compactMap { name in
+            Int(name).flatMap { (1...Self.lastNumber).contains($0) && "\($0)" == name ? $0 : nil }
+        }.sorted()
     }
 
     /// The files of a state, as those of a store whose chunks lie elsewhere.

@@ -60,8 +60,17 @@ struct BackupManifest: Codable, Equatable {
         guard SecretBytes(copying: Array(bytes[(end + 1)...])).isEqual(to: SecretBytes(copying: expected)) else {
             return nil
         }
-        return try? JSONDecoder().decode(BackupManifest.self, from: Data(line))
+        let manifest = try? JSONDecoder().decode(BackupManifest.self, from: Data(line))
+        return manifest.flatMap { $0.hasSizes ? $0 : nil }
     }
+
+    /// Whether every count and size can be one.
+    private var hasSizes: Bool {
+        let numbers = [state, chunks, chunkBytes, layout] + files.map(\.bytes)
+        return files.count <= 16 && numbers.allSatisfy { (0...Self.largest).contains($0) }
+    }
+
+    private static let largest = 1 << 50
 
     private static func mac(_ line: [UInt8], key: borrowing SecretBytes) -> String {
         BLAKE2b.hash(line, key: KeyDerivation.subkey(of: key, id: 4, context: "ATbackup")).description

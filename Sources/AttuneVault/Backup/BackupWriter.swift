@@ -33,13 +33,13 @@ extension Vault {
 
 /// One run of a backup.
 final class BackupWriter {
-    private let vault: Vault
-    private let folder: BackupFolder
-    private let options: BackupOptions
-    private let vaultID: [UInt8]
-    private var copied: [Digest256: Int] = [:]
+    let vault: Vault
+    let folder: BackupFolder
+    let options: BackupOptions
+    let vaultID: [UInt8]
+    var copied: [Digest256: Int] = [:]
     /// Chunks that were found whole in the backup in this run.
-    private var whole: [Digest256: Int] = [:]
+    var whole: [Digest256: Int] = [:]
 
     /// How often the database is copied again because chunks went away meanwhile.
     private static let attempts = 200
@@ -132,146 +132,5 @@ final class BackupWriter {
 
     private func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 
-    private func size(of ids: [Digest256]) -> Int { ids.reduce(0) { $0 + (whole[$1] ?? 0) } }
-}
-
-// MARK: The database
-
-extension BackupWriter {
-    /// Copies the store's database of one moment under a database id of its own, and checks the copy.
-    ///
-    /// Pages of the backup and of the store can so never stand in for each other. The log of the copy is emptied.
-    private func copyDatabase(to staged: StoreFolder) throws {
-        do {
-            try SealedDatabase.create(path: staged.database, vaultKey: vault.key)
-            let seal = try SealedDatabase(path: staged.database, vaultKey: vault.key, use: .alone)
-            defer { withExtendedLifetime(seal) {} }
-            let copy = try DatabaseQueue(path: staged.database, configuration: StoreDatabase.alone)
-            defer { try? copy.close() }
-            try vault.database.read { source in
-                try copy.writeWithoutTransaction { target in
-                    try source.backup(to: target)
-                    try target.checkpoint(.truncate)
-                }
-            }
-            try StoreDatabase.requireSound(copy)
-            try copy.close()
-        } catch let error as DatabaseError {
-            throw VaultError.copying(error, into: folder.staging)
-        }
-        unlink(staged.databaseLog)
-        let damaged = try SealedDatabase.examine(path: staged.database, vaultKey: vault.key).damaged
-        guard damaged.isEmpty else { throw VaultError.diskForgets(folder.path) }
-    }
-
-    /// Writes the rest of the state; returns the bytes of the database.
-    private func finish(_ staged: StoreFolder, number: Int, _ contents: BackupContents) throws -> Int {
-        guard let keyFile = try DurableFile.read(vault.folder.keyFile, limit: 1 << 16) else {
-            throw VaultError.damaged("vault.key is missing")
-        }
-        var files = [
-            (staged.keyFile, keyFile),
-            ("\(staged.path)/\(BackupManifest.chunkList)", contents.chunks.flatMap(\.bytes)),
-        ]
-        if let (head, device) = contents.ownHead {
-            files.append(
-                (staged.ownHead, OwnHeadFile(folder: staged, key: vault.key.copy()).encoded(head, device: device)))
-        }
-        for (path, bytes) in files {
-            try bytes.withUnsafeBytes { try DurableFile.write($0, to: path, staging: folder.staging + "/file") }
-        }
-        try DurableFile.sync(staged.database)
-        let names = ["attune.db"] + files.map { URL(filePath: $0.0).lastPathComponent }
-        let manifest = BackupManifest(
-            format: BackupManifest.format, vault: Hex.encode(vaultID), state: number,
-            made: Timestamp.milliseconds(vault.now()), layout: contents.layout, chunks: contents.chunks.count,
-            chunkBytes: size(of: contents.chunks),
-            files: try names.sorted().map { try BackupManifest.File($0, in: staged) })
-        try manifest.encoded(key: vault.key).withUnsafeBytes {
-            try DurableFile.write(
-                $0, to: "\(staged.path)/\(BackupManifest.fileName)", staging: folder.staging + "/file")
-        }
-        try DurableFile.syncFolder(staged.path)
-        return manifest.files.first { $0.name == "attune.db" }?.bytes ?? 0
-    }
-
-    private func place(_ staged: StoreFolder, as number: Int) throws {
-        let place = folder.state(number).path
-        guard rename(staged.path, place) == 0 else { throw VaultError.system("cannot make \(place)", errno: errno) }
-        try DurableFile.syncFolder(folder.states)
-    }
-}
-
-// MARK: Chunks
-
-extension BackupWriter {
-    private enum Outcome {
-        case whole
-        /// The backup has it, and the store does not any more.
-        case wholeHereOnly(String)
-        case lost(String)
-    }
-
-    /// Sees to it that the backup has a chunk, and looks whether the store still has it.
-    private func secure(_ id: Digest256) throws -> Outcome {
-        if whole[id] != nil { return .whole }
-        let store = folder.chunkStore
-        if options.isQuick, let size = store.byteCount(id) {
-            whole[id] = size
-            return .whole
-        }
-        let kept = store.bytes(id)
-        let found = Result { try vault.chunks.checkedBytes(id) }
-        if let kept {
-            whole[id] = kept.count
-            guard case .failure(let error as VaultError) = found else { return .whole }
-            return .wholeHereOnly(error.message)
-        }
-        switch found {
-        case .success(let bytes):
-            try store.copy(id, bytes, staging: folder.staging)
-            copied[id] = bytes.count
-            whole[id] = bytes.count
-            return .whole
-        case .failure(let error as VaultError): return .lost(error.message)
-        case .failure(let error): throw error
-        }
-    }
-
-    /// Brings what was copied to the disk and reads it back from there.
-    private func settle() throws {
-        var parents: Set<String> = [folder.chunks]
-        for id in copied.keys {
-            let path = folder.chunkStore.folder.chunk(id)
-            try DurableFile.sync(path)
-            DurableFile.forget(path)
-            parents.insert(URL(filePath: path).deletingLastPathComponent().path)
-        }
-        for parent in parents { try DurableFile.syncFolder(parent) }
-        for id in copied.keys where folder.chunkStore.bytes(id) == nil {
-            throw VaultError.diskForgets(folder.path)
-        }
-    }
-
-    /// Drops the oldest states beyond those that are kept, then the chunks that none of the others needs.
-    ///
-    /// A state goes first, by one rename, so none that is there ever lacks a chunk.
-    private func dropOldStates() -> Int {
-        let numbers = folder.numbers
-        for number in numbers.dropLast(max(options.keep, 1)) {
-            guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
-        }
-        try? DurableFile.syncFolder(folder.states)
-        var needed: Set<Digest256> = []
-        for number in folder.numbers {
-            // What an unreadable list names is not known, so nothing goes.
-            guard let manifest = try? BackupManifest.read(folder.state(number), key: vault.key),
-                let list = try? BackupContents.list(of: folder.state(number), manifest)
-            else { return 0 }
-            needed.formUnion(list)
-        }
-        let unneeded = folder.chunkStore.files().filter { !needed.contains($0.id) }
-        for file in unneeded { unlink(file.path) }
-        return unneeded.count
-    }
+    func size(of ids: [Digest256]) -> Int { ids.reduce(0) { $0 + (whole[$1] ?? 0) } }
 }

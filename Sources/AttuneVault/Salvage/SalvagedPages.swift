@@ -89,11 +89,11 @@ extension SalvagedPages {
     private func scanLog() -> Int? {
         let total = max(0, (Self.length(of: log) - Self.logHeader) / Self.frame)
         let headers = (0..<total).map { index in
-            Self.read(log, at: Self.logHeader + index * Self.frame, count: Self.frameHeader) ?? []
+            Self.read(log, at: Self.logHeader + index * Self.frame, count: Self.frameHeader) ?? Self.unreadable
         }
         // Frames behind the last one of this salt are left from an earlier use of the file.
         guard let salt = Self.salt(of: log, headers),
-            let last = headers.lastIndex(where: { Array($0[8..<16]) == salt && Self.number($0, at: 4) != 0 })
+            let last = headers.lastIndex(where: { Self.salt($0) == salt && Self.number($0, at: 4) != 0 })
         else { return nil }
         frames = last + 1
         for index in 0...last {
@@ -116,13 +116,18 @@ extension SalvagedPages {
     /// The salt of the log's header, or, if hardly any frame has it, the one that most frames have.
     private static func salt(of log: Int32, _ headers: [[UInt8]]) -> [UInt8]? {
         var counts: [[UInt8]: Int] = [:]
-        for header in headers where header.count == frameHeader { counts[Array(header[8..<16]), default: 0] += 1 }
+        for header in headers where header != unreadable { counts[salt(header), default: 0] += 1 }
         let own = read(log, at: 16, count: 8)
         if let own, counts[own] != nil { return own }
         // The first frame is never left from an earlier use.
-        return headers.first.map { Array($0[8..<16]) }.flatMap { counts[$0, default: 0] > 1 ? $0 : nil }
+        return headers.first.map(salt).flatMap { counts[$0, default: 0] > 1 ? $0 : nil }
             ?? counts.max { $0.value < $1.value }?.key
     }
+
+    private static func salt(_ header: [UInt8]) -> [UInt8] { Array(header[8..<16]) }
+
+    /// Stands for the header of a frame that the disk does not give: of no page and no use of the file.
+    private static let unreadable = [UInt8](repeating: 0, count: frameHeader)
 
     /// A page number, and those that one inverted bit would make of it.
     private static func nearby(_ number: UInt32) -> [UInt32] {

@@ -99,8 +99,9 @@ final class SalvagedTables {
         return found
     }
 
-    /// Puts a row together; nil if a page of its rest does not open.
+    /// Puts a row together; nil if a page of its rest does not open, or it is longer than all pages.
     private func row(_ cell: BTreePage.Cell) -> Row? {
+        guard cell.length <= pages.count * SalvagedPages.usable else { return nil }
         var bytes = cell.local
         var next = cell.overflow
         while bytes.count < cell.length {

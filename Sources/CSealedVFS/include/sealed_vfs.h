@@ -7,6 +7,7 @@
 // Every function returns a SQLite result code (SQLITE_OK = 0) and may be called from any thread.
 
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 #define SEALED_PAGE_SIZE 4096
@@ -78,6 +79,11 @@ int sealed_vfs_log_damage(const char *path, uint32_t *bad_frame, uint32_t *frame
 /// Lets the log of the database at `path` end before a damaged frame, as SQLite does by itself: for copies from which
 /// what can be read is saved.
 int sealed_vfs_take_short_log(const char *path);
+
+/// Looks through the bytes of a log as recovery does, with the results of `sealed_vfs_log_damage`; `bytes` is not NULL.
+int sealed_vfs_check_log(
+    const uint8_t *bytes, size_t size, const uint8_t root_key[SEALED_KEY_SIZE], const uint8_t id[SEALED_ID_SIZE],
+    uint32_t *bad_frame, uint32_t *frames);
 
 /// Derives the page key and the key of the checksum mask from the root key and the database id.
 void sealed_page_keys(

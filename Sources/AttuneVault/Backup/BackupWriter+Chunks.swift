@@ -1,0 +1,77 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import Foundation
+
+extension BackupWriter {
+    enum Outcome {
+        case whole
+        /// The backup has it, and the store does not any more.
+        case wholeHereOnly(String)
+        case lost(String)
+    }
+
+    /// Sees to it that the backup has a chunk, and looks whether the store still has it.
+    func secure(_ id: Digest256) throws -> Outcome {
+        if whole[id] != nil { return .whole }
+        let store = folder.chunkStore
+        if options.isQuick, let size = store.byteCount(id) {
+            whole[id] = size
+            return .whole
+        }
+        let kept = store.bytes(id)
+        let found = Result { try vault.chunks.checkedBytes(id) }
+        if let kept {
+            whole[id] = kept.count
+            guard case .failure(let error as VaultError) = found else { return .whole }
+            return .wholeHereOnly(error.message)
+        }
+        switch found {
+        case .success(let bytes):
+            try store.copy(id, bytes, staging: folder.staging)
+            copied[id] = bytes.count
+            whole[id] = bytes.count
+            return .whole
+        case .failure(let error as VaultError): return .lost(error.message)
+        case .failure(let error): throw error
+        }
+    }
+
+    /// Brings what was copied to the disk and reads it back from there.
+    func settle() throws {
+        var parents: Set<String> = [folder.chunks]
+        for id in copied.keys {
+            let path = folder.chunkStore.folder.chunk(id)
+            try DurableFile.sync(path)
+            DurableFile.forget(path)
+            parents.insert(URL(filePath: path).deletingLastPathComponent().path)
+        }
+        for parent in parents { try DurableFile.syncFolder(parent) }
+        for id in copied.keys where folder.chunkStore.bytes(id) == nil {
+            throw VaultError.diskForgets(folder.path)
+        }
+    }
+
+    /// Drops the oldest states beyond those that are kept, then the chunks that none of the others needs.
+    ///
+    /// A state goes first, by one rename, so none that is there ever lacks a chunk.
+    func dropOldStates() -> Int {
+        let numbers = folder.numbers
+        for number in numbers.dropLast(max(options.keep, 1)) {
+            guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
+        }
+        try? DurableFile.syncFolder(folder.states)
+        var needed: Set<Digest256> = []
+        for number in folder.numbers {
+            // What an unreadable list names is not known, so nothing goes.
+            guard let manifest = try? BackupManifest.read(folder.state(number), key: vault.key),
+                let list = try? BackupContents.list(of: folder.state(number), manifest)
+            else { return 0 }
+            needed.formUnion(list)
+        }
+        let unneeded = folder.chunkStore.files().filter { !needed.contains($0.id) }
+        for file in unneeded { unlink(file.path) }
+        return unneeded.count
+    }
+}
