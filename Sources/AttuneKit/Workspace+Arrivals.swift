@@ -96,8 +96,13 @@ extension Workspace {
                 try inspect(version)
                 try vault.judge(version, isSound: true)
             } catch let error as VaultError where error.isDamage {
-                try vault.fetchAgain(version)
-                try note(.warning, "\(version.reference) is fetched again: \(error.message)")
+                if try vault.fetchAgain(version) {
+                    try note(.warning, "\(version.reference) is fetched again: \(error.message)")
+                } else {
+                    // Every chunk is right by now, and others would not come.
+                    try note(.warning, "\(version.reference) could not be looked at: \(error.message)")
+                    found.postponed.append(error)
+                }
             } catch let error as any AttuneError where error.exitStatus == .invalidData {
                 let author = try vault.judge(version, isSound: false)
                 let device = author.flatMap { DeviceID($0.device) }?.fingerprint ?? "unknown"

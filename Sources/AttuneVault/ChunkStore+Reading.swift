@@ -39,9 +39,12 @@ extension ChunkStore {
         guard hash.finish() == blob.digest else { throw blob.others("its bytes are others than were announced") }
     }
 
-    /// Removes those files of a blob that are not the chunks they should be, so that they are fetched again.
-    func removeChanged(_ blob: StoredBlob) {
-        remove(blob.chunks.filter { bytes($0) == nil })
+    /// Removes those files of a blob that are not the chunks they should be, so that they are fetched again; whether
+    /// there are any.
+    func removeChanged(_ blob: StoredBlob) -> Bool {
+        let changed = blob.chunks.filter { bytes($0) == nil }
+        remove(changed)
+        return !changed.isEmpty
     }
 }
 
@@ -65,7 +68,7 @@ private struct BlobReader: EncodedBytes {
         let key = SecretBytes(copying: blob.key)
         guard key.count == 32, blob.sealedID.count == 16, blob.size >= 0,
             ChunkSealer.chunkCount(length: blob.encodedSize) == blob.chunks.count
-        else { throw VaultError.damaged("a run of bytes has another length than its chunks") }
+        else { throw blob.others("it has another length than its chunks") }
         self.blob = blob
         self.store = store
         sealer = BlobSealer(try ChunkSealer(blobKey: key, blobID: blob.sealedID, length: blob.encodedSize))

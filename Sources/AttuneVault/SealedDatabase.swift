@@ -62,6 +62,12 @@ final class SealedDatabase: Sendable {
         return (Int(frame), Int(frames))
     }
 
+    /// Whether a connection of this process had to read frames of the log to know what is in it.
+    var hasReadLog: Bool {
+        var (frame, frames) = (UInt32(0), UInt32(0))
+        return sealed_vfs_log_damage(path, &frame, &frames) != 0 || frames > 0
+    }
+
     /// Brings an empty sealed database into being at a path where there is nothing.
     static func create(path: String, vaultKey: borrowing SecretBytes) throws {
         try withRootKey(vaultKey) { root in

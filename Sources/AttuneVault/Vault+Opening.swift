@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneCrypto
+import CSealedVFS
 import Foundation
 import GRDB
 
@@ -95,7 +96,8 @@ extension Vault {
         let sealed = try SealedDatabase(path: folder.database, vaultKey: vaultKey)
         do {
             guard access(folder.database, F_OK) == 0 else { throw VaultError.damaged("attune.db is missing") }
-            let wasStoppedEarly = DurableFile.size(folder.databaseLog) > 0
+            let logBytes = DurableFile.size(folder.databaseLog)
+            let wasStoppedEarly = logBytes > 0
             let mark = StoreMark(folder: folder, key: vaultKey)
             let reading = try mark.read()
             // Nothing is migrated, written or cleared away before this has passed.
@@ -115,6 +117,8 @@ extension Vault {
                 try DurableFile.move(folder.databaseLog, to: folder.databaseLog + ".earlier")
                 return try open(folder, vaultKey: vaultKey, lock: lock, mode: mode, now: now, accepting: true)
             }
+            // Another process that has the database open knows what is in the log, which is not read through then.
+            let wasRecovered = wasStoppedEarly && (sealed.hasReadLog || logBytes < Self.shortestLog)
             let positions = try examined.get()
             if !accepting { try mark.compare(reading, with: positions) }
             if mode == .writing {
@@ -125,7 +129,7 @@ extension Vault {
             let pool = try StoreDatabase.pool(path: folder.database, readonly: mode == .reading)
             let vault = Vault(
                 folder: folder, database: pool, lock: lock, mode: mode, key: vaultKey, now: now, seal: sealed,
-                clearsAway: !wasStoppedEarly && !accepting && reading != .absent)
+                clearsAway: !wasRecovered && !accepting && reading != .absent)
             if mode == .writing {
                 try StoreDatabase.migrate(pool)
                 // After a clean end the log is empty; what a killed process left there is looked at before it is built on.
@@ -149,6 +153,9 @@ extension Vault {
             }
         }
     }
+
+    /// Bytes of a log with one frame; a shorter one is not read at all.
+    private static let shortestLog = 32 + 24 + Int(SEALED_PAGE_SIZE)
 
     /// True if the database without its log is the newest, so that the log is one of before.
     private static func isNewestAlone(

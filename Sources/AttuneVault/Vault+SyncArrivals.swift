@@ -55,15 +55,17 @@ extension Vault {
     }
 
     /// Lets the bytes of a version that arrived be fetched again, as far as they are not those that were put down here.
-    package func fetchAgain(_ version: VersionRecord) throws {
+    ///
+    /// - Returns: false if every chunk is the one that was announced: others would not come.
+    package func fetchAgain(_ version: VersionRecord) throws -> Bool {
         let blob = try read { try StoredBlob.fetch($0, id: version.blob) }
-        guard blob.state == .arrived else { return }
-        chunks.removeChanged(blob)
+        guard blob.state == .arrived, chunks.removeChanged(blob) else { return false }
         arrivals.forget(blob.id, blob.chunks)
         try write { database in
             try database.execute(
                 sql: "UPDATE blobs SET state = 1, wanted = 1 WHERE id = ? AND state = 2", arguments: [Data(blob.id)])
         }
+        return true
     }
 
     /// Keeps the entry by which a version came as evidence against its author, settled: nothing waits for a person.

@@ -40,7 +40,8 @@ package final class Vault: Sendable {
     let isOpen = Atomic<Bool>(true)
     /// When the log was last emptied, and why it could not be.
     let emptied = Mutex(Emptied())
-    /// False where the store was not closed before, or was behind its mark: what nothing refers to may be wanted yet.
+    /// False where the store was neither closed before nor is in use, or was behind its mark: what nothing refers to may
+    /// be wanted yet.
     let clearsAway: Bool
     /// Names the changes of this opening among all others.
     private let writer = ChunkStore.randomID()

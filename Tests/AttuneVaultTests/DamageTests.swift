@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneCrypto
+import AttuneTestSupport
 import Foundation
 import GRDB
 import Testing
@@ -142,6 +143,25 @@ struct DamageTests {
         #expect(try vault.chunkInventory().lost == 2)
         #expect(!FileManager.default.fileExists(atPath: fragment))
         #expect(try vault.verify().isWhole)
+    }
+
+    /// The log is seldom empty beside a process that writes now and then; it is no killed one's then.
+    @Test func orphansAreSetAsideBesideAProcessThatHasTheStoreOpen() throws {
+        let store = try Self.filled()
+        _ = try store.vault.chunks.store(BlobContent(TestStore.bytes(2_000_000)))
+        let all = TestStore.chunkFiles(store.path).count
+        try store.vault.putDocument(name: "later", text: "later")
+        #expect(DurableFile.size(store.path + "/attune.db-wal") > 0)
+        let killed = store.directory.path + "/killed"
+        try FileManager.default.copyItem(atPath: store.path, toPath: killed)
+        try? FileManager.default.removeItem(atPath: killed + "/attune.db-shm")
+        try TestStore.open(killed).close()
+        #expect(TestStore.chunkFiles(killed).count == all)
+        store.vault.yieldLock()
+        let other = try TestStore.open(store.path)
+        #expect(TestStore.chunkFiles(store.path).count == all - 2)
+        #expect(try other.chunkInventory().lost == 2)
+        #expect(try other.verify().isWhole)
     }
 
     @Test func aFailedTransactionLeavesNoChunks() throws {

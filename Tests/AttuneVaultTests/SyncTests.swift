@@ -103,6 +103,38 @@ struct SyncTests {
         #expect(try b.vault.draftCount() == 0)
     }
 
+    /// Chunks that are the announced ones, of which other bytes come, are not fetched again and again.
+    @Test(arguments: ["digest = zeroblob(32)", "encoded_size = encoded_size + 5000000"])
+    func aBlobThatLiesIsNotFetchedAgain(_ lie: String) throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.take(try a.publish())
+        try b.vault.write { try $0.execute(sql: "UPDATE blobs SET \(lie)") }
+        try b.fetch(from: a)
+        let version = try b.vault.version("notes")
+        #expect(version.state == .arrived)
+        let error = failure { try b.vault.arrivedBytes(version, largestRun: .max) { _ in } }
+        #expect(error?.failureStatus == .invalidData)
+        #expect((error as? VaultError)?.isDamage == false, "\(String(describing: error))")
+        #expect(try !b.vault.fetchAgain(version))
+        #expect(try b.vault.version("notes").state == .arrived)
+        var report = SalvageReport(store: b.vault.path)
+        report.circle = .kept
+        try b.vault.settleSalvaged(&report, [:]) { _ in }
+        #expect(report.awaited == [])
+        #expect(report.lost.map(\.subject) == ["notes@1"])
+        #expect(try b.vault.wantedChunks(limit: 9).isEmpty)
+        #expect(try b.vault.arrivedVersions().isEmpty)
+        // One that was changed on this disk comes again.
+        let (c, d) = try Self.pair()
+        try c.add(1)
+        try d.take(try c.publish())
+        try d.fetch(from: c)
+        try TestStore.flip(try #require(TestStore.chunkFiles(d.vault.path).first), byte: 9)
+        #expect(try d.vault.fetchAgain(try d.vault.version("notes")))
+        #expect(try d.vault.version("notes").state == .remote)
+    }
+
     @Test func whatWasThereBeforeTheCircleIsPublishedOnceWhenItBegins() throws {
         let (a, b) = (try Device(1, "laptop"), try Device(2, "desk"))
         for seed in 1...3 { try a.add(UInt8(seed)) }

@@ -26,8 +26,12 @@ extension Vault {
                 continue
             }
             let subject = "\(version.reference)"
-            if report.circle == .kept, try fetchAgain(version) {
+            if report.circle == .kept, try awaitBytes(of: version) {
                 report.awaited.append(subject)
+            } else if try isLie(version) {
+                // Its chunks are those that its author announced: the same would come again.
+                try judge(version, isSound: false)
+                report.lost.append(.init(subject: subject, reason: reason))
             } else {
                 try drop(version)
                 report.lost.append(.init(subject: subject, reason: reason))
@@ -54,9 +58,18 @@ extension Vault {
         }
     }
 
-    /// Lets the next sync fetch the bytes of a version again, if it was published; whether it was.
-    private func fetchAgain(_ version: VersionRecord) throws -> Bool {
-        try write { database in
+    /// Whether a version that came from another device has every chunk, and still not the bytes that it should have.
+    private func isLie(_ version: VersionRecord) throws -> Bool {
+        let blob = try read { try StoredBlob.fetch($0, id: version.blob) }
+        return blob.state == .arrived && lacksNone(blob)
+    }
+
+    private func lacksNone(_ blob: StoredBlob) -> Bool { blob.chunks.allSatisfy { chunks.bytes($0) != nil } }
+
+    /// Lets the next sync fetch the chunks of a version that are not right, if it was published; whether that helps.
+    private func awaitBytes(of version: VersionRecord) throws -> Bool {
+        guard try !lacksNone(read { try StoredBlob.fetch($0, id: version.blob) }) else { return false }
+        return try write { database in
             let isPublished = try Bool.fetchOne(
                 database,
                 sql: """
