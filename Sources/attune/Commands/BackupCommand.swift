@@ -49,7 +49,7 @@ struct BackupCommand: AttuneCommand {
     private func show(_ report: BackupReport) {
         let console = global.console
         let place = VaultError.quoted(report.path)
-        for damage in report.damage { console.say("FAIL  \(damage); the backup has it whole") }
+        for damage in report.damage { console.say(ShownText.line("FAIL  \(damage); the backup has it whole")) }
         console.say(
             "Backed up to \(report.path): state \(report.state), database \(Format.bytes(report.databaseBytes)), "
                 + "\(Quantity.counted(report.chunksCopied, "new chunk")) (\(Format.bytes(report.bytesCopied))) "
@@ -67,25 +67,13 @@ struct BackupCommand: AttuneCommand {
         let line = ProgressLine(console: global.console)
         let report = try backup.verify { line.show($0) }
         line.end()
-        if global.json {
-            try global.console.print(Checked(report))
-        } else {
-            for problem in report.problems { global.console.say("FAIL  \(problem.subject): \(problem.message)") }
-            let whole = report.wholeStates.map(String.init).joined(separator: ", ")
-            global.console.say(
-                "\(Quantity.counted(report.states.count, "state")), whole: \(whole.isEmpty ? "none" : whole); "
-                    + "\(Quantity.counted(report.versions, "version")) and \(Quantity.counted(report.chunks, "chunk")) "
-                    + "read; \(Quantity.counted(report.problems.count, "problem"))")
-            if let made = report.made {
-                global.console.note("the newest whole state was made \(Format.ago(made))")
-            }
-            if !report.problems.isEmpty {
-                global.console.note(
-                    "a new backup into the same folder mends what the store still has: "
-                        + "attune backup \(VaultError.quoted(path))")
-            }
+        try BackupVerificationOutput(report).show(on: global.console) {
+            if let made = report.made { global.console.note("the newest whole state was made \(Format.ago(made))") }
+            guard !report.problems.isEmpty else { return }
+            global.console.note(
+                "a new backup into the same folder mends what the store still has: "
+                    + "attune backup \(VaultError.quoted(path))")
         }
-        if !report.problems.isEmpty { throw ExitCode(ExitStatus.invalidData.rawValue) }
     }
 
     private struct Made: Encodable {
@@ -112,31 +100,6 @@ struct BackupCommand: AttuneCommand {
             bytesCopied = report.bytesCopied
             chunksDropped = report.chunksDropped
             damage = report.damage
-        }
-    }
-
-    private struct Checked: Encodable {
-        let schema = 1
-        let states: [Int]
-        let wholeStates: [Int]
-        let made: Date?
-        let versions: Int
-        let chunks: Int
-        let problems: [Problem]
-
-        struct Problem: Encodable {
-            let code: String
-            let subject: String
-            let message: String
-        }
-
-        init(_ report: BackupVerification) {
-            states = report.states
-            wholeStates = report.wholeStates
-            made = report.made
-            versions = report.versions
-            chunks = report.chunks
-            problems = report.problems.map { Problem(code: $0.code, subject: $0.subject, message: $0.message) }
         }
     }
 }

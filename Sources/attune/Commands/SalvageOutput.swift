@@ -79,9 +79,9 @@ struct SalvageOutput: Encodable {
         }
         console.print("versions  \(versions) whole")
         for version in fetchedAgain {
-            console.say("AGAIN     \(version): its bytes come with the next attune sync now")
+            console.say(ShownText.line("AGAIN     \(version): its bytes come with the next attune sync now"))
         }
-        for loss in lost { console.say("LOST      \(loss.subject): \(loss.reason)") }
+        for loss in lost { console.say(ShownText.line("LOST      \(loss.subject): \(loss.reason)")) }
         if circle == "left" {
             console.say(
                 "LOST      the circle of devices: pair this one anew with attune devices join, or attune devices add")
