@@ -246,6 +246,44 @@ struct StoreConformance {
     }
 
     /// All of it, by name.
+    private func forkedLog() async throws {
+        let chunk = SyntheticCircle.chunk(4096)
+        #expect(try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id))
+        var log: [Entry] = []
+        while log.count < 600 { log.append(try circle.entry(by: founder, after: log.last)) }
+        // The other half parts after the first entry, and again late; its entries name what nobody else does.
+        var early: [Entry] = [log[0]]
+        while early.count < 300 { early.append(try circle.entry(by: founder, after: early.last, chunks: [chunk.id])) }
+        var late: [Entry] = [log[589]]
+        while late.count < 20 { late.append(try circle.entry(by: founder, after: late.last, chunks: [chunk.id])) }
+        for start in stride(from: 0, to: 600, by: 200) {
+            let outcomes = try await append(Array(log[start..<start + 200]))
+            #expect(outcomes?.allSatisfy { $0 == .new } == true)
+        }
+        #expect(try await append(Array(early.dropFirst()))?.allSatisfy { $0 == .fork } == true)
+        #expect(try await append(Array(late.dropFirst()))?.contains(.refused) == false)
+        let head = try #require(try await store.head(of: circle.id))
+        var changed = circle
+        let link = try changed.beginEpoch(by: founder)
+        let last = log[599]
+        #expect(
+            try await store.appendLinks(
+                [Self.stored(link)], to: circle.id, after: head.link.hash,
+                cutOffs: [CutOff(device: founder.id, seq: 600, entry: last.hash)]))
+        try await store.workOff()
+        var kept: [[UInt8]] = []
+        while true {
+            let page = try await store.entries(
+                of: circle.id, device: founder.id, after: UInt64(kept.count), limit: 256)
+            kept += page.entries
+            guard page.more, !page.entries.isEmpty else { break }
+        }
+        #expect(kept == log.map(\.bytes))
+        #expect(try await store.check(mends: false).isEmpty)
+        // Nobody names it any more.
+        #expect(try await store.collectGarbage().chunks == 1)
+    }
+
     static let all: [(name: String, run: @Sendable (StoreConformance) async throws -> Void)] = [
         ("circles and links", { try await $0.circlesAndLinks() }),
         ("invites", { try await $0.invites() }),
@@ -256,5 +294,6 @@ struct StoreConformance {
         ("release in time", { try await $0.releaseInTime() }),
         ("deletion", { try await $0.deletion() }),
         ("changes", { try await $0.changes() }),
+        ("a forked log that is cut off", { try await $0.forkedLog() }),
     ]
 }

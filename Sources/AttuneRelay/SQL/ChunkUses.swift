@@ -9,6 +9,8 @@ import AttuneCore
 struct ChunkUses {
     /// Chunks, entries or links that one transaction goes through, so that the next circle's turn comes soon.
     static let piece = 512
+    /// Bytes of an entry that take as long as a row.
+    static let bytesPerRow = 4096
 
     let session: any SQLSession
     let circle: Int64

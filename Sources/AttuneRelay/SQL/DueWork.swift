@@ -106,7 +106,7 @@ struct DueWork {
             for id in part { try uses.name(id, &ledger) }
             if !part.isEmpty { try setCounted(Int64(part.endIndex), of: row.int(0)) }
             if part.count == chunks.count { done = row.int(0) }
-            left -= part.count + 1
+            left -= part.count + 1 + row.bytes(2).count / ChunkUses.bytesPerRow
         }
         try session.run("UPDATE due SET position = $1 WHERE number = $2", [.int(done), .int(task.number)])
         return true
@@ -128,7 +128,7 @@ struct DueWork {
         while index < released.count, left > 0 {
             left -= 1
             let row = try session.first(
-                "SELECT position, released, released_by, counted, bytes FROM entries WHERE circle = $1 AND hash = $2",
+                "SELECT position, released, released_by, counted FROM entries WHERE circle = $1 AND hash = $2",
                 [owner, .digest(released[index])])
             // What is not here, or was released by another one, has nothing to free.
             guard let row, row.int(1) == 0 || row.optionalInt(2) == task.position else {
@@ -140,7 +140,7 @@ struct DueWork {
                     "UPDATE entries SET released = 1, released_by = $1 WHERE circle = $2 AND position = $3",
                     [.int(task.position), owner, .int(row.int(0))])
             }
-            let counted = try takeBack(row.bytes(4), counted: row.int(3), of: row.int(0), uses, &left, &share, &ledger)
+            let counted = try takeBack(of: row.int(0), counted: row.int(3), uses, &left, &share, &ledger)
             if counted == 0 {
                 index += 1
             } else if left > 0 {
@@ -159,11 +159,12 @@ struct DueWork {
 
     /// Takes an entry's chunks back from the last counted one on, and returns how many still are.
     private func takeBack(
-        _ bytes: [UInt8], counted: Int64, of position: Int64, _ uses: ChunkUses, _ left: inout Int,
-        _ share: inout ReleaseShare, _ ledger: inout CircleLedger
+        of position: Int64, counted: Int64, _ uses: ChunkUses, _ left: inout Int, _ share: inout ReleaseShare,
+        _ ledger: inout CircleLedger
     ) throws -> Int64 {
+        // The bytes of most entries that are released again and again have not to be read.
         guard counted > 0 else { return 0 }
-        var chunks = EntryReferences(bytes).chunks.prefix(Int(counted))
+        var chunks = EntryReferences(try bytes(of: position)).chunks.prefix(Int(counted))
         while left > 0, let id = chunks.last, try uses.takeBack(id, &share, &ledger) {
             chunks.removeLast()
             left -= 1
@@ -172,39 +173,68 @@ struct DueWork {
         return Int64(chunks.count)
     }
 
+    private func bytes(of position: Int64) throws -> [UInt8] {
+        try session.first(
+            "SELECT bytes FROM entries WHERE circle = $1 AND position = $2", [owner, .int(position)])?.bytes(0) ?? []
+    }
+
     /// Removes entries that do not count, from the end of the log: their chunks go at once, and what they released comes
     /// back as far as it is still there.
+    ///
+    /// After those behind the last entry that counts come those of the other half of a fork before it.
     private func drop(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {
         let (device, seq) = (task.row.values[4], task.row.values[5])
-        let uses = ChunkUses(session: session, circle: circle.number, ends: now)
         var left = ChunkUses.piece
-        var share = ReleaseShare()
         var dropped: Int64 = 0
-        while left > 0 {
-            let row = try session.first(
-                """
-                SELECT position, counted, bytes FROM entries WHERE circle = $1 AND device = $2 AND seq >= $3
-                AND (seq > $3 OR hash <> $4) ORDER BY seq DESC, position DESC LIMIT 1
-                """, [owner, device, seq, task.row.values[6]])
-            guard let row else { break }
-            left -= 4
-            let bytes = row.bytes(2)
-            guard try takeBack(bytes, counted: row.int(1), of: row.int(0), uses, &left, &share, &ledger) == 0 else {
-                continue
+        var isDone = false
+        if task.upto == 0 {
+            while left > 0, !isDone {
+                let row = try session.first(
+                    """
+                    SELECT position, counted FROM entries WHERE circle = $1 AND device = $2 AND seq >= $3
+                    AND (seq > $3 OR hash <> $4) ORDER BY seq DESC, position DESC LIMIT 1
+                    """, [owner, device, seq, task.row.values[6]])
+                guard let row else {
+                    isDone = true
+                    break
+                }
+                if try remove(row, &left, &ledger) { dropped += 1 }
             }
-            let released = EntryReferences(bytes).released
-            left -= released.count
-            try bringBack(released, releasedBy: row.int(0))
+            if isDone { try session.run("UPDATE due SET upto = 1 WHERE number = $1", [.int(task.number)]) }
+        } else {
+            var branch = LogBranch(session: session, owner: owner, device: device, seq: seq, hash: task.row.values[6])
+            while left > 0, !isDone {
+                guard let row = try branch.next(&left) else {
+                    isDone = branch.isWhole
+                    continue
+                }
+                if try remove(row, &left, &ledger) { dropped += 1 }
+            }
             try session.run(
-                "DELETE FROM entries WHERE circle = $1 AND position = $2", [owner, .int(row.int(0))])
-            ledger.add(bytes: -(Int64(bytes.count) + RowCost.entry))
-            dropped += 1
+                "UPDATE due SET seq = $1, entry = $2 WHERE number = $3", [branch.seq, branch.hash, .int(task.number)])
+            if isDone { try finish(task) }
         }
-        let isDone = left > 0
         try session.run(
             "UPDATE heads SET entries = entries - $1 WHERE circle = $2 AND device = $3", [.int(dropped), owner, device])
         try resetHead(of: device)
-        if isDone { try finish(task) }
+        return true
+    }
+
+    /// Removes an entry that does not count; false where some of its chunks are left for another piece.
+    ///
+    /// - Parameter row: its position and how many of its chunks are counted.
+    private func remove(_ row: SQLRow, _ left: inout Int, _ ledger: inout CircleLedger) throws -> Bool {
+        let uses = ChunkUses(session: session, circle: circle.number, ends: now)
+        let (position, counted) = (row.int(0), row.int(1))
+        var share = ReleaseShare()
+        left -= 4
+        guard try takeBack(of: position, counted: counted, uses, &left, &share, &ledger) == 0 else { return false }
+        let bytes = try bytes(of: position)
+        let released = EntryReferences(bytes).released
+        left -= released.count + bytes.count / ChunkUses.bytesPerRow
+        try bringBack(released, releasedBy: position)
+        try session.run("DELETE FROM entries WHERE circle = $1 AND position = $2", [owner, .int(position)])
+        ledger.add(bytes: -(Int64(bytes.count) + RowCost.entry))
         return true
     }
 

@@ -31,7 +31,7 @@ struct EntryLog {
     private var owner: SQLValue { .int(circle.number) }
 
     mutating func append(_ entry: StoredEntry, release: ReleaseAllowance) throws -> AppendOutcome {
-        work += 4
+        work += 4 + entry.bytes.count / ChunkUses.bytesPerRow
         let device = SQLValue.bytes(entry.device.bytes)
         guard let seq = Int64(exactly: entry.seq), seq > 0 else { return .refused }
         if try session.exists("SELECT 1 FROM entries WHERE circle = $1 AND hash = $2", [owner, .digest(entry.hash)]) {
@@ -53,10 +53,9 @@ struct EntryLog {
         }
         let held = try session.number("SELECT entries FROM heads WHERE circle = $1 AND device = $2", [owner, device])
         guard held < Int64(clamping: rules.deviceEntries) else { return .full }
-        let names = EntryReferences(entry.bytes)
-        if release == .half, !names.released.isEmpty, try !isWithinShare(names.released) { return .releaseLimit }
-        try insert(entry, names, seq: seq)
-        if !names.released.isEmpty {
+        if release == .half, !entry.released.isEmpty, try !isWithinShare(entry.released) { return .releaseLimit }
+        try insert(entry, seq: seq)
+        if !entry.released.isEmpty {
             try DueWork.add(
                 release == .inTime ? .release : .releaseAll, circle: circle.number, position: position, in: session)
         }
@@ -70,12 +69,12 @@ struct EntryLog {
         try ledger.write()
     }
 
-    private mutating func insert(_ entry: StoredEntry, _ names: EntryReferences, seq: Int64) throws {
+    private mutating func insert(_ entry: StoredEntry, seq: Int64) throws {
         let device = SQLValue.bytes(entry.device.bytes)
         let cost = Int64(entry.bytes.count) + RowCost.entry
-        let counted = min(names.chunks.count, ChunkUses.piece)
+        let counted = min(entry.chunks.count, ChunkUses.piece)
         // Those that are counted later are taken for absent.
-        try ledger.require(cost + Int64(names.chunks.count - counted) * RowCost.awaited)
+        try ledger.require(cost + Int64(entry.chunks.count - counted) * RowCost.awaited)
         position += 1
         ledger.add(bytes: cost)
         try session.run(
@@ -87,10 +86,10 @@ struct EntryLog {
                 owner, .count(position), device, .int(seq), .digest(entry.hash), .bytes(entry.bytes),
                 .int(Int64(counted)),
             ])
-        for id in names.chunks.prefix(counted) { try uses.name(id, &ledger) }
+        for id in entry.chunks.prefix(counted) { try uses.name(id, &ledger) }
         try ledger.require(0)
         work += counted
-        if counted < names.chunks.count {
+        if counted < entry.chunks.count {
             try DueWork.add(
                 .name, circle: circle.number, position: position - 1, upto: position, in: session)
         }
@@ -106,13 +105,19 @@ struct EntryLog {
     /// Whether releasing these entries frees no more than today's share, and is a small thing to find out.
     private mutating func isWithinShare(_ released: [Digest256]) throws -> Bool {
         var naming: [Digest256: Int64] = [:]
+        var named: Int64 = 0
         for hash in released {
             let row = try session.first(
-                "SELECT counted, bytes FROM entries WHERE circle = $1 AND hash = $2 AND released = 0",
+                "SELECT position, counted FROM entries WHERE circle = $1 AND hash = $2 AND released = 0",
                 [owner, .digest(hash)])
-            guard let row else { continue }
-            for id in EntryReferences(row.bytes(1)).chunks.prefix(Int(row.int(0))) { naming[id, default: 0] += 1 }
-            guard naming.count <= ChunkUses.piece else { return false }
+            guard let row, row.int(1) > 0 else { continue }
+            // An entry may name one chunk as often as it likes.
+            named += row.int(1)
+            guard named <= ChunkUses.piece else { return false }
+            let bytes = try session.first(
+                "SELECT bytes FROM entries WHERE circle = $1 AND position = $2", [owner, row.values[0]])
+            let chunks = EntryReferences(bytes?.bytes(0) ?? []).chunks
+            for id in chunks.prefix(Int(row.int(1))) { naming[id, default: 0] += 1 }
         }
         work += naming.count + released.count
         var share = try ReleaseShare(circle, session: session, now: now)
