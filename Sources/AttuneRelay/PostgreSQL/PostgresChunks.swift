@@ -28,10 +28,10 @@ struct PostgresChunks: ChunkBytes {
         return true
     }
 
-    func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer? {
-        try await database.read { session in
+    func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer? {
+        try await database.read(circle) { session in
             try session.first(
-                "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .digest(id)]
+                "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(number), .digest(id)]
             ).map { ByteBuffer(bytes: $0.bytes(0)) }
         }
     }

@@ -12,7 +12,16 @@ final class PostgresConnection: @unchecked Sendable {  // whoever has it from th
     /// - Parameter address: a connection URI, or keywords and values.
     /// - Throws: `RelayError.unavailable`.
     init(_ address: String) throws {
-        guard let connection = PQconnectdb(address) else { throw RelayError.unavailable(nil) }
+        // What the address says comes last and goes before. A server that is gone without a word is noticed within half a
+        // minute, whatever the connection is at.
+        let settings = [
+            ("connect_timeout", "10"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
+            ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("dbname", address),
+        ]
+        let opened = Self.withPointers(settings.map { Array($0.0.utf8CString) } + [nil]) { names in
+            Self.withPointers(settings.map { Array($0.1.utf8CString) } + [nil]) { PQconnectdbParams(names, $0, 1) }
+        }
+        guard let connection = opened else { throw RelayError.unavailable(nil) }
         self.connection = connection
         guard PQstatus(connection) == CONNECTION_OK else { throw failure(nil) }
         // What the server has to tell goes into errors, not to the terminal.
@@ -76,13 +85,17 @@ final class PostgresConnection: @unchecked Sendable {  // whoever has it from th
         return next(0, [])
     }
 
+    /// Conditions that pass: lost connections, a server that has become a standby, deadlocks, too many connections, a
+    /// server that ends.
+    private static let passing = ["08", "25006", "40", "53", "57"]
+
     /// What went wrong; full disks and lost connections are told apart.
     private func failure(_ result: OpaquePointer?) -> RelayError {
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
         if state == "53100" { return .diskFull }
         let cause = PostgresFailure(state: state, text: text.split(separator: "\n").first.map(String.init) ?? "")
-        return isBroken || state.hasPrefix("57") || state.hasPrefix("40") ? .unavailable(cause) : .failed(cause)
+        return isBroken || Self.passing.contains { state.hasPrefix($0) } ? .unavailable(cause) : .failed(cause)
     }
 }
 

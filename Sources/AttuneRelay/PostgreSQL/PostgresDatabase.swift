@@ -14,6 +14,9 @@ final class PostgresDatabase: RelayDatabase {
     private let idle = Mutex<[PostgresConnection]>([])
     /// Connections, and threads, at most.
     private static let connections = 8
+    /// Changes of one circle would only wait for each other, each on a connection.
+    private let writes = CircleTurns(connections / 2, each: 1)
+    private let reads = CircleTurns(connections / 2, each: connections / 4)
 
     /// Connects and makes the tables where they are missing.
     ///
@@ -67,14 +70,18 @@ final class PostgresDatabase: RelayDatabase {
         return try body(connection)
     }
 
-    func read<Value: Sendable>(_ body: @escaping @Sendable (any SQLSession) throws -> Value) async throws -> Value {
-        try await transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", nil, body)
+    func read<Value: Sendable>(
+        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+    ) async throws -> Value {
+        try await reads.run(for: circle) {
+            try await transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", nil, body)
+        }
     }
 
     func write<Value: Sendable>(
         _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
-        try await transaction("BEGIN", circle, body)
+        try await writes.run(for: circle) { try await transaction("BEGIN", circle, body) }
     }
 
     private func transaction<Value: Sendable>(

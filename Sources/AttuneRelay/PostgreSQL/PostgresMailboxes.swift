@@ -90,7 +90,7 @@ package struct PostgresMailboxes: Mailboxes {
 
     package func read(_ nameplate: String, side: MailboxSide, after: Int) async throws -> MailboxContent {
         let now = now
-        return try await database.read { session in
+        return try await database.read(nil) { session in
             let row = try Self.find(nameplate, now: now, lock: false, in: session)
             let messages = try session.rows(
                 """

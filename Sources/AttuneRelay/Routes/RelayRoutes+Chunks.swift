@@ -68,7 +68,7 @@ extension RelayRoutes {
         }
         service.metrics.received(bytes.readableBytes)
         let signed = caller.signed
-        try await BlockingWork.run {
+        try await BlockingWork.run(for: circle) {
             let whole = Array(bytes.readableBytesView)
             guard WireHash.blake2b(whole, personal: "") == id, (try? signed.check(body: whole)) != nil else {
                 throw RelayError.wrongHash

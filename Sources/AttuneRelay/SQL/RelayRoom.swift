@@ -45,7 +45,7 @@ final class RelayRoom: Sendable {
     private func look() async throws {
         var used: UInt64 = 0
         if totalBytes != nil {
-            used = try await database.read { session in
+            used = try await database.read(nil) { session in
                 UInt64(max(0, try session.number("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM circles")))
             }
         }

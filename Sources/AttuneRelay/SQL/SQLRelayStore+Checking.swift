@@ -7,7 +7,7 @@ import AttuneWire
 /// Compares what is counted with what is there.
 extension SQLRelayStore {
     package func check(mends: Bool) async throws -> [SumDifference] {
-        let circles = try await database.read { session in
+        let circles = try await database.read(nil) { session in
             try session.rows("SELECT id FROM circles ORDER BY number").compactMap { $0.digest(0) }
         }
         var found: [SumDifference] = []
@@ -16,7 +16,7 @@ extension SQLRelayStore {
                 guard let row = try CircleRow.find(circle, in: session) else { return [] }
                 return try CircleCheck(circle: circle, row: row, session: session).run(mends: mends)
             }
-            found += mends ? try await database.write(circle, check) : try await database.read(check)
+            found += mends ? try await database.write(circle, check) : try await database.read(circle, check)
         }
         return found
     }

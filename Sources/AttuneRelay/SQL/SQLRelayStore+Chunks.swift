@@ -30,7 +30,7 @@ extension SQLRelayStore {
     package func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer? {
         let place = try await place(of: id, in: circle)
         guard place.size != nil else { return nil }
-        return try await chunkBytes.read(id, circle: place.circle.number)
+        return try await chunkBytes.read(id, of: circle, number: place.circle.number)
     }
 
     package func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool {

@@ -29,7 +29,7 @@ extension SQLRelayStore {
 
     package func head(of circle: Digest256) async throws -> CircleHead? {
         let undelete = rules.undelete
-        return try await database.read { session in
+        return try await database.read(circle) { session in
             try CircleRow.find(circle, in: session).map { row in
                 CircleHead(
                     link: LogPosition(seq: row.linkSeq, hash: row.link), deletedUntil: row.deleted.map { $0 + undelete }

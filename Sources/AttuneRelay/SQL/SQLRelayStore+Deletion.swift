@@ -23,7 +23,7 @@ extension SQLRelayStore {
     /// Removes circles that were deleted long enough ago, and returns how many.
     func removeDeleted() async throws -> UInt64 {
         let before = now() - rules.undelete
-        let circles = try await database.read { session in
+        let circles = try await database.read(nil) { session in
             try session.rows("SELECT id FROM circles WHERE deleted <= $1", [.int(before)]).compactMap { $0.digest(0) }
         }
         for circle in circles { try await remove(circle, deletedBefore: before) }

@@ -15,7 +15,7 @@ extension SQLRelayStore: RelayMaintenance {
     }
 
     package func knowsInvite(_ token: String) async throws -> Bool {
-        try await database.read { session in
+        try await database.read(nil) { session in
             try session.first("SELECT 1 FROM invites WHERE hash = $1", [.digest(InviteToken.hash(token))]) != nil
         }
     }
@@ -29,7 +29,7 @@ extension SQLRelayStore: RelayMaintenance {
     }
 
     package func status() async throws -> RelayStatus {
-        try await database.read { session in
+        try await database.read(nil) { session in
             func count(_ sql: String) throws -> UInt64 { UInt64(max(0, try session.number(sql))) }
             var status = RelayStatus()
             status.circles = try count("SELECT COUNT(*) FROM circles")
@@ -46,7 +46,7 @@ extension SQLRelayStore: RelayMaintenance {
         var report = GarbageReport()
         try await workOff()
         let now = now()
-        let circles = try await database.read { session in
+        let circles = try await database.read(nil) { session in
             try session.rows(
                 "SELECT id FROM circles WHERE number IN (SELECT circle FROM chunks WHERE ends <= $1)", [.int(now)]
             ).compactMap { $0.digest(0) }
@@ -59,7 +59,7 @@ extension SQLRelayStore: RelayMaintenance {
     }
 
     package func workOff() async throws {
-        let circles = try await database.read { session in
+        let circles = try await database.read(nil) { session in
             try session.rows("SELECT id FROM circles WHERE number IN (SELECT circle FROM due)").compactMap {
                 $0.digest(0)
             }

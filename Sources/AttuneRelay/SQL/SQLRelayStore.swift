@@ -46,7 +46,7 @@ package final class SQLRelayStore: RelayStore {
     func read<Value: Sendable>(
         _ circle: Digest256, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
     ) async throws -> Value {
-        try await database.read { session in
+        try await database.read(circle) { session in
             guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
             return try body(session, row)
         }

@@ -73,7 +73,11 @@ extension SQLSession {
 /// A database of a relay.
 protocol RelayDatabase: Sendable {
     /// Runs queries on one consistent state.
-    func read<Value: Sendable>(_ body: @escaping @Sendable (any SQLSession) throws -> Value) async throws -> Value
+    ///
+    /// - Parameter circle: whose turn it takes; nil for queries of no circle.
+    func read<Value: Sendable>(
+        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+    ) async throws -> Value
 
     /// Runs changes that all happen or none, and returns once they are on disk.
     ///
@@ -92,7 +96,7 @@ protocol ChunkBytes: Sendable {
     func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool
 
     /// The bytes of a chunk that was counted; nil where they are gone.
-    func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer?
+    func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer?
 
     /// Inside a transaction after the one that took a chunk away: removes its bytes, unless a row counts them. An upload
     /// of the same bytes looks for them inside its own transaction.

@@ -15,8 +15,8 @@ extension ChunkFiles: ChunkBytes {
         size(id) == bytes.readableBytes
     }
 
-    func read(_ id: Digest256, circle: Int64) async throws -> ByteBuffer? {
-        try await BlockingWork.run { try read(id) }
+    func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer? {
+        try await BlockingWork.run(for: circle) { try read(id) }
     }
 
     func remove(_ id: Digest256, in session: any SQLSession) throws {

@@ -31,7 +31,7 @@ final class CommitQueue: Sendable {
     private let waiting = Mutex(Waiting())
     /// Changes in one transaction at most, and how long it may take to run them: whoever comes then waits no longer.
     private static let batch = 512
-    private static let duration = Duration.milliseconds(20)
+    private static let duration = Duration.milliseconds(10)
 
     init(_ pool: DatabasePool) { self.pool = pool }
 

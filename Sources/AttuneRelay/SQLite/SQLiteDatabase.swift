@@ -9,12 +9,14 @@ import GRDB
 struct SQLiteDatabase: RelayDatabase {
     private let pool: DatabasePool
     private let commits: CommitQueue
+    private let reads = CircleTurns(Self.readers, each: Self.readers / 2)
+    private static let readers = 4
 
     /// - Throws: where the file cannot be used, or is that of a newer program.
     init(path: String) throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
-        configuration.maximumReaderCount = 4
+        configuration.maximumReaderCount = Self.readers
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA trusted_schema = OFF")
             try database.execute(sql: "PRAGMA temp_store = MEMORY")
@@ -43,9 +45,13 @@ struct SQLiteDatabase: RelayDatabase {
         commits = CommitQueue(pool)
     }
 
-    func read<Value: Sendable>(_ body: @escaping @Sendable (any SQLSession) throws -> Value) async throws -> Value {
+    func read<Value: Sendable>(
+        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+    ) async throws -> Value {
         do {
-            return try await pool.read { try body(SQLiteSession(database: $0)) }
+            return try await reads.run(for: circle) {
+                try await pool.read { try body(SQLiteSession(database: $0)) }
+            }
         } catch {
             throw Self.translated(error)
         }

@@ -22,7 +22,7 @@ struct Caller: Sendable {
         let check: @Sendable () throws -> Void = { try signed.check(body: Array(body.readableBytesView)) }
         do {
             // Handing a short one to another thread takes longer than its digest.
-            if body.readableBytes <= 8192 { try check() } else { try await BlockingWork.run(check) }
+            if body.readableBytes <= 8192 { try check() } else { try await BlockingWork.run(for: chain.circle, check) }
         } catch is WireError {
             throw RelayError.wrongHash
         }

@@ -43,7 +43,7 @@ final class CircleChains: Sendable {
         while true {
             let page = try await store.links(of: circle, after: chain?.seq ?? 0, limit: Self.linksPerPage)
             let start = chain
-            chain = try await BlockingWork.run {
+            chain = try await BlockingWork.run(for: circle) {
                 var next = start
                 for link in page.links {
                     let link = try Link(parsing: link.bytes)

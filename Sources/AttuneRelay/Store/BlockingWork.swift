@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import NIOPosix
 
 /// Runs work that blocks or computes for milliseconds on threads that serve nothing else.
@@ -11,10 +12,16 @@ enum BlockingWork {
         return pool
     }()
 
+    private static let turns = CircleTurns(8, each: 4)
+
     /// Returns what `work` returns.
     ///
+    /// - Parameter circle: whose turn it takes; nil for work of no circle, which is short or seldom.
     /// - Throws: what `work` throws.
-    static func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await threads.runIfActive(work)
+    static func run<Value: Sendable>(
+        for circle: Digest256? = nil, _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        guard let circle else { return try await threads.runIfActive(work) }
+        return try await turns.run(for: circle) { try await threads.runIfActive(work) }
     }
 }
