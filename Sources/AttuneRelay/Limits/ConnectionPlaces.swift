@@ -64,9 +64,11 @@ final class ConnectionPlaces: Sendable {
     private let state: Mutex<State>
     private let channels = Mutex<[ObjectIdentifier: Place]>([:])
     private let limits: RelayLimits
+    private let arrivals: Arrivals
 
     init(_ limits: RelayLimits) {
         self.limits = limits
+        arrivals = Arrivals(limits)
         state = Mutex(State(strangers: FairShares(min(limits.strangerConnections, limits.connections))))
     }
 
@@ -77,10 +79,11 @@ final class ConnectionPlaces: Sendable {
     func enter(_ channel: any Channel, trusted: Set<String>) -> Bool {
         let peer = channel.remoteAddress?.ipAddress ?? "local"
         let close: @Sendable () -> Void = { [weak channel] in channel?.close(promise: nil) }
-        let place =
-            trusted.contains(peer)
-            ? enterProxy(ClientAddress(peer), close: close) : enter(ClientAddress(peer), close: close)
-        guard let place else { return false }
+        let address = ClientAddress(peer)
+        let isProxy = trusted.contains(peer)
+        guard isProxy || arrivals.admit(address),
+            let place = isProxy ? enterProxy(address, close: close) : enter(address, close: close)
+        else { return false }
         let key = ObjectIdentifier(channel)
         channels.withLock { $0[key] = place }
         channel.closeFuture.whenComplete { [weak self] _ in

@@ -64,6 +64,13 @@ final class TokenBuckets: Sendable {
         }
     }
 
+    /// How many are missing from a full bucket.
+    func used(_ key: String, now: ContinuousClock.Instant = .now) -> Double {
+        state.withLock { state in
+            (state.recent[key] ?? state.older[key]).map { capacity - refilled($0, now: now).tokens } ?? 0
+        }
+    }
+
     /// Takes one; else the seconds after which there is one again.
     func take(_ key: String, now: ContinuousClock.Instant = .now) -> Int? {
         state.withLock { state in

@@ -39,6 +39,10 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the connection ends with the answer under way.
     private var isLast = false
     private var isStream = false
+    /// Whether the connection was closed for what the peer sent: the rest of that is not looked at.
+    private(set) var isRefused = false
+    /// Bytes of the body under way that have not come; nil where nobody knows how many.
+    private(set) var bodyLeft: Int? = 0
 
     init(_ limits: RelayLimits, _ places: ConnectionPlaces) {
         self.limits = limits
@@ -61,32 +65,34 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isRefused { return }
         // What follows a request that ends the connection is for nobody.
         if isLast, !isBodyUnderWay { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             pending += 1
-            guard pending <= limits.pipelinedRequests else {
-                context.close(promise: nil)
-                return
-            }
+            guard pending <= limits.pipelinedRequests else { return refuse(context) }
             (isBodyUnderWay, isBodyRead, unread) = (true, false, 0)
             let length = head.headerFields[.contentLength].flatMap { Int($0) }
             let isChunked = head.headerFields[.transferEncoding] != nil
+            bodyLeft = length ?? (isChunked ? nil : 0)
             let bytes = min(length ?? (isChunked ? limits.bodyBytes : 0), limits.bodyBytes)
             awaitPeer(context, seconds: limits.seconds(for: bytes))
         case .body(let bytes):
             if !isBodyRead { unread += bytes.readableBytes }
             // Where the peer sends no more, the system gives what it has all the same.
-            guard unread <= 4 * limits.unreadBytes else {
-                context.close(promise: nil)
-                return
-            }
+            guard unread <= 4 * limits.unreadBytes else { return refuse(context) }
+            bodyLeft = bodyLeft.map { max(0, $0 - bytes.readableBytes) }
         case .end:
             isBodyUnderWay = false
             if pending == 0 { answered(context) } else { stopAwaiting() }
         }
         context.fireChannelRead(data)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext) {
+        isRefused = true
+        context.close(promise: nil)
     }
 
     /// A body that nobody reads yet stays with the peer.

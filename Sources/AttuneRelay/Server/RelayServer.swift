@@ -86,7 +86,7 @@ package struct RelayServer: Sendable {
                 maxHeaderFieldCount: limits.headerFields))
         let (places, trusted) = (service.places, service.configuration.trustedProxies)
         return HTTPServerBuilder { responder in
-            let http = HTTP1Channel(responder: responder, configuration: plain)
+            let http = RequestBytes.Channel(base: HTTP1Channel(responder: responder, configuration: plain))
             guard let tls = service.configuration.tls else {
                 return RelayChannel(base: http, places: places, trusted: trusted)
             }
