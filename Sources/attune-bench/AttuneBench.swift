@@ -11,6 +11,6 @@ struct AttuneBench: AsyncParsableCommand {
         subcommands: [
             TrainBenchmark.self, PrefillBenchmark.self, DecodeBenchmark.self, AdaptersBenchmark.self,
             MemoryBenchmark.self, KernelsBenchmark.self, CurveBenchmark.self, VaultBenchmark.self, SyncBenchmark.self,
-            RelayBenchmark.self,
+            RelayBenchmark.self, HostileAttacker.self,
         ])
 }

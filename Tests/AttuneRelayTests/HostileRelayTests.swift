@@ -17,7 +17,7 @@ import Testing
         let pusher = try await RelayPusher(relay)
         let isOver = Atomic(false)
         async let times = pusher.run(perSecond: 8) { isOver.load(ordering: .relaxed) }
-        let counts = try await attack.run(relay, 0.05, 2)
+        let counts = try await attack.run(relay.address, 0.05, 2)
         isOver.store(true, ordering: .relaxed)
         let sorted = try await times
         #expect(relay.process.poll() == nil, "\(relay.log)")

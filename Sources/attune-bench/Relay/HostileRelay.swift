@@ -6,7 +6,7 @@ import Foundation
 import Synchronization
 
 /// `attune-bench relay --hostile`: each attack on a real relay of its own, under a limit of memory, while an honest
-/// circle pushes.
+/// circle pushes from this process and the attacker has one of its own.
 struct HostileRelay {
     let seconds: Double
     let scale: Double
@@ -54,7 +54,10 @@ struct HostileRelay {
         async let times = pusher.run(perSecond: 8) { isOver.load(ordering: .relaxed) }
         let counts: [String: Int]
         do {
-            counts = try await attack.run(relay, scale, seconds)
+            counts =
+                attack.name == RelayAttack.none.name
+                ? try await attack.run(relay.address, scale, seconds)
+                : try await HostileAttacker.attack(relay, attack, scale: scale, seconds: seconds)
         } catch {
             counts = ["failed": 1]
             FileHandle.standardError.write(Data("\(attack.name): \(error)\n".utf8))

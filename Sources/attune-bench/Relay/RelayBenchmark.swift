@@ -11,7 +11,8 @@ struct RelayBenchmark: AsyncParsableCommand {
         commandName: "relay", abstract: "Load a relay with event streams and pushed entries, or attack it.",
         discussion: """
             With --hostile each attack has a relay of its own, within 256 MiB where control groups can be made, for \
-            --seconds. Its lines say whether the relay lives, its largest memory, and how long another circle's pushes took.
+            --seconds. Its lines say whether the relay lives, its largest memory, and how long another circle's pushes took. \
+            An attacker is a process of its own at nice 19: what it computes is not the relay's work.
             """)
 
     @Option(help: "Event streams that are held open.") var streams = 2000

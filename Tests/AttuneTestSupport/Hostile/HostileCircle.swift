@@ -15,7 +15,9 @@ struct HostileCircle {
     private var pushed: [Digest256] = []
 
     /// Opens the circle.
-    init(_ relay: RelayProcess) async throws {
+    ///
+    /// - Parameter relay: its address.
+    init(_ relay: String) async throws {
         circle = try SyntheticCircle(founder: device, paper: paper)
         client = RelayClient(relay, device: device, circle: circle.id)
         let answer = try await client.create(circle.links[0])

@@ -10,15 +10,15 @@ extension RelayAttack {
     /// an honest pair of devices meets again and again.
     static let mailboxes = RelayAttack(name: "mailboxes") { relay, scale, seconds in
         let end = ContinuousClock.now + .seconds(seconds)
-        let counts = MailboxCounts()
+        let (counts, port) = (MailboxCounts(), RelayAttack.port(of: relay))
         let openers = HostileSockets.sources(max(8, Int(290 * scale)), networks: 3)
         let sweepers = HostileSockets.sources(max(4, Int(60 * scale))).map {
             $0.replacingOccurrences(of: "127.1.", with: "127.9.")
         }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await onThread { open(relay.port, from: openers, until: end, counts) } }
-            group.addTask { await onThread { sweep(relay.port, from: sweepers, until: end, counts) } }
-            group.addTask { await onThread { meet(relay.port, until: end, counts) } }
+            group.addTask { await onThread { open(port, from: openers, until: end, counts) } }
+            group.addTask { await onThread { sweep(port, from: sweepers, until: end, counts) } }
+            group.addTask { await onThread { meet(port, until: end, counts) } }
             await group.waitForAll()
         }
         return counts.all

@@ -10,10 +10,11 @@ import SwiftProtobuf
 package struct RelayAttack: Sendable {
     package let name: String
     /// - Parameters:
+    ///   - relay: its address, such as `http://127.0.0.1:40123`.
     ///   - scale: 1 for the whole; a tenth of it has a tenth of the connections.
     ///   - seconds: for which it lasts.
     /// - Returns: what the attacker reached, by name.
-    package let run: @Sendable (_ relay: RelayProcess, _ scale: Double, _ seconds: Double) async throws -> [String: Int]
+    package let run: @Sendable (_ relay: String, _ scale: Double, _ seconds: Double) async throws -> [String: Int]
 
     package static let all = [
         silent, slowBodies, halfHeads, halfBodies, pipelines, genesis, readers, streams, releases, links, flood,
@@ -26,6 +27,8 @@ package struct RelayAttack: Sendable {
         return [:]
     }
 
+    static func port(of address: String) -> Int { URL(string: address)?.port ?? 0 }
+
     private static func scaled(_ count: Int, _ scale: Double) -> Int { max(4, Int(Double(count) * scale)) }
 
     private static func sockets(
@@ -35,7 +38,7 @@ package struct RelayAttack: Sendable {
         RelayAttack(name: name) { relay, scale, seconds in
             let sources = HostileSockets.sources(scaled(addresses, scale), networks: networks)
             let counts = await HostileSockets(
-                port: relay.port,
+                port: port(of: relay),
                 HostileSockets.Plan(
                     count: scaled(count, scale), sources: sources, opening: { Array(opening($0).utf8) },
                     drip: Array(drip.utf8), pause: pause, reads: reads)
@@ -77,7 +80,7 @@ package struct RelayAttack: Sendable {
             try client.raw("POST", "/v1/circles", body: [UInt8](repeating: 7, count: 16 << 10))
         )
         let counts = await HostileSockets(
-            port: relay.port,
+            port: port(of: relay),
             HostileSockets.Plan(
                 count: scaled(1000, scale), sources: HostileSockets.sources(scaled(200, scale), networks: 10),
                 opening: { $0 % 2 == 0 ? Array(large.dropLast(1000)) : Array(allowed.dropLast(100)) })
@@ -97,7 +100,7 @@ package struct RelayAttack: Sendable {
         let client = circle.client
         let targets = ["/entries", "/links", "/chunks/\(chunk.id)"]
         let counts = await HostileSockets(
-            port: relay.port,
+            port: port(of: relay),
             HostileSockets.Plan(
                 count: scaled(300, scale), sources: HostileSockets.sources(8),
                 opening: { (try? client.raw("GET", client.home + targets[$0 % targets.count])) ?? [] }, reads: false)
@@ -109,7 +112,7 @@ package struct RelayAttack: Sendable {
     private static let streams = RelayAttack(name: "event streams that nobody reads") { relay, scale, seconds in
         let client = try await HostileCircle(relay).client
         let counts = await HostileSockets(
-            port: relay.port,
+            port: port(of: relay),
             HostileSockets.Plan(
                 count: scaled(500, scale), sources: HostileSockets.sources(8),
                 opening: {
