@@ -27,19 +27,21 @@ extension Workspace {
             relay,
             otherwise: "Name one: attune devices add --relay URL; or do without: attune devices add --listen HOST:PORT")
         return try await RemoteCircle.withClient { client in
-            let circle = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
+            var circle = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
             let isAlone = circle.chain.active.allSatisfy { $0.id == circle.device }
             let host = Host(remote: RemoteCircle(vault: vault, address: address, client: client), invite: invite)
             let greeting = try await PairingMeeting.greet(address, client: client)
             if !isAlone {
-                _ = try await host.remote.reconcile(invite: invite)
+                circle = try await host.remote.reconcile(invite: invite)
                 try await keep(relay: host)
             } else if greeting.asksForInvite, invite == nil {
                 // Said before a code is spent; a relay that has the circle already does not ask.
                 let isKnown = try await Blocking.run { [self] in try syncSettings().relay == address.base }
                 guard isKnown else { throw KitError.remote(.forbidden, address.base) }
             }
-            let mailbox = try await RelayMailbox.open(client: client, address: address.base)
+            // A relay that has the circle keeps places for its devices, which strangers cannot take.
+            let mailbox = try await RelayMailbox.open(
+                client: client, address: address.base, as: isAlone ? nil : host.remote.transport(circle))
             return try await admit(
                 PairingMeeting(
                     mailbox: mailbox, nameplate: mailbox.nameplate, authority: greeting.authority,
