@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Synchronization
 
 /// A PostgreSQL server of its own, in a folder of its own, on a socket of its own.
 package final class PostgresServer: Sendable {
     private let folder: TemporaryDirectory
-    private let process: ChildProcess
+    private let isDurable: Bool
+    private let process: Mutex<ChildProcess>
 
     /// Why there is none, or nil where Debian's package is installed.
     package static let absence: String? =
@@ -24,29 +26,51 @@ package final class PostgresServer: Sendable {
     ///
     /// - Parameter isDurable: whether it waits for the disk, as it does where it is used.
     package init(isDurable: Bool = false) throws {
-        let programs = Self.programs ?? ""
+        self.isDurable = isDurable
         folder = try TemporaryDirectory()
-        let (path, data) = (folder.path, folder.path + "/data")
+        let path = folder.path
         // It refuses to run as root, and its user has to reach its folder.
-        let isRoot = geteuid() == 0
-        let prefix = isRoot ? ["runuser", "-u", "postgres", "--"] : []
-        if isRoot, let user = getpwnam("postgres") {
+        if geteuid() == 0, let user = getpwnam("postgres") {
             chown(path, user.pointee.pw_uid, user.pointee.pw_gid)
         }
-        func start(_ words: [String]) throws -> ChildProcess { try Self.start(prefix + words, errors: path) }
-        let initdb = try start([
-            programs + "/initdb", "-D", data, "-U", "attune", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale",
-        ])
+        let initdb = try Self.start(
+            Self.prefix + [
+                (Self.programs ?? "") + "/initdb", "-D", path + "/data", "-U", "attune", "-A", "trust", "--no-sync",
+                "-E", "UTF8", "--no-locale",
+            ], errors: path)
         guard try initdb.wait(limit: 60) == .exit(0) else { throw Failure(log: Self.log(path)) }
-        process = try start([
-            programs + "/postgres", "-D", data, "-k", path, "-c", "listen_addresses=", "-c",
-            "fsync=\(isDurable ? "on" : "off")", "-c", "max_connections=60",
-        ])
+        process = Mutex(try Self.serve(path, isDurable: isDurable))
+    }
+
+    /// Words that run a program as a user that the server takes.
+    private static var prefix: [String] { geteuid() == 0 ? ["runuser", "-u", "postgres", "--"] : [] }
+
+    /// Starts the server and returns once it takes connections.
+    private static func serve(_ path: String, isDurable: Bool) throws -> ChildProcess {
+        let programs = Self.programs ?? ""
+        let process = try start(
+            prefix + [
+                programs + "/postgres", "-D", path + "/data", "-k", path, "-c", "listen_addresses=", "-c",
+                "fsync=\(isDurable ? "on" : "off")", "-c", "max_connections=60",
+            ], errors: path)
         let deadline = ContinuousClock.now + .seconds(30)
         while true {
-            let ready = try start([programs + "/pg_isready", "-h", path, "-q"])
+            let ready = try start(prefix + [programs + "/pg_isready", "-h", path, "-q"], errors: path)
             if try ready.wait(limit: 10) == .exit(0) { break }
             guard ContinuousClock.now < deadline, process.poll() == nil else { throw Failure(log: Self.log(path)) }
+        }
+        return process
+    }
+
+    /// Ends the server at once, as if it had crashed, and starts it again: what was committed is there.
+    package func crash() throws {
+        let text = try String(contentsOfFile: folder.path + "/data/postmaster.pid", encoding: .utf8)
+        guard let id = text.split(separator: "\n").first.flatMap({ pid_t($0) }), kill(id, SIGQUIT) == 0 else {
+            throw Failure(log: Self.log(folder.path))
+        }
+        try process.withLock { process in
+            _ = try process.wait(limit: 30)
+            process = try Self.serve(folder.path, isDurable: isDurable)
         }
     }
 
@@ -61,7 +85,10 @@ package final class PostgresServer: Sendable {
     package var path: String { folder.path }
 
     /// Writes all that the database holds to a file; bytes in hexadecimal.
-    package func dump(to file: String) throws { try client("pg_dump", ["-f", file]) }
+    package func dump(to file: String) throws { try client("pg_dump", ["--inserts", "--no-owner", "-f", file]) }
+
+    /// Runs the statements in a file.
+    package func load(_ file: String) throws { try client("psql", ["-v", "ON_ERROR_STOP=1", "-q", "-f", file]) }
 
     /// Runs statements.
     package func execute(_ sql: String) throws { try client("psql", ["-v", "ON_ERROR_STOP=1", "-c", sql]) }
@@ -80,8 +107,10 @@ package final class PostgresServer: Sendable {
 
     deinit {
         // runuser passes it on: fast shutdown.
-        process.send(SIGINT)
-        _ = try? process.wait(limit: 20)
+        process.withLock { process in
+            process.send(SIGINT)
+            _ = try? process.wait(limit: 20)
+        }
     }
 
     private static func log(_ path: String) -> String {
