@@ -68,12 +68,15 @@ struct PostgresFaultTests {
         _ server: PostgresServer, rounds: Int, disturb: @escaping @Sendable () async throws -> Void
     ) async throws {
         let relay = try RelayProcess(environment: ["ATTUNE_RELAY_DATABASE": server.address])
+        var started: [Writer] = []
+        for _ in 0..<3 { started.append(try await Writer(relay)) }
+        let beginning = started
         let isOver = Atomic(false)
         async let disturbances = Self.count(until: { isOver.load(ordering: .relaxed) }, disturb)
         let writers = try await withThrowingTaskGroup(of: Writer.self) { group in
-            for _ in 0..<3 {
-                var writer = try await Writer(relay)
+            for writer in beginning {
                 group.addTask {
+                    var writer = writer
                     for _ in 0..<rounds { try await writer.step() }
                     return writer
                 }
@@ -144,10 +147,10 @@ struct PostgresFaultTests {
         let key = Int64(bitPattern: held.circle.id.bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
         let isHeld = Atomic(true)
         async let holder: Void = Task.detached {
-            try server.execute("BEGIN; SELECT pg_advisory_xact_lock(\(key)); SELECT pg_sleep(4); COMMIT")
+            try? server.execute("BEGIN; SELECT pg_advisory_xact_lock(\(key)); SELECT pg_sleep(60); COMMIT")
             isHeld.store(false, ordering: .relaxed)
         }.value
-        try await Task.sleep(for: .milliseconds(500))
+        try await Task.sleep(for: .seconds(1))
         let entry = try held.circle.entry(by: held.founder)
         let waiting = (0..<24).map { _ in Task { try await held.client.push([entry]).status } }
         try await Task.sleep(for: .milliseconds(500))
@@ -160,7 +163,12 @@ struct PostgresFaultTests {
         }
         let isStillHeld = isHeld.load(ordering: .relaxed)
         #expect(isStillHeld, "the others had to wait for the one circle")
-        try await holder
+        try server.execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()
+            """)
+        await holder
         for task in waiting { #expect(try await task.value == 200) }
     }
 

@@ -110,11 +110,11 @@ import Testing
     }
 
     /// Rows are gone through in pieces of 512, with up to three statements for each; an entry has up to a MiB or so.
-    private func expectSmall(_ name: String) {
+    private func expectSmall(_ name: String, pieces: Int = 1) {
         let work = database.take()
         print("\(name): \(work)")
-        #expect(work.statements <= 2200, "\(name)")
-        #expect(work.rows <= 2200, "\(name)")
+        #expect(work.statements <= 2200 * pieces, "\(name)")
+        #expect(work.rows <= 2200 * pieces, "\(name)")
         #expect(work.bytes <= 6 << 20, "\(name)")
     }
 
@@ -139,7 +139,8 @@ import Testing
         // One that frees at once is measured before.
         log.append(try circle.entry(by: device, after: log.last, releasing: large.map(\.hash) + unknown))
         _ = try await append([log[log.count - 1]], .half)
-        expectSmall("a release at once")
+        // Measured and done in one transaction, so that the next one finds it done: up to a thousand entries.
+        expectSmall("a release at once", pieces: 3)
         for _ in 0..<200 { try await store.workOff() }
         expectSmall("what is due")
         var small: [Entry] = []
