@@ -10,6 +10,8 @@ CREATE TABLE adapters (
     trashed INTEGER NOT NULL DEFAULT 0 CHECK (trashed IN (0, 1))
 , wire BLOB CHECK (length(wire) = 16)) STRICT;
 
+CREATE INDEX adapters_head ON adapters (head);
+
 CREATE UNIQUE INDEX adapters_live_name ON adapters (name) WHERE trashed = 0;
 
 CREATE INDEX adapters_wire ON adapters (wire) WHERE wire IS NOT NULL;
@@ -57,7 +59,7 @@ CREATE TABLE claims (
 
 CREATE INDEX claims_blob ON claims (blob);
 
-CREATE INDEX claims_version ON claims (version);
+CREATE INDEX claims_version ON claims (version, device, refused, lamport);
 
 CREATE TABLE documents (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -113,9 +115,9 @@ CREATE TABLE events (
     tip INTEGER NOT NULL DEFAULT 0 CHECK (tip IN (0, 1))
 ) STRICT;
 
-CREATE INDEX events_adapter ON events (adapter, kind);
-
 CREATE INDEX events_drafts ON events (seq) WHERE entry IS NULL;
+
+CREATE INDEX events_order ON events (adapter, kind, lamport, device);
 
 CREATE INDEX events_tips ON events (adapter) WHERE tip = 1;
 

@@ -184,8 +184,7 @@ package final class VaultRelayStore: RelayStore {
                 own.isCompared.store(true, ordering: .relaxed)
                 return try own.store.wantedChunks(limit: WireLimits.chunkIDsPerQuery)
             }
-            // Only what is wanted here is asked for; the rest stays where it is.
-            return try own.store.missingChunks(among: ids).filter { try own.vault.wantsChunk($0) }
+            return try own.store.missingChunks(among: ids)
         }
     }
 

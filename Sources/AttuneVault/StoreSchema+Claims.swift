@@ -58,7 +58,7 @@ extension StoreSchema {
             refused INTEGER NOT NULL DEFAULT 0 CHECK (refused IN (0, 1))
         ) STRICT, WITHOUT ROWID
         """,
-        "CREATE INDEX claims_version ON claims (version)",
+        "CREATE INDEX claims_version ON claims (version, device, refused, lamport)",
         "CREATE INDEX claims_blob ON claims (blob)",
         // What stands here is what the first entry said that named the version; what later ones said is read once more.
         """
@@ -83,6 +83,11 @@ extension StoreSchema {
         WHERE kind = 'version'
             AND NOT EXISTS (SELECT 1 FROM events n WHERE n.adapter = events.adapter AND n.kind = 'name')
         """,
+        // What is said of one adapter is found in the order in which it counts, however much one device says.
+        "CREATE INDEX events_order ON events (adapter, kind, lamport, device)",
+        "DROP INDEX events_adapter",
+        // A version goes without looking at every adapter.
+        "CREATE INDEX adapters_head ON adapters (head)",
         "ALTER TABLE entries ADD COLUMN arrived INTEGER",
         // With what program and keys an entry that waits was looked at last.
         "ALTER TABLE entries ADD COLUMN looked TEXT",

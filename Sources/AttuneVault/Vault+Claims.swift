@@ -16,7 +16,21 @@ extension Vault {
     private static let standing = """
         c.refused = 0 AND NOT EXISTS (
             SELECT 1 FROM claims n WHERE n.version = c.version AND n.device = c.device AND n.refused = 0
-                AND n.lamport > c.lamport)
+                AND (n.lamport, n.entry) > (c.lamport, c.entry))
+        """
+
+    /// One row of `claims` for each device that claims a version, the newest that was not refused: as many as the
+    /// circle has devices, however often one of them repeats itself.
+    private static let newestClaims = """
+        WITH RECURSIVE authors (device) AS (
+            SELECT MIN(device) FROM claims WHERE version = :row AND refused = 0
+            UNION ALL
+            SELECT (SELECT MIN(device) FROM claims WHERE version = :row AND refused = 0 AND device > authors.device)
+            FROM authors WHERE authors.device IS NOT NULL
+        )
+        SELECT c.* FROM authors a JOIN claims c ON c.entry = (
+            SELECT n.entry FROM claims n WHERE n.version = :row AND n.device = a.device AND n.refused = 0
+            ORDER BY n.lamport DESC, n.entry DESC LIMIT 1)
         """
 
     /// The blobs that may hold the bytes of the versions of `v` and of blob `b` shown, as a query of one column.
@@ -145,20 +159,12 @@ extension Vault {
 
     /// Shows the claim of a version that counts, unless its bytes are here and proven.
     ///
-    /// Until then the least in the order of clocks and devices is shown, so that it does not matter which came first.
+    /// - Parameter blob: the bytes that it has to be of; nil if any.
     func showClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws {
         let isProven = try Bool.fetchOne(
             database,
             sql: "SELECT b.state = 0 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ?", arguments: [row])
-        guard isProven == false,
-            let claim = try Row.fetchOne(
-                database,
-                sql: """
-                    SELECT c.* FROM claims c WHERE c.version = :row AND \(Self.standing)
-                        AND (c.blob = :blob OR :blob IS NULL)
-                    ORDER BY c.lamport, c.device, c.entry LIMIT 1
-                    """, arguments: ["row": row, "blob": blob.map { Data($0) }])
-        else { return }
+        guard isProven == false, let claim = try Self.shownClaim(database, version: row, blob: blob) else { return }
         try database.execute(
             sql: """
                 UPDATE versions SET blob = ?, manifest = ?, parents = ?, created = ?, loss_before = ?, loss_after = ?
@@ -172,13 +178,23 @@ extension Vault {
 
     /// Tells the history of a version anew, by those who still count; its bytes stay, being proven.
     func retell(_ database: Database, version row: Int64) throws {
+        guard let claim = try Self.shownClaim(database, version: row) else { return }
         try database.execute(
-            sql: """
-                UPDATE versions SET (parents, created, loss_before, loss_after) = (
-                    SELECT c.parents, c.created, c.loss_before, c.loss_after FROM claims c
-                    WHERE c.version = :row AND \(Self.standing) ORDER BY c.lamport, c.device, c.entry LIMIT 1)
-                WHERE seq = :row AND EXISTS (SELECT 1 FROM claims c WHERE c.version = :row AND \(Self.standing))
-                """, arguments: ["row": row])
+            sql: "UPDATE versions SET parents = ?, created = ?, loss_before = ?, loss_after = ? WHERE seq = ?",
+            arguments: [claim["parents"], claim["created"], claim["loss_before"], claim["loss_after"], row])
+    }
+
+    private static func shownClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws -> Row? {
+        let claims = try Row.fetchAll(database, sql: newestClaims, arguments: ["row": row]).map {
+            (
+                row: $0,
+                place: Precedence(
+                    lamport: UInt64(clamping: try $0.value("lamport", as: Int64.self)),
+                    device: try $0.bytes("device"), entry: try $0.digest("entry")),
+                blob: try $0.bytes("blob")
+            )
+        }
+        return Precedence.shown(claims.filter { blob == nil || $0.blob == blob }, by: \.place)?.row
     }
 
     /// Bytes of the other claims of a version are not fetched any more.

@@ -77,7 +77,7 @@ extension Vault {
         }
         for (adapter, versions) in discarded { try discard(database, versions, of: adapter) }
         for adapter in touched { try eraseIfEmpty(database, adapter) }
-        try showNamesThatCount(database, denied: [])
+        try showNamesThatCount(database, denied: nil)
         try lookAgain(database)
         return unused
     }
@@ -126,12 +126,11 @@ extension Vault {
 
     /// Moves versions that nobody says any more to the trash, with their adapter where it has no others.
     private func discard(_ database: Database, _ versions: [VersionRecord], of adapter: Data) throws {
-        let rows = versions.map { "\($0.row)" }.joined(separator: ", ")
+        let rows = Set(versions.map(\.row))
         let others = try Int64.fetchAll(
-            database,
-            sql: """
-                SELECT seq FROM versions WHERE adapter = ? AND trashed = 0 AND seq NOT IN (\(rows)) ORDER BY number
-                """, arguments: [adapter])
+            database, sql: "SELECT seq FROM versions WHERE adapter = ? AND trashed = 0 ORDER BY number",
+            arguments: [adapter]
+        ).filter { !rows.contains($0) }
         guard let last = others.last,
             let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
         else {

@@ -46,6 +46,22 @@ extension Vault {
         }
     }
 
+    /// The last entry of a device before the first that came here at `moment` or later; nil if there is none.
+    ///
+    /// Entries of which the time is not known came before those of which it is.
+    package func lastEntry(of device: [UInt8], before moment: Date) throws -> LogPosition? {
+        try read { database in
+            try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT seq, hash FROM entries WHERE device = :device AND seq < COALESCE(
+                        (SELECT MIN(seq) FROM entries WHERE device = :device AND arrived >= :moment), 1 << 62)
+                    ORDER BY seq DESC LIMIT 1
+                    """, arguments: ["device": Data(device), "moment": Timestamp.milliseconds(moment)]
+            ).map { try Self.position($0) }
+        }
+    }
+
     private static func effect(_ row: Row) throws -> DeedRecord.Effect {
         guard let adapter = try row.optional("adapter", as: String.self) else { return .other }
         let number = try row.optional("number", as: Int.self)

@@ -100,7 +100,7 @@ extension Vault {
             let adapter = try row.value("id", as: Data.self)
             var last: (event: Int64, row: Int64)?
             for version in try Self.versions(database, "v.adapter = ? AND v.trashed = 0", [adapter]) {
-                let event = try insertEvent(
+                let (event, _) = try insertEvent(
                     database, adapter, kind: "version", version: version.id, name: version.adapter,
                     parents: last.map { [$0.event] } ?? [])
                 last = (event, version.row)
@@ -120,11 +120,14 @@ extension Vault {
         let entries: [Digest256]
     }
 
+    /// Notes something about an adapter.
+    ///
+    /// - Returns: its number, and the events of the adapter that are tips now or are none any more; nil if any may be.
     @discardableResult
     func insertEvent(
         _ database: Database, _ adapter: Data, kind: String, version: Digest256? = nil, name: String? = nil,
         trashed: Bool? = nil, released: String? = nil, parents: [Int64] = [], context: EntryContext? = nil
-    ) throws -> Int64 {
+    ) throws -> (event: Int64, changed: [Int64]?) {
         try database.execute(
             sql: """
                 INSERT INTO events (adapter, kind, version, name, trashed, released, entry, device, lamport)
@@ -139,13 +142,12 @@ extension Vault {
             try database.execute(
                 sql: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
         }
-        if kind == "version" || kind == "head" {
-            try markTips(database, adapter, event, parents)
-            if try anyRefused(database, [event] + parents.prefix(Self.parentLimit)) {
-                try recountTips(database, adapter)
-            }
-        }
-        return event
+        guard kind == "version" || kind == "head" else { return (event, []) }
+        try markTips(database, adapter, event, parents)
+        let changed = [event] + parents.prefix(Self.parentLimit)
+        guard try anyRefused(database, changed) else { return (event, changed) }
+        try recountTips(database, adapter)
+        return (event, nil)
     }
 
     /// A new event is a tip, and what it follows is none any more.

@@ -98,21 +98,48 @@ extension Vault {
     /// Moves the name to the one head where the others followed on it, and says which chunks are wanted for that.
     ///
     /// Nothing moves while there are several heads or evidence is open: a person decides then.
-    func advance(_ database: Database, _ adapter: Data, isCutOff: Bool = false) throws {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
+    ///
+    /// - Parameter changed: the events that came or are followed now; nil where any may be another.
+    func advance(
+        _ database: Database, _ adapter: Data, isCutOff: Bool = false, changed: [Int64]? = nil
+    ) throws {
+        guard let row = try Row.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
         else { return }
-        let head = try row.optional("head", as: Int64.self).flatMap { try Self.version(database, row: $0) }
-        let tips = try Self.tips(database, adapter)
-        let candidates = try tips.compactMap { tip in
-            try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, tip.version.data]).first
+        let head = try row.optional("head", as: Int64.self)
+        // However many heads there are, three questions say what there is to know of them.
+        let tips = """
+            events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
+            WHERE e.adapter = :adapter AND e.tip = 1
+            """
+        let isTip = try head.map { head in
+            try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM versions v JOIN events e INDEXED BY events_version
+                        ON e.adapter = v.adapter AND e.version = v.id WHERE v.seq = ? AND e.tip = 1)
+                    """, arguments: [head]) ?? false
         }
-        let distinct = Set(candidates.map(\.id))
-        let isNew = head == nil || isCutOff && !(head.map { distinct.contains($0.id) } ?? false)
-        if let first = candidates.first, head.map({ !distinct.contains($0.id) }) ?? true,
-            isNew || distinct.count == 1, try isNew || !Self.hasOpenEvidence(database)
+        if isTip != true,
+            let first = try Int64.fetchOne(
+                database, sql: "SELECT v.seq FROM \(tips) ORDER BY e.seq LIMIT 1", arguments: ["adapter": adapter])
         {
-            try setHead(database, adapter, to: first.row)
+            let isNew = head == nil || isCutOff
+            let isOnly = try Bool.fetchOne(
+                database, sql: "SELECT NOT EXISTS (SELECT 1 FROM \(tips) AND v.seq <> :first)",
+                arguments: ["adapter": adapter, "first": first])
+            if isNew || isOnly == true, try isNew || !Self.hasOpenEvidence(database) {
+                try setHead(database, adapter, to: first)
+            }
         }
-        try refreshWanted(database, adapter)
+        guard let changed else { return try refreshWanted(database, adapter) }
+        let now = try Int64.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
+        let events = changed.map(String.init).joined(separator: ", ")
+        let rows = try Int64.fetchAll(
+            database,
+            sql: """
+                SELECT v.seq FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
+                WHERE e.seq IN (\(events)) AND e.adapter = ?
+                """, arguments: [adapter])
+        try refreshWanted(database, adapter, of: rows + [head, now].compactMap(\.self).filter { _ in head != now })
     }
 }

@@ -122,30 +122,44 @@ extension Vault {
                 created: Int64(clamping: packet.created),
                 number: taken || packet.number < 1 || packet.number > 1 << 31 ? nil : packet.number)
         }
+        let wasRefused = try known != nil && Self.isRefused(database, version: row)
         try insertClaim(database, version: row, packet, blob: blob, context)
         try showClaim(database, version: row)
         let isNoted = try Bool.fetchOne(
             database, sql: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry.data])
+        var changed: [Int64]? = []
         if isNoted != true {
-            try insertEvent(
+            changed = try insertEvent(
                 database, adapter, kind: "version", version: packet.id, name: packet.name,
-                parents: try Self.events(database, adapter, context.parents), context: context)
+                parents: try Self.events(database, adapter, context.parents), context: context
+            ).changed
         }
         // A version that was refused for what another device said may be one of the heads again.
-        if known != nil {
+        if wasRefused {
             try recountTips(database, adapter)
-            try takeBack(database, version: row, of: adapter)
+            changed = nil
         }
-        try advance(database, adapter)
+        if known != nil { try takeBack(database, version: row, of: adapter) }
+        // Another claim of a version that is known may be of bytes that are wanted as well.
+        try advance(database, adapter, changed: changed)
+        if known != nil, changed != nil { try refreshWanted(database, adapter, of: [row]) }
+    }
+
+    private static func isRefused(_ database: Database, version row: Int64) throws -> Bool {
+        try Bool.fetchOne(
+            database,
+            sql:
+                "SELECT EXISTS (SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ? AND b.state = 3)",
+            arguments: [row]) ?? true
     }
 
     private func apply(
         _ database: Database, _ adapter: Data, head: Digest256, _ context: EntryContext
     ) throws {
-        try insertEvent(
+        let (_, changed) = try insertEvent(
             database, adapter, kind: "head", version: head,
             parents: try Self.events(database, adapter, context.parents), context: context)
-        try advance(database, adapter)
+        try advance(database, adapter, changed: changed)
     }
 
     /// Chunks of released versions can no longer be fetched.

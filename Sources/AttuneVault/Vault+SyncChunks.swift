@@ -18,18 +18,31 @@ package enum PinPolicy: String, Sendable, CaseIterable {
 
 extension Vault {
     /// Ids of chunks that are wanted and not here, at most `limit`: those of one version together.
+    ///
+    /// Of each device's versions the newest come first, and devices take turns by how many chunks each has had: so
+    /// what one device names and nobody has holds up no other's.
     package func wantedChunks(limit: Int) throws -> [Digest256] {
         try read { database in
-            var result: [Digest256] = []
+            var turns = Turns<String, Data>()
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT c.id FROM blobs b JOIN chunks c ON c.blob = b.id
-                    WHERE b.state = 1 AND b.wanted = 1 ORDER BY b.id, c.position
+                    SELECT b.id, COALESCE(hex(c.device), '') AS device, MAX(c.lamport) AS lamport,
+                        (SELECT COUNT(*) FROM chunks k WHERE k.blob = b.id) AS count
+                    FROM blobs b LEFT JOIN claims c ON c.blob = b.id
+                    WHERE b.state = 1 AND b.wanted = 1 GROUP BY b.id ORDER BY lamport, b.id
                     """)
-            while result.count < limit, let row = try rows.next() {
-                let id = try row.digest("id")
-                if chunks.isHere(id) == false { result.append(id) }
+            while let row = try rows.next() {
+                turns.add(try row.value("id"), of: try row.value("device"), cost: try row.value("count"))
+            }
+            var result: [Digest256] = []
+            while result.count < limit, let blob = turns.next() {
+                let chunks = try Row.fetchCursor(
+                    database, sql: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [blob])
+                while result.count < limit, let row = try chunks.next() {
+                    let id = try row.digest("id")
+                    if !self.chunks.isHere(id) { result.append(id) }
+                }
             }
             return result
         }
@@ -145,38 +158,43 @@ extension Vault {
         return text.flatMap { Int($0) } ?? Room.all / 8
     }
 
-    func refreshWanted(_ database: Database, _ adapter: Data) throws {
+    /// Says which bytes are wanted of the versions of an adapter that are not here.
+    ///
+    /// - Parameter rows: the versions of which that may be otherwise than it was; nil for all. Where there are many
+    ///   heads, looking at all of them for each that comes takes long.
+    func refreshWanted(_ database: Database, _ adapter: Data, of rows: [Int64]? = nil) throws {
+        guard rows?.isEmpty != true else { return }
         let largest = try Self.largestFetched(database)
-        let live = Self.candidates("v.adapter = :adapter")
+        let arguments: StatementArguments = ["adapter": adapter, "largest": largest]
+        let list = rows.map { $0.map(String.init).joined(separator: ", ") }
+        let among = "v.adapter = :adapter" + (list.map { " AND v.seq IN (\($0))" } ?? "")
         switch try Self.policy(database, adapter) {
         case .none: return
         case .all:
             try database.execute(
                 sql: """
                     UPDATE blobs SET wanted = 1
-                    WHERE state = 1 AND wanted = 0 AND size <= :largest AND id IN (\(live))
-                    """, arguments: ["adapter": adapter, "largest": largest])
+                    WHERE state = 1 AND wanted = 0 AND size <= :largest AND id IN (\(Self.candidates(among)))
+                    """, arguments: arguments)
         case .heads:
-            let tips = try Self.tips(database, adapter)
-            for version in Set(tips.map(\.version)) {
-                try database.execute(
-                    sql: """
-                        UPDATE blobs SET wanted = 1 WHERE state = 1 AND size <= :largest
-                        AND id IN (\(Self.candidates("v.adapter = :adapter AND v.id = :id")))
-                        """, arguments: ["adapter": adapter, "id": version.data, "largest": largest])
-            }
-            // Heads of before that never came are not worth their bytes any more.
-            let kept = tips.map { "x'\(Hex.encode($0.version.bytes))'" }.joined(separator: ", ")
-            let other = """
-                v.adapter = :adapter AND v.id NOT IN (\(kept))
-                AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter)
+            let isTip = """
+                EXISTS (SELECT 1 FROM events t INDEXED BY events_version
+                    WHERE t.adapter = v.adapter AND t.version = v.id AND t.tip = 1)
                 """
             try database.execute(
                 sql: """
-                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND (
-                        EXISTS (SELECT 1 FROM versions v WHERE v.blob = blobs.id AND \(other))
-                        OR EXISTS (SELECT 1 FROM claims c JOIN versions v ON v.seq = c.version
-                            WHERE c.blob = blobs.id AND \(other)))
+                    UPDATE blobs SET wanted = 1 WHERE state = 1 AND wanted = 0 AND size <= :largest
+                    AND id IN (\(Self.candidates("\(among) AND \(isTip)")))
+                    """, arguments: arguments)
+            // Heads of before that never came are not worth their bytes any more.
+            let other = """
+                \(among) AND NOT \(isTip) AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter)
+                """
+            try database.execute(
+                sql: """
+                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND id IN (
+                        SELECT v.blob FROM versions v WHERE \(other)
+                        UNION SELECT c.blob FROM versions v JOIN claims c ON c.version = v.seq WHERE \(other))
                     """, arguments: ["adapter": adapter])
         }
     }

@@ -35,7 +35,7 @@ extension Vault {
             try setShownName(database, adapter, to: try freeName(database, name, for: adapter, besides: device))
         }
         try setTrashed(database, .adapter, Hex.encode(adapter), trashed, name: name, isLocal: false)
-        try advance(database, adapter)
+        try advance(database, adapter, changed: [])
     }
 
     /// Shows an adapter as those events say that still count, after others were taken away.
@@ -56,19 +56,25 @@ extension Vault {
 
     /// Gives every adapter back the name that it has by what counts, where that is free.
     ///
-    /// - Parameter denied: adapters whose names were changed by what counts no more.
-    func showNamesThatCount(_ database: Database, denied: Set<Data>) throws {
-        var names: [(adapter: Data, said: String, isDenied: Bool)] = []
-        for row in try Row.fetchAll(database, sql: "SELECT id, name FROM adapters ORDER BY seq") {
+    /// - Parameter denied: adapters whose names were changed by what counts no more; only those, or all if nil.
+    func showNamesThatCount(_ database: Database, denied: Set<Data>?) throws {
+        let isDenied = denied != nil
+        var names: [(adapter: Data, said: String)] = []
+        // Where another one had the name, there is something behind it.
+        let rows = try Row.fetchAll(
+            database,
+            sql: "SELECT id, name FROM adapters \(isDenied ? "" : "WHERE name LIKE '%-%'") ORDER BY seq")
+        for row in rows {
             let (adapter, shown) = (try row.value("id", as: Data.self), try row.value("name", as: String.self))
-            guard let said = try Self.saidName(database, adapter).flatMap(AdapterName.normalized), said != shown,
-                denied.contains(adapter) || shown.hasPrefix(said + "-")
+            guard denied?.contains(adapter) ?? true,
+                let said = try Self.saidName(database, adapter).flatMap(AdapterName.normalized), said != shown,
+                isDenied || shown.hasPrefix(said + "-")
             else { continue }
-            names.append((adapter, said, denied.contains(adapter)))
+            names.append((adapter, said))
         }
         // Two may have been given each other's name.
-        for name in names where name.isDenied { try setShownName(database, name.adapter, to: Hex.encode(name.adapter)) }
-        for (adapter, said, isDenied) in names.filter(\.isDenied) + names.filter({ !$0.isDenied }) {
+        if isDenied { for name in names { try setShownName(database, name.adapter, to: Hex.encode(name.adapter)) } }
+        for (adapter, said) in names {
             let free = try freeName(database, said, for: adapter, besides: "")
             if isDenied || free == said { try setShownName(database, adapter, to: free) }
         }
@@ -76,35 +82,61 @@ extension Vault {
 
     /// The name that the events which count give an adapter: the last that it was given, else the one it came with.
     private static func saidName(_ database: Database, _ adapter: Data) throws -> String? {
-        try String.fetchOne(
+        // What waits to be published here comes after all that was.
+        if let draft = try String.fetchOne(
             database,
             sql: """
-                SELECT name FROM events WHERE adapter = ? AND kind = 'name'
-                ORDER BY entry IS NULL DESC, lamport DESC, device DESC, seq DESC LIMIT 1
+                SELECT name FROM events WHERE adapter = ? AND kind = 'name' AND lamport IS NULL ORDER BY seq DESC LIMIT 1
                 """, arguments: [adapter])
+        {
+            return draft
+        }
+        let given = try word(database, adapter, "name", newest: true)
+        let cameWith = try word(database, adapter, "version", newest: false)
+        return try Precedence.name(given: [given].compactMap(\.self), cameWith: [cameWith].compactMap(\.self)) {
+            $0.place
+        }?.name
             ?? String.fetchOne(
                 database,
                 sql: """
-                    SELECT name FROM events WHERE adapter = ? AND kind = 'version' AND name IS NOT NULL
-                    ORDER BY entry IS NULL, lamport, device, seq LIMIT 1
+                    SELECT name FROM events WHERE adapter = ? AND kind = 'version' AND name IS NOT NULL AND lamport IS NULL
+                    ORDER BY seq LIMIT 1
                     """, arguments: [adapter])
+    }
+
+    /// The newest, or the oldest, published event of a kind about an adapter.
+    private static func word(
+        _ database: Database, _ adapter: Data, _ kind: String, newest: Bool
+    ) throws -> (place: Precedence, name: String?)? {
+        let order = newest ? "DESC" : "ASC"
+        return try Row.fetchOne(
+            database,
+            sql: """
+                SELECT lamport, device, entry, name FROM events
+                WHERE adapter = ? AND kind = ? AND lamport IS NOT NULL AND (name IS NOT NULL OR kind = 'trashed')
+                ORDER BY lamport \(order), device \(order), entry \(order) LIMIT 1
+                """, arguments: [adapter, kind]
+        ).map { row in
+            let place = Precedence(
+                lamport: UInt64(clamping: try row.value("lamport", as: Int64.self)), device: try row.bytes("device"),
+                entry: try row.digest("entry"))
+            return (place, try row.optional("name"))
+        }
     }
 
     private func setShownName(_ database: Database, _ adapter: Data, to name: String) throws {
         try database.execute(sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, adapter])
     }
 
-    /// True if no later event of this kind is known; equal lamport numbers are decided by the device's id.
+    /// True if no later event of this kind is known, and none waits to be published here.
     private func isLast(_ database: Database, _ adapter: Data, _ kind: String, _ context: EntryContext) throws -> Bool {
-        try Bool.fetchOne(
+        let waits = try Bool.fetchOne(
             database,
-            sql: """
-                SELECT NOT EXISTS (SELECT 1 FROM events WHERE adapter = ? AND kind = ?
-                    AND (entry IS NULL OR lamport > ? OR lamport = ? AND device > ?))
-                """,
-            arguments: [
-                adapter, kind, Int64(clamping: context.lamport), Int64(clamping: context.lamport), Data(context.device),
-            ]) ?? false
+            sql: "SELECT EXISTS (SELECT 1 FROM events WHERE adapter = ? AND kind = ? AND lamport IS NULL)",
+            arguments: [adapter, kind])
+        guard waits == false else { return false }
+        let place = Precedence(lamport: context.lamport, device: context.device, entry: context.entry)
+        return try Self.word(database, adapter, kind, newest: true).map { $0.place < place } ?? true
     }
 
     /// `name`, or where another live adapter has it `name-DEVICE`, or `name-DEVICE-2` and so on.
@@ -117,7 +149,7 @@ extension Vault {
                 $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" ? $0 : "-"
             }.prefix(24))
         let stem = "\(wanted.prefix(32))-\(suffix.isEmpty ? "2" : suffix)"
-        for attempt in 0..<100 {
+        for attempt in 0..<16 {
             let candidate = attempt == 0 ? wanted : attempt == 1 ? stem : "\(stem)-\(attempt)"
             let taken =
                 try Bool.fetchOne(

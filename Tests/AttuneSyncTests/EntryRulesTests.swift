@@ -67,6 +67,41 @@ import Testing
         #expect((circle.devices[0].store.state.logs[author] != nil) == isTaken)
     }
 
+    /// An honest device has named, in good faith, what a device published before it was shut out.
+    @Test func entriesThatNameTheFloodOfADeviceThatWasShutOutAreTaken() throws {
+        for device in circle.devices { device.store.admitCulprits() }
+        let flooder = circle.devices[2]
+        let flood = LogPosition(seq: 2_000_000, hash: WireHash.blake2b([1], personal: "flood"))
+        circle.relay.logs[circle.devices[1].id] = [try entry(1, lamport: 9, frontier: [flooder.id: flood])]
+        #expect(try sync(0) == ["E-SYNC-016"])
+        #expect(circle.devices[0].store.state.logs[circle.devices[1].id] == nil)
+        let link = try SimulatedLinks.revoke(
+            flooder.id, last: nil, by: circle.devices[1].identity, on: circle.relay.chain)
+        try circle.relay.take(link)
+        #expect(try sync(0) == [])
+        #expect(circle.devices[0].store.state.logs[circle.devices[1].id]?.count == 1)
+        // And by another way.
+        let pushed = try EntryReceiver.take(
+            circle.relay.logs[circle.devices[1].id].map { $0.map(\.bytes) } ?? [], from: "device",
+            chain: circle.relay.chain, into: circle.devices[1].store)
+        #expect(pushed == [.new])
+    }
+
+    /// A log may be longer than a number may jump, and a new device knows nothing of it yet.
+    @Test func entriesThatNameALongLogThatTheRemoteHasWaitForIt() throws {
+        for device in circle.devices { device.store.admitCulprits() }
+        let author = circle.devices[2].id
+        let far = LogPosition(seq: 1 << 21, hash: WireHash.blake2b([2], personal: "far"))
+        circle.relay.logs[circle.devices[1].id] = [try entry(1, lamport: 9, frontier: [author: far])]
+        circle.relay.lie = { request, answer, _ in
+            guard case .frontier = request, case .frontier(var frontier) = answer else { return answer }
+            frontier.heads[author] = far
+            return .frontier(frontier)
+        }
+        // The remote promises the log and gives none: that is its fault, and nobody else's.
+        #expect(try sync(0).filter { $0 == "E-SYNC-016" } == [])
+    }
+
     @Test func aPushedEntryIsTakenOnceAndOnlyInOrder() throws {
         let store = circle.devices[0].store
         let chain = circle.relay.chain

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
-import AttuneSync
 import AttuneWire
 import Foundation
 import SwiftProtobuf
 import Testing
+
+@testable import AttuneSync
 
 /// What devices make of a relay that hides, goes back, forks, swaps and makes things up.
 @Suite struct MaliciousRelayTests {
@@ -247,6 +248,43 @@ import Testing
         circle.relay.chunks = [present]
         #expect(try sync(0) == ["E-SYNC-012"])
         #expect(circle.devices[0].store.state.chunks == [present])
+    }
+
+    /// What a device names and nobody has costs a question for each thousand, and no more than 64 in a run.
+    @Test(arguments: [(5000, 5), (200_000, 64)]) func absentChunksCostAQuestionForEachPage(
+        count: Int, questions: Int
+    ) throws {
+        let absent = (0..<UInt32(count)).map { number in
+            withUnsafeBytes(of: number.bigEndian) { WireHash.blake2b(Array($0), personal: "absent") }
+        }
+        let present = (0..<10).compactMap { Digest256([UInt8](repeating: $0, count: 32)) }
+        try circle.devices[0].store.want(absent + present)
+        circle.relay.chunks = Set(present)
+        var (asked, tried) = (0, 0)
+        circle.relay.lie = { request, answer, _ in
+            if case .missingChunks = request { asked += 1 }
+            if case .download = request { tried += 1 }
+            return answer
+        }
+        #expect(try sync(0) == ["E-SYNC-012"])
+        #expect(asked <= questions + 1 && asked >= questions && tried <= present.count, "\(asked), \(tried)")
+        if count < SyncEngine.listedChunks { #expect(circle.devices[0].store.state.chunks == Set(present)) }
+    }
+
+    /// Every absent chunk is said to be there, and none comes.
+    @Test func promisesThatAreBrokenAreNotBelievedForLong() throws {
+        let absent = (0..<UInt32(5000)).map { number in
+            withUnsafeBytes(of: number) { WireHash.blake2b(Array($0), personal: "absent") }
+        }
+        try circle.devices[0].store.want(absent)
+        var tried = 0
+        circle.relay.lie = { request, answer, _ in
+            if case .download = request { tried += 1 }
+            if case .missingChunks = request { return .missingChunks([]) }
+            return answer
+        }
+        #expect(try sync(0) == ["E-SYNC-012"])
+        #expect((256...300).contains(tried), "\(tried)")
     }
 
     @Test func twoChangesOfTheCircleAtOnceAreSettledOnceBothHaveTheSame() throws {

@@ -13,10 +13,22 @@ extension SyncEngine {
         var underWay = 0
     }
 
+    /// Chunks that are wanted here, of which the remote is asked page by page which it has.
+    struct Wishes: Sendable {
+        var list: [Digest256] = []
+        var next = 0
+        /// Chunks that had come in this run when it was listed.
+        var takenBefore = 0
+        /// Whether there may be more than it has.
+        var isFull = false
+    }
+
     /// Chunks under way at once.
     static let parallelChunks = 8
-    /// Chunks that are listed at once, those that turned out to be absent not counted.
-    static let listedChunks = 1024
+    /// Chunks that are listed at once: 64 questions, whatever devices name that nobody has.
+    static let listedChunks = 64 * WireLimits.chunkIDsPerQuery
+    /// Chunks of one run that the remote says to have and does not give.
+    static let brokenPromises = 256
 
     mutating func pumpUploads(reading log: some SyncLogReading) throws {
         while transfers.underWay < Self.parallelChunks, transfers.next < transfers.queue.count {
@@ -57,25 +69,53 @@ extension SyncEngine {
     mutating func beginDownloads() {
         phase = .downloading
         transfers = Transfers()
-        // Those that the remote does not have stand in the list again, before others that it may have.
-        emit(.listWanted(limit: Self.listedChunks + absentChunks.count))
+        emit(.listWanted(limit: Self.listedChunks))
     }
 
-    mutating func download(_ ids: [Digest256]) {
+    mutating func download(_ ids: [Digest256]) throws {
+        wishes = Wishes(
+            list: ids.filter { !absentChunks.contains($0) }, takenBefore: outcome.chunksTaken,
+            isFull: ids.count == Self.listedChunks)
+        try askForOffers()
+    }
+
+    /// Asks which of the next page of wishes the remote has. More may be wanted than one list holds; a list of which
+    /// nothing came ends the run.
+    private mutating func askForOffers() throws {
         transfers = Transfers()
-        transfers.queue = ids.filter { !absentChunks.contains($0) }
-        pumpDownloads()
+        let page = Array(wishes.list[wishes.next...].prefix(WireLimits.chunkIDsPerQuery))
+        wishes.next += page.count
+        if !page.isEmpty { return send(.missingChunks(page), for: .offers(page)) }
+        if wishes.isFull, outcome.chunksTaken > wishes.takenBefore { beginDownloads() } else { finish() }
     }
 
-    mutating func pumpDownloads() {
+    mutating func takeOffers(_ missing: [Digest256], of page: [Digest256]) throws {
+        let missing = Set(missing)
+        absentChunks.formUnion(page.filter { missing.contains($0) })
+        transfers.queue = page.filter { !missing.contains($0) }
+        try pumpDownloads()
+    }
+
+    /// A chunk that the remote said to have did not come.
+    mutating func isAbsent(_ id: Digest256) throws {
+        absentChunks.insert(id)
+        promisesBroken += 1
+        transfers.underWay -= 1
+        if promisesBroken >= Self.brokenPromises {
+            transfers.next = transfers.queue.count
+            wishes.next = wishes.list.count
+            wishes.isFull = false
+        }
+        try pumpDownloads()
+    }
+
+    mutating func pumpDownloads() throws {
         while transfers.underWay < Self.parallelChunks, transfers.next < transfers.queue.count {
             let id = transfers.queue[transfers.next]
             transfers.next += 1
             transfers.underWay += 1
             send(.download(id), for: .download(id))
         }
-        guard transfers.underWay == 0 else { return }
-        // More may be wanted than one list holds. A list with nothing new in it ends the run.
-        if transfers.queue.isEmpty { finish() } else { beginDownloads() }
+        if transfers.underWay == 0 { try askForOffers() }
     }
 }

@@ -44,6 +44,7 @@ extension SyncEngine {
             }
             remoteHeads[device] = head
         }
+        known.shown = remoteHeads.mapValues(\.seq)
         compareMarks(reading: log)
         for (device, head) in remoteHeads.sorted(by: { $0.key < $1.key }) {
             guard !stalled.contains(device), !isForked(device) else { continue }

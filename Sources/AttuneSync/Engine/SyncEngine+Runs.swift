@@ -14,6 +14,7 @@ extension SyncEngine {
         known.heldBack = [:]
         unwelcome = []
         absentChunks = []
+        promisesBroken = 0
         isFull = false
         linksDiverged = false
         wasClockAdjusted = false
@@ -38,6 +39,7 @@ extension SyncEngine {
         pulls = [:]
         push = Push()
         transfers = Transfers()
+        wishes = Wishes()
         phase = .comparing
         send(.frontier, for: .frontier)
     }
@@ -48,6 +50,7 @@ extension SyncEngine {
         pulls = [:]
         push = Push()
         transfers = Transfers()
+        wishes = Wishes()
         phase = .idle
         if !absentChunks.isEmpty {
             outcome.chunksAbsent = absentChunks.count

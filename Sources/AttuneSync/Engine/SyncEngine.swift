@@ -44,7 +44,7 @@ package struct SyncEngine: Sendable {
     /// What a request under way is for.
     enum Purpose: Hashable, Sendable {
         case frontier, links, allLinks, pushLinks(count: Int), page(DeviceID), forkProof(DeviceID, seq: UInt64)
-        case missing, pushEntries, upload(Digest256), download(Digest256)
+        case missing, pushEntries, upload(Digest256), offers([Digest256]), download(Digest256)
     }
 
     package let device: DeviceID
@@ -92,7 +92,9 @@ package struct SyncEngine: Sendable {
     var pulls: [DeviceID: Pull] = [:]
     var push = Push()
     var transfers = Transfers()
+    var wishes = Wishes()
     var absentChunks: Set<Digest256> = []
+    var promisesBroken = 0
 
     package init(_ start: Start, options: SyncOptions, rules: any LogRules = CircleRules()) {
         device = start.device
@@ -122,7 +124,7 @@ package struct SyncEngine: Sendable {
         case .published(let entry):
             if phase == .publishing { try published(entry, reading: log) }
         case .wanted(let ids):
-            if phase == .downloading { download(ids) }
+            if phase == .downloading { try download(ids) }
         case .tick:
             if phase == .waiting { beginRound() }
         case .paused:
@@ -156,12 +158,11 @@ package struct SyncEngine: Sendable {
             outcome.chunksTaken += 1
             backOff.reset()
             transfers.underWay -= 1
-            pumpDownloads()
+            try pumpDownloads()
+        case (.offers(let page), .missingChunks(let missing)): try takeOffers(missing, of: page)
         case (.download(let id), .wrongChunk):
             doubt("a chunk has other bytes than its id says")
-            absentChunks.insert(id)
-            transfers.underWay -= 1
-            pumpDownloads()
+            try isAbsent(id)
         default: try fail(.malformed("an answer to another question"), of: purpose, reading: log)
         }
     }

@@ -15,6 +15,8 @@ package struct KnownLogs: Sendable {
     package internal(set) var open: Set<Suspicion>
     /// Up to which number the entries of a device hold up nobody else, being refused or not understood here.
     package internal(set) var heldBack: [DeviceID: UInt64] = [:]
+    /// The newest number that the remote of this run shows of each log.
+    package internal(set) var shown: [DeviceID: UInt64] = [:]
     /// Hashes of entries that were accepted just now.
     private var recent: [Place: Digest256] = [:]
 
@@ -62,6 +64,15 @@ package struct KnownLogs: Sendable {
         else { return false }
         heldBack[device] = seen.seq
         return true
+    }
+
+    /// How long the log of `device` is by all that is known, for an entry that names its number `seq`.
+    ///
+    /// A device that was shut out may have filled its log beyond what counts, and others have named that in good faith.
+    func extent(of device: DeviceID, naming seq: UInt64) -> UInt64 {
+        let known = max(heads[device]?.seq ?? 0, shown[device] ?? 0)
+        guard let revocation = chain.devices[device]?.revocation else { return known }
+        return seq > revocation.lastSeq ? seq : max(known, revocation.lastSeq)
     }
 
     /// The hash of the accepted entry of `device` at `seq`.

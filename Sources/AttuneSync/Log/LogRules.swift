@@ -86,7 +86,7 @@ extension LogRules {
         }
         if let fork = logs.firstFork(of: entry.device), entry.seq > fork { return .waits(for: .decision) }
         if isBehind { return .forks }
-        for (other, seen) in entry.frontier where !reaches(seen.seq, from: logs.heads[other]?.seq ?? 0) {
+        for (other, seen) in entry.frontier where !reaches(seen.seq, from: logs.extent(of: other, naming: seen.seq)) {
             return refuse("an entry names number \(seen.seq) of device \(other.fingerprint), beyond all that is known")
         }
         guard entry.seq == (head?.seq ?? 0) + 1, entry.previous == head?.hash ?? .zero else {
