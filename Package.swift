@@ -246,7 +246,7 @@ let package = Package(
         .testTarget(
             name: "AttuneSyncTests",
             dependencies: [
-                "AttuneSync", "AttuneWire", "AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport",
+                "AttuneSync", "AttuneVault", "AttuneWire", "AttuneCrypto", "AttuneCore", "CSodium", "AttuneTestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),

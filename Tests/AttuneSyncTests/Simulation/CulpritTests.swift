@@ -54,7 +54,8 @@ import Testing
                 try simulation.run(with: [misdeed])
                 return false
             } catch {
-                return true
+                // Nothing else shows that a rule is needed.
+                return error is Simulation.Violation || error is SimulatedStore.Inconsistency
             }
         }
     }
@@ -67,6 +68,22 @@ import Testing
 
     @Test func aPastThatIsAwaitedForEverIsCaught() {
         #expect(isCaught(.floods, by: ThePastOfTheShutOutIsAwaited()))
+    }
+
+    @Test func aStoreThatBelievesWhoSpeaksFirstIsCaught() {
+        #expect(isCaught(.squats) { $0.devices.forEach { $0.store.plant(.firstClaimWins) } })
+    }
+
+    @Test func namesThatOutliveWhoGaveThemAreCaught() {
+        #expect(isCaught(.renames) { $0.devices.forEach { $0.store.plant(.namesStay) } })
+    }
+
+    @Test func aDeviceThatOthersCanNameIsCaught() {
+        #expect(isCaught(.renames) { $0.name = { ($0.givenNames.values.max { $0.at < $1.at } ?? $0.name).sealed } })
+    }
+
+    @Test func claimsThatOutliveWhoMadeThemAreCaught() {
+        #expect(isCaught(.bombs) { $0.devices.forEach { $0.store.plant(.claimsStay) } })
     }
 
     @Test func aRelayWithoutSharesIsCaught() { #expect(isCaught(.floods) { $0.relay.share = .max }) }

@@ -16,8 +16,12 @@ enum Misdeed: String, CaseIterable, Sendable {
     case floods
     /// Sets the circle's counter far ahead, in steps that are allowed and in one that is not.
     case jumps
-    /// Gives other devices names, and swaps their names.
+    /// Gives other devices, and adapters that are another's, names, and swaps their names.
     case renames
+    /// Says the ids of versions and adapters that are another's, with other bytes and names, and as if it had been first.
+    case squats
+    /// Names chunks that nobody has, as many as it can, under many ids.
+    case bombs
 }
 
 /// A device in the wrong hands: it signs with real keys what no honest device would.
@@ -64,7 +68,9 @@ extension Simulation {
         case .forks: try fork(culprit)
         case .floods: try flood(culprit)
         case .jumps: try jump(culprit)
-        case .renames: try rename(culprit)
+        case .renames: try random.percent(50) ? rename(culprit) : renameAdapters(culprit)
+        case .squats: try squat(culprit)
+        case .bombs: try bomb(culprit)
         }
     }
 
@@ -142,6 +148,39 @@ extension Simulation {
         }
     }
 
+    private func renameAdapters(_ culprit: SimulatedCulprit) throws {
+        let names = devices[culprit.index].store.state.shelf.names.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        for (adapter, other) in zip(names.map(\.key), names.map(\.value).reversed()) {
+            let name = random.percent(50) ? other : "mine"
+            try send(culprit, place(of: culprit), SimulatedPayload(tag: newTag(), .name(adapter: adapter, name)))
+        }
+    }
+
+    private func squat(_ culprit: SimulatedCulprit) throws {
+        // What it has seen, and what it may see before others do.
+        let versions = relay.logs.values.joined().compactMap { entry -> SimulatedPayload.Content? in
+            guard entry.device != devices[culprit.index].id, !entry.chunks.isEmpty else { return nil }
+            return SimulatedAuthor.open(entry, key: key).map { SimulatedPayload(parsing: $0).content }
+        }
+        guard case .version(let adapter, let id, _) = versions.randomElement(using: &random) else { return }
+        let chunks = (0..<Int(chance(1...4))).map { _ in WireHash.blake2b(random.bytes(16), personal: "chunk") }
+        // Bytes that are there, and are others.
+        if random.percent(50) { relay.chunks.formUnion(chunks) }
+        let content = SimulatedPayload.Content.version(
+            adapter: adapter, id: random.percent(70) ? id : SimulatedPayload.version(of: chunks), name: "mine")
+        let place = try place(of: culprit) { if random.percent(50) { $0.lamport = 1 } }
+        try send(culprit, place, SimulatedPayload(tag: newTag(), content), chunks: chunks)
+    }
+
+    private func bomb(_ culprit: SimulatedCulprit) throws {
+        for _ in 0..<Int(chance(1...4)) {
+            let chunks = (0..<Int(chance(1...500))).map { _ in WireHash.blake2b(random.bytes(16), personal: "chunk") }
+            let content = SimulatedPayload.Content.version(
+                adapter: random.bytes(16), id: SimulatedPayload.version(of: chunks), name: "bomb")
+            try send(culprit, place(of: culprit), SimulatedPayload(tag: newTag(), content), chunks: chunks)
+        }
+    }
+
     // MARK: Sending
 
     /// The place after the newest entry that the relay has of the culprit, changed as it likes.
@@ -159,17 +198,24 @@ extension Simulation {
         return EntryPlace(
             circle: relay.chain.circle, device: id, seq: (head?.seq ?? 0) + 1,
             previous: head?.hash ?? .init([UInt8](repeating: 0, count: 32))!, epoch: place.epoch,
-            lamport: place.lamport, frontier: place.frontier)
+            // Lower than its number no counter can be.
+            lamport: max(place.lamport, (head?.seq ?? 0) + 1), frontier: place.frontier)
     }
 
-    private func write(_ culprit: SimulatedCulprit, _ place: EntryPlace) throws -> [UInt8] {
-        let draft = EntryDraft(id: 0, kind: .change, payload: random.bytes(40), parents: [], chunks: [])
+    private func write(
+        _ culprit: SimulatedCulprit, _ place: EntryPlace, _ payload: SimulatedPayload? = nil, chunks: [Digest256] = []
+    ) throws -> [UInt8] {
+        let draft = EntryDraft(
+            id: 0, kind: chunks.isEmpty ? .change : .version,
+            payload: payload?.bytes ?? random.bytes(SimulatedPayload.tagBytes), parents: [], chunks: chunks)
         return try SimulatedAuthor(identity: devices[culprit.index].identity, key: key).write(draft, at: place)
     }
 
     /// Gives an entry to the relay, and where devices meet also its whole log to one of them.
-    private func send(_ culprit: SimulatedCulprit, _ place: EntryPlace) throws {
-        try push(culprit, [write(culprit, place)], to: nil)
+    private func send(
+        _ culprit: SimulatedCulprit, _ place: EntryPlace, _ payload: SimulatedPayload? = nil, chunks: [Digest256] = []
+    ) throws {
+        try push(culprit, [write(culprit, place, payload, chunks: chunks)], to: nil)
         guard hasPeers, let peer = devices.indices.randomElement(using: &random), peer != culprit.index else { return }
         let known = try devices[peer].store.heads()[devices[culprit.index].id]?.seq ?? 0
         let log = relay.logs[devices[culprit.index].id] ?? []

@@ -18,6 +18,9 @@ final class SimulatedStore: SyncStore {
         var marks: [String: [DeviceID: LogPosition]] = [:]
         var evidence: [SyncEvidence] = []
         var wanted: Set<Digest256> = []
+        /// What the entries say of adapters, and of which versions the bytes are wanted; nil for all.
+        var shelf = SimulatedShelf()
+        var pinned: Set<Digest256>? = []
         var chunks: Set<Digest256> = []
         var settings = SyncSettings()
         var lines: [SyncLogLine] = []
@@ -120,14 +123,33 @@ final class SimulatedStore: SyncStore {
         }
     }
 
+    /// Of every version the bytes are wanted, from now on.
+    func keepEverything() {
+        kept.withLock {
+            $0.now.pinned = nil
+            $0.durable.pinned = nil
+        }
+    }
+
+    func plant(_ fault: SimulatedShelf.Fault) {
+        kept.withLock {
+            $0.now.shelf.fault = fault
+            $0.durable.shelf.fault = fault
+        }
+    }
+
+    func pin(_ version: Digest256) throws { _ = try change(durably: true) { $0.pinned?.insert(version) } }
+
     func want(_ ids: [Digest256]) throws { try change(durably: true) { $0.wanted.formUnion(ids) } }
 
-    /// Forgets drafts that turn out to be published already, as the store does once it has opened its own entries.
-    func apply(_ payload: (Entry) -> [UInt8]?) throws {
+    /// Does what the entries say; drafts that turn out to be published already are forgotten.
+    func apply(_ open: (Entry) -> [UInt8]?) throws {
         try change(durably: false) { state in
+            for (device, log) in state.logs { state.shelf.take(log, of: device, open) }
             guard !state.drafts.isEmpty else { return }
-            let published = Set((state.logs[device] ?? []).compactMap(payload))
-            state.drafts.removeAll { published.contains($0.payload) }
+            func tag(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.prefix(SimulatedPayload.tagBytes)) }
+            let published = Set((state.logs[device] ?? []).compactMap(open).map(tag))
+            state.drafts.removeAll { published.contains(tag($0.payload)) }
         }
     }
 
@@ -141,8 +163,17 @@ final class SimulatedStore: SyncStore {
         try change(durably: true) { state in
             state.links.removeAll { $0.seq > seq }
             state.links += links
-            state.chain = try DeviceChain(verifying: state.links.map(\.bytes))
-            for (device, last) in cutOffs { state.logs[device]?.removeAll { $0.seq > last } }
+            if var chain = state.chain, chain.seq == seq {
+                for link in links { try chain.append(link) }
+                state.chain = chain
+            } else {
+                state.chain = try DeviceChain(verifying: state.links.map(\.bytes))
+            }
+            for (device, last) in cutOffs {
+                let dropped = Set((state.logs[device] ?? []).filter { $0.seq > last }.map(\.hash))
+                state.logs[device]?.removeAll { $0.seq > last }
+                state.shelf.drop(dropped, of: device, keeping: Int(last))
+            }
         }
     }
 
@@ -244,7 +275,8 @@ final class SimulatedStore: SyncStore {
 
     func wantedChunks(limit: Int) throws -> [Digest256] {
         let state = state
-        return Array(state.wanted.subtracting(state.chunks).sorted().prefix(limit))
+        let pinned = state.shelf.wanted(state.pinned, besides: state.chunks.union(state.wanted))
+        return Array((state.wanted.subtracting(state.chunks).sorted() + pinned).prefix(limit))
     }
 
     func missingChunks(among ids: [Digest256]) throws -> [Digest256] {

@@ -55,7 +55,8 @@ extension Simulation {
         case 55..<62: try crash(index)
         case 62..<70: device.backup = device.store.backup()
         case 70..<77: try restore(index)
-        case 77..<81: try revoke(by: index)
+        case 77..<80: try revoke(by: index)
+        case 80: try renameItself(index)
         case 81..<87: device.clockError = chance(-315_360_000_000...315_360_000_000)
         default:
             device.isCutOff = true
@@ -66,22 +67,48 @@ extension Simulation {
     private func draft(_ index: Int) throws {
         let device = devices[index]
         guard !device.isDown else { return }
-        let payload = Self.marker + random.bytes(40 - Self.marker.count)
+        let tag = newTag()
         let chunks = (0..<Int(chance(0...3))).map { _ in
             WireHash.blake2b(random.bytes(16), personal: "chunk")
         }
         let parents = device.store.state.logs.values.compactMap(\.last?.hash).sorted().prefix(2)
+        let known = device.store.state.shelf.adapters.randomElement(using: &random)
+        let name = "\(device.id.bytes[0])-\(chance(0...99))"
+        let version = SimulatedPayload.version(of: chunks)
+        let content: SimulatedPayload.Content =
+            if !chunks.isEmpty {
+                .version(
+                    adapter: known.flatMap { random.percent(60) ? $0 : nil } ?? random.bytes(16), id: version,
+                    name: name)
+            } else if let known {
+                .name(adapter: known, name)
+            } else {
+                .note
+            }
         do {
             try device.store.draft(
-                payload, kind: chunks.isEmpty ? .change : .version, parents: Array(parents), chunks: chunks)
-            authors[payload] = device.id
+                SimulatedPayload(tag: tag, content).bytes, kind: chunks.isEmpty ? .change : .version,
+                parents: Array(parents), chunks: chunks)
+            authors[tag] = device.id
             // Somebody pins what comes of it.
             let other = devices[Int(chance(0...Int64(devices.count - 1)))]
-            if !other.isDown, random.percent(50) { try other.store.want(chunks) }
+            if !other.isDown, random.percent(50), !chunks.isEmpty { try other.store.pin(version) }
         } catch is SimulatedStore.PowerFailure {
             // What was drafted with the power failing was never there.
             try crash(index)
         }
+    }
+
+    func newTag() -> [UInt8] { Self.marker + random.bytes(SimulatedPayload.tagBytes - Self.marker.count) }
+
+    private func renameItself(_ index: Int) throws {
+        let device = devices[index]
+        guard !device.isDown, !revoked.contains(device.id), device.store.state.links.count == relay.links.count else {
+            return
+        }
+        let name = random.bytes(Link.sealedNameBytes)
+        try relay.take(SimulatedLinks.rename(device.id, sealedName: name, by: device.identity, on: relay.chain))
+        ownNames[device.id] = name
     }
 
     /// Sets a store back to a copy of its own past.
@@ -138,10 +165,14 @@ extension Simulation {
     }
 
     func payloads(of entries: [Entry]) -> Set<[UInt8]> {
-        Set(entries.compactMap { SimulatedAuthor.open($0, key: key).map { Array($0.prefix(40)) } })
+        Set(
+            entries.compactMap {
+                SimulatedAuthor.open($0, key: key).map { Array($0.prefix(SimulatedPayload.tagBytes)) }
+            })
     }
 
     private func payloads(of state: SimulatedStore.State, _ device: DeviceID) -> Set<[UInt8]> {
-        payloads(of: state.logs[device] ?? []).union(state.drafts.map(\.payload))
+        payloads(of: state.logs[device] ?? []).union(
+            state.drafts.map { Array($0.payload.prefix(SimulatedPayload.tagBytes)) })
     }
 }

@@ -13,6 +13,8 @@ extension Simulation {
         try checkRevocations()
         try checkConvergence()
         try checkNothingLost()
+        try checkAdapters()
+        try checkDeviceNames()
         try checkSecrecy()
     }
 
@@ -104,7 +106,7 @@ extension Simulation {
     /// Every draft of a device that stayed is with everybody, once, unless it went with a store that was set back.
     private func checkNothingLost() throws {
         let published = relay.logs.filter { $0.key != culpritID }.values.joined().compactMap { entry in
-            SimulatedAuthor.open(entry, key: key).map { Array($0.prefix(40)) }
+            SimulatedAuthor.open(entry, key: key).map { Array($0.prefix(SimulatedPayload.tagBytes)) }
         }
         guard Set(published).count == published.count else { throw violation("something was published twice") }
         let known = Set(published)
@@ -129,6 +131,41 @@ extension Simulation {
             for entry in relay.logs[device.id] ?? []
             where entry.chunks.contains(where: { held.contains($0) && !relay.chunks.contains($0) }) {
                 throw violation("entry \(entry.seq) of \(entry.device) is at the relay without its chunks")
+            }
+        }
+    }
+
+    /// Every device has of adapters what the entries that count say, and the bytes of what it wants: claims of others under
+    /// the same ids, names that others gave and chunks that nobody has leave nothing behind and hold up nothing.
+    private func checkAdapters() throws {
+        for device in survivors {
+            let key = key
+            try device.store.apply { SimulatedAuthor.open($0, key: key) }
+            let state = device.store.state
+            var fresh = SimulatedShelf()
+            for (author, log) in state.logs { fresh.take(log, of: author) { SimulatedAuthor.open($0, key: key) } }
+            guard state.shelf.isSame(as: fresh) else {
+                throw violation("\(device.id) has other versions or names than the entries that count say")
+            }
+            for (author, log) in state.logs where author != culpritID {
+                for entry in log where !entry.chunks.isEmpty && relay.chunks.isSuperset(of: entry.chunks) {
+                    let version = SimulatedPayload.version(of: entry.chunks)
+                    guard state.pinned?.contains(version) ?? true else { continue }
+                    guard state.shelf.isProven(version, with: state.chunks) else {
+                        throw violation("\(device.id) wants a version of \(author) and does not get it")
+                    }
+                }
+            }
+        }
+        guard vainDownloads == 0 else { throw violation("\(vainDownloads) chunks were asked for one by one in vain") }
+    }
+
+    /// Devices are called what they call themselves.
+    private func checkDeviceNames() throws {
+        for device in survivors {
+            for member in device.store.state.chain?.devices.values ?? [:].values
+            where member.id != culpritID && name(member) != ownNames[member.id] {
+                throw violation("\(device.id) calls \(member.id) otherwise than it calls itself")
             }
         }
     }

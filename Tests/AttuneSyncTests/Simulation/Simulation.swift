@@ -22,6 +22,8 @@ final class Simulation {
     var devices: [SimulatedDevice] = []
     /// Whether devices also meet without the relay.
     let hasPeers: Bool
+    /// Chunks that were asked of the relay one by one and that it did not have.
+    var vainDownloads = 0
     /// The rules that all devices go by.
     let rules: any LogRules
     let key: [UInt8]
@@ -35,6 +37,10 @@ final class Simulation {
     /// Drafts that went with a store that was set back, before anybody else had them.
     var excused: Set<[UInt8]> = []
     var revoked: Set<DeviceID> = []
+    /// The sealed name that each device gave itself last.
+    var ownNames: [DeviceID: [UInt8]] = [:]
+    /// The name of a device that everybody sees.
+    var name: (CircleDevice) -> [UInt8] = { $0.name.sealed }
     /// The device that is in the wrong hands, once it is.
     var culprit: SimulatedCulprit?
     /// Words in every payload that nobody but the devices may read.
@@ -66,6 +72,8 @@ final class Simulation {
         relay = try SimulatedRelay(links: links)
         isChaos = quiet == nil
         devices = identities.map { SimulatedDevice(identity: $0, links: links) }
+        ownNames = chain.devices.mapValues(\.name.sealed)
+        if isChaos { for device in devices where self.random.percent(30) { device.store.keepEverything() } }
     }
 
     func after(_ milliseconds: Int64, _ event: @escaping () throws -> Void) {
@@ -91,7 +99,7 @@ final class Simulation {
             store: store, remote: peer.map { "device \(devices[$0].id)" } ?? "relay",
             author: SimulatedAuthor(identity: device.identity, key: key), options: options,
             rules: rules, chain: store.state.chain,
-            apply: { try store.apply { SimulatedAuthor.open($0, key: key).map { Array($0.prefix(40)) } } })
+            apply: { try store.apply { SimulatedAuthor.open($0, key: key) } })
         try tell(index, .start)
     }
 
@@ -161,6 +169,7 @@ final class Simulation {
                     ?? self.relay.answer(
                         request, from: device.id,
                         clockError: device.clockError + device.store.state.settings.clockOffset)
+                if case .download = request, answer == .failed(.notFound), peer == nil { self.vainDownloads += 1 }
                 guard arrival == 0 else { return }
                 deliver(lost ? .failed(.timedOut) : answer, after: self.chance(1...400))
             }
