@@ -307,8 +307,11 @@ import Testing
         #expect(deeds.allSatisfy { $0.arrived != nil })
         #expect(deeds[3].deed.contains("removed"))
         let listing = try loft.workspace.device(named: "mal")
-        #expect(try loft.workspace.lastEntry(of: listing, upTo: 1) == last)
-        #expect(try loft.workspace.lastEntry(of: listing, before: .distantPast) == nil)
+        #expect(try loft.workspace.lastEntry(of: listing, by: .entry(1)) == last)
+        #expect(try loft.workspace.lastEntry(of: listing, by: .entry(0)) == nil)
+        #expect(try loft.workspace.lastEntry(of: listing, by: .moment(Date(timeIntervalSince1970: 1))) == nil)
+        #expect(try loft.workspace.lastEntry(of: listing, by: .newest) == entries.last?.position)
+        #expect(throws: KitError.self) { try loft.workspace.lastEntry(of: listing, by: .entry(9)) }
 
         try circle.shutOut(upTo: last)
         #expect(try loft.vault.adapters().map(\.name).sorted() == ["letters", "notes"])

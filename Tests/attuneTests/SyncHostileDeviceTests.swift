@@ -166,6 +166,39 @@ import Testing
         #expect(listed.contains("notes"))
     }
 
+    @Test func whatADeviceDidSinceAMomentIsUndoneWhenItIsShutOut() throws {
+        let hostile = try TinyStore()
+        let desk = try TinyStore(outside: hostile.outside)
+        let relay = try RelayProcess()
+        try SyncCircle.pair(hostile, desk, relays: (relay.address, relay.address), names: ("mal", "desk"))
+        let rows = try desk.writeRows(24)
+        try desk.train(rows, name: "notes")
+        try SyncCircle.sync(desk)
+        try SyncCircle.sync(hostile)
+        try hostile.train(rows, name: "other", seed: 9)
+        try SyncCircle.sync(hostile)
+        try SyncCircle.sync(desk)
+        Thread.sleep(forTimeInterval: 1.1)
+        let moment = Date().formatted(.iso8601)
+        try hostile.expect("adapters", "rename", "notes", "stolen", exits: 0)
+        try hostile.expect("adapters", "rename", "other", "notes", exits: 0)
+        try SyncCircle.sync(hostile)
+        try SyncCircle.sync(desk)
+        #expect(try desk.versions().keys.sorted() == ["notes@1", "stolen@1"])
+
+        func revoke(_ options: String..., exits: Int32) throws {
+            try desk.expect(["devices", "revoke", "mal", "--yes"] + options, exits: exits)
+        }
+        try revoke("--since", "yesterday", exits: 64)
+        try revoke("--since", moment, "--after", "1", exits: 64)
+        try revoke("--after", "99", exits: 5)
+        try revoke("--since", moment, exits: 0)
+        #expect(try desk.versions().keys.sorted() == ["notes@1", "other@1"])
+        try SyncCircle.sync(desk)
+        _ = try SyncCircle.answer(desk, "notes")
+        _ = try SyncCircle.answer(desk, "other")
+    }
+
     /// Publishes an entry that names another hash for the first entry of every other device, as nobody else would.
     private static func sayOfOthers(in store: TinyStore) throws {
         let vault = try store.vault(.writing)

@@ -50,26 +50,29 @@ extension Workspace {
     ///
     /// What they published so far is fetched first, since only what is here counts from now on.
     ///
-    /// - Parameter confirmation: who else agrees, where `needsConfirmation` says so.
+    /// - Parameters:
+    ///   - confirmation: who else agrees, where `needsConfirmation` says so.
+    ///   - cutOff: up to where what they published counts.
     /// - Returns: whether everything that the relay has was fetched before, and whether the relay knows of the
     ///   revocation already; else the next sync tells it.
-    /// - Throws: `KitError` E-DEVICE-005, E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
+    /// - Throws: `KitError` E-DEVICE-003, E-DEVICE-005, E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
     @discardableResult
     package func revoke(
-        _ devices: [DeviceListing], confirmation: SecondConfirmation?
+        _ devices: [DeviceListing], confirmation: SecondConfirmation?, countingUpTo cutOff: DeviceCutOff = .newest
     ) async throws -> (isFetched: Bool, isPublished: Bool) {
         let ids = devices.compactMap(\.device)
         let isFetched = try await fetchEntries()
-        let isPublished = try await changeCircle(isUrgent: true) { [vault] circle in
+        let isPublished = try await changeCircle(isUrgent: true) { [self] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
-            let heads = try vault.entryHeads()
-            let last = ids.map { ($0, heads[$0.bytes]) }
+            let last = try devices.compactMap { device in
+                try device.device.map { ($0, try lastEntry(of: device, by: cutOff)) }
+            }
             var second: (device: DeviceID, signature: [UInt8])?
             if circle.chain.needsSecondSignature(revoking: ids, by: circle.device) {
                 guard let confirmation else {
                     throw circle.chain.paper == nil ? KitError.noRecoveryWords : KitError.otherRecoveryWords
                 }
-                second = try confirmation.signature(revoking: ids, in: circle)
+                second = try SharedAct.revocation(of: ids).signature(confirmation, in: circle)
             }
             let positions = Dictionary(last, uniquingKeysWith: { first, _ in first })
             return [try circle.writer().revoke(positions, second: second, keyring: circle.keyring()).link]

@@ -15,6 +15,16 @@ package struct DeviceDeed: Sendable, Encodable, Equatable {
     package let deed: String
 }
 
+/// Up to where the entries of a device count that is shut out.
+package enum DeviceCutOff: Sendable, Equatable {
+    /// All that are here.
+    case newest
+    /// Up to this number of its log; 0 for none.
+    case entry(UInt64)
+    /// What came here before this moment. Entries of which the time is not known came before those of which it is.
+    case moment(Date)
+}
+
 extension Workspace {
     /// What a device of the circle did, entry by entry.
     package func deeds(of device: DeviceListing) throws -> [DeviceDeed] {
@@ -24,26 +34,21 @@ extension Workspace {
         }
     }
 
-    /// The last entry of a device that counts if everything that came here at `moment` or later does not; nil if none
-    /// does.
-    ///
-    /// Entries of which that is not known came before those of which it is.
-    package func lastEntry(of device: DeviceListing, before moment: Date) throws -> LogPosition? {
-        guard let id = device.device else { return nil }
-        let deeds = try vault.deeds(of: id.bytes)
-        let end = deeds.firstIndex { $0.arrived.map { $0 >= moment } ?? false } ?? deeds.endIndex
-        return deeds[..<end].last.map { LogPosition(seq: $0.seq, hash: $0.hash) }
-    }
-
-    /// Entry `seq` of a device as the last one that counts; nil for 0, where none does.
+    /// The last entry of a device that counts if it is cut off there; nil if none does.
     ///
     /// - Throws: `KitError` E-DEVICE-003 where there is no such entry here.
-    package func lastEntry(of device: DeviceListing, upTo seq: UInt64) throws -> LogPosition? {
-        guard seq > 0 else { return nil }
-        guard let id = device.device, let hash = try vault.entryHash(of: id.bytes, seq: seq) else {
-            throw KitError.noDevice("entry \(seq) of \(device.name)")
+    package func lastEntry(of device: DeviceListing, by cutOff: DeviceCutOff) throws -> LogPosition? {
+        guard let id = device.device else { return nil }
+        switch cutOff {
+        case .newest: return try vault.entryHeads()[id.bytes]
+        case .entry(0): return nil
+        case .entry(let seq):
+            guard let hash = try vault.entryHash(of: id.bytes, seq: seq) else {
+                throw KitError.noDevice("entry \(seq) of \(device.name)")
+            }
+            return LogPosition(seq: seq, hash: hash)
+        case .moment(let moment): return try vault.lastEntry(of: id.bytes, before: moment)
         }
-        return LogPosition(seq: seq, hash: hash)
     }
 
     /// Gives adapters what they would have without the later entries of a device, which need not be in the circle any

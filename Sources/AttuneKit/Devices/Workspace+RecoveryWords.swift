@@ -34,7 +34,7 @@ extension Workspace {
     package func checkAgreement(_ agreement: SecondConfirmation) throws {
         let circle = try DeviceCircle.require(vault)
         guard let paper = circle.chain.paper else { throw KitError.noRecoveryWords }
-        _ = try agreement.signature(revoking: [paper.id], in: circle)
+        _ = try SharedAct.revocation(of: [paper.id]).signature(agreement, in: circle)
     }
 
     /// Makes the store open with new words beside the earlier ones.
@@ -62,7 +62,7 @@ extension Workspace {
                 return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
             }
             guard let agreement else { throw KitError.wordsNeedAgreement }
-            let second = try agreement.signature(revoking: [old.id], in: circle)
+            let second = try SharedAct.revocation(of: [old.id]).signature(agreement, in: circle)
             return [try circle.writer().replaceWords(with: paper, second: second, keyring: keyring).link]
         }
     }

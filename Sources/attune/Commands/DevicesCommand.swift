@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneCore
-import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -96,34 +95,46 @@ struct DevicesCommand: ParsableCommand {
             discussion: """
                 A revoked device gets nothing new. It keeps what it has: any adapter on it must be considered known to \
                 whoever has the device. A device can call itself as it likes, so look at the fingerprint; where nobody \
-                is asked, one that has a new name is taken by its fingerprint only. To revoke two devices at once, or the last other one, the recovery words are \
+                is asked, one that has a new name is taken by its fingerprint only. What it published counts on, unless --after or --since says up to where: what \
+                comes after that is undone on every device, and the relay lets it go. To revoke two devices at once, or the last other one, the recovery words are \
                 needed too; for two devices a second device of the circle will do, which writes a file that says so \
                 with --write-confirmation.
                 """)
         @Argument(help: "Names or fingerprints.") var devices: [String]
-        @Option(help: "A file with the recovery words, where they are needed.") var wordsFile: String?
-        @Option(help: "A file that another device of the circle wrote, in place of the recovery words.")
-        var confirmation: String?
-        @Option(help: "Only agree that another device shuts these out: write that into this new file.")
-        var writeConfirmation: String?
+        @Option(
+            help: """
+                The number of the device's last entry that counts, 0 for none; attune sync undo NAME shows them. \
+                Without, all that it published so far counts.
+                """)
+        var after: UInt64?
+        @Option(help: "What came here at this time or later does not count, such as 2026-11-29T22:00:00Z.")
+        var since: String?
+        @OptionGroup var second: SecondConfirmationOptions
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let console = global.console
             let workspace = try global.open(.writing)
+            let cutOff = try cutOff
             let found = try workspace.devices(named: devices, isCertain: !global.canAsk)
+            // An answer comes only once it is known to be possible.
+            let last = try cutOff == .newest ? nil : found.map { try workspace.lastEntry(of: $0, by: cutOff)?.seq ?? 0 }
             let names = found.map { "\($0.name) (\($0.fingerprint))" }.joined(separator: ", ")
             for device in found { console.note(Self.description(of: device)) }
             console.note(
                 "\(names): nothing new reaches it from now on. It keeps what it has, and every adapter on it must be "
                     + "considered known to whoever has it.")
-            if global.canAsk {
-                guard found.count > 1 || console.confirm("Revoke \(names)?", standard: false) else { return }
-            } else if !global.yes {
-                throw ValidationError("revoking needs an answer: add --yes")
+            if let last = last?.first {
+                console.note(
+                    last == 0
+                        ? "Nothing that it published counts any more."
+                        : "Of what it published its entries up to \(last) count, and later ones do not.")
             }
-            if let writeConfirmation {
-                try workspace.confirmRevocation(of: found, to: writeConfirmation)
+            guard try found.count > 1 && global.canAsk || global.agrees("Revoke \(names)?", to: "revoking") else {
+                return
+            }
+            if let file = second.writeConfirmation {
+                try workspace.confirm(.revocation(of: found.compactMap(\.device)), to: file)
                 let words = found.map { $0.isPaper ? "\"\($0.name)\"" : $0.fingerprint }.joined(separator: " ")
                 if found.contains(where: \.isPaper), found.count == 1 {
                     return try global.done(
@@ -133,9 +144,9 @@ struct DevicesCommand: ParsableCommand {
                 return try global.done(
                     "agreed; on the other device: attune devices revoke \(words) --confirmation FILE")
             }
-            let second = try secondConfirmation(workspace, found)
+            let confirmation = try workspace.needsConfirmation(toRevoke: found) ? second.read(global) : nil
             let (isFetched, isPublished) = try Waiting.run {
-                try await workspace.revoke(found, confirmation: second)
+                try await workspace.revoke(found, confirmation: confirmation, countingUpTo: cutOff)
             }
             if !isFetched {
                 console.note(
@@ -160,13 +171,18 @@ struct DevicesCommand: ParsableCommand {
             return "  \(device.name): " + parts.joined(separator: "; ")
         }
 
-        /// The recovery words, or what a second device wrote, where the circle's rules ask for one of them.
-        private func secondConfirmation(
-            _ workspace: Workspace, _ devices: [DeviceListing]
-        ) throws -> SecondConfirmation? {
-            guard try workspace.needsConfirmation(toRevoke: devices) else { return nil }
-            if let confirmation { return .device(try RevocationConfirmation.read(confirmation)) }
-            return .words(try DeviceKeys(paper: RecoveryDialogue.readWords(file: wordsFile, global: global)))
+        private var cutOff: DeviceCutOff {
+            get throws {
+                guard after != nil || since != nil else { return .newest }
+                guard devices.count == 1, after == nil || since == nil else {
+                    throw ValidationError("--after and --since are for one device, one of them at a time")
+                }
+                if let after { return .entry(after) }
+                guard let since, let moment = try? Date(since, strategy: .iso8601) else {
+                    throw ValidationError("a time is written as 2026-11-29T22:00:00Z")
+                }
+                return .moment(moment)
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ struct NewRecovery {
         guard try workspace.wordsNeedAgreement() else { return nil }
         let agreement: SecondConfirmation
         if let confirmation = show.confirmation {
-            agreement = .device(try RevocationConfirmation.read(confirmation))
+            agreement = try SecondConfirmation.read(confirmation)
         } else {
             guard show.wordsFile != nil || global.canPrompt else { throw KitError.wordsNeedAgreement }
             if show.wordsFile == nil {

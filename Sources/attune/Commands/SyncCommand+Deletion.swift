@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -17,32 +16,22 @@ extension SyncCommand {
                 give the recovery words, or a file that a second device of the circle wrote with --write-confirmation. \
                 Such a file counts until the circle's devices change, also again after attune sync undelete.
                 """)
-        @Option(help: "A file with the recovery words; they are asked for without.") var wordsFile: String?
-        @Option(help: "A file that another device of the circle wrote, in place of the recovery words.")
-        var confirmation: String?
-        @Option(help: "Only agree that another device does this: write that into this new file.")
-        var writeConfirmation: String?
+        @OptionGroup var second: SecondConfirmationOptions
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
             let console = global.console
             let workspace = try global.open(.writing)
-            if let writeConfirmation {
-                try workspace.confirmDeletion(to: writeConfirmation)
+            if let file = second.writeConfirmation {
+                try workspace.confirm(.deletion, to: file)
                 return try global.done("agreed; on the other device: attune sync delete --confirmation FILE")
             }
             console.note(
                 "The relay's copy goes. Versions that no device has any more go with it, and devices reach each other only "
                     + "directly from then on.")
-            if global.canAsk {
-                guard console.confirm("Delete the circle at its relay?", standard: false) else { return }
-            } else if !global.yes {
-                throw ValidationError("deleting needs an answer: add --yes")
-            }
-            let consent =
-                try confirmation.map { try DeletionConsent.read($0) }
-                ?? .words(try DeviceKeys(paper: RecoveryDialogue.readWords(file: wordsFile, global: global)))
-            let until = try Waiting.run { try await workspace.deleteCircleAtRelay(consent) }
+            guard try global.agrees("Delete the circle at its relay?", to: "deleting") else { return }
+            let confirmation = try second.read(global)
+            let until = try Waiting.run { try await workspace.deleteCircleAtRelay(confirmation) }
             let end = until.map { " on " + $0.formatted(.iso8601.year().month().day()) } ?? " later"
             try global.done("deleted; it goes for good\(end). To bring it back: attune sync undelete")
         }

@@ -31,13 +31,11 @@ extension SyncCommand {
                 if global.json { return try console.print(Settled(doubts: [], settled: 0)) }
                 return console.note("nothing is open")
             }
-            if global.canAsk {
-                let what = doubts.count == 1 ? "this" : "these \(doubts.count)"
-                guard console.confirm("Settle \(what)?", standard: false) else { return }
-            } else if !global.yes {
-                if global.json { return try console.print(Settled(doubts: doubts, settled: 0)) }
-                throw ValidationError("settling needs an answer: add --yes")
+            if global.json, !global.canAsk, !global.yes {
+                return try console.print(Settled(doubts: doubts, settled: 0))
             }
+            let what = doubts.count == 1 ? "this" : "these \(doubts.count)"
+            guard try global.agrees("Settle \(what)?", to: "settling") else { return }
             let count = try workspace.settle(doubts)
             if global.json { return try console.print(Settled(doubts: doubts, settled: count)) }
             try global.done("\(Quantity.counted(count, "piece")) settled")
@@ -78,11 +76,7 @@ extension SyncCommand {
             console.note(
                 "\(found.name) (\(found.fingerprint)): \(deeds.count) \(deeds.count == 1 ? "entry" : "entries") to undo"
             )
-            if global.canAsk {
-                guard console.confirm("Undo what they did?", standard: false) else { return }
-            } else if !global.yes {
-                throw ValidationError("undoing needs an answer: add --yes")
-            }
+            guard try global.agrees("Undo what they did?", to: "undoing") else { return }
             let done = try workspace.undoDeeds(of: found, after: after)
             if global.json { return try console.print(Undone(deeds: deeds, done: done)) }
             for line in done { console.print(line) }

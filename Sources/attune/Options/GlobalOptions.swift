@@ -43,6 +43,16 @@ struct GlobalOptions: ParsableArguments {
     /// Whether a passphrase can be typed; `--yes` does not forbid that.
     var canPrompt: Bool { !noInput && isatty(STDIN_FILENO) == 1 }
 
+    /// Whether to go on with what is hard to take back: asks where a person can be asked.
+    ///
+    /// - Parameter act: what it is, such as "deleting".
+    /// - Throws: `ValidationError` where nobody can be asked and nobody said yes.
+    func agrees(_ question: String, to act: String) throws -> Bool {
+        if canAsk { return console.confirm(question, standard: false) }
+        guard yes else { throw ValidationError("\(act) needs an answer: add --yes") }
+        return true
+    }
+
     /// Opens the store; it is closed with the end of the command.
     ///
     /// - Parameter accepting: true if the database is taken as it is, also if it is older than the store's newest change.
