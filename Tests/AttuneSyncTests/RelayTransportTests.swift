@@ -91,6 +91,138 @@ import Testing
         }
     }
 
+    // MARK: A relay that takes no more
+
+    /// The relay of a test of its own, with limits that are soon reached.
+    private func limited(_ options: String...) throws -> RelayProcess {
+        try RelayProcess(options: ["--head-seconds", "60"] + options)
+    }
+
+    @Test func aDeviceWhosePlacesAreTakenSaysSoAndLosesNothing() async throws {
+        let relay = try limited("--device-entries", "3")
+        let (first, second) = (try store(0), try store(1))
+        for _ in 0..<5 { try first.draft(Simulation.marker, kind: .change) }
+        try second.draft(Simulation.marker, kind: .change)
+        try await withTransport(0, address: relay.address) { transport in
+            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            for _ in 0..<2 {
+                let outcome = try await session(0, first, transport).run()
+                #expect(outcome.problems.map(\.code) == ["E-SYNC-018"])
+            }
+            // All five have their place here, and come to whoever asks this device itself.
+            #expect(first.state.logs[circle.devices[0].id]?.count == 5)
+            try await withTransport(1, address: relay.address) { other in
+                let outcome = try await session(1, second, other).run()
+                #expect(outcome.problems.isEmpty && outcome.entriesTaken == 3 && outcome.entriesSent == 1)
+            }
+            // What others publish still comes.
+            let outcome = try await session(0, first, transport).run()
+            #expect(outcome.entriesTaken == 1 && outcome.problems.map(\.code) == ["E-SYNC-018"])
+        }
+        // At a relay with room all is taken.
+        let roomy = try limited()
+        try await withTransport(0, address: roomy.address) { transport in
+            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            let outcome = try await session(0, first, transport).run()
+            #expect(outcome.isComplete && outcome.entriesSent == 6)
+        }
+    }
+
+    @Test func aCircleWhoseSpaceIsUsedUpSaysSoAndGoesOnWhenThereIsMore() async throws {
+        var relay: RelayProcess? = try limited("--circle-bytes", "3000000")
+        let (first, second) = (try store(0), try store(1))
+        let address = try #require(relay?.address)
+        let ids = try chunks(5, in: first)
+        try first.draft(Simulation.marker, kind: .version, chunks: ids)
+        try await withTransport(0, address: address) { transport in
+            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            for _ in 0..<2 {
+                let outcome = try await session(0, first, transport).run()
+                #expect(outcome.problems.map(\.code) == ["E-SYNC-007"])
+            }
+        }
+        try await withTransport(1, address: address) { other in
+            let outcome = try await session(1, second, other).run()
+            #expect(outcome.problems.isEmpty && outcome.linksTaken > 0)
+        }
+        #expect(first.state.drafts.isEmpty && first.state.logs[circle.devices[0].id]?.count == 1)
+        let folder = try #require(relay?.folder)
+        let port = try #require(relay?.port)
+        // The operator gives more.
+        _ = try relay?.stop()
+        let roomy = try RelayProcess(
+            folder: folder, listen: "127.0.0.1:\(port)", options: ["--head-seconds", "60"])
+        relay = nil
+        try await withTransport(0, address: roomy.address) { transport in
+            let outcome = try await session(0, first, transport).run()
+            #expect(outcome.problems.isEmpty && outcome.entriesSent == 1, "\(outcome.problems.map(\.message))")
+        }
+        try second.want(ids)
+        try await withTransport(1, address: roomy.address) { other in
+            let outcome = try await session(1, second, other).run()
+            #expect(outcome.problems.isEmpty && outcome.chunksTaken == 5)
+        }
+    }
+
+    @Test func aCircleThatWasDeletedIsSaidToBeAndComesBackWhole() async throws {
+        let (first, second) = (try store(0), try store(1))
+        try first.draft(Simulation.marker, kind: .change)
+        try await withTransport(0) { transport in
+            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            #expect(try await session(0, first, transport).run().isComplete)
+            let other = circle.devices[1].identity
+            let text = SignedText.delete(circle: circle.relay.chain.circle, newest: first.state.links.last!.hash)
+            _ = try await transport.deleteCircle(second: (other.id, other.sign(text)))
+            try first.draft(Simulation.marker, kind: .change)
+            for _ in 0..<2 {
+                let outcome = try await session(0, first, transport).run()
+                #expect(outcome.problems.map(\.code) == ["E-SYNC-019"])
+            }
+            #expect(first.state.drafts.count == 1)
+            try await transport.undeleteCircle()
+            let outcome = try await session(0, first, transport).run()
+            #expect(outcome.isComplete && outcome.entriesPublished == 1 && outcome.entriesSent == 1)
+        }
+        try await withTransport(1) { other in
+            let outcome = try await session(1, second, other).run()
+            #expect(outcome.entriesTaken == 2)
+        }
+    }
+
+    /// A chain of more bytes than a page of the relay has.
+    @Test func aLongChainComesInPages() async throws {
+        let large = try Simulation(seed: 5, quiet: 40)
+        var (links, chain) = (large.relay.links, large.relay.chain)
+        while links.reduce(0, { $0 + $1.bytes.count }) < 9 << 20 {
+            let link = try SimulatedLinks.epoch(by: large.devices[0].identity, on: chain)
+            try chain.append(link)
+            links.append(link)
+        }
+        let founder = SimulatedStore(device: large.devices[0].id, links: links)
+        let newcomer = SimulatedStore(device: large.devices[1].id, links: Array(links.prefix(3)))
+        func run(_ index: Int, _ store: SimulatedStore) async throws -> (SyncOutcome, [[UInt8]], first: Int) {
+            let identity = large.devices[index].identity
+            let client = HTTPTransport.makeClient()
+            let transport = HTTPTransport(
+                client: client, address: try #require(RemoteAddress(relay.address)), circle: chain.circle,
+                device: identity.id, sign: { identity.sign($0) })
+            if index == 0 { try await transport.createCircle(genesis: links[0].bytes, invite: nil) }
+            let session = SyncSession(
+                store: store, transport: transport, author: SimulatedAuthor(identity: identity, key: large.key),
+                options: SyncOptions(attempts: 2, seed: 1), apply: {})
+            let outcome = try await session.run()
+            let page = try await transport.links(after: 0)
+            let all = try await transport.allLinks()
+            try await client.shutdown()
+            return (outcome, all, page.more ? page.links.count : 0)
+        }
+        #expect(try await run(0, founder).0.linksSent == links.count - 1)
+        let (outcome, all, first) = try await run(1, newcomer)
+        #expect(outcome.problems.isEmpty && outcome.linksTaken == links.count - 3)
+        #expect(first > 0 && first < links.count / 2, "the first page has \(first) of \(links.count)")
+        #expect(newcomer.state.links.map(\.hash) == links.map(\.hash) && all == links.map(\.bytes))
+    }
+
     @Test func aClockTenYearsOffIsAllowedForAndNotSet() async throws {
         let store = try store(0)
         try await withTransport(0) { transport in
