@@ -70,7 +70,8 @@ package final class BatchDecoder {
     ///
     /// - Precondition: the adapters were made for the shape of the model; there is such a sequence.
     package func setAdapters(_ adapters: [AppliedAdapter], of sequence: Int) {
-        sequences[sequence]?.adapters = prepared(adapters)
+        let prepared = prepared(adapters)
+        sequences[sequence]?.adapters = prepared
         truncate(sequence, to: 0)
     }
 
