@@ -36,7 +36,7 @@ enum ModelFixtures {
     }
 
     /// Uniform in ±`amplitude`, A and B alike.
-    static func parameters<Element: Scalar>(
+    static func parameters<Element: PassNumber>(
         _ layout: LoRALayout, amplitude: Double = 0.2, seed: UInt64 = 5
     ) -> LoRAParameters<Element> {
         let parameters = LoRAParameters<Element>(layout: layout)
@@ -44,14 +44,14 @@ enum ModelFixtures {
         return parameters
     }
 
-    static func fill<Element: Scalar>(_ matrix: Matrix<Element>, amplitude: Double, seed: UInt64) {
+    static func fill<Element: PassNumber>(_ matrix: Matrix<Element>, amplitude: Double, seed: UInt64) {
         let random = RandomStream(seed: seed)
         for index in 0..<matrix.count {
             matrix.pointer[index] = Element((random.uniform(at: UInt64(index)) * 2 - 1) * amplitude)
         }
     }
 
-    static func random<Element: Scalar>(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix<Element> {
+    static func random<Element: PassNumber>(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix<Element> {
         let matrix = Matrix<Element>(rows: rows, columns: columns)
         fill(matrix, amplitude: 1, seed: seed)
         return matrix
@@ -81,7 +81,7 @@ enum ModelFixtures {
     }
 
     /// The largest difference between two matrices, relative to the largest number of the second.
-    static func difference<Element: Scalar>(_ left: Matrix<Element>, _ right: Matrix<Element>) -> Double {
+    static func difference<Element: PassNumber>(_ left: Matrix<Element>, _ right: Matrix<Element>) -> Double {
         let largest = right.buffer.reduce(0) { max($0, abs(Double($1))) }
         let apart = zip(left.buffer, right.buffer).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
         return apart / max(largest, 1e-30)

@@ -74,7 +74,7 @@ enum PeerVectors {
             }
         }
 
-        func matrix<Element: Scalar>(_ parameters: LoRAParameters<Element>) -> Matrix<Element> {
+        func matrix<Element: PassNumber>(_ parameters: LoRAParameters<Element>) -> Matrix<Element> {
             isB ? parameters.b(entry) : parameters.a(entry)
         }
 

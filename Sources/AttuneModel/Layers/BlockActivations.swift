@@ -7,64 +7,76 @@ import AttuneTensor
 /// What the forward pass of one block leaves for its backward pass.
 ///
 /// Cheap things are computed again instead: the normalised inputs from the inverse roots, SwiGLU's output from gate and
-/// up. `Buffer` is a place in a plan, or the operand that lies there.
-struct BlockActivations<Buffer: Sendable>: Sendable {
+/// up. Both types are places in a plan, or the matrices that lie there: of the pass's own numbers, and operands.
+struct BlockActivations<Exact: Sendable, Operand: Sendable>: Sendable {
     /// Residual stream before the block, T × D.
-    let input: Buffer
-    /// 1/√(mean x² + ε) of the attention's norm, T × 1, exact.
-    let attentionRoot: Buffer
+    let input: Operand
+    /// 1/√(mean x² + ε) of the attention's norm, T × 1.
+    let attentionRoot: Exact
     /// Queries after rotation, T × H·hd, exact: scores are differences of large numbers.
-    let query: Buffer
-    /// Keys after rotation, T × K·hd, exact.
-    let key: Buffer
+    let query: Exact
+    /// Keys after rotation, T × K·hd.
+    let key: Exact
     /// T × K·hd.
-    let value: Buffer
+    let value: Operand
     /// Σ softmax·v of each head, T × H·hd.
-    let mixed: Buffer
-    /// Logarithm of the softmax's denominator, T × H, exact.
-    let logSumExp: Buffer
+    let mixed: Operand
+    /// Logarithm of the softmax's denominator, T × H.
+    let logSumExp: Exact
     /// Residual stream between attention and feed-forward, T × D.
-    let middle: Buffer
-    /// 1/√(mean x² + ε) of the feed-forward's norm, T × 1, exact.
-    let feedForwardRoot: Buffer
+    let middle: Operand
+    /// 1/√(mean x² + ε) of the feed-forward's norm, T × 1.
+    let feedForwardRoot: Exact
     /// T × F.
-    let gate: Buffer
+    let gate: Operand
     /// T × F.
-    let up: Buffer
+    let up: Operand
     /// dropout(X)·Aᵀ of each adapted site, T × R.
-    let inner: SiteBuffers<Buffer>
+    let inner: SiteBuffers<Operand>
 
-    func map<Other>(_ transform: (Buffer) -> Other) -> BlockActivations<Other> {
-        BlockActivations<Other>(
-            input: transform(input), attentionRoot: transform(attentionRoot), query: transform(query),
-            key: transform(key), value: transform(value), mixed: transform(mixed), logSumExp: transform(logSumExp),
-            middle: transform(middle), feedForwardRoot: transform(feedForwardRoot), gate: transform(gate),
-            up: transform(up), inner: inner.map(transform))
+    func map<E, O>(exact: (Exact) -> E, operand: (Operand) -> O) -> BlockActivations<E, O> {
+        BlockActivations<E, O>(
+            input: operand(input), attentionRoot: exact(attentionRoot), query: exact(query), key: exact(key),
+            value: operand(value), mixed: operand(mixed), logSumExp: exact(logSumExp), middle: operand(middle),
+            feedForwardRoot: exact(feedForwardRoot), gate: operand(gate), up: operand(up), inner: inner.map(operand))
     }
 }
 
 extension BlockActivations {
+    /// What lies at the places of a plan.
+    init<N: OperandNumber>(
+        _ plan: BlockActivations<BufferPlan.Slot, BufferPlan.OperandSlot>, in memory: PassMemory<N>
+    ) where Exact == Matrix<N.Exact>, Operand == Matrix<N> {
+        self = plan.map(exact: memory.matrix, operand: memory.operand)
+    }
+
+    /// The same for the first `count` rows.
+    func prefix<N: OperandNumber>(_ count: Int) -> Self where Exact == Matrix<N.Exact>, Operand == Matrix<N> {
+        map(exact: { $0.prefix(count) }, operand: { $0.prefix(count) })
+    }
+
     /// Takes over the numbers of exact activations, rounded where these are.
-    func set<Element: Scalar>(_ exact: Self) where Buffer == Operand<Element> {
-        input.set(exact.input.matrix)
-        attentionRoot.set(exact.attentionRoot.matrix)
-        query.set(exact.query.matrix)
-        key.set(exact.key.matrix)
-        value.set(exact.value.matrix)
-        mixed.set(exact.mixed.matrix)
-        logSumExp.set(exact.logSumExp.matrix)
-        middle.set(exact.middle.matrix)
-        feedForwardRoot.set(exact.feedForwardRoot.matrix)
-        gate.set(exact.gate.matrix)
-        up.set(exact.up.matrix)
+    func set<N: OperandNumber>(_ exact: BlockActivations<Matrix<N.Exact>, Matrix<N.Exact>>)
+    where Exact == Matrix<N.Exact>, Operand == Matrix<N> {
+        input.set(exact.input)
+        attentionRoot.copy(from: exact.attentionRoot)
+        query.copy(from: exact.query)
+        key.copy(from: exact.key)
+        value.set(exact.value)
+        mixed.set(exact.mixed)
+        logSumExp.copy(from: exact.logSumExp)
+        middle.set(exact.middle)
+        feedForwardRoot.copy(from: exact.feedForwardRoot)
+        gate.set(exact.gate)
+        up.set(exact.up)
         for module in TargetModule.allCases {
             guard let inner = inner[module], let other = exact.inner[module] else { continue }
-            inner.set(other.matrix)
+            inner.set(other)
         }
     }
 }
 
-extension BlockActivations<BufferPlan.Slot> {
+extension BlockActivations<BufferPlan.Slot, BufferPlan.OperandSlot> {
     /// Places the activations of a block whose sites have the given ranks (the largest of all layers that share it).
     init(shape: BaseShape, tokens: Int, rank: (TargetModule) -> Int, in plan: inout BufferPlan) {
         let queryWidth = shape.heads * shape.headDimension
@@ -82,7 +94,7 @@ extension BlockActivations<BufferPlan.Slot> {
         up = plan.placeOperand(tokens, shape.feedForward)
         inner = SiteBuffers { module in
             let rank = rank(module)
-            return rank > 0 ? plan.placeOperand(tokens, Operand<Float>.innerColumns(rank: rank)) : nil
+            return rank > 0 ? plan.placeOperand(tokens, innerColumns(rank: rank)) : nil
         }
     }
 }

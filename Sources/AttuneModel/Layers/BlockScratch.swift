@@ -7,44 +7,57 @@ import AttuneTensor
 /// Memory that every block of a pass uses in turn; nothing in it outlives the block.
 ///
 /// The feed-forward's and the attention's buffers are never alive together and share one region.
-struct BlockScratch<Buffer: Sendable>: Sendable {
+struct BlockScratch<Exact: Sendable, Operand: Sendable>: Sendable {
     /// Normalised input of a half block, T × D.
-    let normalized: Buffer
-    /// Its gradient, T × D, exact.
-    let dNormalized: Buffer
+    let normalized: Operand
+    /// Its gradient, T × D.
+    let dNormalized: Exact
     /// Gradient of a half block's output as an operand, T × D.
-    let dOutput: Buffer
+    let dOutput: Operand
     /// SwiGLU's output, T × F.
-    let hidden: Buffer
+    let hidden: Operand
     /// Its gradient, T × F.
-    let dHidden: Buffer
-    /// Gradients of queries, keys and values as attention gives them: T × H·hd, T × K·hd twice, exact.
-    let dQuery: Buffer
-    let dKey: Buffer
-    let dValue: Buffer
+    let dHidden: Operand
+    /// Gradients of queries, keys and values as attention gives them: T × H·hd, T × K·hd twice.
+    let dQuery: Exact
+    let dKey: Exact
+    let dValue: Exact
     /// Gradients of the attention's output and inputs as operands: T × H·hd twice, T × K·hd twice.
-    let dMixed: Buffer
-    let queryOperand: Buffer
-    let keyOperand: Buffer
-    let valueOperand: Buffer
+    let dMixed: Operand
+    let queryOperand: Operand
+    let keyOperand: Operand
+    let valueOperand: Operand
     /// Inputs of A after dropout, and the same exact; T × the widest input. Empty where nothing is dropped.
-    let masked: Buffer
-    let maskedExact: Buffer
+    let masked: Operand
+    let maskedExact: Exact
     /// U = dY·B, T × the largest rank.
-    let inner: Buffer
+    let inner: Operand
 
-    func map<Other>(_ transform: (Buffer) -> Other) -> BlockScratch<Other> {
-        BlockScratch<Other>(
-            normalized: transform(normalized), dNormalized: transform(dNormalized), dOutput: transform(dOutput),
-            hidden: transform(hidden), dHidden: transform(dHidden), dQuery: transform(dQuery), dKey: transform(dKey),
-            dValue: transform(dValue), dMixed: transform(dMixed), queryOperand: transform(queryOperand),
-            keyOperand: transform(keyOperand), valueOperand: transform(valueOperand), masked: transform(masked),
-            maskedExact: transform(maskedExact),
-            inner: transform(inner))
+    func map<E, O>(exact: (Exact) -> E, operand: (Operand) -> O) -> BlockScratch<E, O> {
+        BlockScratch<E, O>(
+            normalized: operand(normalized), dNormalized: exact(dNormalized), dOutput: operand(dOutput),
+            hidden: operand(hidden), dHidden: operand(dHidden), dQuery: exact(dQuery), dKey: exact(dKey),
+            dValue: exact(dValue), dMixed: operand(dMixed), queryOperand: operand(queryOperand),
+            keyOperand: operand(keyOperand), valueOperand: operand(valueOperand), masked: operand(masked),
+            maskedExact: exact(maskedExact), inner: operand(inner))
     }
 }
 
-extension BlockScratch<BufferPlan.Slot> {
+extension BlockScratch {
+    /// What lies at the places of a plan.
+    init<N: OperandNumber>(
+        _ plan: BlockScratch<BufferPlan.Slot, BufferPlan.OperandSlot>, in memory: PassMemory<N>
+    ) where Exact == Matrix<N.Exact>, Operand == Matrix<N> {
+        self = plan.map(exact: memory.matrix, operand: memory.operand)
+    }
+
+    /// The same for the first `count` rows, as far as there are as many.
+    func prefix<N: OperandNumber>(_ count: Int) -> Self where Exact == Matrix<N.Exact>, Operand == Matrix<N> {
+        map(exact: { $0.prefix(min(count, $0.rows)) }, operand: { $0.prefix(min(count, $0.rows)) })
+    }
+}
+
+extension BlockScratch<BufferPlan.Slot, BufferPlan.OperandSlot> {
     /// Places the scratch memory for `tokens` rows; layouts without sites need none of the adapters' part, and forward
     /// passes alone none for gradients.
     init(
@@ -73,6 +86,6 @@ extension BlockScratch<BufferPlan.Slot> {
         let widest = dropout ? entries.map(\.inputs).max() ?? 0 : 0
         masked = plan.placeOperand(tokens, widest)
         maskedExact = plan.place(tokens, widest)
-        inner = plan.placeOperand(gradients, Operand<Float>.innerColumns(rank: entries.map(\.rank).max() ?? 0))
+        inner = plan.placeOperand(gradients, innerColumns(rank: entries.map(\.rank).max() ?? 0))
     }
 }

@@ -7,12 +7,18 @@ import AttuneTensor
 ///
 /// There are two runs of memory: one of the pass's own numbers, and one of bfloat16 for rounded operands.
 struct BufferPlan {
-    /// A place for `rows` × `columns` numbers.
+    /// A place for `rows` × `columns` of the pass's own numbers.
     struct Slot: Sendable {
         let offset: Int
         let rows: Int
         let columns: Int
-        let isRounded: Bool
+    }
+
+    /// A place for an operand of `rows` × `columns`.
+    struct OperandSlot: Sendable {
+        let offset: Int
+        let rows: Int
+        let columns: Int
     }
 
     /// A point to go back to.
@@ -21,7 +27,7 @@ struct BufferPlan {
         fileprivate var rounded = 0
     }
 
-    /// Whether operands are kept in bfloat16.
+    /// Whether operands are kept in bfloat16, and not among the pass's own numbers.
     let rounding: Bool
     /// The first numbers that are free.
     private(set) var mark = Mark()
@@ -36,14 +42,16 @@ struct BufferPlan {
     /// Takes the next free place for the pass's own numbers, aligned to sixteen (64 bytes of float32).
     mutating func place(_ rows: Int, _ columns: Int) -> Slot {
         defer { mark.exact += (rows * columns + 15) / 16 * 16 }
-        return Slot(offset: mark.exact, rows: rows, columns: columns, isRounded: false)
+        return Slot(offset: mark.exact, rows: rows, columns: columns)
     }
 
     /// Takes the next free place for an operand, aligned to 64 bytes.
-    mutating func placeOperand(_ rows: Int, _ columns: Int) -> Slot {
-        guard rounding else { return place(rows, columns) }
+    mutating func placeOperand(_ rows: Int, _ columns: Int) -> OperandSlot {
+        guard rounding else {
+            return OperandSlot(offset: place(rows, columns).offset, rows: rows, columns: columns)
+        }
         defer { mark.rounded += (rows * columns + 31) / 32 * 32 }
-        return Slot(offset: mark.rounded, rows: rows, columns: columns, isRounded: true)
+        return OperandSlot(offset: mark.rounded, rows: rows, columns: columns)
     }
 
     /// Goes back to an earlier mark: what is placed from here on shares memory with what was placed since.
@@ -57,29 +65,29 @@ struct BufferPlan {
 }
 
 /// The memory of a pass, allocated as its plan says.
-struct PassMemory<Element: Scalar> {
-    private let exact: Storage<Element>
-    private let rounded: Storage<BFloat16>
+struct PassMemory<Number: OperandNumber> {
+    private let exact: Storage<Number.Exact>
+    private let operands: Storage<Number>
 
+    /// - Precondition: the plan was made for operands of this kind.
     init(_ plan: BufferPlan) {
+        precondition(plan.rounding == Number.isRounded, "a plan for other operands")
         exact = Storage(count: plan.exactCount)
-        rounded = Storage(count: plan.roundedCount)
+        operands = Number.storage(beside: exact, count: plan.roundedCount)
     }
 
     /// The bytes that `init` allocates.
     static func bytes(_ plan: BufferPlan) -> Int {
-        plan.exactCount * MemoryLayout<Element>.stride + plan.roundedCount * MemoryLayout<BFloat16>.stride
+        plan.exactCount * MemoryLayout<Number.Exact>.stride + plan.roundedCount * MemoryLayout<Number>.stride
     }
 
     /// The matrix at a place for the pass's own numbers.
-    func matrix(_ slot: BufferPlan.Slot) -> Matrix<Element> { operand(slot).matrix }
+    func matrix(_ slot: BufferPlan.Slot) -> Matrix<Number.Exact> {
+        Matrix(storage: exact, offset: slot.offset, rows: slot.rows, columns: slot.columns)
+    }
 
-    /// What lies at a place.
-    func operand(_ slot: BufferPlan.Slot) -> Operand<Element> {
-        if slot.isRounded {
-            .rounded(Matrix(storage: rounded, offset: slot.offset, rows: slot.rows, columns: slot.columns))
-        } else {
-            .exact(Matrix(storage: exact, offset: slot.offset, rows: slot.rows, columns: slot.columns))
-        }
+    /// The operand at a place.
+    func operand(_ slot: BufferPlan.OperandSlot) -> Matrix<Number> {
+        Matrix(storage: operands, offset: slot.offset, rows: slot.rows, columns: slot.columns)
     }
 }

@@ -7,7 +7,7 @@ import AttuneTensor
 /// The feed-forward half of a block: Y = M + Wd·(silu(Wg·N) ∘ Wu·N) with N = norm(M) (SwiGLU, arXiv:2002.05202).
 ///
 /// M, N, Y [T, D]; gate, up, hidden [T, F].
-struct FeedForwardLayer<Element: Scalar>: Sendable {
+struct FeedForwardLayer<Element: PassNumber>: Sendable {
     /// 1 × D.
     let norm: Matrix<Element>
     let normEpsilon: Element
@@ -37,17 +37,17 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
     /// Turns M into Y = M + Wd·(silu(Wg·N) ∘ Wu·N); fills the feed-forward's part of `kept`.
     ///
     /// Without `needsOutput` only what the backward pass needs is computed, and M stays.
-    func forward(
-        _ m: Matrix<Element>, _ step: BlockStep<Element>, keeping kept: BlockActivations<Operand<Element>>,
+    func forward<N: OperandNumber>(
+        _ m: Matrix<Element>, _ step: BlockStep<N>, keeping kept: BlockActivations<Matrix<Element>, Matrix<N>>,
         needsOutput: Bool
-    ) {
+    ) where N.Exact == Element {
         let scratch = step.scratch
         rmsNorm(
-            m, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.feedForwardRoot.matrix,
+            m, weight: norm, epsilon: normEpsilon, into: scratch.normalized, inverseRoot: kept.feedForwardRoot,
             keeping: kept.middle)
         LoRALinear.forward(gated: inputs, scratch.normalized, step, keeping: kept, hidden: scratch.hidden)
         if needsOutput {
-            LoRALinear.forward(outputs, scratch.hidden, step, keeping: kept, accumulating: true) { _ in .exact(m) }
+            LoRALinear.forward(outputs, scratch.hidden, step, keeping: kept) { _ in .sum(m) }
         } else {
             LoRALinear.project(outputs, scratch.hidden, step, keeping: kept)
         }
@@ -57,15 +57,15 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
     ///
     /// dh = dY·Wd; dgate = dh ∘ up ∘ σ(1 + gate(1 − σ)), dup = dh ∘ gate ∘ σ with σ = sigmoid(gate);
     /// dN = dgate·Wg + dup·Wu; dM = dY + normᵀ(dN). gate and up in `kept` are overwritten by their gradients.
-    func backward(
-        _ d: Matrix<Element>, _ step: BlockStep<Element>, kept: BlockActivations<Operand<Element>>, needsInput: Bool
-    ) {
+    func backward<N: OperandNumber>(
+        _ d: Matrix<Element>, _ step: BlockStep<N>, kept: BlockActivations<Matrix<Element>, Matrix<N>>, needsInput: Bool
+    ) where N.Exact == Element {
         let scratch = step.scratch
         let passes = needsInput || adaptsInputs
         scratch.dOutput.set(d)
         // Of the sigmoids of the backward pass comes the hidden state too, which only the factors of Wd need.
         down.backward(
-            scratch.dOutput, x: scratch.hidden, step, kept: kept, into: passes ? scratch.dHidden : nil
+            scratch.dOutput, x: scratch.hidden, step, kept: kept, into: passes ? .operand(scratch.dHidden) : nil
         ) {
             if passes {
                 swiGLUBackward(
@@ -76,12 +76,12 @@ struct FeedForwardLayer<Element: Scalar>: Sendable {
         }
         guard passes else { return }
         let normalized = scratch.normalized
-        let root = kept.feedForwardRoot.matrix
+        let root = kept.feedForwardRoot
         rmsNorm(again: kept.middle, weight: norm, epsilon: normEpsilon, inverseRoot: root, into: normalized)
         let dn = needsInput ? scratch.dNormalized : nil
-        gate.backward(kept.gate, x: normalized, step, kept: kept, into: dn)
-        up.backward(kept.up, x: normalized, step, kept: kept, into: dn, accumulating: true)
+        gate.backward(kept.gate, x: normalized, step, kept: kept, into: dn.map { .exact($0) })
+        up.backward(kept.up, x: normalized, step, kept: kept, into: dn.map { .sum($0) })
         guard let dn else { return }
-        rmsNormBackward(dn.matrix, x: kept.middle, weight: norm, inverseRoot: root, accumulatingInto: d)
+        rmsNormBackward(dn, kept: kept.middle, weight: norm, inverseRoot: root, accumulatingInto: d)
     }
 }

@@ -8,7 +8,7 @@ import AttuneTensor
 ///
 /// Y = X·Wᵀ + b + s·(dropout(X)·Aᵀ)·Bᵀ with X [T, in], W [out, in], A [R, in], B [out, R], Y [T, out];
 /// A and B receive gradients, W and b do not (arXiv:2106.09685, arXiv:2305.14314).
-struct LoRALinear<Element: Scalar>: Sendable {
+struct LoRALinear<Element: PassNumber>: Sendable {
     let module: TargetModule
     let weight: WeightMatrix
     /// 1 × out, where the architecture has one.
@@ -39,16 +39,15 @@ struct LoRALinear<Element: Scalar>: Sendable {
     /// of each in `kept` for the backward pass.
     ///
     /// - Parameter output: Y of a layer.
-    static func forward(
-        _ layers: [LoRALinear], _ x: Operand<Element>, _ step: BlockStep<Element>,
-        keeping kept: BlockActivations<Operand<Element>>, accumulating: Bool = false,
-        into output: (LoRALinear) -> Operand<Element>
-    ) {
+    static func forward<N: OperandNumber>(
+        _ layers: [LoRALinear], _ x: Matrix<N>, _ step: BlockStep<N>,
+        keeping kept: BlockActivations<Matrix<Element>, Matrix<N>>, into output: (LoRALinear) -> ProductOutput<N>
+    ) where N.Exact == Element {
         project(layers, x, step, keeping: kept)
         withExtendedLifetime((layers, step, kept)) {
             x.multiply(products: layers.count, terms: layers.count * step.adapters.count) { list in
                 for layer in layers {
-                    layer.describe(to: &list, into: output(layer), step, kept, accumulating: accumulating)
+                    layer.describe(to: &list, into: output(layer), step, kept)
                 }
             }
         }
@@ -57,25 +56,25 @@ struct LoRALinear<Element: Scalar>: Sendable {
     /// As `forward` for gate and up, with h = silu(gate)∘up beside what is kept of them.
     ///
     /// - Parameter layers: gate and up.
-    static func forward(
-        gated layers: [LoRALinear], _ x: Operand<Element>, _ step: BlockStep<Element>,
-        keeping kept: BlockActivations<Operand<Element>>, hidden: Operand<Element>
-    ) {
+    static func forward<N: OperandNumber>(
+        gated layers: [LoRALinear], _ x: Matrix<N>, _ step: BlockStep<N>,
+        keeping kept: BlockActivations<Matrix<Element>, Matrix<N>>, hidden: Matrix<N>
+    ) where N.Exact == Element {
         project(layers, x, step, keeping: kept)
         withExtendedLifetime((layers, step, kept)) {
             x.multiply(gate: kept.gate, up: kept.up, hidden: hidden, terms: 2 * step.adapters.count) { list in
-                layers[0].describe(to: &list, into: kept.gate, step, kept)
-                layers[1].describe(to: &list, into: kept.up, step, kept)
+                layers[0].describe(to: &list, into: .operand(kept.gate), step, kept)
+                layers[1].describe(to: &list, into: .operand(kept.up), step, kept)
             }
         }
     }
 
     /// Adds Y (+)= X·Wᵀ + b + s·(dropout(X)·Aᵀ)·Bᵀ to the products of X.
-    private func describe(
-        to list: inout ProductList<Element>, into y: Operand<Element>, _ step: BlockStep<Element>,
-        _ kept: BlockActivations<Operand<Element>>, accumulating: Bool = false
-    ) {
-        list.add(weight, bias: bias, into: y, accumulating: accumulating)
+    private func describe<N: OperandNumber>(
+        to list: inout ProductList<N>, into y: ProductOutput<N>, _ step: BlockStep<N>,
+        _ kept: BlockActivations<Matrix<Element>, Matrix<N>>
+    ) where N.Exact == Element {
+        list.add(weight, bias: bias, into: y)
         guard isAdapted, let inner = kept.inner[module] else { return }
         for adapter in step.adapters {
             guard let factors = factors(adapter) else { continue }
@@ -84,10 +83,10 @@ struct LoRALinear<Element: Scalar>: Sendable {
     }
 
     /// dropout(X)·Aᵀ [T, R] of each layer alone, as `forward` leaves it.
-    static func project(
-        _ layers: [LoRALinear], _ x: Operand<Element>, _ step: BlockStep<Element>,
-        keeping kept: BlockActivations<Operand<Element>>
-    ) {
+    static func project<N: OperandNumber>(
+        _ layers: [LoRALinear], _ x: Matrix<N>, _ step: BlockStep<N>,
+        keeping kept: BlockActivations<Matrix<Element>, Matrix<N>>
+    ) where N.Exact == Element {
         for adapter in step.adapters {
             let rows = x.rows(adapter.rows)
             guard adapter.dropout == nil else {
@@ -107,10 +106,10 @@ struct LoRALinear<Element: Scalar>: Sendable {
     }
 
     /// Adds X·Aᵀ of an adapter to the products of X, if it has one here.
-    private func describeProjection(
-        to list: inout ProductList<Element>, _ adapter: AdapterRows<Element>,
-        _ kept: BlockActivations<Operand<Element>>
-    ) {
+    private func describeProjection<N: OperandNumber>(
+        to list: inout ProductList<N>, _ adapter: AdapterRows<Element>,
+        _ kept: BlockActivations<Matrix<Element>, Matrix<N>>
+    ) where N.Exact == Element {
         guard let factors = factors(adapter), let inner = kept.inner[module] else { return }
         list.add(factor: factors.a, into: inner.rows(adapter.rows))
     }
@@ -121,11 +120,11 @@ struct LoRALinear<Element: Scalar>: Sendable {
     ///   - kept: what the forward pass left.
     ///   - dx: nil where nothing below needs a gradient.
     ///   - makeInput: called before X is first read, when dX is there.
-    func backward(
-        _ dy: Operand<Element>, x: Operand<Element>, _ step: BlockStep<Element>,
-        kept: BlockActivations<Operand<Element>>, into dx: Operand<Element>?, accumulating: Bool = false,
+    func backward<N: OperandNumber>(
+        _ dy: Matrix<N>, x: Matrix<N>, _ step: BlockStep<N>,
+        kept: BlockActivations<Matrix<Element>, Matrix<N>>, into dx: ProductOutput<N>?,
         makeInput: () -> Void = {}
-    ) {
+    ) where N.Exact == Element {
         // By index: pairs of both lists would be boxes.
         for index in step.gradients.indices {
             let adapter = step.adapters[index]
@@ -135,7 +134,7 @@ struct LoRALinear<Element: Scalar>: Sendable {
                 dy.rows(adapter.rows).multiply(products: 1, transposed: true) { $0.add(factor: factors.b, into: u) }
             }
         }
-        if let dx { backward(dy, step, into: dx, accumulating: accumulating) }
+        if let dx { backward(dy, step, into: dx) }
         makeInput()
         for index in step.gradients.indices {
             let (adapter, gradients) = (step.adapters[index], step.gradients[index])
@@ -149,12 +148,12 @@ struct LoRALinear<Element: Scalar>: Sendable {
     }
 
     /// dX (+)= dY·W + s·mask(U·A), with U in scratch memory.
-    private func backward(
-        _ dy: Operand<Element>, _ step: BlockStep<Element>, into dx: Operand<Element>, accumulating: Bool
-    ) {
+    private func backward<N: OperandNumber>(
+        _ dy: Matrix<N>, _ step: BlockStep<N>, into dx: ProductOutput<N>
+    ) where N.Exact == Element {
         withExtendedLifetime((self, step, dx)) {
             dy.multiply(products: 1, terms: step.adapters.count, transposed: true) { list in
-                list.add(weight, into: dx, accumulating: accumulating)
+                list.add(weight, into: dx)
                 for adapter in step.adapters where adapter.dropout == nil {
                     guard isAdapted, let factors = factors(adapter) else { continue }
                     list.addTerm(
@@ -167,28 +166,31 @@ struct LoRALinear<Element: Scalar>: Sendable {
     }
 
     /// The scratch memory for U of an adapter.
-    private func u(_ adapter: AdapterRows<Element>, rank: Int, _ step: BlockStep<Element>) -> Operand<Element> {
+    private func u<N: OperandNumber>(_ adapter: AdapterRows<Element>, rank: Int, _ step: BlockStep<N>) -> Matrix<N>
+    where N.Exact == Element {
         step.scratch.inner.rows(adapter.rows).leading(
-            adapter.rows.count, Operand<Element>.innerColumns(rank: rank))
+            adapter.rows.count, innerColumns(rank: rank))
     }
 
     /// dX += s·mask(U·A), with U still in scratch memory.
-    private func addMasked(_ adapter: AdapterRows<Element>, _ step: BlockStep<Element>, to dx: Operand<Element>) {
+    private func addMasked<N: OperandNumber>(
+        _ adapter: AdapterRows<Element>, _ step: BlockStep<N>, to dx: ProductOutput<N>
+    ) where N.Exact == Element {
         guard let dropout = adapter.dropout, let factors = factors(adapter) else { return }
         let rows = adapter.rows.count
         let u = u(adapter, rank: factors.rank, step)
-        let masked = step.scratch.maskedExact.matrix.leading(rows, factors.a.columns)
+        let masked = step.scratch.maskedExact.leading(rows, factors.a.columns)
         u.expand(factors.a, into: masked, scale: factors.scale)
         AttuneTensor.dropout(masked, into: masked, rate: dropout.rate, stream: dropout.stream.child(stream))
-        dx.rows(adapter.rows).add(masked)
+        dx.add(masked, to: adapter.rows)
     }
 
     /// dropout(X) in scratch memory, or X itself where nothing is dropped.
-    private func dropped(
-        _ x: Operand<Element>, _ adapter: AdapterRows<Element>, _ step: BlockStep<Element>
-    ) -> Operand<Element> {
+    private func dropped<N: OperandNumber>(
+        _ x: Matrix<N>, _ adapter: AdapterRows<Element>, _ step: BlockStep<N>
+    ) -> Matrix<N> where N.Exact == Element {
         guard let dropout = adapter.dropout else { return x }
-        let exact = step.scratch.maskedExact.matrix.leading(x.rows, x.columns)
+        let exact = step.scratch.maskedExact.leading(x.rows, x.columns)
         x.widen(into: exact)
         AttuneTensor.dropout(exact, into: exact, rate: dropout.rate, stream: dropout.stream.child(stream))
         let masked = step.scratch.masked.leading(x.rows, x.columns)

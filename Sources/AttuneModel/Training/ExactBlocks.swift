@@ -9,18 +9,18 @@ import AttuneTensor
 /// There the residual of a few tokens grows a thousandfold (massive activations, arXiv:2402.17762), and rounding it is
 /// amplified: in bfloat16 alone, gradients of the lowest layer of SmolLM2 are off by 12 %, with one exact block as well,
 /// with two by 2 %. What the blocks keep for their backward pass is rounded as everywhere.
-struct ExactBlocks<Element: Scalar> {
+struct ExactBlocks<Element: PassNumber> {
     /// Blocks from the bottom that run exactly.
     static var layers: Int { 2 }
 
-    private let kept: BlockActivations<Operand<Element>>
-    private let scratch: BlockScratch<Operand<Element>>
+    private let kept: BlockActivations<Matrix<Element>, Matrix<Element>>
+    private let scratch: BlockScratch<Matrix<Element>, Matrix<Element>>
 
     init(shape: BaseShape, layouts: [LoRALayout], settings: PassSettings) {
         let plan = Plan(shape, layouts, settings)
         let memory = PassMemory<Element>(plan.buffers)
-        kept = plan.kept.map(memory.operand)
-        scratch = plan.scratch.map(memory.operand)
+        kept = BlockActivations(plan.kept, in: memory)
+        scratch = BlockScratch(plan.scratch, in: memory)
     }
 
     /// The exact bytes that `init` allocates.
@@ -29,8 +29,8 @@ struct ExactBlocks<Element: Scalar> {
     }
 
     private struct Plan {
-        let kept: BlockActivations<BufferPlan.Slot>
-        let scratch: BlockScratch<BufferPlan.Slot>
+        let kept: BlockActivations<BufferPlan.Slot, BufferPlan.OperandSlot>
+        let scratch: BlockScratch<BufferPlan.Slot, BufferPlan.OperandSlot>
         let buffers: BufferPlan
 
         init(_ shape: BaseShape, _ layouts: [LoRALayout], _ settings: PassSettings) {
@@ -47,14 +47,15 @@ struct ExactBlocks<Element: Scalar> {
     }
 
     /// Turns X into Y as `TransformerBlock.forward`, filling `rounded`.
-    func forward(
-        _ block: TransformerBlock<Element>, _ x: Matrix<Element>, _ step: BlockStep<Element>,
-        keeping rounded: BlockActivations<Operand<Element>>, needsOutput: Bool
-    ) {
-        var step = step
-        step.scratch = scratch.map { $0.rows(0..<min($0.rows, x.rows)) }
-        let exact = kept.map { $0.rows(0..<x.rows) }
-        block.forward(x, step, keeping: exact, needsOutput: needsOutput)
+    func forward<N: OperandNumber>(
+        _ block: TransformerBlock<Element>, _ x: Matrix<Element>, _ step: BlockStep<N>,
+        keeping rounded: BlockActivations<Matrix<Element>, Matrix<N>>, needsOutput: Bool
+    ) where N.Exact == Element {
+        let exactStep = BlockStep<Element>(
+            positions: step.positions, segments: step.segments, adapters: step.adapters,
+            scratch: scratch.prefix(x.rows), table: step.table)
+        let exact = kept.prefix(x.rows)
+        block.forward(x, exactStep, keeping: exact, needsOutput: needsOutput)
         rounded.set(exact)
     }
 }

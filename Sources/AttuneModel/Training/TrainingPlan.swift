@@ -16,8 +16,8 @@ struct TrainingPlan {
     let inputs: [BufferPlan.Slot]
     /// What each layer from `lowestKept` up keeps; layers below use the topmost set, which is not yet or no longer in
     /// use when they run.
-    let kept: [BlockActivations<BufferPlan.Slot>]
-    let scratch: BlockScratch<BufferPlan.Slot>
+    let kept: [BlockActivations<BufferPlan.Slot, BufferPlan.OperandSlot>]
+    let scratch: BlockScratch<BufferPlan.Slot, BufferPlan.OperandSlot>
     /// T × D after the final norm.
     let hidden: BufferPlan.Slot
     /// T × 1.
@@ -26,9 +26,10 @@ struct TrainingPlan {
     let gradient: BufferPlan.Slot
     let buffers: BufferPlan
 
-    init(shape: BaseShape, layouts: [LoRALayout], settings: PassSettings) {
+    /// - Parameter rounding: whether operands are kept in bfloat16.
+    init(shape: BaseShape, layouts: [LoRALayout], settings: PassSettings, rounding: Bool) {
         let tokens = settings.maxTokens
-        var plan = BufferPlan(rounding: settings.rounds)
+        var plan = BufferPlan(rounding: rounding)
         let entries = layouts.flatMap(\.entries)
         let lowest = entries.map(\.site.layer).min() ?? shape.layers
         let keptLayers = min(max(1, settings.keptLayers ?? shape.layers), max(1, shape.layers - lowest))

@@ -64,6 +64,12 @@ package struct Matrix<Element: BitwiseCopyable>: @unchecked Sendable {
         return Matrix(storage: storage, offset: offset, rows: rows, columns: columns)
     }
 
+    /// The first `rows`·`columns` numbers of this memory under a shape that needs no more than it has.
+    package func leading(_ rows: Int, _ columns: Int) -> Matrix {
+        precondition(rows * columns <= count, "\(rows)×\(columns) of \(count) values")
+        return Matrix(storage: storage, offset: offset, rows: rows, columns: columns)
+    }
+
     /// The numbers, row after row, as an array of their own.
     package var values: [Element] { Array(buffer) }
 

@@ -3,12 +3,6 @@
 
 import CAttuneKernels
 
-/// SwiGLU: h = g·σ(g)·u, σ the sigmoid; g, u, h [T, F] (arXiv:2002.05202).
-package func swiGLU<E: Scalar>(gate: Matrix<E>, up: Matrix<E>, into h: Matrix<E>) {
-    precondition(gate.count == up.count && up.count == h.count, "shapes of SwiGLU")
-    attune_swiglu(E.kind, gate.pointer, up.pointer, h.pointer, Int64(h.count))
-}
-
 /// Backward of SwiGLU: dg = dh·u·σ(1 + g(1 − σ)), du = dh·g·σ; all [T, F]. dGate may be gate, and dUp may be up.
 package func swiGLUBackward<E: Scalar>(
     dh: Matrix<E>, gate: Matrix<E>, up: Matrix<E>, dGate: Matrix<E>, dUp: Matrix<E>

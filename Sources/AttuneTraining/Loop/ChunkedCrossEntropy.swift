@@ -9,7 +9,7 @@ import AttuneTensor
 /// dz = scale·(softmax(z) − onehot), dX [C, D] = dz·E. Positions that do not count never reach the head, and their
 /// gradient is zero (the idea of Liger's fused linear cross-entropy). Where bfloat16 has products of its own, the head is
 /// cut along the vocabulary instead, and no logits are held at all.
-package final class ChunkedCrossEntropy<Element: Scalar> {
+package final class ChunkedCrossEntropy<Element: PassNumber> {
     private let head: WeightMatrix
     private let precision: Precision
     private let cutsVocabulary: Bool
@@ -71,10 +71,9 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
         hidden: Matrix<Element>, targets: [Int32], counted: ArraySlice<Int>, scale: Element,
         into dHidden: Matrix<Element>
     ) -> Double {
-        if cutsVocabulary {
+        if cutsVocabulary, let hidden = hidden as? Matrix<Float>, let dHidden = dHidden as? Matrix<Float> {
             return headLoss(
-                hidden.float, positions: counted, targets: targets, head: head, scale: Float(scale),
-                into: dHidden.float)
+                hidden, positions: counted, targets: targets, head: head, scale: Float(scale), into: dHidden)
         }
         var loss = 0.0
         eachChunk(hidden, targets, counted) { positions, x, z, wanted in
@@ -90,7 +89,9 @@ package final class ChunkedCrossEntropy<Element: Scalar> {
 
     /// Σ −log p over the counted positions alone.
     package func loss(hidden: Matrix<Element>, targets: [Int32], counted: ArraySlice<Int>) -> Double {
-        if cutsVocabulary { return headLoss(hidden.float, positions: counted, targets: targets, head: head) }
+        if cutsVocabulary, let hidden = hidden as? Matrix<Float> {
+            return headLoss(hidden, positions: counted, targets: targets, head: head)
+        }
         var loss = 0.0
         eachChunk(hidden, targets, counted) { _, _, z, wanted in
             loss += crossEntropy(logits: z, targets: wanted, scale: 0)

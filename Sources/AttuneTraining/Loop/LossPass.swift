@@ -6,7 +6,7 @@ import AttuneModel
 import AttuneTensor
 
 /// The model from token ids to the loss and back to the gradients of adapters, with all memory taken at birth.
-package final class LossPass<Element: Scalar> {
+package final class LossPass<Element: PassNumber> {
     /// One adapter's part of a batch: what its loss is scaled by, and where its gradients go.
     package struct Share {
         let adapter: AdapterRows<Element>

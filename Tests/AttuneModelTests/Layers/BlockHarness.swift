@@ -12,7 +12,7 @@ struct BlockHarness {
     let layout: LoRALayout
     let parameters: LoRAParameters<Double>
     let gradients: LoRAParameters<Double>
-    let kept: BlockActivations<Operand<Double>>
+    let kept: BlockActivations<Matrix<Double>, Matrix<Double>>
     let step: BlockStep<Double>
     let block: TransformerBlock<Double>
     let count: Int
@@ -29,20 +29,20 @@ struct BlockHarness {
         count = batch.count
         var plan = BufferPlan(rounding: false)
         let layout = layout
-        let places = BlockActivations<BufferPlan.Slot>(
+        let places = BlockActivations<BufferPlan.Slot, BufferPlan.OperandSlot>(
             shape: model.shape, tokens: count,
             rank: { layout[LoRASite(layer: 0, module: $0)]?.rank ?? 0 }, in: &plan)
-        let scratch = BlockScratch<BufferPlan.Slot>(
+        let scratch = BlockScratch<BufferPlan.Slot, BufferPlan.OperandSlot>(
             shape: model.shape, layouts: [layout], tokens: count, dropout: dropout > 0, in: &plan)
         let memory = PassMemory<Double>(plan)
-        kept = places.map(memory.operand)
+        kept = BlockActivations(places, in: memory)
         step = BlockStep(
             positions: batch.positions, segments: batch.segments,
             adapters: [
                 AdapterRows(
                     rows: 0..<count, parameters: parameters,
                     dropout: dropout > 0 ? (dropout, RandomStream(seed: 3)) : nil)
-            ], gradients: [gradients], scratch: scratch.map(memory.operand),
+            ], gradients: [gradients], scratch: BlockScratch(scratch, in: memory),
             table: RotaryTable(configuration: model.configuration, positions: count))
         block = TransformerBlock(model: model, layer: 0, layouts: [layout])
     }

@@ -20,12 +20,12 @@ import Testing
         let c: Matrix<Double> = ModelFixtures.random(harness.count, entry.outputs, seed: 2)
         let y = Matrix<Double>(rows: harness.count, columns: entry.outputs)
         func value() -> Double {
-            LoRALinear.forward([layer], .exact(x), harness.step, keeping: harness.kept) { _ in .exact(y) }
+            LoRALinear.forward([layer], x, harness.step, keeping: harness.kept) { _ in .exact(y) }
             return BlockHarness.dot(c, y)
         }
         _ = value()
         let dx = Matrix<Double>(rows: harness.count, columns: entry.inputs)
-        layer.backward(.exact(c), x: .exact(x), harness.step, kept: harness.kept, into: .exact(dx))
+        layer.backward(c, x: x, harness.step, kept: harness.kept, into: .exact(dx))
         #expect(FiniteDifference.error(of: dx, at: x, value) < tolerance)
         #expect(
             FiniteDifference.error(of: harness.gradients.a(entry), at: harness.parameters.a(entry), value) < tolerance)

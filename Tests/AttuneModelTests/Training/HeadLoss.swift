@@ -5,7 +5,7 @@ import AttuneModel
 import AttuneTensor
 
 /// The mean next-token loss of a batch and its gradient at the final norm's output, all logits at once.
-struct HeadLoss<Element: Scalar> {
+struct HeadLoss<Element: PassNumber> {
     /// Mean over the counted positions, in nats.
     let loss: Double
     /// T × D; zero where nothing is counted.

@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct TrainingPassTests {
     /// Loss and gradients of one step.
-    private func step<Element: Scalar>(
+    private func step<Element: PassNumber>(
         _ model: BaseModel, _ batch: PackedTokens, _ parameters: LoRAParameters<Element>, maxTokens: Int = 24,
         precision: Precision = .float32, keptLayers: Int? = nil, dropout: Float = 0
     ) -> (hidden: Matrix<Element>, gradients: LoRAParameters<Element>) {

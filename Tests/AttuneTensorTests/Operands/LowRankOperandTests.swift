@@ -13,9 +13,9 @@ import Testing
     }
 
     /// The first `rank` columns as an operand of their own.
-    private static func leading(_ x: Matrix<BFloat16>, _ rank: Int) -> Operand<Float> {
+    private static func leading(_ x: Matrix<BFloat16>, _ rank: Int) -> Matrix<BFloat16> {
         let numbers = Rounded.doubles(x, columns: rank)
-        return .rounded(Matrix(rows: x.rows, columns: rank, numbers.values.map { BFloat16(Float($0)) }))
+        return Matrix(rows: x.rows, columns: rank, numbers.values.map { BFloat16(Float($0)) })
     }
 
     @Test(arguments: [1, 3, 13, 193, 257])
@@ -32,8 +32,8 @@ import Testing
             let u = Matrix<BFloat16>(rows: rows, columns: 6)
             for memory in inners + [u] { for index in 0..<memory.count { memory.pointer[index] = BFloat16(.nan) } }
             Kernels.at(level) {
-                Operand.rounded(x).project(factors, into: inners.map { .rounded($0) })
-                Operand.rounded(x).projectTransposed(back, into: .rounded(u))
+                x.project(factors, into: inners)
+                x.projectTransposed(back, into: u)
             }
             let slack = OperandProductTests.slack(level, rows: rows, stride: 76)
             for (index, rank) in ranks.enumerated() {
@@ -56,9 +56,9 @@ import Testing
             for index in 0..<inner.count { inner.pointer[index] = BFloat16(.nan) }
             let y = Matrix<Float>(rows: rows, columns: 40)
             Kernels.at(level) {
-                Operand.rounded(x).project([a], into: [.rounded(inner)])
-                let term = LowRankTerm<Float>(rows: 0..<rows, inner: .rounded(inner), factor: b, scale: 2)
-                Operand.rounded(x).multiply([LinearProduct(w, into: .exact(y), terms: [term])])
+                x.project([a], into: [inner])
+                let term = LowRankTerm<BFloat16>(rows: 0..<rows, inner: inner, factor: b, scale: 2)
+                x.multiply([LinearProduct(w, into: .exact(y), terms: [term])])
             }
             #expect(allFinite(y), "\(level)")
         }
@@ -67,7 +67,7 @@ import Testing
     @Test(arguments: [1, 3, 13, 193, 257])
     func expansionsFollowTheDefinition(_ rows: Int) {
         for rank in [3, 8] {
-            let u = Rounded.matrix(rows, Operand<Float>.innerColumns(rank: rank), seed: 1)
+            let u = Rounded.matrix(rows, innerColumns(rank: rank), seed: 1)
             let a: Matrix<Float> = Samples.matrix(rank, 45, seed: 2)
             let narrow = Matrix<BFloat16>(
                 rows: rows, columns: rank, Rounded.doubles(u, columns: rank).values.map { BFloat16(Float($0)) })
@@ -75,10 +75,10 @@ import Testing
             for level in allLevels {
                 let y: Matrix<Float> = Samples.matrix(rows, 45, seed: 3)
                 Kernels.at(level) {
-                    Operand.rounded(u).expand(a, into: y, scale: 4)
+                    u.expand(a, into: y, scale: 4)
                     scale(y, by: 0.25)
                 }
-                let excess = Rounded.excess(.exact(y), expected.value, size: expected.size, slack: Rounded.sums)
+                let excess = Rounded.excess(y, expected.value, size: expected.size, slack: Rounded.sums)
                 #expect(excess <= 1, "\(level), rank \(rank)")
             }
         }
@@ -87,7 +87,7 @@ import Testing
     @Test(arguments: [1, 3, 13, 193, 257])
     func gradientsOfFactorsFollowTheDefinition(_ rows: Int) {
         for (rank, columns) in [(3, 45), (8, 64), (17, 31)] {
-            let u = Rounded.matrix(rows, Operand<Float>.innerColumns(rank: rank), seed: 1)
+            let u = Rounded.matrix(rows, innerColumns(rank: rank), seed: 1)
             let x = Rounded.matrix(rows, columns, seed: 2)
             let (left, right) = (Rounded.doubles(u, columns: rank), Rounded.doubles(x))
             let old: Matrix<Float> = Samples.matrix(rank, columns, seed: 3)
@@ -103,12 +103,12 @@ import Testing
                     let g = Matrix<Float>(rows: start.rows, columns: start.columns, start.values)
                     Kernels.at(level) {
                         if transposed {
-                            Operand.rounded(u).addGradient(ofRows: .rounded(x), into: g, scale: 1.5)
+                            u.addGradient(ofRows: x, into: g, scale: 1.5)
                         } else {
-                            Operand.rounded(u).addGradient(.rounded(x), into: g, scale: 1.5)
+                            u.addGradient(x, into: g, scale: 1.5)
                         }
                     }
-                    let excess = Rounded.excess(.exact(g), value, size: size, slack: Rounded.sums)
+                    let excess = Rounded.excess(g, value, size: size, slack: Rounded.sums)
                     #expect(excess <= 1, "\(level), rank \(rank), transposed \(transposed)")
                 }
             }
@@ -118,7 +118,7 @@ import Testing
     @Test func exactOperandsGiveTheSameUpToRounding() {
         // Weights and operands that bfloat16 holds make both cases the same but for the rounded s·B.
         let x = Rounded.matrix(20, 64, seed: 1)
-        let exact = Operand.exact(Matrix<Float>(rows: 20, columns: 64, x.values.map(\.value)))
+        let exact = Matrix<Float>(rows: 20, columns: 64, x.values.map(\.value))
         let w = Samples.weight(.bf16, 31, 64, seed: 2)
         let bias: Matrix<Float> = Samples.matrix(1, 31, seed: 3)
         let term = OperandProductTests.Term(4..<11, rank: 3, outputs: 31, transposed: false, seed: 4)
@@ -128,8 +128,8 @@ import Testing
         let inner = Matrix<Float>(rows: 7, columns: 4)
         inner.leading(7, 3).copy(from: wide)
         let (a, b) = (Matrix<Float>(rows: 20, columns: 31), Matrix<Float>(rows: 20, columns: 31))
-        Operand.rounded(x).multiply([LinearProduct(w, bias: bias, into: .exact(a), terms: [term.described])])
-        let other = LowRankTerm(rows: 4..<11, inner: .exact(inner), factor: term.factor, scale: term.scale)
+        x.multiply([LinearProduct(w, bias: bias, into: .exact(a), terms: [term.described])])
+        let other = LowRankTerm(rows: 4..<11, inner: inner, factor: term.factor, scale: term.scale)
         exact.multiply([LinearProduct(w, bias: bias, into: .exact(b), terms: [other])])
         #expect(relativeError(a, b) < Rounded.unit)
         #expect(relativeError(a.rows(0..<4), b.rows(0..<4)) < 2e-6)

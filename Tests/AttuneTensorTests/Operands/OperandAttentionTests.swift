@@ -41,10 +41,10 @@ import Testing
 
         func run(_ c: Case) {
             attention(
-                q: q, k: k, v: .rounded(v), headDimension: c.headDimension, segments: c.segments, scale: 0.2,
-                into: .rounded(o), logSumExp: l)
+                q: q, k: k, v: v, headDimension: c.headDimension, segments: c.segments, scale: 0.2,
+                into: o, logSumExp: l)
             attentionBackward(
-                dO: .rounded(dO), q: q, k: k, v: .rounded(v), o: .rounded(o), logSumExp: l,
+                dO: dO, q: q, k: k, v: v, o: o, logSumExp: l,
                 headDimension: c.headDimension, segments: c.segments, scale: 0.2, into: dq, dk: dk, dv: dv)
         }
 
@@ -82,7 +82,7 @@ import Testing
         for level in allLevels {
             run.clear()
             Kernels.at(level) { run.run(c) }
-            #expect(Rounded.excess(.rounded(run.o), exact.o, size: size, slack: Rounded.unit) <= 1, "\(level)")
+            #expect(Rounded.excess(run.o, exact.o, size: size, slack: Rounded.unit) <= 1, "\(level)")
             #expect(relativeError(run.l, exact.l) < 3e-6, "\(level)")
             // dV rounds P; dQ and dK round dS and one factor more, or take D from a rounded O.
             #expect(relativeError(run.dv, exact.gradients[2]) < Rounded.unit, "\(level)")
@@ -122,34 +122,30 @@ extension ThreadTests {
             let rows = 257
             let x = Rounded.matrix(rows, 128, seed: 1)
             let weights = [150, 150, 64].map { Samples.weight(.q4_1, $0, 128, seed: UInt64($0)) }
-            let outputs = weights.map { Operand<Float>.rounded(Matrix(rows: rows, columns: $0.rows)) }
+            let outputs = weights.map { Matrix<BFloat16>(rows: rows, columns: $0.rows) }
             let terms = OperandProductTests.terms(rows, outputs: 150, transposed: false).map(\.described)
-            let hidden = Operand<Float>.rounded(Matrix(rows: rows, columns: 150))
-            let dx = Operand.exact(Matrix<Float>(rows: rows, columns: 128))
-            let operand = Operand<Float>.rounded(x)
-            operand.multiply(
-                gate: LinearProduct(weights[0], into: outputs[0], terms: terms),
-                up: LinearProduct(weights[1], into: outputs[1]), hidden: hidden)
-            operand.multiply([LinearProduct(weights[2], into: outputs[2])])
-            hidden.multiplyTransposed(LinearProduct(weights[0], into: dx))
+            let hidden = Matrix<BFloat16>(rows: rows, columns: 150)
+            let dx = Matrix<Float>(rows: rows, columns: 128)
+            x.multiply(weights[0], gate: outputs[0], weights[1], up: outputs[1], hidden: hidden, terms: terms, [])
+            x.multiply([LinearProduct(weights[2], into: .operand(outputs[2]))])
+            hidden.multiplyTransposed(LinearProduct(weights[0], into: .exact(dx)))
             let gradient = Matrix<Float>(rows: 5, columns: 150)
-            let inner = Operand<Float>.rounded(Matrix(rows: rows, columns: 6))
-            operand.project([Samples.matrix(5, 128, seed: 3)], into: [inner])
+            let inner = Matrix<BFloat16>(rows: rows, columns: 6)
+            x.project([Samples.matrix(5, 128, seed: 3)], into: [inner])
             inner.addGradient(hidden, into: gradient, scale: 2)
-            let normed = Operand<Float>.rounded(Matrix(rows: rows, columns: 128))
+            let normed = Matrix<BFloat16>(rows: rows, columns: 128)
             rmsNorm(
-                dx.matrix, weight: Samples.matrix(1, 128, seed: 4), epsilon: 1e-5, into: normed,
-                inverseRoot: Matrix(rows: rows, columns: 1))
+                dx, weight: Samples.matrix(1, 128, seed: 4), epsilon: 1e-5, into: normed,
+                inverseRoot: Matrix(rows: rows, columns: 1), keeping: nil)
             swiGLUBackward(dh: hidden, gate: outputs[0], up: outputs[1])
             let used: Matrix<Float> = Samples.matrix(rows, 150, seed: 5)
-            multiplyTransposed(consuming: used, by: weights[0], into: dx.matrix, precision: .bfloat16)
+            multiplyTransposed(consuming: used, by: weights[0], into: dx, precision: .bfloat16)
             let c = OperandAttentionTests.cases[1]
             let run = OperandAttentionTests.Run(c)
             run.run(c)
-            let operands =
-                outputs + [hidden, dx, inner, normed, .rounded(run.o)]
-                + [gradient, run.l, run.dq, run.dk, run.dv].map { .exact($0) }
-            return operands.map { Rounded.numbers($0).values }
+            let operands = outputs + [hidden, inner, normed, run.o]
+            let exact = [dx, gradient, run.l, run.dq, run.dk, run.dv]
+            return operands.map { Rounded.numbers($0).values } + exact.map { Rounded.numbers($0).values }
         }
     }
 

@@ -52,7 +52,7 @@ import Testing
         init(_ rows: Range<Int>, rank: Int, outputs: Int, transposed: Bool, seed: UInt64) {
             self.rows = rows
             // The number beside an odd rank's last is left over from something else, and counts for nothing.
-            inner = Rounded.matrix(rows.count, Operand<Float>.innerColumns(rank: rank), seed: seed)
+            inner = Rounded.matrix(rows.count, innerColumns(rank: rank), seed: seed)
             factor =
                 transposed
                 ? Samples.matrix(rank, outputs, seed: seed + 1) : Samples.matrix(outputs, rank, seed: seed + 1)
@@ -60,7 +60,7 @@ import Testing
         }
 
         var described: LowRankTerm<Float> {
-            LowRankTerm(rows: rows, inner: .rounded(inner), factor: factor, scale: scale)
+            LowRankTerm(rows: rows, inner: inner, factor: factor, scale: scale)
         }
     }
 
@@ -99,15 +99,15 @@ import Testing
             }
             for level in allLevels {
                 let sum = Matrix<Float>(rows: rows, columns: 33, old.values)
-                let outputs: [Operand<Float>] = [
-                    .rounded(Matrix(rows: rows, columns: 40)), .exact(sum), .exact(Matrix(rows: rows, columns: 70)),
+                let outputs: [ProductOutput<BFloat16>] = [
+                    .operand(Matrix(rows: rows, columns: 40)), .sum(sum), .exact(Matrix(rows: rows, columns: 70)),
                 ]
                 Kernels.at(level) {
-                    Operand.rounded(x).multiply(
+                    x.multiply(
                         weights.indices.map { index in
                             LinearProduct(
                                 weights[index], bias: index == 1 ? bias : nil, into: outputs[index],
-                                accumulating: index == 1, terms: index < 2 ? terms[index].map(\.described) : [])
+                                terms: index < 2 ? terms[index].map(\.described) : [])
                         })
                 }
                 for (output, expected) in zip(outputs, expected) {
@@ -132,13 +132,13 @@ import Testing
             let whole = Expected(dy, w, transposed: true, terms: terms)
             let added = Expected(dy, w, transposed: true, terms: terms, old: old)
             for level in allLevels {
-                let sum = Operand.exact(Matrix<Float>(rows: rows, columns: columns, old.values))
-                let once = Operand<Float>.rounded(Matrix(rows: rows, columns: columns))
+                let sum = Matrix<Float>(rows: rows, columns: columns, old.values)
+                let once = Matrix<BFloat16>(rows: rows, columns: columns)
                 Kernels.at(level) {
-                    for (output, accumulating) in [(sum, true), (once, false)] {
-                        Operand.rounded(dy).multiplyTransposed(
+                    for output in [ProductOutput<BFloat16>.sum(sum), .operand(once)] {
+                        dy.multiplyTransposed(
                             LinearProduct(
-                                w, into: output, accumulating: accumulating, terms: terms.map(\.described)))
+                                w, into: output, terms: terms.map(\.described)))
                     }
                 }
                 let slack = Rounded.sums
@@ -162,19 +162,18 @@ import Testing
         let added = Expected(x, w, transposed: false, bias: bias, terms: terms, old: old)
         let below = Expected(x, tall, transposed: true, terms: back)
         for level in allLevels {
-            let sum = Operand.exact(Matrix<Float>(rows: rows, columns: 33, old.values))
-            let once = Operand<Float>.rounded(Matrix(rows: rows, columns: 33))
-            let alone = Operand.exact(Matrix<Float>(rows: rows, columns: 33, old.values))
-            let dx = Operand<Float>.exact(Samples.matrix(rows, 64, seed: 6))
+            let sum = Matrix<Float>(rows: rows, columns: 33, old.values)
+            let once = Matrix<BFloat16>(rows: rows, columns: 33)
+            let alone = Matrix<Float>(rows: rows, columns: 33, old.values)
+            let dx: Matrix<Float> = Samples.matrix(rows, 64, seed: 6)
             Kernels.at(level) {
                 let terms = terms.map(\.described)
-                let x = Operand<Float>.rounded(x)
                 x.multiply([
-                    LinearProduct(w, bias: bias, into: sum, accumulating: true, terms: terms),
-                    LinearProduct(w, bias: bias, into: once, terms: terms),
+                    LinearProduct(w, bias: bias, into: .sum(sum), terms: terms),
+                    LinearProduct(w, bias: bias, into: .operand(once), terms: terms),
                 ])
-                x.multiply([LinearProduct(w, bias: bias, into: alone, terms: terms)])
-                x.multiplyTransposed(LinearProduct(tall, into: dx, terms: back.map(\.described)))
+                x.multiply([LinearProduct(w, bias: bias, into: .exact(alone), terms: terms)])
+                x.multiplyTransposed(LinearProduct(tall, into: .exact(dx), terms: back.map(\.described)))
             }
             let slack = Rounded.sums
             #expect(Rounded.excess(sum, added.value, size: added.size, slack: slack) <= 1, "\(level)")
@@ -206,11 +205,11 @@ import Testing
                     + abs(g.value.pointer[$0]) * u.size.pointer[$0]
             })
         for level in allLevels {
-            let found = (0..<3).map { _ in Operand<Float>.rounded(Matrix(rows: rows, columns: outputs)) }
+            let found = (0..<3).map { _ in Matrix<BFloat16>(rows: rows, columns: outputs) }
             Kernels.at(level) {
-                Operand<Float>.rounded(x).multiply(
-                    gate: LinearProduct(gate, bias: bias, into: found[0], terms: terms.map(\.described)),
-                    up: LinearProduct(up, into: found[1], terms: terms.map(\.described)), hidden: found[2])
+                x.multiply(
+                    gate, bias: bias, gate: found[0], up, up: found[1], hidden: found[2],
+                    terms: terms.map(\.described), terms.map(\.described))
             }
             let slack = Self.slack(level, rows: rows, stride: depth)
             #expect(Rounded.excess(found[0], g.value, size: g.size, slack: slack) <= 1, "\(level)")
@@ -228,7 +227,7 @@ import Testing
                 let copy = Matrix<Float>(rows: rows, columns: outputs, dy.values)
                 let dx: Matrix<Float> = Samples.matrix(rows, 64, seed: 3)
                 Kernels.at(level) { multiplyTransposed(consuming: copy, by: w, into: dx, precision: .bfloat16) }
-                let excess = Rounded.excess(.exact(dx), expected.value, size: expected.size, slack: Rounded.sums)
+                let excess = Rounded.excess(dx, expected.value, size: expected.size, slack: Rounded.sums)
                 #expect(excess <= 1, "\(level), \(outputs) outputs")
             }
         }

@@ -34,7 +34,7 @@ import Testing
         let x = Matrix<Float>(rows: 1, columns: numbers.count, numbers)
         for level in allLevels {
             let y = Matrix<BFloat16>(rows: 1, columns: numbers.count)
-            Kernels.at(level) { Operand.rounded(y).set(x) }
+            Kernels.at(level) { y.set(x) }
             #expect(y.values.map(\.bits) == expected, "\(level)")
         }
     }
@@ -50,9 +50,9 @@ import Testing
             let (y, back) = (Matrix<BFloat16>(rows: 1, columns: 40), Matrix<Float>(rows: 1, columns: 40))
             let sum = Matrix<BFloat16>(rows: 1, columns: 40)
             Kernels.at(level) {
-                Operand.rounded(y).set(x)
-                Operand.rounded(y).widen(into: back)
-                Operand.rounded(sum).add(x)
+                y.set(x)
+                y.widen(into: back)
+                sum.add(x)
             }
             for index in 0..<40 {
                 let isNaN = x.values[index].isNaN
@@ -68,7 +68,7 @@ import Testing
         let expected = zip(x.values, y.values).map { BFloat16($0 + $1.value) }
         for level in allLevels {
             let sum = Matrix<BFloat16>(rows: 3, columns: 7001, y.values)
-            Kernels.at(level) { Operand.rounded(sum).add(x) }
+            Kernels.at(level) { sum.add(x) }
             #expect(sum.values == expected, "\(level)")
         }
     }
@@ -96,16 +96,16 @@ import Testing
                 accumulatingInto: gradient)
             for level in allLevels {
                 let (y, z) = (
-                    Operand<Float>.rounded(Matrix(rows: rows, columns: columns)),
-                    Operand<Float>.rounded(Matrix(rows: rows, columns: columns))
+                    Matrix<BFloat16>(rows: rows, columns: columns),
+                    Matrix<BFloat16>(rows: rows, columns: columns)
                 )
                 let r = Matrix<Float>(rows: rows, columns: 1)
                 let dx = Matrix<Float>(rows: rows, columns: columns)
                 let copy = Matrix<BFloat16>(rows: rows, columns: columns)
                 Kernels.at(level) {
-                    rmsNorm(x, weight: w, epsilon: 1e-5, into: y, inverseRoot: r, keeping: .rounded(copy))
-                    rmsNorm(again: .rounded(kept), weight: w, epsilon: 1e-5, inverseRoot: r, into: z)
-                    rmsNormBackward(dy, x: .rounded(kept), weight: w, inverseRoot: r, accumulatingInto: dx)
+                    rmsNorm(x, weight: w, epsilon: 1e-5, into: y, inverseRoot: r, keeping: copy)
+                    rmsNorm(again: kept, weight: w, epsilon: 1e-5, inverseRoot: r, into: z)
+                    rmsNormBackward(dy, kept: kept, weight: w, inverseRoot: r, accumulatingInto: dx)
                 }
                 #expect(copy.values == kept.values, "\(level)")
                 // Each number is off by its own rounding and by what r is, a sum in float32.
@@ -143,13 +143,13 @@ import Testing
                     Matrix<BFloat16>(rows: rows, columns: columns, up.values)
                 )
                 Kernels.at(level) {
-                    swiGLU(gate: Operand<Float>.rounded(dGate), up: .rounded(dUp), into: .rounded(hidden))
+                    swiGLU(gate: dGate, up: dUp, into: hidden)
                     swiGLUBackward(
-                        dh: Operand<Float>.rounded(dh), gate: .rounded(dGate), up: .rounded(dUp), into: .rounded(again))
+                        dh: dh, gate: dGate, up: dUp, into: again)
                 }
                 for (index, found) in [hidden, dGate, dUp, again].enumerated() {
                     let excess = Rounded.excess(
-                        .rounded(found), exact[index % 3], size: sizes[index % 3], slack: 2e-6)
+                        found, exact[index % 3], size: sizes[index % 3], slack: 2e-6)
                     #expect(excess <= 1, "\(level), result \(index)")
                 }
             }
@@ -164,7 +164,7 @@ import Testing
         let positions = (0..<31).map { Int32($0 * 7 % 40) }
         for level in allLevels {
             let turned = Matrix<Float>(rows: 31, columns: 24, x.values)
-            let y = Operand<Float>.rounded(Matrix(rows: 31, columns: 24))
+            let y = Matrix<BFloat16>(rows: 31, columns: 24)
             Kernels.at(level) {
                 rotate(x, headDimension: 8, positions: positions, table: table, inverse: true, into: y)
                 rotate(turned, headDimension: 8, positions: positions, table: table, inverse: true)
@@ -183,8 +183,8 @@ import Testing
                 Matrix<BFloat16>(rows: 1, columns: 5, gate.values), Matrix<BFloat16>(rows: 1, columns: 5, up.values)
             )
             Kernels.at(level) {
-                swiGLU(gate: Operand<Float>.rounded(gate), up: .rounded(up), into: .rounded(h))
-                swiGLUBackward(dh: Operand<Float>.rounded(up), gate: .rounded(dGate), up: .rounded(dUp))
+                swiGLU(gate: gate, up: up, into: h)
+                swiGLUBackward(dh: up, gate: dGate, up: dUp)
             }
             let values = h.values.map(\.value)
             #expect(abs(values[0]) < 1e-6 && abs(values[1]) < 1e-30, "\(level)")

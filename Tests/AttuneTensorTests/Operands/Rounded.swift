@@ -38,22 +38,20 @@ enum Rounded {
         Matrix(rows: x.rows, columns: x.columns, x.values.map(abs))
     }
 
-    /// The numbers of an operand.
-    static func numbers(_ x: Operand<Float>) -> Matrix<Double> {
-        switch x {
-        case .exact(let x): doubles(x)
-        case .rounded(let x): doubles(x)
-        }
+    /// The numbers of an operand, or of other results.
+    static func numbers<N: OperandNumber>(_ x: Matrix<N>) -> Matrix<Double> {
+        let wide = Matrix<N.Exact>(rows: x.rows, columns: x.columns)
+        x.widen(into: wide)
+        return Matrix(rows: x.rows, columns: x.columns, wide.values.map { Double($0) })
     }
 
-    /// The most that any number lies beyond size·`slack`, plus one rounding where the operand is rounded, as a multiple
+    /// The most that any number lies beyond size·`slack`, plus one rounding where the result is rounded, as a multiple
     /// of that; infinite for numbers that are not finite. Up to 1 is allowed.
-    static func excess(
-        _ found: Operand<Float>, _ exact: Matrix<Double>, size: Matrix<Double>, slack: Double
+    static func excess<N: OperandNumber>(
+        _ found: Matrix<N>, _ exact: Matrix<Double>, size: Matrix<Double>, slack: Double
     ) -> Double {
         let numbers = numbers(found)
-        var rounding = 0.0
-        if case .rounded = found { rounding = unit }
+        let rounding = N.isRounded ? unit : 0
         var worst = 0.0
         for index in 0..<exact.count {
             let value = numbers.pointer[index]
@@ -62,6 +60,16 @@ enum Rounded {
             worst = max(worst, abs(value - exact.pointer[index]) / allowed)
         }
         return worst
+    }
+
+    /// The same of a product's result.
+    static func excess(
+        _ found: ProductOutput<BFloat16>, _ exact: Matrix<Double>, size: Matrix<Double>, slack: Double
+    ) -> Double {
+        switch found {
+        case .exact(let y), .sum(let y): excess(y, exact, size: size, slack: slack)
+        case .operand(let y): excess(y, exact, size: size, slack: slack)
+        }
     }
 }
 
