@@ -59,7 +59,7 @@ import Testing
             scale = 1.7
         }
 
-        var described: LowRankTerm<Float> {
+        var described: LowRankTerm<BFloat16> {
             LowRankTerm(rows: rows, inner: inner, factor: factor, scale: scale)
         }
     }

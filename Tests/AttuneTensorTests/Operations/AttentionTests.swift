@@ -25,7 +25,7 @@ import Testing
         Case(heads: 1, keyValueHeads: 1, headDimension: 8, lengths: [0, 5]),
     ]
 
-    struct Run<E: Scalar> {
+    struct Run<E: PassNumber> {
         let q, k, v, o, l, dO, dq, dk, dv: Matrix<E>
 
         init(_ c: Case) {
