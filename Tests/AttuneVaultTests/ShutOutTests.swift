@@ -177,13 +177,14 @@ private final class Story {
     init(seed: UInt64, misdeeds: [ShutOutTests.Misdeed]) throws {
         self.seed = seed
         self.misdeeds = misdeeds
-        random = SyntheticRandom(seed: seed)
+        var random = SyntheticRandom(seed: seed)
+        keepsAll = Bool.random(using: &random)
+        self.random = random
         author = try SyncTests.Device(1, "laptop")
         hearing = try SyncTests.Device(2, "desk")
         control = try SyncTests.Device(3, "tower")
         bait = try SyncTests.Device(9, "mal")
         for device in [author, hearing, control, bait] { try device.join() }
-        keepsAll = Bool.random(using: &random)
         if keepsAll {
             for device in [hearing, control] { try device.vault.setSetting("sync.keep", to: PinPolicy.all.rawValue) }
         }
