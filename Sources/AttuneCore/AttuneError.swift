@@ -3,7 +3,7 @@
 
 /// What every error of Attune says: a stable code, what failed and why, and the command that mends it.
 ///
-/// Each subsystem has one struct that conforms, with static factories named after the failure.
+/// `Failure` is the one for all parts.
 package protocol AttuneError: Error, CustomStringConvertible, Sendable {
     /// Stable code such as `E-VAULT-003`; never reused for another failure.
     var code: String { get }
@@ -19,6 +19,11 @@ package protocol AttuneError: Error, CustomStringConvertible, Sendable {
 
 extension AttuneError {
     package var cause: (any Error)? { nil }
+
+    /// Whether what was read is not what it should be, so that a reader can leave it out and go on with the rest.
+    package var isOfData: Bool { exitStatus == .invalidData }
+    /// Whether it may go away by itself: the network, another process, a full disk, a part that is still to come.
+    package var isPassing: Bool { [.network, .storeLocked, .doesNotFit, .partial].contains(exitStatus) }
 
     package var description: String {
         var text = "\(code) \(ShownText.line(message))"

@@ -9,14 +9,6 @@ import Foundation
 /// The size is taken once, from the open descriptor, and the descriptor is kept. Bytes that the file loses meanwhile
 /// read as zeros, and `isIntact` tells: whoever keeps a result of the bytes asks it first.
 package final class MappedFile: @unchecked Sendable {  // immutable after init, but for the mark that C keeps atomically
-    /// What stopped the mapping, or spoiled it.
-    package struct Failure: AttuneError {
-        package let code: String
-        package let message: String
-        package let remedy: String?
-        package let exitStatus: ExitStatus
-    }
-
     package let path: String
     /// The whole file; valid while this object lives, which the caller sees to. See `withBytes`.
     package let bytes: UnsafeRawBufferPointer
@@ -62,23 +54,19 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init, 
     deinit { mapped_file_close(file) }
 }
 
-extension MappedFile.Failure {
+extension FileError {
     fileprivate static func cannotOpen(_ path: String, reason: Int32) -> Self {
         Self(
-            code: "E-FILE-001", message: "cannot open \(path): \(String(cString: strerror(reason)))",
-            remedy: "Check the path and its permissions.", exitStatus: .notFound)
+            .cannotOpen, "cannot open \(path): \(String(cString: strerror(reason)))",
+            remedy: "Check the path and its permissions.")
     }
 
     fileprivate static func notAFile(_ path: String) -> Self {
-        Self(
-            code: "E-FILE-002", message: "\(path) is empty or not a regular file",
-            remedy: "Give the path of a file with content.", exitStatus: .invalidData)
+        Self(.notAFile, "\(path) is empty or not a regular file", remedy: "Give the path of a file with content.")
     }
 
     /// What a reader throws where `isIntact` no longer holds.
     package static func changed(_ path: String) -> Self {
-        Self(
-            code: "E-FILE-004", message: "\(path) was changed or cut short while it was read",
-            remedy: "Put the file back and try again.", exitStatus: .invalidData)
+        Self(.changed, "\(path) was changed or cut short while it was read", remedy: "Put the file back and try again.")
     }
 }

@@ -7,107 +7,100 @@ import AttuneCore
 extension KitError {
     static func noBase(_ name: String, known: [String]) -> KitError {
         KitError(
-            code: "E-BASE-001", message: "there is no base \(name)",
+            .noBase, "there is no base \(name)",
             remedy: known.isEmpty
                 ? "Get one: attune base pull smollm2"
-                : "Known here: \(known.joined(separator: ", ")). See attune base list",
-            exitStatus: .notFound)
+                : "Known here: \(known.joined(separator: ", ")). See attune base list")
     }
 
     static func baseMissing(_ base: BaseIdentity) -> KitError {
         KitError(
-            code: "E-BASE-002", message: "the base \(base.name) (\(base.id.short)) is not on this machine",
+            .baseMissing, "the base \(base.name) (\(base.id.short)) is not on this machine",
             remedy: KnownBase.named(base.name) == nil
-                ? "Add its file: attune base add FILE" : "Get it: attune base pull \(base.name)",
-            exitStatus: .notFound)
+                ? "Add its file: attune base add FILE" : "Get it: attune base pull \(base.name)")
     }
 
     static func baseNameTaken(_ name: String) -> KitError {
         KitError(
-            code: "E-BASE-003", message: "another base is called \(name)",
-            remedy: "Choose a name: attune base add FILE --name NAME", exitStatus: .conflict)
+            .baseNameTaken, "another base is called \(name)", remedy: "Choose a name: attune base add FILE --name NAME")
     }
 
     static func baseChanged(_ record: BaseRecord) -> KitError {
         KitError(
-            code: "E-BASE-004", message: "the file of base \(record.name) is no longer the one that was added",
-            remedy: "Put the file back, or: attune base rm \(record.name), then add it again", exitStatus: .invalidData)
+            .baseChanged, "the file of base \(record.name) is no longer the one that was added",
+            remedy: "Put the file back, or: attune base rm \(record.name), then add it again")
     }
 
     static func baseKnownAs(_ record: BaseRecord) -> KitError {
         KitError(
-            code: "E-BASE-005", message: "this file is already here as \(record.name)",
-            remedy: "Use that name: attune base show \(record.name)", exitStatus: .conflict)
+            .baseKnownAs, "this file is already here as \(record.name)",
+            remedy: "Use that name: attune base show \(record.name)")
     }
 
     static func baseRecordDamaged(_ path: String, cause: any Error) -> KitError {
         KitError(
-            code: "E-BASE-006", message: "\(path) cannot be read", remedy: "Remove that folder and add the base again",
-            exitStatus: .invalidData, cause: cause)
+            .baseRecordDamaged, "\(path) cannot be read", remedy: "Remove that folder and add the base again",
+            cause: cause)
     }
 
     static func unknownPull(_ name: String) -> KitError {
         let names = KnownBase.all.map(\.name).joined(separator: ", ")
         return KitError(
-            code: "E-BASE-007", message: "no base called \(name) can be fetched",
-            remedy: "Fetch one of \(names), or: attune base add FILE", exitStatus: .notFound)
+            .unknownPull, "no base called \(name) can be fetched",
+            remedy: "Fetch one of \(names), or: attune base add FILE")
     }
 
     static func pullFailed(_ name: String, _ reason: String) -> KitError {
         KitError(
-            code: "E-BASE-008", message: "\(name) could not be fetched: \(reason)",
-            remedy: "Check the network and that python3 has pip, then: attune base pull \(name)", exitStatus: .network)
+            .pullFailed, "\(name) could not be fetched: \(reason)",
+            remedy: "Check the network and that python3 has pip, then: attune base pull \(name)")
     }
 
     static func wrongContent(_ name: String) -> KitError {
         KitError(
-            code: "E-BASE-009", message: "what was fetched for \(name) does not have the expected SHA-256",
-            remedy: "Try again later; nothing was kept", exitStatus: .invalidData)
+            .wrongContent, "what was fetched for \(name) does not have the expected SHA-256",
+            remedy: "Try again later; nothing was kept")
     }
 
     static func badName(_ name: String) -> KitError {
         KitError(
-            code: "E-NAME-001", message: "\(name.debugDescription) cannot be a name",
-            remedy: "Use letters, digits, dot, dash and underscore, at most 64, not starting with dot or dash",
-            exitStatus: .usage)
+            .badName, "\(name.debugDescription) cannot be a name",
+            remedy: "Use letters, digits, dot, dash and underscore, at most 64, not starting with dot or dash")
     }
 
     static func cannotCopy(_ source: String, to target: String, cause: any Error) -> KitError {
         KitError(
-            code: "E-BASE-010", message: "\(source) could not be copied to \(target)",
-            remedy: "Free some space, or leave the file where it is: attune base add FILE --link",
-            exitStatus: .doesNotFit, cause: cause)
+            .cannotCopy, "\(source) could not be copied to \(target)",
+            remedy: "Free some space, or leave the file where it is: attune base add FILE --link", cause: cause)
     }
 
     /// `E-BASE-013`: an adapter file can claim a base that is here and lie about its shape.
     static func otherShape(than base: BaseRecord) -> KitError {
         KitError(
-            code: "E-BASE-013",
-            message: "the adapter names base \(base.name) (\(base.id.short)) but was made for other matrices",
-            remedy: "Do not trust the file that it came from", exitStatus: .invalidData)
+            .otherShape, "the adapter names base \(base.name) (\(base.id.short)) but was made for other matrices",
+            remedy: "Do not trust the file that it came from")
     }
 
     /// `E-MEMORY-001`: a prompt and its answer need more memory than is free.
     static func contextDoesNotFit(_ context: Int, needs bytes: Double, available: Int) -> KitError {
         KitError(
-            code: "E-MEMORY-001",
-            message: "a context of \(context) tokens needs \(Int(min(bytes / 1_048_576, 1e15).rounded(.up))) MiB, and "
+            .contextDoesNotFit,
+            "a context of \(context) tokens needs \(Int(min(bytes / 1_048_576, 1e15).rounded(.up))) MiB, and "
                 + "\(available >> 20) MiB are free",
-            remedy: "Shorten the prompt, or ask for a shorter answer with --max", exitStatus: .doesNotFit)
+            remedy: "Shorten the prompt, or ask for a shorter answer with --max")
     }
 
     /// `E-MEMORY-002`: a person allows less than what answering takes at least.
     static func limitTooLow(needed: Int, limit: Int) -> KitError {
         KitError(
-            code: "E-MEMORY-002",
-            message: "answering needs at least \((needed + 1_048_575) >> 20) MiB, and --memory-limit allows "
-                + "\(limit >> 20) MiB",
-            remedy: "Allow more, or shorten the answer with --max or a chat with --context", exitStatus: .doesNotFit)
+            .limitTooLow,
+            "answering needs at least \((needed + 1_048_575) >> 20) MiB, and --memory-limit allows "
+                + "\(limit >> 20) MiB", remedy: "Allow more, or shorten the answer with --max or a chat with --context")
     }
 
     static func severalBases(_ names: [String]) -> KitError {
         KitError(
-            code: "E-BASE-012", message: "there are several bases: \(names.joined(separator: ", "))",
-            remedy: "Say which: --base NAME", exitStatus: .usage)
+            .severalBases, "there are several bases: \(names.joined(separator: ", "))", remedy: "Say which: --base NAME"
+        )
     }
 }

@@ -8,28 +8,27 @@ import AttuneVault
 extension KitError {
     static func noSuchLayer(_ layer: Int, of count: Int) -> KitError {
         KitError(
-            code: "E-TRAIN-020", message: "the base has \(count) layers, numbered from 0; \(layer) is too many",
-            remedy: "Say which: --layers last:\(count / 2), --layers 0-\(count - 1) or --layers all", exitStatus: .usage
-        )
+            .noSuchLayer, "the base has \(count) layers, numbered from 0; \(layer) is too many",
+            remedy: "Say which: --layers last:\(count / 2), --layers 0-\(count - 1) or --layers all")
     }
 
     static func notResumable(_ run: RunRecord) -> KitError {
         KitError(
-            code: "E-RUN-001", message: "run \(run.id) is \(run.state.rawValue)",
-            remedy: "Only interrupted and failed runs go on: attune runs list", exitStatus: .conflict)
+            .notResumable, "run \(run.id) is \(run.state.rawValue)",
+            remedy: "Only interrupted and failed runs go on: attune runs list")
     }
 
     static func noCheckpoint(_ run: String) -> KitError {
         KitError(
-            code: "E-RUN-002", message: "run \(run) has no saved state to accept",
-            remedy: "Go on with it: attune runs resume \(run)", exitStatus: .notFound)
+            .noCheckpoint, "run \(run) has no saved state to accept", remedy: "Go on with it: attune runs resume \(run)"
+        )
     }
 
     static func runsApart(_ ids: [String]) -> KitError {
         KitError(
-            code: "E-RUN-003",
-            message: "runs \(ids.joined(separator: ", ")) cannot go on together: they need different adapters, and the "
+            .runsApart,
+            "runs \(ids.joined(separator: ", ")) cannot go on together: they need different adapters, and the "
                 + "same base and precision",
-            remedy: "Go on with one after the other: attune runs resume \(ids.first ?? "ID")", exitStatus: .conflict)
+            remedy: "Go on with one after the other: attune runs resume \(ids.first ?? "ID")")
     }
 }

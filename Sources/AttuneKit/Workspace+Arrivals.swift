@@ -103,7 +103,7 @@ extension Workspace {
                     try note(.warning, "\(version.reference) could not be looked at: \(error.message)")
                     found.postponed.append(error)
                 }
-            } catch let error as any AttuneError where error.exitStatus == .invalidData {
+            } catch let error as any AttuneError where error.isOfData {
                 let author = try vault.judge(version, isSound: false)
                 let device = author.flatMap { DeviceID($0.device) }?.fingerprint ?? "unknown"
                 let place = author.map { "entry \($0.seq) of device \(device)" } ?? "a version"

@@ -2,160 +2,152 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 
 extension RelayError {
     /// The body or a parameter cannot be read.
     static func malformed(_ what: String) -> RelayError {
-        RelayError("E-RELAY-001", 400, what, remedy: "Update the client.", exit: .invalidData)
+        RelayError(.malformed, 400, what, remedy: "Update the client.")
     }
 
     /// No signature, or one that does not hold.
     static func unsigned(_ what: String, time: UInt64) -> RelayError {
         RelayError(
-            "E-RELAY-002", 401, what, remedy: "Sign the request with the key of a device of the circle.",
-            exit: .network, fields: ["Attune-Time": String(time)])
+            .unsigned, 401, what, remedy: "Sign the request with the key of a device of the circle.",
+            fields: ["Attune-Time": String(time)])
     }
 
     /// The clock of the signer is more than 300 s away.
     static func clockSkew(time: UInt64) -> RelayError {
         RelayError(
-            "E-RELAY-003", 401, "the request was signed more than 300 s before or after the relay's time",
-            remedy: "Sign again with the time in Attune-Time.", exit: .network, fields: ["Attune-Time": String(time)])
+            .clockSkew, 401, "the request was signed more than 300 s before or after the relay's time",
+            remedy: "Sign again with the time in Attune-Time.", fields: ["Attune-Time": String(time)])
     }
 
     /// The nonce was used before.
     static func replayed(time: UInt64) -> RelayError {
         RelayError(
-            "E-RELAY-004", 401, "this signed request was received before", remedy: "Sign again with a new nonce.",
-            exit: .network, fields: ["Attune-Time": String(time)])
+            .replayed, 401, "this signed request was received before", remedy: "Sign again with a new nonce.",
+            fields: ["Attune-Time": String(time)])
     }
 
     /// The device was revoked.
     static let revoked = RelayError(
-        "E-RELAY-005", 403, "this device was removed from the circle",
-        remedy: "Add it again from a device of the circle: attune devices add.", exit: .conflict)
+        .revoked, 403, "this device was removed from the circle",
+        remedy: "Add it again from a device of the circle: attune devices add.")
 
     /// There is no such circle, or the device is not in it: both look the same from outside.
     static let noCircle = RelayError(
-        "E-RELAY-006", 404, "there is no such circle here, or this device is not in it",
-        remedy: "Check the relay's address.", exit: .notFound)
+        .noCircle, 404, "there is no such circle here, or this device is not in it",
+        remedy: "Check the relay's address.")
 
     /// There is nothing at this path.
     static let notFound = RelayError(
-        "E-RELAY-007", 404, "there is nothing at this path", remedy: "Check the address of the relay.", exit: .notFound)
+        .notFound, 404, "there is nothing at this path", remedy: "Check the address of the relay.")
 
     /// The circle is there already.
-    static let circleExists = RelayError(
-        "E-RELAY-008", 409, "the circle is on this relay already", remedy: nil, exit: .conflict)
+    static let circleExists = RelayError(.circleExists, 409, "the circle is on this relay already", remedy: nil)
 
     /// Links were appended meanwhile.
     static func linkRace(head: LogPosition) -> RelayError {
         RelayError(
-            "E-RELAY-009", 412, "the newest link is another than If-Match names",
-            remedy: "Read the links and try again.", exit: .conflict, fields: ["ETag": "\"\(head.hash)\""])
+            .linkRace, 412, "the newest link is another than If-Match names", remedy: "Read the links and try again.",
+            fields: ["ETag": "\"\(head.hash)\""])
     }
 
     /// A link does not continue the chain.
     static func badLink(_ cause: any Error) -> RelayError {
         RelayError(
-            "E-RELAY-010", 422, "a link does not continue the chain", remedy: "Read the links and sign again.",
-            exit: .invalidData, cause: cause)
+            .badLink, 422, "a link does not continue the chain", remedy: "Read the links and sign again.", cause: cause)
     }
 
     /// A body is larger than its kind may be.
     static func tooLarge(limit: Int) -> RelayError {
         RelayError(
-            "E-RELAY-011", 413, "the body is larger than \(limit) bytes", remedy: "Send less at once.",
-            exit: .invalidData, fields: ["Attune-Limit": String(limit)])
+            .tooLarge, 413, "the body is larger than \(limit) bytes", remedy: "Send less at once.",
+            fields: ["Attune-Limit": String(limit)])
     }
 
     /// The bytes do not have the hash that names them.
     static let wrongHash = RelayError(
-        "E-RELAY-012", 422, "the bytes are not those that the id or the digest names", remedy: "Send the chunk again.",
-        exit: .invalidData)
+        .wrongHash, 422, "the bytes are not those that the id or the digest names", remedy: "Send the chunk again.")
 
     /// Too many requests.
     static func tooMany(_ what: String, retryAfter: Int) -> RelayError {
         RelayError(
-            "E-RELAY-013", 429, "too many \(what)", remedy: "Try again in \(retryAfter) s.", exit: .network,
+            .tooMany, 429, "too many \(what)", remedy: "Try again in \(retryAfter) s.",
             fields: ["Retry-After": String(retryAfter)])
     }
 
     /// The circle has no room.
     static func quota(used: UInt64, limit: UInt64) -> RelayError {
         RelayError(
-            "E-RELAY-014", 507, "the circle uses \(used) of \(limit) bytes on this relay",
-            remedy: "Drop old versions, or ask the relay's operator for more: attune-relay quota.", exit: .doesNotFit,
+            .quota, 507, "the circle uses \(used) of \(limit) bytes on this relay",
+            remedy: "Drop old versions, or ask the relay's operator for more: attune-relay quota.",
             fields: ["Attune-Quota-Used": String(used), "Attune-Quota-Limit": String(limit)])
     }
 
     /// The relay opens circles by invitation only.
     static let inviteRequired = RelayError(
-        "E-RELAY-015", 403, "this relay opens circles by invitation only, and the invite is missing or used",
-        remedy: "Ask its operator for one: attune-relay invite.", exit: .conflict)
+        .inviteRequired, 403, "this relay opens circles by invitation only, and the invite is missing or used",
+        remedy: "Ask its operator for one: attune-relay invite.")
 
     /// A release of more than half of the bytes within a day.
     static let releaseLimit = RelayError(
-        "E-RELAY-016", 403, "a release frees at most half of the circle's bytes within a day",
-        remedy: "Try again tomorrow, or confirm with the recovery words.", exit: .conflict)
+        .releaseLimit, 403, "a release frees at most half of the circle's bytes within a day",
+        remedy: "Try again tomorrow, or confirm with the recovery words.")
 
     /// The chunk is not there.
     static let noChunk = RelayError(
-        "E-RELAY-017", 404, "the circle has no such chunk here", remedy: "Ask a device that has the version.",
-        exit: .notFound)
+        .noChunk, 404, "the circle has no such chunk here", remedy: "Ask a device that has the version.")
 
     /// The mailbox is unknown, over or burnt.
     static let noMailbox = RelayError(
-        "E-RELAY-018", 404, "there is no such mailbox, or its time is over", remedy: "Ask for a new code.",
-        exit: .notFound)
+        .noMailbox, 404, "there is no such mailbox, or its time is over", remedy: "Ask for a new code.")
 
     /// Somebody else has this side of the mailbox.
     static let mailboxTaken = RelayError(
-        "E-RELAY-019", 409, "another device has this side of the mailbox", remedy: "Ask for a new code.",
-        exit: .conflict)
+        .mailboxTaken, 409, "another device has this side of the mailbox", remedy: "Ask for a new code.")
 
     /// The mailbox is full.
     static let mailboxFull = RelayError(
-        "E-RELAY-020", 409, "this side of the mailbox has all the messages it may have",
-        remedy: "Ask for a new code.", exit: .conflict)
+        .mailboxFull, 409, "this side of the mailbox has all the messages it may have", remedy: "Ask for a new code.")
 
     /// The method does not belong to the path.
     static func method(allowed: String) -> RelayError {
         RelayError(
-            "E-RELAY-021", 405, "this path knows \(allowed) only", remedy: "Update the client.", exit: .invalidData,
-            fields: ["Allow": allowed])
+            .method, 405, "this path knows \(allowed) only", remedy: "Update the client.", fields: ["Allow": allowed])
     }
 
     /// The answer cannot be given in a form that the client takes.
     static let notAcceptable = RelayError(
-        "E-RELAY-022", 406, "answers are application/protobuf or application/json", remedy: "Update the client.",
-        exit: .invalidData)
+        .notAcceptable, 406, "answers are application/protobuf or application/json", remedy: "Update the client.")
 
     /// The body has a type that the relay does not read.
     static let unsupportedType = RelayError(
-        "E-RELAY-023", 415, "bodies are application/protobuf or application/json, chunks application/octet-stream",
-        remedy: "Update the client.", exit: .invalidData)
+        .unsupportedType, 415, "bodies are application/protobuf or application/json, chunks application/octet-stream",
+        remedy: "Update the client.")
 
     /// If-Match is missing.
     static let preconditionRequired = RelayError(
-        "E-RELAY-024", 428, "links are appended with If-Match and the hash of the newest link",
-        remedy: "Update the client.", exit: .invalidData)
+        .preconditionRequired, 428, "links are appended with If-Match and the hash of the newest link",
+        remedy: "Update the client.")
 
     /// The circle was deleted, and can come back.
     static func deleted(until: Int64) -> RelayError {
         RelayError(
-            "E-RELAY-025", 410, "the circle was deleted here, and goes for good later",
-            remedy: "A device of it brings it back: attune sync undelete.", exit: .notFound,
+            .deleted, 410, "the circle was deleted here, and goes for good later",
+            remedy: "A device of it brings it back: attune sync undelete.",
             fields: ["Attune-Deleted-Until": String(until)])
     }
 
     /// The deletion of a circle has no second signature.
     static let secondSignature = RelayError(
-        "E-RELAY-026", 403, "a circle is deleted with the signature of a second device or of the recovery words",
-        remedy: "Sign the circle as it is now with both.", exit: .conflict)
+        .secondSignature, 403, "a circle is deleted with the signature of a second device or of the recovery words",
+        remedy: "Sign the circle as it is now with both.")
 
     /// All memory for bodies or answers is in use.
     static let busy = RelayError(
-        "E-RELAY-028", 503, "the relay has no room for this request now", remedy: "Try again in 2 s.", exit: .network,
+        .busy, 503, "the relay has no room for this request now", remedy: "Try again in 2 s.",
         fields: ["Retry-After": "2"])
 }

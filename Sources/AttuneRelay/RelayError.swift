@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 
 /// Why a relay refuses a request, or cannot serve it: a stable code and the HTTP status it is answered with.
 package struct RelayError: AttuneError {
-    package let code: String
+    package let kind: RelayFailure
     package let message: String
     package let remedy: String?
     package let exitStatus: ExitStatus
@@ -16,15 +17,17 @@ package struct RelayError: AttuneError {
     package let fields: [String: String]
 
     package init(
-        _ code: String, _ status: Int, _ message: String, remedy: String?, exit: ExitStatus = .failure,
+        _ kind: RelayFailure, _ status: Int, _ message: String, remedy: String?, exit: ExitStatus? = nil,
         fields: [String: String] = [:], cause: (any Error)? = nil
     ) {
-        self.code = code
+        self.kind = kind
         self.status = status
         self.message = message
         self.remedy = remedy
-        self.exitStatus = exit
+        self.exitStatus = exit ?? kind.summary.exit
         self.fields = fields
         self.cause = cause
     }
+
+    package var code: String { kind.rawValue }
 }

@@ -19,7 +19,7 @@ extension Vault {
                         try apply(database, event, context)
                         return .commit
                     }
-                } catch let error as VaultError where error.exitStatus == .invalidData {
+                } catch let error as VaultError where error.isOfData {
                     refused[context.entry] = error
                     try Self.mark(database, context.entry, applied: 2)
                 }

@@ -24,7 +24,7 @@ extension Vault {
                     (try $0.value("id"), try $0.bytes("checkpoint"))
                 }
             }
-        } catch let error as VaultError where error.exitStatus == .invalidData {
+        } catch let error as VaultError where error.isOfData {
             report.add(error, subject: "database")
             return report
         }

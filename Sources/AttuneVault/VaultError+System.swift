@@ -21,8 +21,8 @@ extension VaultError {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: return damaged("the database cannot be read", cause: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             return VaultError(
-                code: "E-VAULT-002", message: "the database is in use by another process",
-                remedy: "Wait until it has finished, then try again.", exitStatus: .storeLocked, cause: error)
+                .locked, "the database is in use by another process",
+                remedy: "Wait until it has finished, then try again.", cause: error)
         case .SQLITE_IOERR, .SQLITE_CANTOPEN:
             if error.extendedResultCode.rawValue == dataRefused {
                 return damaged("a page of the database was changed", cause: error)

@@ -22,12 +22,14 @@ struct AccessOptions: ParsableArguments {
     @Option(help: "Private key of the certificate, PEM.") var tlsKey: String?
 
     func configuration(_ address: ListenAddress) throws -> RelayConfiguration {
-        guard !(open && inviteOnly) else { throw RelayFailure.option("--open and --invite-only exclude each other") }
+        guard !(open && inviteOnly) else {
+            throw RelayProcessError.option("--open and --invite-only exclude each other")
+        }
         guard basePath.isEmpty || basePath.hasPrefix("/") && !basePath.hasSuffix("/") else {
-            throw RelayFailure.option("--base-path begins with a slash and does not end with one")
+            throw RelayProcessError.option("--base-path begins with a slash and does not end with one")
         }
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
-            throw RelayFailure.option("--tls-certificate and --tls-key belong together")
+            throw RelayProcessError.option("--tls-certificate and --tls-key belong together")
         }
         var configuration = RelayConfiguration()
         configuration.host = address.host

@@ -33,7 +33,7 @@ struct AttuneRelayCommand: AsyncParsableCommand {
         } catch let error as any AttuneError {
             end(error)
         } catch let error as RelayServer.CannotListen {
-            end(RelayFailure.cannotListen(error))
+            end(RelayProcessError.cannotListen(error))
         } catch {
             exit(withError: error)
         }

@@ -7,14 +7,14 @@ import Foundation
 final class FolderLock {
     private let descriptor: Int32
 
-    /// - Throws: `RelayFailure` E-RELAY-036, E-RELAY-039.
+    /// - Throws: `RelayProcessError` E-RELAY-036, E-RELAY-039.
     init(folder: String) throws {
         let path = folder + "/relay.lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw RelayFailure.file(path, String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw RelayProcessError.file(path, String(cString: strerror(errno))) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
-            throw RelayFailure.locked(folder)
+            throw RelayProcessError.locked(folder)
         }
     }
 

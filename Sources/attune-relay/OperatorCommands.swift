@@ -51,14 +51,14 @@ struct QuotaCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let id = Digest256(hex: circle) else {
-            throw RelayFailure.option("\(circle) is no circle's id", of: "quota")
+            throw RelayProcessError.option("\(circle) is no circle's id", of: "quota")
         }
         let limit = UInt64(bytes)
         guard limit != nil || bytes == "default" else {
-            throw RelayFailure.option("\(bytes) is no count of bytes", of: "quota")
+            throw RelayProcessError.option("\(bytes) is no count of bytes", of: "quota")
         }
         guard try await data.open(serving: false).store.setQuota(limit, of: id) else {
-            throw RelayFailure.noCircle(circle)
+            throw RelayProcessError.noCircle(circle)
         }
     }
 }
@@ -104,7 +104,7 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         let found = try await data.open(serving: false).store.check(mends: mend)
         try printJSON(found)
-        if !found.isEmpty, !mend { throw RelayFailure.sumsDiffer(found.count) }
+        if !found.isEmpty, !mend { throw RelayProcessError.sumsDiffer(found.count) }
     }
 }
 
@@ -112,10 +112,10 @@ extension StoreOptions {
     /// The store and the id of one of its circles.
     fileprivate func circle(_ text: String) async throws -> (any RelayMaintenance, Digest256) {
         guard let id = Digest256(hex: text) else {
-            throw RelayFailure.option("\(text) is no circle's id", of: "delete")
+            throw RelayProcessError.option("\(text) is no circle's id", of: "delete")
         }
         let store = try await open(serving: false).store
-        guard try await store.head(of: id) != nil else { throw RelayFailure.noCircle(text) }
+        guard try await store.head(of: id) != nil else { throw RelayProcessError.noCircle(text) }
         return (store, id)
     }
 }

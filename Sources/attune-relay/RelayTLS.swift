@@ -7,19 +7,19 @@ import NIOSSL
 
 /// TLS 1.3 from certificate files.
 enum RelayTLS {
-    /// - Throws: `RelayFailure` E-RELAY-039.
+    /// - Throws: `RelayProcessError` E-RELAY-039.
     static func configuration(certificate: String, key: String) throws -> TLSChannelConfiguration {
         let chain: [NIOSSLCertificate]
         do {
             chain = try NIOSSLCertificate.fromPEMFile(certificate)
         } catch {
-            throw RelayFailure.file(certificate, "no certificate in PEM form")
+            throw RelayProcessError.file(certificate, "no certificate in PEM form")
         }
         let privateKey: NIOSSLPrivateKey
         do {
             privateKey = try NIOSSLPrivateKey(file: key, format: .pem)
         } catch {
-            throw RelayFailure.file(key, "no private key in PEM form")
+            throw RelayProcessError.file(key, "no private key in PEM form")
         }
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))

@@ -41,16 +41,16 @@ struct StoreOptions: ParsableArguments {
             let (store, mailboxes) = try await SQLRelayStore.postgres(address, rules: rules)
             return Opened(store: store, mailboxes: mailboxes, lock: nil)
         }
-        guard let dir else { throw RelayFailure.option("--dir or a database is needed") }
+        guard let dir else { throw RelayProcessError.option("--dir or a database is needed") }
         if serving {
             do {
                 try FileManager.default.createDirectory(
                     atPath: dir, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             } catch {
-                throw RelayFailure.file(dir, "the folder cannot be made")
+                throw RelayProcessError.file(dir, "the folder cannot be made")
             }
         } else if !FileManager.default.fileExists(atPath: dir + "/relay.db") {
-            throw RelayFailure.noStore(dir)
+            throw RelayProcessError.noStore(dir)
         }
         let lock = serving ? try FolderLock(folder: dir) : nil
         let store = try SQLRelayStore(folder: dir, rules: rules, isAlone: serving)
@@ -61,7 +61,7 @@ struct StoreOptions: ParsableArguments {
     private func database() throws -> String? {
         if let databaseFile {
             guard let text = try? String(contentsOfFile: databaseFile, encoding: .utf8) else {
-                throw RelayFailure.file(databaseFile, "it cannot be read")
+                throw RelayProcessError.file(databaseFile, "it cannot be read")
             }
             return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }

@@ -78,7 +78,7 @@ import Testing
         let path = try folder.write([UInt8](repeating: 1, count: 2 * page), to: "file")
         let file = try MappedFile(path: path)
         #expect(try file.withBytes { $0.count } == 2 * page)
-        let failure = #expect(throws: MappedFile.Failure.self) {
+        let failure = #expect(throws: FileError.self) {
             try file.withBytes { bytes in
                 #expect(truncate(path, 1) == 0)
                 #expect(bytes[page] == 0)
@@ -119,7 +119,7 @@ import Testing
         let folder = try TemporaryDirectory()
         let empty = try folder.write("", to: "empty")
         for (path, code) in [(empty, "E-FILE-002"), (folder.path, "E-FILE-002"), (empty + "x", "E-FILE-001")] {
-            let failure = #expect(throws: MappedFile.Failure.self) { try MappedFile(path: path) }
+            let failure = #expect(throws: FileError.self) { try MappedFile(path: path) }
             #expect(failure?.code == code)
         }
     }

@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// Where the factors of every adapted site lie in one flat run of parameters.
 ///
 /// Order: sites ascending (layer, then module in the order of `TargetModule`), A before B, each row-major.
@@ -78,7 +80,7 @@ extension AdapterError {
     /// E-ADAPTER-015: a rank that its matrix cannot use.
     static func rank(_ entry: LoRALayout.Entry) -> Self {
         Self(
-            "E-ADAPTER-015",
+            .rank,
             "\(entry.site) has rank \(entry.rank), and a matrix of \(entry.outputs)×\(entry.inputs) uses \(entry.rankLimit) "
                 + "at most",
             remedy: "Train it again with a smaller rank for that matrix; nothing that it can say is lost.")

@@ -40,7 +40,7 @@ package enum PEFTFolder {
                 try SafetensorsFile.convert(pair.b, of: tensors.bytes, into: b.buffer)
             }
         }
-        guard tensors.isIntact else { throw MappedFile.Failure.changed(tensors.path) }
+        guard tensors.isIntact else { throw FileError.changed(tensors.path) }
         let adapted = LoRAConfiguration(
             rank: configuration.rank, alpha: configuration.alpha, rankStabilized: configuration.rankStabilized,
             dropout: configuration.dropout, modules: Array(Set(layout.entries.map(\.site.module))),

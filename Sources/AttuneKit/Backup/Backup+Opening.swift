@@ -32,9 +32,8 @@ extension KitError {
     package static func storeInTheWay(_ store: String, of backup: String) -> KitError {
         let (store, backup) = (VaultError.quoted(store), VaultError.quoted(backup))
         return KitError(
-            code: "E-STORE-001", message: "there is a store at \(store) already, and a restore replaces nothing",
+            .storeExists, "there is a store at \(store) already, and a restore replaces nothing",
             remedy: "Move it away: mv \(store) \(store).before && attune restore \(backup) --store \(store); "
-                + "or restore beside it: attune restore \(backup) --store \(store).restored",
-            exitStatus: .conflict)
+                + "or restore beside it: attune restore \(backup) --store \(store).restored")
     }
 }

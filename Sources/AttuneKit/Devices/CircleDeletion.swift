@@ -41,11 +41,12 @@ extension Workspace {
 
 extension KitError {
     /// `E-DEVICE-014`: a second device agreed to the deletion of something else.
-    static let otherDeletion = KitError(
-        code: "E-DEVICE-014",
-        message:
+    static var otherDeletion: KitError {
+        KitError(
+            .otherDeletion,
             "the confirmation is for another circle or an earlier state of it, or not from another device that is in it",
-        remedy:
-            "Sync both devices, then make it anew on the second device: attune sync delete --write-confirmation FILE",
-        exitStatus: .wrongKey)
+            remedy:
+                "Sync both devices, then make it anew on the second device: attune sync delete --write-confirmation FILE"
+        )
+    }
 }

@@ -6,83 +6,89 @@ import AttuneSync
 
 extension KitError {
     /// `E-DEVICE-001`: the store is in no circle.
-    package static let noCircle = KitError(
-        code: "E-DEVICE-001", message: "this store is in no circle of devices yet",
-        remedy: "Begin one: attune devices add --relay URL. Or join one: attune devices join --relay URL",
-        exitStatus: .keyRequired)
+    package static var noCircle: KitError {
+        KitError(
+            .noCircle, "this store is in no circle of devices yet",
+            remedy: "Begin one: attune devices add --relay URL. Or join one: attune devices join --relay URL")
+    }
 
     /// `E-DEVICE-002`: the store belongs to a circle with other devices.
-    static let inOtherCircle = KitError(
-        code: "E-DEVICE-002",
-        message: "this store is in a circle with other devices, and a store is in one circle only",
-        remedy: "Join with a store of its own: attune init --store DIR --join --relay URL", exitStatus: .conflict)
+    static var inOtherCircle: KitError {
+        KitError(
+            .inOtherCircle, "this store is in a circle with other devices, and a store is in one circle only",
+            remedy: "Join with a store of its own: attune init --store DIR --join --relay URL")
+    }
 
     static func noDevice(_ name: String) -> KitError {
         KitError(
-            code: "E-DEVICE-003", message: "no device of the circle is called \(name)",
-            remedy: "Look at the names: attune devices list", exitStatus: .notFound)
+            .noDevice, "no device of the circle is called \(name)", remedy: "Look at the names: attune devices list")
     }
 
     static func deviceNameTaken(_ name: String) -> KitError {
         KitError(
-            code: "E-DEVICE-015", message: "another device of the circle is called \(name)",
-            remedy: "Choose another name; who has which: attune devices list", exitStatus: .conflict)
+            .deviceNameTaken, "another device of the circle is called \(name)",
+            remedy: "Choose another name; who has which: attune devices list")
     }
 
     /// `E-DEVICE-016`: a name alone does not say which device is meant.
     static func nameInDoubt(_ device: DeviceListing) -> KitError {
         let former = device.formerNames.first.map { ", and was \($0) before" } ?? ""
         return KitError(
-            code: "E-DEVICE-016",
-            message:
-                "\(device.name) is a new name, or was another device's: \(device.fingerprint) has it now\(former)",
-            remedy: "Name its fingerprint: attune devices revoke \(device.fingerprint)", exitStatus: .conflict)
+            .nameInDoubt,
+            "\(device.name) is a new name, or was another device's: \(device.fingerprint) has it now\(former)",
+            remedy: "Name its fingerprint: attune devices revoke \(device.fingerprint)")
     }
 
     static func severalDevices(_ name: String) -> KitError {
         KitError(
-            code: "E-DEVICE-004", message: "several devices are called \(name)",
-            remedy: "Name the fingerprint instead: attune devices list", exitStatus: .usage)
+            .severalDevices, "several devices are called \(name)",
+            remedy: "Name the fingerprint instead: attune devices list")
     }
 
-    static let revokesItself = KitError(
-        code: "E-DEVICE-005", message: "a device cannot revoke itself",
-        remedy: "Revoke it on another device of the circle.", exitStatus: .usage)
+    static var revokesItself: KitError {
+        KitError(.revokesItself, "a device cannot revoke itself", remedy: "Revoke it on another device of the circle.")
+    }
 
-    static let damagedCircle = KitError(
-        code: "E-DEVICE-006", message: "what the store holds of its circle does not fit together",
-        remedy: "Restore the store from a backup, or join again: attune devices join --relay URL",
-        exitStatus: .invalidData)
+    static var damagedCircle: KitError {
+        KitError(
+            .damagedCircle, "what the store holds of its circle does not fit together",
+            remedy: "Restore the store from a backup, or join again: attune devices join --relay URL")
+    }
 
-    static let otherRecoveryWords = KitError(
-        code: "E-DEVICE-007", message: "these are not the recovery words of this circle",
-        remedy:
-            "attune init showed them on the first device, or attune key show --new-recovery where they were replaced since.",
-        exitStatus: .wrongKey)
+    static var otherRecoveryWords: KitError {
+        KitError(
+            .otherRecoveryWords, "these are not the recovery words of this circle",
+            remedy:
+                "attune init showed them on the first device, or attune key show --new-recovery where they were replaced since."
+        )
+    }
 
-    static let noRecoveryWords = KitError(
-        code: "E-DEVICE-008",
-        message: "this needs the recovery words, and the circle has none",
-        remedy: "Make some: attune key show --new-recovery", exitStatus: .conflict)
+    static var noRecoveryWords: KitError {
+        KitError(
+            .noRecoveryWords, "this needs the recovery words, and the circle has none",
+            remedy: "Make some: attune key show --new-recovery")
+    }
 
     /// `E-DEVICE-017`: nothing says that the circle's recovery words may end.
-    package static let wordsNeedAgreement = KitError(
-        code: "E-DEVICE-017",
-        message:
+    package static var wordsNeedAgreement: KitError {
+        KitError(
+            .wordsNeedAgreement,
             "the recovery words of the circle end only with those words at hand, or if a second device agrees",
-        remedy:
-            "Give the earlier words: attune key show --new-recovery --words-file FILE. Lost? On another device: attune devices revoke \"recovery words\" --write-confirmation FILE, and here: attune key show --new-recovery --confirmation FILE. No other device? Begin a new circle: attune key show --new-recovery --new-circle",
-        exitStatus: .keyRequired)
+            remedy:
+                "Give the earlier words: attune key show --new-recovery --words-file FILE. Lost? On another device: attune devices revoke \"recovery words\" --write-confirmation FILE, and here: attune key show --new-recovery --confirmation FILE. No other device? Begin a new circle: attune key show --new-recovery --new-circle"
+        )
+    }
 
     static func notAnAddress(_ text: String) -> KitError {
         KitError(
-            code: "E-DEVICE-009", message: "\(text) is not an address",
-            remedy: "Give a relay as https://HOST, a device as HOST:PORT", exitStatus: .usage)
+            .notAnAddress, "\(text) is not an address", remedy: "Give a relay as https://HOST, a device as HOST:PORT")
     }
 
-    static let notADevice = KitError(
-        code: "E-DEVICE-010", message: "this device is not in its circle any more",
-        remedy: "Join again as a new device: attune devices join --relay URL", exitStatus: .conflict)
+    static var notADevice: KitError {
+        KitError(
+            .notADevice, "this device is not in its circle any more",
+            remedy: "Join again as a new device: attune devices join --relay URL")
+    }
 
     /// `E-DEVICE-011`: a relay did not do what was asked.
     static func remote(_ failure: RemoteFailure, _ relay: String) -> KitError {
@@ -101,28 +107,29 @@ extension KitError {
             case .server(let status): ("it failed with status \(status)", "Try again later.")
             case .malformed(let reason): ("it gave \(reason)", "Is that the address of a relay?")
             }
-        return KitError(
-            code: "E-DEVICE-011", message: "\(relay) cannot be used: \(reason)", remedy: remedy, exitStatus: .network)
+        return KitError(.remote, "\(relay) cannot be used: \(reason)", remedy: remedy)
     }
 
     /// `E-DEVICE-012`: the relay has other links than this device.
     static func linksDiffer(_ relay: String) -> KitError {
         KitError(
-            code: "E-DEVICE-012", message: "\(relay) has another history of the circle's devices than this one",
-            remedy: "Settle it first: attune sync now", exitStatus: .conflict)
+            .linksDiffer, "\(relay) has another history of the circle's devices than this one",
+            remedy: "Settle it first: attune sync now")
     }
 
     /// `E-DEVICE-014`: a second device agreed to something else.
-    static let otherConfirmation = KitError(
-        code: "E-DEVICE-014",
-        message:
+    static var otherConfirmation: KitError {
+        KitError(
+            .otherDeletion,
             "the confirmation is for other devices, for an earlier state of the circle, or not from another device that is in it",
-        remedy:
-            "Sync both devices, then make it anew on the second device: attune devices revoke NAMES --write-confirmation FILE",
-        exitStatus: .wrongKey)
+            remedy:
+                "Sync both devices, then make it anew on the second device: attune devices revoke NAMES --write-confirmation FILE"
+        )
+    }
 
     /// `E-DEVICE-013`: another device changed the circle while this one was pairing.
-    static let circleMoved = KitError(
-        code: "E-DEVICE-013", message: "another device changed the circle in the meantime",
-        remedy: "Try again: attune devices add", exitStatus: .conflict)
+    static var circleMoved: KitError {
+        KitError(
+            .circleMoved, "another device changed the circle in the meantime", remedy: "Try again: attune devices add")
+    }
 }

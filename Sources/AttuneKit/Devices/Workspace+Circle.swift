@@ -116,7 +116,7 @@ extension Workspace {
                 do {
                     known = try await remote.reconcile()
                 } catch let error as any AttuneError
-                    where error.code == "E-DEVICE-011" || isUrgent && Self.isOfLinks(error)
+                    where (error as? KitError)?.kind == .remote || isUrgent && Self.isOfLinks(error)
                 {
                     known = nil  // shutting a device out must not wait for a relay that is away
                 }
@@ -133,7 +133,7 @@ extension Workspace {
                             guard isUrgent, attempt == 3 else { continue }
                             known = nil
                         }
-                    } catch let error as KitError where isUrgent && error.code == "E-DEVICE-011" {
+                    } catch let error as KitError where isUrgent && error.kind == .remote {
                         known = nil
                     }
                 }
@@ -146,7 +146,7 @@ extension Workspace {
 
     /// Whether the relay showed links that do not hold, or another history.
     private static func isOfLinks(_ error: any AttuneError) -> Bool {
-        error is WireError || error.code == "E-DEVICE-012"
+        error is WireError || (error as? KitError)?.kind == .linksDiffer
     }
 
     /// How this device syncs.

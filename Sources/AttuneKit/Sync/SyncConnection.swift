@@ -57,7 +57,7 @@ extension Workspace {
     }
 
     /// Whether no device of the circle was at an address that somebody announced.
-    static func isNobody(_ error: SyncError) -> Bool { ["E-SYNC-070", "E-SYNC-071"].contains(error.code) }
+    static func isNobody(_ error: SyncError) -> Bool { [.noDevice, .otherPeer].contains(error.kind) }
 
     private func connect<Value: Sendable>(
         directly host: String, _ port: Int, _ keys: CircleKeys, _ settings: SyncSettings, attempts: Int,

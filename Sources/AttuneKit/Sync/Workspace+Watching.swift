@@ -99,12 +99,12 @@ extension Workspace {
 
     /// Whether this device has nothing more to wait for in its circle.
     private static func endsWatching(_ problem: SyncError) -> Bool {
-        ["E-SYNC-004", "E-SYNC-015"].contains(problem.code)
+        [.revoked, .additionLost].contains(problem.kind)
     }
 
     /// Whether an error goes away by itself: the network, another process, a full disk.
     private static func passes(_ error: any AttuneError) -> Bool {
         // Another process that syncs may have published the same draft.
-        [.network, .storeLocked, .doesNotFit, .partial].contains(error.exitStatus) || error.code == "E-VAULT-052"
+        error.isPassing || (error as? VaultError)?.kind == .notNext
     }
 }

@@ -34,7 +34,7 @@ package final class BaseModel: Sendable {
 
     /// Opens the model at `path`; of a split model, `path` is the first file.
     ///
-    /// - Throws: `ModelError`, `TokenizerError` or `MappedFile.Failure`.
+    /// - Throws: `ModelError`, `TokenizerError` or `FileError`.
     package convenience init(path: String) throws {
         try self.init(file: GGUFFile(path: path))
     }

@@ -19,7 +19,7 @@ extension GGUFFile {
         for index in 1..<count {
             let path = prefix + splitEnding(index + 1, of: count)
             let part: Part
-            do { part = try map(path) } catch let failure as MappedFile.Failure {
+            do { part = try map(path) } catch let failure as FileError {
                 throw ModelError.badSplit(
                     "\(path), file \(index + 1) of \(count) of the model, is missing or cannot be read",
                     remedy: "Put all \(count) files into the same folder.", cause: failure)

@@ -34,7 +34,7 @@ package struct GGUFFile: Sendable {
 
     /// Maps the model at `path`; of a split model, `path` is the first file (`…-00001-of-0000N.gguf`).
     ///
-    /// - Throws: `ModelError` with `E-GGUF-001` to `E-GGUF-008`, or `MappedFile.Failure`.
+    /// - Throws: `ModelError` with `E-GGUF-001` to `E-GGUF-008`, or `FileError`.
     package init(path: String) throws {
         let first = try Self.map(path)
         try self.init(parts: [first] + Self.furtherParts(of: first))

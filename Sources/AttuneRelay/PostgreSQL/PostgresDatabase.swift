@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 import CPostgres
 import NIOPosix
 import Synchronization
@@ -90,7 +91,7 @@ final class PostgresDatabase: RelayDatabase {
         try await threads.runIfActive { [self] in
             do {
                 return try attempt(begin, circle, body)
-            } catch let error as RelayError where error.code == "E-RELAY-031" {
+            } catch let error as RelayError where error.kind == .unavailable {
                 // A connection that the server has closed, or a deadlock that it has broken: once more on a new one.
                 idle.withLock { $0.removeAll() }
                 return try attempt(begin, circle, body)

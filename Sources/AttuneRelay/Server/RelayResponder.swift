@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneWire
 import HTTPTypes
 import Hummingbird
@@ -74,7 +75,7 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
     private func translated(_ error: any Error, _ context: RelayContext) -> RelayError {
         switch error {
         case let error as RelayError:
-            if error.status >= 500, error.code != RelayError.busy.code { context.logger.error("\(error)") }
+            if error.status >= 500, error.kind != RelayError.busy.kind { context.logger.error("\(error)") }
             return error
         case let error as WireError: return .malformed(error.message)
         case let error as HTTPError:

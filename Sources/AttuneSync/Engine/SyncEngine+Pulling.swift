@@ -137,7 +137,7 @@ extension SyncEngine {
                 pull.cursor = entry.position
             } catch let error as WireError {
                 guard pull.buffer.isEmpty else { break }
-                if error.code == "E-WIRE-004" {
+                if error.kind == .unknownVersion {
                     pulls[device] = nil
                     holdBack(device)
                     report(.newerEntries(device))

@@ -90,7 +90,7 @@ extension SyncEngine {
     mutating func report(_ problem: SyncError) {
         guard !outcome.problems.contains(where: { $0.message == problem.message }) else { return }
         outcome.problems.append(problem)
-        emit(.log(problem.exitStatus == .partial ? .warning : .alarm, problem.message))
+        emit(.log(problem.isPassing ? .warning : .alarm, problem.message))
     }
 
     mutating func emit(_ effect: SyncEffect) { effects.append(effect) }
@@ -98,7 +98,7 @@ extension SyncEngine {
     /// The remote gave something wrong: nothing of it is kept, and the run goes on with the rest.
     mutating func doubt(_ reason: String) {
         emit(.log(.alarm, reason))
-        if !outcome.problems.contains(where: { $0.code == "E-SYNC-002" }) {
+        if !outcome.problems.contains(where: { $0.kind == .misbehaved }) {
             outcome.problems.append(.misbehaved(remote, reason))
         }
     }

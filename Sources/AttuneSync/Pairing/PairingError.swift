@@ -4,56 +4,79 @@
 import AttuneCore
 
 /// What can go wrong while two devices pair; whatever it is, the code is spent.
-package struct PairingError: AttuneError, Equatable {
-    package let code: String
-    package let message: String
-    package let remedy: String?
-    package let exitStatus: ExitStatus
+package enum PairingFailure: String, FailureKind {
+    case wrongCode = "E-PAIR-001"
+    case badMessage = "E-PAIR-002"
+    case expired = "E-PAIR-003"
+    case abandoned = "E-PAIR-004"
+    case refused = "E-PAIR-005"
+    case noMailbox = "E-PAIR-006"
+    case badCircle = "E-PAIR-007"
+    case unreachable = "E-PAIR-008"
 
-    private init(_ code: String, _ message: String, _ remedy: String, _ exitStatus: ExitStatus) {
-        self.code = code
-        self.message = message
-        self.remedy = remedy
-        self.exitStatus = exitStatus
+    package var summary: FailureSummary {
+        switch self {
+        case .wrongCode: FailureSummary(.wrongKey, "the code is wrong, and burnt")
+        case .badMessage: FailureSummary(.invalidData, "a message is malformed, out of order or changed")
+        case .expired: FailureSummary(.network, "the code is too old")
+        case .abandoned: FailureSummary(.failure, "the other device stopped")
+        case .refused: FailureSummary(.failure, "a person refused")
+        case .noMailbox: FailureSummary(.notFound, "nobody waits under this code, or another device used it")
+        case .badCircle: FailureSummary(.invalidData, "what the other device calls its circle is not accepted")
+        case .unreachable: FailureSummary(.network, "the relay or device that would carry the messages cannot be used")
+        }
     }
+}
 
-    private static let anew = "Make a new code on the device that is in the circle: attune devices add"
+/// What can go wrong while two devices pair; whatever it is, the code is spent.
+package typealias PairingError = Failure<PairingFailure>
+
+extension PairingError {
+    private static var anew: String { "Make a new code on the device that is in the circle: attune devices add" }
 
     /// `E-PAIR-001`: the two sides did not use the same code, or someone changed a message on the way.
-    package static let wrongCode = PairingError(
-        "E-PAIR-001", "the code is wrong; it has been burnt, because a code is good for one guess", anew, .wrongKey)
+    package static var wrongCode: PairingError {
+        PairingError(
+            .wrongCode, "the code is wrong; it has been burnt, because a code is good for one guess", remedy: anew)
+    }
 
     /// `E-PAIR-002`: a message is malformed, out of order or changed.
     package static func badMessage(_ reason: String) -> PairingError {
-        PairingError("E-PAIR-002", "pairing was stopped: \(reason)", anew, .invalidData)
+        PairingError(.badMessage, "pairing was stopped: \(reason)", remedy: anew)
     }
 
     /// `E-PAIR-003`: the ten minutes are over.
-    package static let expired = PairingError(
-        "E-PAIR-003", "the code is no longer valid: nobody used it in time", anew, .network)
+    package static var expired: PairingError {
+        PairingError(.expired, "the code is no longer valid: nobody used it in time", remedy: anew)
+    }
 
     /// `E-PAIR-004`: the other side gave up.
-    package static let abandoned = PairingError(
-        "E-PAIR-004", "the other device stopped pairing", "Look at its screen, then: attune devices add", .failure)
+    package static var abandoned: PairingError {
+        PairingError(
+            .abandoned, "the other device stopped pairing", remedy: "Look at its screen, then: attune devices add")
+    }
 
     /// `E-PAIR-005`: a person said that the words differ.
-    package static let refused = PairingError(
-        "E-PAIR-005", "pairing was refused here; the code is burnt", anew, .failure)
+    package static var refused: PairingError {
+        PairingError(.refused, "pairing was refused here; the code is burnt", remedy: anew)
+    }
 
     /// `E-PAIR-006`: there is no such code at this relay, or another device used it already.
-    package static let noMailbox = PairingError(
-        "E-PAIR-006", "nobody waits under this code, or another device has used it",
-        "Check the code and the relay on the other device, or make a new one there: attune devices add", .notFound)
+    package static var noMailbox: PairingError {
+        PairingError(
+            .noMailbox, "nobody waits under this code, or another device has used it",
+            remedy: "Check the code and the relay on the other device, or make a new one there: attune devices add")
+    }
 
     /// `E-PAIR-007`: what the other device calls its circle is not one, or does not hold this device.
     package static func badCircle(_ reason: String) -> PairingError {
         PairingError(
-            "E-PAIR-007", "the other device's circle is not accepted: \(reason)",
-            "Do not use that device or relay until you know why.", .invalidData)
+            .badCircle, "the other device's circle is not accepted: \(reason)",
+            remedy: "Do not use that device or relay until you know why.")
     }
 
     /// `E-PAIR-008`: the relay or device that carries the messages cannot be used.
     package static func unreachable(_ reason: String) -> PairingError {
-        PairingError("E-PAIR-008", "pairing cannot start: \(reason)", "Check the address and the network.", .network)
+        PairingError(.unreachable, "pairing cannot start: \(reason)", remedy: "Check the address and the network.")
     }
 }

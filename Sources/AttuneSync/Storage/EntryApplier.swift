@@ -61,7 +61,7 @@ package struct EntryApplier: Sendable {
                     case .waits: putOff.append(entry.hash)
                     case .doesNothing: try store.vault.refuseEntry(entry.hash)
                     }
-                } catch let error as any AttuneError where error.exitStatus == .invalidData {
+                } catch let error as any AttuneError where error.isOfData {
                     try refuse(entry, error)
                 }
             }
@@ -104,9 +104,9 @@ package struct EntryApplier: Sendable {
         }
     }
 
-    /// E-WIRE-004 is a later version, E-SYNC-061 an epoch whose key may still come.
+    /// An entry of a later version, or of an epoch whose key may still come.
     private static func waits(_ error: any AttuneError) -> Bool {
-        error.code == "E-WIRE-004" || error.code == SyncError.keyIsAbsent.code
+        (error as? WireError)?.kind == .unknownVersion || (error as? SyncError)?.kind == .keyIsAbsent
     }
 
     private func checked(_ packet: VersionPacket) throws {

@@ -7,13 +7,12 @@ extension SyncError {
     /// The opened content of an entry is not what an entry may say.
     static func badContent(_ what: String, cause: (any Error)? = nil) -> SyncError {
         SyncError(
-            code: "E-SYNC-060", message: "an entry of the circle has content that is refused: \(what)",
-            remedy: "Install the newest version of Attune on all devices, and look at attune sync log.",
-            exitStatus: .invalidData, cause: cause)
+            .badContent, "an entry of the circle has content that is refused: \(what)",
+            remedy: "Install the newest version of Attune on all devices, and look at attune sync log.", cause: cause)
     }
 
     /// The key of an entry's epoch is not on this device yet: the entry waits.
-    package static let keyIsAbsent = SyncError(
-        code: "E-SYNC-061", message: "the key of an entry's epoch is not here yet",
-        remedy: "Run: attune sync now", exitStatus: .partial)
+    package static var keyIsAbsent: SyncError {
+        SyncError(.keyIsAbsent, "the key of an entry's epoch is not here yet", remedy: "Run: attune sync now")
+    }
 }

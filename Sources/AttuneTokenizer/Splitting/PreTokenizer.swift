@@ -112,10 +112,9 @@ extension TokenizerError {
     /// The file names a pre-tokenizer for which there is no scanner.
     static func unknownPreTokenizer(_ name: String) -> TokenizerError {
         TokenizerError(
-            code: "E-TOKEN-002",
-            message: "the model splits its text by the pre-tokenizer \"\(shortened(name))\", which is not known here",
+            .unknownPreTokenizer,
+            "the model splits its text by the pre-tokenizer \"\(shortened(name))\", which is not known here",
             remedy: "Add a base with one of these with `attune base add FILE`: "
-                + PreTokenizer.names.joined(separator: ", ") + ".",
-            exitStatus: .invalidData)
+                + PreTokenizer.names.joined(separator: ", ") + ".")
     }
 }

@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// One thing that is wrong with the training data, and the exact place.
 package struct DataIssue: Codable, Hashable, Sendable {
     /// The path a person can open; not escaped, see `description`.
@@ -43,7 +45,7 @@ extension DataIssue: CustomStringConvertible {
 /// The failures that a piece of training data can have: one code per failure, never reused.
 ///
 /// `E-DATA-001` to `009` are the `TrainingError`s that end a load; these are the ones tied to a place in a file.
-package enum DataIssueCode: String, Codable, Sendable, CaseIterable {
+package enum DataIssueCode: String, Codable, FailureKind {
     case unreadableFile = "E-DATA-010"
     case oversizedFile = "E-DATA-011"
     case invalidUTF8 = "E-DATA-012"
@@ -72,8 +74,10 @@ package enum DataIssueCode: String, Codable, Sendable, CaseIterable {
     case mixedPrompt = "E-DATA-035"
     case unreadableFolder = "E-DATA-036"
 
+    package var summary: FailureSummary { FailureSummary(.invalidData, meaning) }
+
     /// What the code means, one line.
-    package var summary: String {
+    package var meaning: String {
         switch self {
         case .unreadableFile: "The file cannot be opened or read."
         case .oversizedFile: "The file is larger than the limit (1 GiB)."

@@ -82,7 +82,7 @@ extension Checkpoint {
             for part in moments.buffers { part.copyMemory(from: try reader.run(UInt64(part.count))) }
             guard moments.isFinite else { throw TrainingError.checkpoint("it holds numbers that are not finite") }
             best = try Self.numbers(&reader, layout)
-        } catch let error as TrainingError where error.code == "E-TRAIN-003" {
+        } catch let error as TrainingError where error.kind == .checkpoint {
             throw error
         } catch {
             throw .checkpoint("it is cut short or damaged", cause: error)

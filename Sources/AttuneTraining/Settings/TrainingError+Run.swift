@@ -6,30 +6,26 @@ import AttuneCore
 extension TrainingError {
     /// E-TRAIN-001: a setting that cannot be.
     static func setting(_ name: String, _ reason: String) -> Self {
-        Self(
-            code: "E-TRAIN-001", message: "\(name) \(reason)", remedy: "Change it, or leave it out to have it chosen.",
-            exitStatus: .usage)
+        Self(.setting, "\(name) \(reason)", remedy: "Change it, or leave it out to have it chosen.")
     }
 
     /// E-TRAIN-002: blocks without a single token to learn.
     static var nothingToLearn: Self {
-        Self(
-            code: "E-TRAIN-002", message: "the data has no token to learn from",
-            remedy: "Run: attune data preview PATH", exitStatus: .invalidData)
+        Self(.nothingToLearn, "the data has no token to learn from", remedy: "Run: attune data preview PATH")
     }
 
     /// E-TRAIN-003: a saved run that is damaged.
     static func checkpoint(_ reason: String, cause: (any Error)? = nil) -> Self {
         Self(
-            code: "E-TRAIN-003", message: "the saved state of the run cannot be read: \(reason)",
-            remedy: "Start the run again: attune train PATH", exitStatus: .invalidData, cause: cause)
+            .checkpoint, "the saved state of the run cannot be read: \(reason)",
+            remedy: "Start the run again: attune train PATH", cause: cause)
     }
 
     /// E-TRAIN-004: a saved run that is continued with something else than it began with.
     static func changed(_ what: String) -> Self {
         Self(
-            code: "E-TRAIN-004", message: "the run cannot be continued: \(what) changed since it was saved",
-            remedy: "Restore it, or start a new run: attune train PATH", exitStatus: .conflict)
+            .changed, "the run cannot be continued: \(what) changed since it was saved",
+            remedy: "Restore it, or start a new run: attune train PATH")
     }
 
     /// E-TRAIN-005: more memory than there is.
@@ -41,34 +37,30 @@ extension TrainingError {
         let available = Bytes.text(limits.available)
         let isAsked = limits.asked.map { $0 <= limits.free } ?? false
         return Self(
-            code: "E-TRAIN-005",
-            message: "training needs at least \(Bytes.text(needed)), and "
+            .doesNotFit,
+            "training needs at least \(Bytes.text(needed)), and "
                 + (isAsked ? "--memory-limit allows \(available)" : "\(available) are free"),
             remedy: flags.isEmpty
-                ? "Close other programs, or use a smaller base with --base." : "It fits with \(flags)",
-            exitStatus: .doesNotFit)
+                ? "Close other programs, or use a smaller base with --base." : "It fits with \(flags)")
     }
 
     /// E-TRAIN-006: the numbers ran away; `rate` is the highest learning rate of the run.
     static func diverged(step: Int, rate: Double) -> Self {
         Self(
-            code: "E-TRAIN-006",
-            message: "the loss stopped being a number at step \(step); the last good state was kept",
-            remedy: "Train again with a lower learning rate: --lr \(Self.short(rate / 4))", exitStatus: .failure)
+            .diverged, "the loss stopped being a number at step \(step); the last good state was kept",
+            remedy: "Train again with a lower learning rate: --lr \(Self.short(rate / 4))")
     }
 
     /// E-TRAIN-007: a token id that the base does not have.
     static func token(_ id: Int32, vocabulary: Int) -> Self {
         Self(
-            code: "E-TRAIN-007", message: "token \(id) is outside of the vocabulary of \(vocabulary)",
-            remedy: "Prepare the data again with this base.", exitStatus: .invalidData)
+            .token, "token \(id) is outside of the vocabulary of \(vocabulary)",
+            remedy: "Prepare the data again with this base.")
     }
 
     /// E-TRAIN-008: an adapter of another base.
     static func otherBase(_ name: String) -> Self {
-        Self(
-            code: "E-TRAIN-008", message: "the adapter belongs to another base, \(name)",
-            remedy: "Choose its base with --base.", exitStatus: .conflict)
+        Self(.otherBase, "the adapter belongs to another base, \(name)", remedy: "Choose its base with --base.")
     }
 
     private static func short(_ value: Double) -> String {

@@ -103,7 +103,7 @@ extension Backup {
     private func readingBackup<Value>(_ number: Int, _ body: () throws -> Value) throws -> Value {
         do {
             return try body()
-        } catch let error as VaultError where error.exitStatus == .invalidData {
+        } catch let error as VaultError where error.isOfData {
             throw damaged(
                 error.message.replacing("the store is damaged: ", with: "").replacing(
                     "the backup is damaged: ", with: ""),

@@ -21,7 +21,9 @@ package struct BackupVerification: Sendable, Equatable {
 
     fileprivate mutating func note(_ subject: String, _ message: String) {
         problems.append(
-            .init(code: "E-BACKUP-004", subject: ShownText.line(subject), message: ShownText.line(message)))
+            .init(
+                code: VaultFailure.backupDamaged.rawValue, subject: ShownText.line(subject),
+                message: ShownText.line(message)))
     }
 }
 
@@ -147,7 +149,7 @@ extension Backup {
             }
             report.versions = inside.versions
             for problem in inside.problems { report.note("\(place), \(problem.subject)", problem.message) }
-        } catch let error as VaultError where error.exitStatus == .invalidData {
+        } catch let error as VaultError where error.isOfData {
             report.note(place, error.message)
         }
     }

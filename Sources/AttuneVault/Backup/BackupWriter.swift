@@ -25,7 +25,7 @@ extension Vault {
             let lock = try target.lock()
             defer { withExtendedLifetime(lock) {} }
             return try BackupWriter(vault: self, folder: target, options: options).run(progress)
-        } catch let error as VaultError where error.exitStatus == .doesNotFit {
+        } catch let error as VaultError where error.kind == .full {
             throw VaultError.backupFull(target.path, cause: error)
         }
     }

@@ -7,69 +7,67 @@ import GRDB
 extension VaultError {
     static func noBackup(_ path: String) -> VaultError {
         VaultError(
-            code: "E-BACKUP-001", message: "there is no backup at \(path)",
-            remedy: "Check the path; a backup is made with: attune backup PATH", exitStatus: .notFound)
+            .noBackup, "there is no backup at \(path)",
+            remedy: "Check the path; a backup is made with: attune backup PATH")
     }
 
     static func noState(_ number: Int, there: [Int], in path: String) -> VaultError {
         VaultError(
-            code: "E-BACKUP-001",
-            message: "the backup at \(path) has no state \(number); it has "
+            .noBackup,
+            "the backup at \(path) has no state \(number); it has "
                 + (there.isEmpty ? "none" : there.map(String.init).joined(separator: ", ")),
-            remedy: "See what is there: attune backup --verify \(quoted(path))", exitStatus: .notFound)
+            remedy: "See what is there: attune backup --verify \(quoted(path))")
     }
 
     static func cannotBackUp(to path: String, _ reason: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(
-            code: "E-BACKUP-002", message: "no backup was made at \(path): \(reason)",
-            remedy: "Choose an empty folder outside of the store, or that of an earlier backup.",
-            exitStatus: .conflict, cause: cause)
+            .cannotBackUp, "no backup was made at \(path): \(reason)",
+            remedy: "Choose an empty folder outside of the store, or that of an earlier backup.", cause: cause)
     }
 
     static func otherStoresBackup(_ path: String) -> VaultError {
         VaultError(
-            code: "E-BACKUP-003", message: "the folder \(path) is the backup of another store",
-            remedy: "Choose a folder of its own for each store.", exitStatus: .conflict)
+            .otherStoresBackup, "the folder \(path) is the backup of another store",
+            remedy: "Choose a folder of its own for each store.")
     }
 
     static func backupDamaged(_ what: String, remedy: String, cause: (any Error)? = nil) -> VaultError {
-        VaultError(
-            code: "E-BACKUP-004", message: "the backup is damaged: \(what)", remedy: remedy,
-            exitStatus: .invalidData, cause: cause)
+        VaultError(.backupDamaged, "the backup is damaged: \(what)", remedy: remedy, cause: cause)
     }
 
     static func backupInUse(_ path: String) -> VaultError {
         VaultError(
-            code: "E-BACKUP-005", message: "another process is writing to \(path)",
-            remedy: "Wait until it has finished, then try again.", exitStatus: .storeLocked)
+            .backupInUse, "another process is writing to \(path)", remedy: "Wait until it has finished, then try again."
+        )
     }
 
-    static let storeTooBusy = VaultError(
-        code: "E-BACKUP-006", message: "the store removed chunks faster than they could be copied",
-        remedy: "Try again when less is written to it; the earlier backup is whole.", exitStatus: .storeLocked)
+    static var storeTooBusy: VaultError {
+        VaultError(
+            .storeTooBusy, "the store removed chunks faster than they could be copied",
+            remedy: "Try again when less is written to it; the earlier backup is whole.")
+    }
 
     /// What was written does not come back.
     static func diskForgets(_ path: String) -> VaultError {
         VaultError(
-            code: "E-BACKUP-007", message: "the disk of \(path) does not give back what was written to it",
-            remedy: "Use another disk; the earlier backup was not touched.", exitStatus: .failure)
+            .diskForgets, "the disk of \(path) does not give back what was written to it",
+            remedy: "Use another disk; the earlier backup was not touched.")
     }
 
     /// The store has lost something that the backup would need.
     static func notBackedUp(_ damage: [String]) -> VaultError {
         VaultError(
-            code: "E-VAULT-005",
-            message: "the store is damaged, and no new state was added to the backup: "
+            .damaged,
+            "the store is damaged, and no new state was added to the backup: "
                 + damage.prefix(20).joined(separator: "; ") + (damage.count > 20 ? "; …" : ""),
-            remedy: "Save what opens into a new store: attune doctor --repair NEWPATH", exitStatus: .invalidData)
+            remedy: "Save what opens into a new store: attune doctor --repair NEWPATH")
     }
 
     /// A failure to write into the backup.
     static func backupFull(_ path: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(
-            code: "E-VAULT-006",
-            message: "the disk of \(path) has no room left; what was backed up before is whole",
-            remedy: "Free some space there, or choose another folder.", exitStatus: .doesNotFit, cause: cause)
+            .full, "the disk of \(path) has no room left; what was backed up before is whole",
+            remedy: "Free some space there, or choose another folder.", cause: cause)
     }
 
     /// A path as a shell takes it.
@@ -82,7 +80,7 @@ extension VaultError {
     static func copying(_ error: DatabaseError, into path: String) -> VaultError {
         let isFull = { DurableFile.isDiskFull(probing: path + "/probe") }
         switch database(error, isDiskFull: isFull) {
-        case let known where known.code == "E-VAULT-006": return backupFull(path, cause: error)
+        case let known where known.kind == .full: return backupFull(path, cause: error)
         case let known: return known
         }
     }

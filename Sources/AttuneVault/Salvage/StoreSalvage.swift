@@ -70,7 +70,7 @@ struct StoreSalvage {
                 let bytes = try from.bytes(id) ?? Self.bytes(at: setAside[id], id) ?? from.checkedBytes(id)
                 try to.copy(id, bytes, staging: store.staging)
                 try DurableFile.sync(store.chunk(id))
-            } catch let error as VaultError where error.exitStatus == .invalidData {
+            } catch let error as VaultError where error.isOfData {
                 damage[id] = error.message.replacing("the store is damaged: ", with: "")
             }
             progress(BackupProgress(what: "copying chunks", done: position + 1, total: ids.count))

@@ -53,7 +53,7 @@ extension Vault {
             let stored = try read { try StoredBlob.fetch($0, id: blob) }
             if let reason = stored.chunks.lazy.compactMap({ damage[$0] }).first { return reason }
             return try isRight(try chunks.load(stored)) ? nil : "the content is not what its id says"
-        } catch let error as VaultError where error.exitStatus == .invalidData {
+        } catch let error as VaultError where error.isOfData {
             return error.message.replacing("the store is damaged: ", with: "")
         }
     }

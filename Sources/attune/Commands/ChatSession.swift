@@ -103,7 +103,7 @@ final class ChatSession {
     private func keep(_ messages: some Sequence<ChatMessage>) throws {
         do {
             try log?.append(messages.map { ($0, $0.role == .assistant ? loaded?.record.id : nil) })
-        } catch let error as VaultError where error.exitStatus == .storeLocked {
+        } catch let error as VaultError where error.kind == .locked {
             console.report(error)
             console.note("not kept yet; the next answer tries again")
         }

@@ -134,7 +134,7 @@ struct PairingCodeSource: ParsableArguments {
         do {
             return try string(path == "-" ? Passphrase.fromDescriptor(STDIN_FILENO) : Passphrase.fromFile(path))
                 .trimmingCharacters(in: .whitespacesAndNewlines)
-        } catch let error as CryptoError where error.code == "E-KEY-021" {
+        } catch let error as CryptoError where error.kind == .emptyPassphrase {
             throw ValidationError("there is nothing in \(path == "-" ? "standard input" : path)")
         }
     }

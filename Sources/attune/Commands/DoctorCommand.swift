@@ -40,7 +40,7 @@ struct DoctorCommand: AttuneCommand {
             } catch let error as any AttuneError {
                 findings.append(Doctor.finding(error))
                 status = error.exitStatus
-                if error.exitStatus == .invalidData, let remains = try? global.open(.reading, accepting: true) {
+                if error.isOfData, let remains = try? global.open(.reading, accepting: true) {
                     findings += doctor.remains(remains)
                 }
             }
@@ -71,7 +71,7 @@ struct DoctorCommand: AttuneCommand {
             _ = try global.open(.reading)
             global.console.note("The files of the store are its newest: there is nothing to accept.")
             return
-        } catch let error as any AttuneError where error.exitStatus == .invalidData {
+        } catch let error as any AttuneError where error.isOfData {
             global.console.note("\(error.code) \(error.message)")
         }
         if let remains = try? global.open(.reading, accepting: true) {

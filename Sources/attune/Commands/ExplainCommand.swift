@@ -3,29 +3,64 @@
 
 import ArgumentParser
 import AttuneCore
+import AttuneKit
 
 /// `attune explain TOPIC`
 struct ExplainCommand: AttuneCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Explain a topic: exit-codes, environment, formats, privacy.")
+        commandName: "explain",
+        abstract: "Explain an error code, or a topic: codes, exit-codes, environment, formats, privacy.")
 
-    enum Topic: String, ExpressibleByArgument, CaseIterable {
+    enum Topic: String, CaseIterable {
+        case codes
         case exitCodes = "exit-codes"
         case environment, formats, privacy
     }
 
-    @Argument(help: "The topic.") var topic: Topic
+    private struct Code: Encodable {
+        let code: String
+        let exitCode: Int32
+        let meaning: String
+
+        init(_ code: String, _ summary: FailureSummary) {
+            self.code = code
+            exitCode = summary.exit.rawValue
+            meaning = summary.meaning
+        }
+    }
+
+    @Argument(help: "A code such as E-VAULT-003, or the topic.") var topic: String
     @OptionGroup var global: GlobalOptions
 
     func execute() throws {
+        if let summary = FailureCatalogue.summary(of: topic) { return try explain(topic.uppercased(), summary) }
+        guard let topic = Topic(rawValue: topic) else {
+            let topics = Topic.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("There is no code or topic \(ShownText.line(topic)); the topics are \(topics).")
+        }
+        if topic == .codes, global.json {
+            return try global.console.print(FailureCatalogue.all.map { Code($0.code, $0.summary) })
+        }
         if global.json { return try global.console.print(["topic": topic.rawValue, "text": topic.text]) }
-        global.console.say(topic.text)
+        global.console.print(topic.text)
+    }
+
+    private func explain(_ code: String, _ summary: FailureSummary) throws {
+        if global.json { return try global.console.print(Code(code, summary)) }
+        global.console.print(
+            """
+            \(code): \(summary.meaning)
+            A command ends with \(summary.exit.rawValue): \(summary.exit.meaning)
+            """)
     }
 }
 
 extension ExplainCommand.Topic {
     var text: String {
         switch self {
+        case .codes:
+            FailureCatalogue.all.map { "\($0.code)  \($0.summary.exit.rawValue)\t\($0.summary.meaning)" }
+                .joined(separator: "\n")
         case .exitCodes: ExitStatus.allCases.map { "\($0.rawValue)\t\($0.meaning)" }.joined(separator: "\n")
         case .environment:
             """

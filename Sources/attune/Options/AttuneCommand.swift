@@ -26,15 +26,11 @@ extension AttuneCommand {
             throw error
         } catch let error as ValidationError {
             global.console.report(
-                KitError(
-                    code: "E-GENERAL-003", message: error.message,
-                    remedy: "See: \(CommandNames.words(of: Self.self)) --help", exitStatus: .usage))
+                KitError(.error, error.message, remedy: "See: \(CommandNames.words(of: Self.self)) --help"))
             throw ExitCode(ExitStatus.usage.rawValue)
         } catch {
             global.console.report(
-                KitError(
-                    code: "E-GENERAL-001", message: String(describing: error),
-                    remedy: "Look at the state of the store: attune doctor", exitStatus: .failure))
+                KitError(.error2, String(describing: error), remedy: "Look at the state of the store: attune doctor"))
             throw ExitCode(ExitStatus.failure.rawValue)
         }
     }

@@ -13,7 +13,7 @@ enum Waiting {
     /// - Throws: what `body` throws; E-GENERAL-002 with exit code 130 or 143 after a signal.
     static func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
         let (outcome, interruption) = wait(body)
-        if case .failure = outcome, interruption.requested { throw Interrupted(code: interruption.exitCode) }
+        if case .failure = outcome, interruption.requested { throw Self.interrupted(interruption.exitCode) }
         return try outcome.get()
     }
 
@@ -49,12 +49,7 @@ enum Waiting {
     }
 
     /// A person ended the command.
-    struct Interrupted: AttuneError {
-        let code = "E-GENERAL-002"
-        let message = "interrupted"
-        let remedy: String? = nil
-        let exitStatus: ExitStatus
-
-        fileprivate init(code: Int32) { exitStatus = ExitStatus(rawValue: code) ?? .interrupted }
+    private static func interrupted(_ code: Int32) -> GeneralError {
+        GeneralError(.interrupted, "interrupted", exit: ExitStatus(rawValue: code))
     }
 }

@@ -104,7 +104,7 @@ struct Console {
             }
         }
         // Ctrl-C leaves its own mark on the line.
-        let isOwnLine = !(error is Waiting.Interrupted) || Self.showsProgress.load(ordering: .relaxed)
+        let isOwnLine = (error as? GeneralError)?.kind != .interrupted || Self.showsProgress.load(ordering: .relaxed)
         let text = wrapped(addressed("\(error)"), on: STDERR_FILENO)
         Self.show("\(isOwnLine || isatty(STDERR_FILENO) == 0 ? "" : "\n")\(text)\n", on: STDERR_FILENO)
     }

@@ -295,7 +295,7 @@ import Testing
     }
 
     @Test func aFileThatIsNotThereIsNotFound() {
-        let error = #expect(throws: MappedFile.Failure.self) { try GGUFFile(path: "/nowhere/model.gguf") }
+        let error = #expect(throws: FileError.self) { try GGUFFile(path: "/nowhere/model.gguf") }
         #expect(error?.exitStatus == .notFound)
     }
 }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTestSupport
 import AttuneTokenizer
 import AttuneTraining
@@ -275,7 +276,7 @@ import Testing
 
     @Test func everyCodeIsDistinctAndExplained() {
         #expect(Set(DataIssueCode.allCases.map(\.rawValue)).count == DataIssueCode.allCases.count)
-        #expect(DataIssueCode.allCases.allSatisfy { $0.summary.hasSuffix(".") })
+        #expect(DataIssueCode.allCases.allSatisfy { $0.meaning.hasSuffix(".") })
     }
 
     @Test(arguments: [UInt64](0..<4)) func damagedLinesNeverTrap(seed: UInt64) throws {

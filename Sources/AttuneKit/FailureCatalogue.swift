@@ -1,0 +1,36 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import AttuneModel
+import AttuneSync
+import AttuneTokenizer
+import AttuneTraining
+import AttuneVault
+import AttuneWire
+
+/// Every code that a failure of Attune or of its relay can have.
+package enum FailureCatalogue {
+    private static let kinds: [any FailureKind.Type] = [
+        FileFailure.self, VaultFailure.self, CryptoFailure.self, ModelFailure.self, TokenizerFailure.self,
+        AdapterFailure.self, DataIssueCode.self, TrainingFailure.self, KitFailure.self, PairingFailure.self,
+        SyncFailure.self, WireFailure.self, RelayFailure.self, GeneralFailure.self,
+    ]
+
+    /// Codes with what each means, in the order of their letters.
+    package static let all: [(code: String, summary: FailureSummary)] = kinds.flatMap { entries($0) }
+        .sorted { $0.code < $1.code }
+
+    /// What a code means; nil if there is no such code.
+    ///
+    /// - Parameter code: in capital or small letters.
+    package static func summary(of code: String) -> FailureSummary? {
+        all.first { $0.code == code.uppercased() }?.summary
+    }
+
+    private static func entries<Kind: FailureKind>(_ kind: Kind.Type) -> [(code: String, summary: FailureSummary)] {
+        kind.allCases.map { ($0.rawValue, $0.summary) }
+    }
+}
