@@ -12,24 +12,12 @@ import GRDB
 /// said of it and of the version that it is for. So two that share an id lie side by side, whoever spoke first. Of one
 /// version every device has its claim; all their bytes are fetched, and the claim counts whose bytes give the id.
 extension Vault {
-    /// The claims of a version `v` that may count: of each device the newest that was not refused.
+    /// The claims of a version `v` that may count: of each device of the logs the newest that was not refused.
+    ///
+    /// Looked up device by device: however often one of them repeats itself, there are no more than devices.
     private static let standing = """
-        c.refused = 0 AND NOT EXISTS (
-            SELECT 1 FROM claims n WHERE n.version = c.version AND n.device = c.device AND n.refused = 0
-                AND (n.lamport, n.entry) > (c.lamport, c.entry))
-        """
-
-    /// One row of `claims` for each device that claims a version, the newest that was not refused: as many as the
-    /// circle has devices, however often one of them repeats itself.
-    private static let newestClaims = """
-        WITH RECURSIVE authors (device) AS (
-            SELECT MIN(device) FROM claims WHERE version = :row AND refused = 0
-            UNION ALL
-            SELECT (SELECT MIN(device) FROM claims WHERE version = :row AND refused = 0 AND device > authors.device)
-            FROM authors WHERE authors.device IS NOT NULL
-        )
-        SELECT c.* FROM authors a JOIN claims c ON c.entry = (
-            SELECT n.entry FROM claims n WHERE n.version = :row AND n.device = a.device AND n.refused = 0
+        entry_heads d CROSS JOIN claims c ON c.entry = (
+            SELECT n.entry FROM claims n WHERE n.version = v.seq AND n.device = d.device AND n.refused = 0
             ORDER BY n.lamport DESC, n.entry DESC LIMIT 1)
         """
 
@@ -37,8 +25,8 @@ extension Vault {
     static func candidates(_ condition: String) -> String {
         """
         SELECT v.blob FROM versions v WHERE \(condition)
-        UNION SELECT c.blob FROM claims c JOIN versions v ON v.seq = c.version JOIN blobs s ON s.id = v.blob
-        WHERE s.state <> 0 AND \(standing) AND \(condition)
+        UNION SELECT c.blob FROM versions v JOIN blobs s ON s.id = v.blob CROSS JOIN \(standing)
+        WHERE s.state <> 0 AND \(condition)
         """
     }
 
@@ -89,14 +77,23 @@ extension Vault {
 
     /// The blob here that is what `packet` says of the bytes of this version; listed now if it was not.
     func blob(_ database: Database, _ packet: BlobPacket, of version: VersionPacket) throws -> [UInt8] {
-        let rows = try Row.fetchAll(
-            database, sql: "SELECT id FROM blobs WHERE wire = :wire OR id = :wire AND wire IS NULL",
-            arguments: ["wire": Data(packet.id)])
-        for row in rows {
-            let known = try StoredBlob.fetch(database, id: try row.bytes("id"))
-            guard known.key == packet.key, known.chunks == packet.chunks, known.digest == packet.digest,
-                known.size == packet.size, known.encodedSize == packet.encodedSize, known.codec == packet.codec
-            else { continue }
+        let chunks = packet.chunks.flatMap(\.bytes)
+        let sizes = "\(packet.size) \(packet.encodedSize) \(packet.codec.rawValue)"
+        let own = Self.digest16(
+            "blob",
+            [
+                packet.id, packet.key, packet.digest.bytes, Array(sizes.utf8), chunks, version.id.bytes,
+                Array(version.manifest.utf8),
+            ])
+        func isHere(_ id: [UInt8]) throws -> Bool {
+            try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [Data(id)])
+                ?? true
+        }
+        // Whoever says the id first has it here as it is; what another says under it is known by all of it.
+        if try isHere(own) { return own }
+        let isTaken = try isHere(packet.id)
+        if isTaken {
+            let known = try StoredBlob.fetch(database, id: packet.id)
             // The same bytes said to be another version are judged by themselves.
             let isSame = try Bool.fetchOne(
                 database,
@@ -107,20 +104,13 @@ extension Vault {
                         WHERE c.blob = :blob AND v.id = :id AND c.manifest = :manifest)
                     """,
                 arguments: ["blob": Data(known.id), "id": version.id.data, "manifest": version.manifest])
-            if isSame == true { return known.id }
+            if isSame == true, known.sealedID == packet.id, known.key == packet.key, known.chunks == packet.chunks,
+                known.digest == packet.digest, known.size == packet.size, known.encodedSize == packet.encodedSize,
+                known.codec == packet.codec
+            {
+                return known.id
+            }
         }
-        let isTaken =
-            try Bool.fetchOne(
-                database, sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [Data(packet.id)])
-            ?? true
-        let chunks = packet.chunks.flatMap(\.bytes)
-        let sizes = "\(packet.size) \(packet.encodedSize) \(packet.codec.rawValue)"
-        let own = Self.digest16(
-            "blob",
-            [
-                packet.id, packet.key, packet.digest.bytes, Array(sizes.utf8), chunks, version.id.bytes,
-                Array(version.manifest.utf8),
-            ])
         try StoredBlob(
             id: isTaken ? own : packet.id, wire: isTaken ? packet.id : nil, key: packet.key, size: packet.size,
             encodedSize: packet.encodedSize, codec: packet.codec, digest: packet.digest, chunks: packet.chunks,
@@ -157,6 +147,16 @@ extension Vault {
             ])
     }
 
+    /// Bytes that only an earlier claim of a device is about are not fetched any more, now that it has a newer one.
+    func dropEarlierClaim(_ database: Database, version row: Int64, of device: [UInt8]) throws {
+        try database.execute(
+            sql: """
+                UPDATE blobs SET wanted = 0 WHERE state = 1 AND id = (
+                    SELECT n.blob FROM claims n WHERE n.version = :row AND n.device = :device AND n.refused = 0
+                    ORDER BY n.lamport DESC, n.entry DESC LIMIT 1 OFFSET 1)
+                """, arguments: ["row": row, "device": Data(device)])
+    }
+
     /// Shows the claim of a version that counts, unless its bytes are here and proven.
     ///
     /// - Parameter blob: the bytes that it has to be of; nil if any.
@@ -185,7 +185,9 @@ extension Vault {
     }
 
     private static func shownClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws -> Row? {
-        let claims = try Row.fetchAll(database, sql: newestClaims, arguments: ["row": row]).map {
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT c.* FROM versions v CROSS JOIN \(standing) WHERE v.seq = ?", arguments: [row])
+        let claims = try rows.map {
             (
                 row: $0,
                 place: Precedence(
@@ -221,7 +223,10 @@ extension Vault {
                     c.loss_after, c.blob, \(versionColumns)
                 FROM claims c JOIN versions v ON v.seq = c.version JOIN adapters a ON a.id = v.adapter
                     JOIN blobs b ON b.id = c.blob JOIN blobs s ON s.id = v.blob
-                WHERE b.state = 2 AND s.state <> 0 AND c.blob <> v.blob AND \(standing)
+                WHERE b.state = 2 AND s.state <> 0 AND c.blob <> v.blob AND c.entry = (
+                    SELECT n.entry FROM claims n
+                    WHERE n.version = c.version AND n.device = c.device AND n.refused = 0
+                    ORDER BY n.lamport DESC, n.entry DESC LIMIT 1)
                 GROUP BY v.seq, c.blob ORDER BY a.seq, v.number, c.lamport
                 """
         ).map(record)

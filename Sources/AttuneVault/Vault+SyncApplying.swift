@@ -124,6 +124,7 @@ extension Vault {
         }
         let wasRefused = try known != nil && Self.isRefused(database, version: row)
         try insertClaim(database, version: row, packet, blob: blob, context)
+        if known != nil { try dropEarlierClaim(database, version: row, of: context.device) }
         try showClaim(database, version: row)
         let isNoted = try Bool.fetchOne(
             database, sql: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry.data])

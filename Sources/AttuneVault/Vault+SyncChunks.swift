@@ -192,9 +192,8 @@ extension Vault {
                 """
             try database.execute(
                 sql: """
-                    UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND id IN (
-                        SELECT v.blob FROM versions v WHERE \(other)
-                        UNION SELECT c.blob FROM versions v JOIN claims c ON c.version = v.seq WHERE \(other))
+                    UPDATE blobs SET wanted = 0
+                    WHERE state = 1 AND wanted = 1 AND id IN (\(Self.candidates(other)))
                     """, arguments: ["adapter": adapter])
         }
     }

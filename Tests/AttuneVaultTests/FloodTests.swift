@@ -39,7 +39,7 @@ import Testing
     private static let culprit = [UInt8](repeating: 9, count: 16)
 
     @Test(arguments: Flood.allCases) func aFloodCostsItsSizeAndLeavesNothing(flood: Flood) throws {
-        let count = Self.isSlow ? 100_000 : 750
+        let count = Self.isSlow ? 100_000 : 600
         let (author, heard, spared) = try (
             SyncTests.Device(1, "laptop"), SyncTests.Device(2, "desk"), SyncTests.Device(3, "tower")
         )
@@ -53,9 +53,9 @@ import Testing
         var times: [Double] = []
         var last: StoredEntry?
         let before = Self.residentBytes()
-        for block in 0..<count / 250 {
-            let said = try (0..<250).map { index in
-                let number = block * 250 + index
+        for block in 0..<count / 100 {
+            let said = try (0..<100).map { index in
+                let number = block * 100 + index
                 let entry = Self.entry(number + 1, after: last, &random)
                 last = entry
                 return (entry, try Self.event(flood, number, honest.map(\.1), &random), Self.context(entry))

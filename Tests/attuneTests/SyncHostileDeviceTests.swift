@@ -170,7 +170,11 @@ import Testing
         let hostile = try TinyStore()
         let desk = try TinyStore(outside: hostile.outside)
         let relay = try RelayProcess()
-        try SyncCircle.pair(hostile, desk, relays: (relay.address, relay.address), names: ("mal", "desk"))
+        let tower = try TinyStore(outside: hostile.outside)
+        for (other, name) in [(desk, "desk"), (tower, "tower")] {
+            try SyncCircle.pair(hostile, other, relays: (relay.address, relay.address), names: ("mal", name))
+        }
+        try SyncCircle.sync(desk)
         let rows = try desk.writeRows(24)
         try desk.train(rows, name: "notes")
         try SyncCircle.sync(desk)
