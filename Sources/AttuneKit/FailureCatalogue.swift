@@ -19,9 +19,10 @@ package enum FailureCatalogue {
         SyncFailure.self, WireFailure.self, RelayFailure.self, GeneralFailure.self,
     ]
 
-    /// Codes with what each means, in the order of their letters.
-    package static let all: [(code: String, summary: FailureSummary)] = kinds.flatMap { entries($0) }
-        .sorted { $0.code < $1.code }
+    /// Codes with what each means, in the order of their letters; two parts may share a code that means one thing.
+    package static let all: [(code: String, summary: FailureSummary)] = Dictionary(
+        kinds.flatMap { entries($0) }, uniquingKeysWith: { first, _ in first }
+    ).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
 
     /// What a code means; nil if there is no such code.
     ///
@@ -30,7 +31,7 @@ package enum FailureCatalogue {
         all.first { $0.code == code.uppercased() }?.summary
     }
 
-    private static func entries<Kind: FailureKind>(_ kind: Kind.Type) -> [(code: String, summary: FailureSummary)] {
+    private static func entries<Kind: FailureKind>(_ kind: Kind.Type) -> [(String, FailureSummary)] {
         kind.allCases.map { ($0.rawValue, $0.summary) }
     }
 }

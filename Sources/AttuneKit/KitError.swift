@@ -49,8 +49,6 @@ package enum KitFailure: String, FailureKind {
     case cannotWrite = "E-FILE-010"
     case notAnAdapter = "E-FILE-011"
     case nothingThere = "E-FILE-012"
-    case error2 = "E-GENERAL-001"
-    case error = "E-GENERAL-003"
     case keyRequired = "E-KEY-030"
     case cannotWriteKey = "E-KEY-031"
     case passphraseRequired = "E-KEY-032"
@@ -123,8 +121,6 @@ package enum KitFailure: String, FailureKind {
         case .notAnAdapter:
             FailureSummary(.invalidData, "a file or folder that is to be imported holds no adapter of Attune")
         case .nothingThere: FailureSummary(.notFound, "there is nothing at a path that was given")
-        case .error2: FailureSummary(.failure, "a failure that has no code of its own")
-        case .error: FailureSummary(.usage, "what the command was given does not go together")
         case .keyRequired: FailureSummary(.keyRequired, "the store needs its passphrase, and nobody can be asked")
         case .cannotWriteKey: FailureSummary(.failure, "the key file cannot be written")
         case .passphraseRequired:

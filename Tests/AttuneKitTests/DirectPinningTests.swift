@@ -68,7 +68,7 @@ import Testing
         nameless.certificateVerification = .noHostnameVerification
         let circle = try devices[0].chain().circle
 
-        #expect(await Self.status(member.client(trusting: shown), server.port, "info") == 200)
+        #expect(await Self.welcome(member.client(trusting: shown), server.port, "info") == 200)
         #expect(await Self.status(foreign.client(trusting: shown), server.port, "info") == nil)
         #expect(await Self.status(nameless, server.port, "info") == nil)
         await server.stop()
@@ -80,7 +80,7 @@ import Testing
         }
         var unnamed = nameless
         unnamed.trustRoots = .certificates([again])
-        #expect(await Self.status(foreign.client(trusting: again), pairing.port, "info") == 200)
+        #expect(await Self.welcome(foreign.client(trusting: again), pairing.port, "info") == 200)
         for route in ["links", "frontier", "entries"] {
             let status = await Self.status(
                 foreign.client(trusting: again), pairing.port, "circles/\(circle)/\(route)?after=0")
@@ -120,6 +120,14 @@ import Testing
         } catch {
             return (error as? any AttuneError)?.code ?? "\(error)"
         }
+    }
+
+    /// The status of a GET of a route for somebody who is let in, whom a busy machine may keep waiting too long once.
+    private static func welcome(_ tls: TLSConfiguration, _ port: Int, _ route: String) async -> UInt? {
+        for _ in 0..<3 {
+            if let status = await status(tls, port, route) { return status }
+        }
+        return nil
     }
 
     /// The status of a GET of a route; nil where there is no answer.

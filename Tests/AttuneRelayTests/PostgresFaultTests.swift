@@ -32,8 +32,8 @@ struct PostgresFaultTests {
                 let answer = try await request()
                 guard answer.status >= 500 else { return answer }
                 refusals["\(answer.status) \(answer.code)", default: 0] += 1
-                #expect(answer.status == 503)
-                #expect(answer.field("Retry-After") != nil)
+                try #require(answer.status == 503, "\(answer.code): \(String(decoding: answer.body, as: UTF8.self))")
+                try #require(answer.field("Retry-After") != nil)
                 try #require(tries < 10_000)
                 try await Task.sleep(for: .milliseconds(20))
             }

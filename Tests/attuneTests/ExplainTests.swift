@@ -11,6 +11,11 @@ import Testing
         let code: String
         let exitCode: Int32
         let meaning: String
+
+        enum CodingKeys: String, CodingKey {
+            case code, meaning
+            case exitCode = "exit_code"
+        }
     }
 
     @Test func everyCodeOfTheListIsExplainedAndNoOther() throws {

@@ -32,6 +32,9 @@ final class PostgresConnection: @unchecked Sendable {  // whoever has it from th
 
     var isBroken: Bool { PQstatus(connection) != CONNECTION_OK }
 
+    /// Whether it can be used again: it is there, and no transaction is left open on it.
+    var isIdle: Bool { !isBroken && PQtransactionStatus(connection) == PQTRANS_IDLE }
+
     /// The socket, for waiting.
     var socket: Int32 { PQsocket(connection) }
 

@@ -67,7 +67,7 @@ final class PostgresDatabase: RelayDatabase {
     /// On a thread of the pool: a connection for the time of `body`.
     private func use<Value>(_ body: (PostgresConnection) throws -> Value) throws -> Value {
         let connection = try idle.withLock { $0.popLast() } ?? connect()
-        defer { if !connection.isBroken { idle.withLock { $0.append(connection) } } }
+        defer { if connection.isIdle { idle.withLock { $0.append(connection) } } }
         return try body(connection)
     }
 

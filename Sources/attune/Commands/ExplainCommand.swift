@@ -42,12 +42,12 @@ struct ExplainCommand: AttuneCommand {
             return try global.console.print(FailureCatalogue.all.map { Code($0.code, $0.summary) })
         }
         if global.json { return try global.console.print(["topic": topic.rawValue, "text": topic.text]) }
-        global.console.print(topic.text)
+        global.console.say(topic.text)
     }
 
     private func explain(_ code: String, _ summary: FailureSummary) throws {
         if global.json { return try global.console.print(Code(code, summary)) }
-        global.console.print(
+        global.console.say(
             """
             \(code): \(summary.meaning)
             A command ends with \(summary.exit.rawValue): \(summary.exit.meaning)

@@ -26,11 +26,12 @@ extension AttuneCommand {
             throw error
         } catch let error as ValidationError {
             global.console.report(
-                KitError(.error, error.message, remedy: "See: \(CommandNames.words(of: Self.self)) --help"))
+                GeneralError(.usage, error.message, remedy: "See: \(CommandNames.words(of: Self.self)) --help"))
             throw ExitCode(ExitStatus.usage.rawValue)
         } catch {
             global.console.report(
-                KitError(.error2, String(describing: error), remedy: "Look at the state of the store: attune doctor"))
+                GeneralError(
+                    .unnamed, String(describing: error), remedy: "Look at the state of the store: attune doctor"))
             throw ExitCode(ExitStatus.failure.rawValue)
         }
     }
