@@ -19,11 +19,15 @@ struct PostgresFaultTests {
     /// A device that pushes what the relay did not take, until it does.
     private struct Writer {
         let fixture: RelayFixture
+        let relay: RelayProcess
         var entries: [Entry] = []
         var tries = 0
         var refusals: [String: Int] = [:]
 
-        init(_ relay: RelayProcess) async throws { fixture = try await RelayFixture(relay) }
+        init(_ relay: RelayProcess) async throws {
+            self.relay = relay
+            fixture = try await RelayFixture(relay)
+        }
 
         /// Repeats a request while its answer says that it can be repeated.
         mutating func insist(_ request: () async throws -> RelayClient.Answer) async throws -> RelayClient.Answer {
@@ -32,7 +36,7 @@ struct PostgresFaultTests {
                 let answer = try await request()
                 guard answer.status >= 500 else { return answer }
                 refusals["\(answer.status) \(answer.code)", default: 0] += 1
-                try #require(answer.status == 503, "\(answer.code): \(String(decoding: answer.body, as: UTF8.self))")
+                try #require(answer.status == 503, "\(answer.code)\n\(relay.log)")
                 try #require(answer.field("Retry-After") != nil)
                 try #require(tries < 10_000)
                 try await Task.sleep(for: .milliseconds(20))

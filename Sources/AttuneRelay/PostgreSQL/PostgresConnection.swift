@@ -98,7 +98,9 @@ final class PostgresConnection: @unchecked Sendable {  // whoever has it from th
         let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
         if state == "53100" { return .diskFull }
         let cause = PostgresFailure(state: state, text: text.split(separator: "\n").first.map(String.init) ?? "")
-        return isBroken || Self.passing.contains { state.hasPrefix($0) } ? .unavailable(cause) : .failed(cause)
+        // Without a state it is the library that speaks, of a connection that may still count as open.
+        let passes = isBroken || state.isEmpty || Self.passing.contains { state.hasPrefix($0) }
+        return passes ? .unavailable(cause) : .failed(cause)
     }
 }
 
