@@ -211,7 +211,13 @@ extension SyncEngine {
         let waiting = pulls.values.compactMap(\.first).sorted { $0.device < $1.device }
         fruitlessRounds += 1
         if fruitlessRounds <= 2 { return beginRound() }
+        // Whoever waits for one that is freed now is judged only after that one has moved.
         var isFreed = false
+        for entry in waiting {
+            guard case .waits(let absence) = try rules.verdict(on: entry, in: known, reading: log) else { continue }
+            if known.letGo(of: absence) { isFreed = true }
+        }
+        if isFreed { return try continuePulling(reading: log) }
         for entry in waiting {
             guard let member = chain.devices[entry.device],
                 (try? entry.verify(signingKey: member.signingKey)) != nil
@@ -220,9 +226,6 @@ extension SyncEngine {
                 continue
             }
             switch try rules.verdict(on: entry, in: known, reading: log) {
-            case .waits(let absence) where known.letGo(of: absence):
-                isFreed = true
-                continue
             case .waits(for: .entry(let other, let seen)):
                 // Two devices whose entries wait for each other's would not both be hidden; the one with more is.
                 if remoteHeads[other]?.seq ?? 0 < seen.seq || chain.devices[other] == nil {
@@ -239,8 +242,8 @@ extension SyncEngine {
             }
             holdBack(entry.device)
         }
-        pulls = isFreed ? pulls.filter { !stalled.contains($0.key) } : [:]
-        if pulls.isEmpty { try pulled(reading: log) } else { try continuePulling(reading: log) }
+        pulls = [:]
+        try pulled(reading: log)
     }
 
     /// All that can be had is here.

@@ -34,6 +34,11 @@ import Testing
         }
     }
 
+    /// Chunks that only one device has; entries that wait for each other once a fork is cut off; forks nobody meant.
+    @Test(arguments: [773, 2354, 8081, 8470] as [UInt64]) func nothingIsLeftWhereItOnceWas(seed: UInt64) {
+        Self.check(seed..<seed + 1)
+    }
+
     @Test(.enabled(if: SimulationTests.isSlow), arguments: 0..<98 as Range<UInt64>)
     func nothingIsLeftInTenThousandSeeds(block: UInt64) {
         let seeds = 200 + block * 100..<200 + (block + 1) * 100

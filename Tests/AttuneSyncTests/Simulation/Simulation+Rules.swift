@@ -87,6 +87,11 @@ extension Simulation {
             for (author, log) in relay.logs where author != culpritID || culprit?.misdeeds.contains(.forks) != true {
                 let last = relay.chain.devices[author]?.revocation?.lastSeq ?? .max
                 let counted = log.prefix { $0.seq <= last }.map(\.hash)
+                // So may whoever had an entry of it that the relay never saw before the keys were in the wrong hands.
+                let held = state.logs[author, default: []]
+                if author == culpritID, held.count <= last, zip(held, counted).contains(where: { $0.hash != $1 }) {
+                    continue
+                }
                 guard state.logs[author, default: []].map(\.hash) == counted else {
                     throw violation(
                         "\(device.id) has \(state.logs[author]?.count ?? 0) of \(counted.count) entries of \(author); "

@@ -156,6 +156,10 @@ final class Simulation {
                 try self.tell(index, .answer(ticket, answer))
             }
         }
+        if case .upload(let id) = request, !device.store.state.chunks.contains(id) {
+            // A session reads what it sends: nobody gives bytes that it does not have.
+            return deliver(.failed(.notFound), after: 0)
+        }
         let lost = random.percent(isChaos ? losses : 0)
         if device.isCutOff || lost && random.percent(50) {
             return deliver(.failed(random.percent(50) ? .timedOut : .unreachable("lost")), after: chance(10...10_000))

@@ -30,6 +30,11 @@ import Testing
         }
     }
 
+    /// A store was set back before the relay had the chunks of its entry.
+    @Test(arguments: [1446, 9566] as [UInt64]) func rulesHoldWhereTheyOnceDidNot(seed: UInt64) {
+        Self.check(seed..<seed + 1)
+    }
+
     @Test(.enabled(if: SimulationTests.isSlow), arguments: 0..<98 as Range<UInt64>) func rulesHoldForTenThousandSeeds(
         block: UInt64
     ) {
