@@ -91,7 +91,8 @@ package final class BatchDecoder {
     ///   in use; the sequences are then empty.
     /// - Precondition: there are such sequences, each at most once.
     package func evaluate(_ inputs: [Input]) throws -> Matrix<Float> {
-        try evaluate(inputs, isCancelled: { false })
+        for input in inputs { try held(input.sequence).check(input.ids, model: model) }
+        return try evaluate(inputs, isCancelled: { false })
     }
 
     /// Appends tokens to a sequence and returns the logits after every one of them, n × V, valid until the next call.
@@ -129,9 +130,9 @@ package final class BatchDecoder {
         return try evaluate([Input(sequence: sequence, ids: Array(prompt[reused...]))], isCancelled: isCancelled)
     }
 
+    /// Evaluates inputs that were checked.
     private func evaluate(_ inputs: [Input], isCancelled: () -> Bool) throws -> Matrix<Float> {
         precondition(Set(inputs.map(\.sequence)).count == inputs.count, "a sequence twice")
-        for input in inputs { try held(input.sequence).check(input.ids, model: model) }
         if inputs.count > last.rows { last = Matrix(rows: inputs.count, columns: last.columns) }
         var waiting = neighbours(inputs).map { (input: $0, ids: inputs[$0].ids[...]) }
         while !waiting.isEmpty {
@@ -172,6 +173,7 @@ package final class BatchDecoder {
 
     /// The inputs in an order in which sequences of the same adapters lie side by side, so that one product serves them.
     private func neighbours(_ inputs: [Input]) -> [Int] {
+        guard inputs.count > 1 else { return Array(inputs.indices) }
         var groups: [ObjectIdentifier: Int] = [:]
         let keys = inputs.map { input in
             let adapters = ObjectIdentifier(held(input.sequence).adapters)

@@ -145,7 +145,7 @@ extension ThreadTests {
             run.run(c)
             let operands = outputs + [hidden, inner, normed, run.o]
             let exact = [dx, gradient, run.l, run.dq, run.dk, run.dv]
-            return operands.map { Rounded.numbers($0).values } + exact.map { Rounded.numbers($0).values }
+            return operands.map { Rounded.doubles($0).values } + exact.map { Rounded.doubles($0).values }
         }
     }
 
