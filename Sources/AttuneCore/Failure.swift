@@ -5,22 +5,19 @@
 package protocol FailureKind: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
     /// What the code means and what a command ends with.
     var summary: FailureSummary { get }
-    /// The remedy where a failure names none of its own.
-    static var usualRemedy: String? { get }
-}
-
-extension FailureKind {
-    package static var usualRemedy: String? { nil }
 }
 
 /// What a code means, without the names and numbers of one failure.
 package struct FailureSummary: Sendable {
     /// What a command ends with, unless a failure says otherwise.
     package let exit: ExitStatus
+    /// What else a command ends with, for failures that say so.
+    package let others: [ExitStatus]
     package let meaning: String
 
-    package init(_ exit: ExitStatus, _ meaning: String) {
+    package init(_ exit: ExitStatus, or others: [ExitStatus] = [], _ meaning: String) {
         self.exit = exit
+        self.others = others
         self.meaning = meaning
     }
 }
@@ -37,7 +34,7 @@ package struct Failure<Kind: FailureKind>: AttuneError {
 
     /// - Parameter exit: nil takes that of the kind.
     package init(
-        _ kind: Kind, _ message: String, remedy: String? = Kind.usualRemedy, exit: ExitStatus? = nil,
+        _ kind: Kind, _ message: String, remedy: String?, exit: ExitStatus? = nil,
         cause: (any Error)? = nil
     ) {
         self.kind = kind

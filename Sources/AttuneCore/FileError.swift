@@ -16,5 +16,5 @@ package enum FileFailure: String, FailureKind {
     }
 }
 
-/// can go wrong with a file that is mapped.
+/// What can go wrong with a file that is mapped.
 package typealias FileError = Failure<FileFailure>

@@ -10,7 +10,7 @@ package enum GeneralFailure: String, FailureKind {
     package var summary: FailureSummary {
         switch self {
         case .unnamed: FailureSummary(.failure, "a failure that has no code of its own")
-        case .interrupted: FailureSummary(.interrupted, "a person ended the command")
+        case .interrupted: FailureSummary(.interrupted, or: [.terminated], "a person ended the command")
         case .usage: FailureSummary(.usage, "what the command was given does not go together")
         }
     }

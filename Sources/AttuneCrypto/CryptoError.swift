@@ -53,7 +53,7 @@ package enum CryptoFailure: String, FailureKind {
         case .codeDiffers:
             FailureSummary(.wrongKey, "the code was typed differently on the two devices, or someone is in between")
         case .channelRefused: FailureSummary(.invalidData, "a message of a pairing was changed on its way")
-        case .unreadableFile: FailureSummary(.failure, "a file cannot be read")
+        case .unreadableFile: FailureSummary(.failure, or: [.notFound], "a file cannot be read")
         case .wrongPassphrase: FailureSummary(.wrongKey, "the passphrase is wrong")
         case .wrongRecoveryWords:
             FailureSummary(.wrongKey, "the recovery words are those of another vault, or none were set")

@@ -76,7 +76,8 @@ package enum KitFailure: String, FailureKind {
         case .nameOfOtherBase: FailureSummary(.conflict, "the name belongs to an adapter of another base")
         case .unreadableManifest: FailureSummary(.invalidData, "the manifest of a version cannot be read")
         case .notComparable: FailureSummary(.conflict, "two adapters of different bases cannot be compared")
-        case .severalAdapters: FailureSummary(.failure, "no adapter was named, and there is not exactly one")
+        case .severalAdapters:
+            FailureSummary(.usage, or: [.notFound], "no adapter was named, and there is not exactly one")
         case .notInTrash: FailureSummary(.notFound, "nothing of that name is in the trash")
         case .oneHead: FailureSummary(.conflict, "there is one head, so there is nothing to resolve")
         case .noLosses: FailureSummary(.conflict, "no head was ever measured")
@@ -117,7 +118,7 @@ package enum KitFailure: String, FailureKind {
         case .wordsNeedAgreement:
             FailureSummary(
                 .keyRequired, "the recovery words can end only with their own agreement or a second device's")
-        case .cannotWrite: FailureSummary(.failure, "a file cannot be written")
+        case .cannotWrite: FailureSummary(.failure, or: [.conflict, .doesNotFit], "a file cannot be written")
         case .notAnAdapter:
             FailureSummary(.invalidData, "a file or folder that is to be imported holds no adapter of Attune")
         case .nothingThere: FailureSummary(.notFound, "there is nothing at a path that was given")

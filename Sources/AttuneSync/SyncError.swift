@@ -58,7 +58,7 @@ package enum SyncFailure: String, FailureKind {
         case .otherPeer: FailureSummary(.wrongKey, "the device at an address is not one of the circle")
         case .nobodyElse: FailureSummary(.network, "no device of the circle is on this network")
         case .noDiscovery: FailureSummary(.network, "devices on this network cannot be looked for")
-        case .cannotListen: FailureSummary(.failure, "an address cannot be listened on")
+        case .cannotListen: FailureSummary(.usage, or: [.conflict], "an address cannot be listened on")
         }
     }
 }

@@ -22,9 +22,6 @@ package enum WireFailure: String, FailureKind {
     case requestSignature = "E-WIRE-022"
     case pairing = "E-WIRE-030"
 
-    package static let usualRemedy: String? =
-        "Sync again; if it stays, ask another device: attune sync now --direct HOST:PORT"
-
     package var summary: FailureSummary {
         switch self {
         case .link: FailureSummary(.invalidData, "a link of the device chain is malformed")
@@ -52,6 +49,12 @@ package enum WireFailure: String, FailureKind {
 package typealias WireError = Failure<WireFailure>
 
 extension WireError {
+    /// A failure with the remedy that helps with most messages.
+    private init(_ kind: WireFailure, _ message: String) {
+        self.init(
+            kind, message, remedy: "Sync again; if it stays, ask another device: attune sync now --direct HOST:PORT")
+    }
+
     static func link(_ reason: String) -> WireError {
         WireError(.link, "a link of the device chain is malformed: \(reason)")
     }

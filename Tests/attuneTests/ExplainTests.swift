@@ -32,6 +32,15 @@ import Testing
         #expect(explained.filter { $0.meaning.isEmpty } == [])
     }
 
+    @Test func aCodeOfSeveralEndsNamesEachOfThem() throws {
+        let attune = try AttuneProcess()
+        for (code, ends) in ["E-FILE-003": [1, 5], "E-FILE-010": [1, 6, 7], "E-ADAPTER-024": [5, 64]] {
+            let text = try attune.run(["explain", code]).output
+            let found = text.matches(of: /(?:with|or) ([0-9]+):/).compactMap { Int($0.output.1) }
+            #expect(found.sorted() == ends, "\(text)")
+        }
+    }
+
     @Test func aCodeIsExplainedInSmallLettersToo() throws {
         let attune = try AttuneProcess()
         let result = try attune.run(["explain", "e-vault-002"])

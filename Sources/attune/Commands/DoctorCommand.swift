@@ -77,12 +77,8 @@ struct DoctorCommand: AttuneCommand {
         if let remains = try? global.open(.reading, accepting: true) {
             for finding in Doctor(paths: global.paths).remains(remains) { global.console.note(finding.text) }
         }
-        if global.canAsk {
-            guard global.console.confirm("Go on with this, without what is newer?", standard: false) else {
-                throw ExitCode(ExitStatus.invalidData.rawValue)
-            }
-        } else if !global.yes {
-            throw ValidationError("going on without what is newer needs an answer: add --yes")
+        guard try global.agrees("Go on with this, without what is newer?", to: "going on without what is newer") else {
+            throw ExitCode(ExitStatus.invalidData.rawValue)
         }
         OpenStores.close(global.console)
         _ = try global.open(.writing, accepting: true)

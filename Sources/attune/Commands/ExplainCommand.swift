@@ -47,10 +47,12 @@ struct ExplainCommand: AttuneCommand {
 
     private func explain(_ code: String, _ summary: FailureSummary) throws {
         if global.json { return try global.console.print(Code(code, summary)) }
+        let ends = ([summary.exit] + summary.others).map { "\($0.rawValue): \($0.meaning)" }
+            .joined(separator: ", or ")
         global.console.say(
             """
             \(code): \(summary.meaning)
-            A command ends with \(summary.exit.rawValue): \(summary.exit.meaning)
+            A command ends with \(ends)
             """)
     }
 }

@@ -50,6 +50,6 @@ enum Waiting {
 
     /// A person ended the command.
     private static func interrupted(_ code: Int32) -> GeneralError {
-        GeneralError(.interrupted, "interrupted", exit: ExitStatus(rawValue: code))
+        GeneralError(.interrupted, "interrupted", remedy: nil, exit: ExitStatus(rawValue: code))
     }
 }
