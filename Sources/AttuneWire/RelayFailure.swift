@@ -93,7 +93,7 @@ package enum RelayFailure: String, FailureKind {
         case .noData: FailureSummary(.noStore, "there is no relay's data in the folder")
         case .unknownCircle: FailureSummary(.notFound, "there is no such circle in the folder")
         case .unusableFile: FailureSummary(.notFound, "a file that was named cannot be used")
-        case .cannotListen: FailureSummary(.failure, "an address cannot be listened on")
+        case .cannotListen: FailureSummary(.usage, or: [.conflict], "an address cannot be listened on")
         case .sumsDiffer: FailureSummary(.invalidData, "sums of a relay are not what is there")
         }
     }

@@ -50,9 +50,7 @@ struct QuotaCommand: AsyncParsableCommand {
     @Argument(help: "Bytes, or default.") var bytes: String
 
     func run() async throws {
-        guard let id = Digest256(hex: circle) else {
-            throw RelayProcessError.option("\(circle) is no circle's id", of: "quota")
-        }
+        let id = try circleID(circle, of: "quota")
         let limit = UInt64(bytes)
         guard limit != nil || bytes == "default" else {
             throw RelayProcessError.option("\(bytes) is no count of bytes", of: "quota")
@@ -72,7 +70,7 @@ struct DeleteCommand: AsyncParsableCommand {
     @Argument(help: "The circle's id, 64 hexadecimal digits.") var circle: String
 
     func run() async throws {
-        let (store, id) = try await data.circle(circle)
+        let (store, id) = try await data.circle(circle, of: "delete")
         let until = try await store.deleteCircle(id)
         try printJSON(["until": until])
     }
@@ -87,7 +85,7 @@ struct UndeleteCommand: AsyncParsableCommand {
     @Argument(help: "The circle's id, 64 hexadecimal digits.") var circle: String
 
     func run() async throws {
-        let (store, id) = try await data.circle(circle)
+        let (store, id) = try await data.circle(circle, of: "undelete")
         try await store.undeleteCircle(id)
     }
 }
@@ -110,14 +108,21 @@ struct CheckCommand: AsyncParsableCommand {
 
 extension StoreOptions {
     /// The store and the id of one of its circles.
-    fileprivate func circle(_ text: String) async throws -> (any RelayMaintenance, Digest256) {
-        guard let id = Digest256(hex: text) else {
-            throw RelayProcessError.option("\(text) is no circle's id", of: "delete")
-        }
+    fileprivate func circle(
+        _ text: String, of command: String
+    ) async throws -> (any RelayMaintenance, Digest256) {
+        let id = try circleID(text, of: command)
         let store = try await open(serving: false).store
         guard try await store.head(of: id) != nil else { throw RelayProcessError.noCircle(text) }
         return (store, id)
     }
+}
+
+private func circleID(_ text: String, of command: String) throws -> Digest256 {
+    guard let id = Digest256(hex: text) else {
+        throw RelayProcessError.option("\(text) is no circle's id", of: command)
+    }
+    return id
 }
 
 private func printJSON(_ value: some Encodable) throws {

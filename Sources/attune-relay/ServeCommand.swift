@@ -40,14 +40,15 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.limits.connections = min(limits.connections, max(16, descriptors - 128))
         configuration.circleBytes = data.circleBytes
         let opened = try await data.open(serving: true)
-        let server = RelayServer(store: opened.store, mailboxes: opened.mailboxes, configuration: configuration)
+        let logger = Logger(label: "attune.relay")
+        let server = RelayServer(
+            store: opened.store, mailboxes: opened.mailboxes, configuration: configuration, logger: logger)
         let scheme = configuration.tls == nil ? "http" : "https"
         let base = configuration.basePath
         let serving = RelayProcess(server: server) { port in
             let line = "Listening on \(scheme)://\(address.shownHost):\(port)\(base)\n"
             try? FileHandle.standardOutput.write(contentsOf: Data(line.utf8))
         }
-        let logger = Logger(label: "attune.relay")
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: GarbageCollection(store: opened.store, logger: logger)), .init(service: serving),

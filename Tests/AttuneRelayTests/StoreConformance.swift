@@ -245,10 +245,9 @@ struct StoreConformance {
         try await store.check()
     }
 
-    /// All of it, by name.
     private func forkedLog() async throws {
         let chunk = SyntheticCircle.chunk(4096)
-        #expect(try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id))
+        #expect(try await put(chunk))
         var log: [Entry] = []
         while log.count < 600 { log.append(try circle.entry(by: founder, after: log.last)) }
         // The other half parts after the first entry, and again late; its entries name what nobody else does.
@@ -284,6 +283,7 @@ struct StoreConformance {
         #expect(try await store.collectGarbage().chunks == 1)
     }
 
+    /// All of it, by name.
     static let all: [(name: String, run: @Sendable (StoreConformance) async throws -> Void)] = [
         ("circles and links", { try await $0.circlesAndLinks() }),
         ("invites", { try await $0.invites() }),

@@ -51,8 +51,7 @@ final class CircleTurns: Sendable {
     private func end(_ circle: Digest256?) {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             state.count -= 1
-            let left = state.running[circle, default: 1] - 1
-            state.running[circle] = left > 0 ? left : nil
+            state.running.countDown(circle)
             guard let index = state.turns.firstIndex(where: { state.running[$0, default: 0] < each }) else {
                 return nil
             }

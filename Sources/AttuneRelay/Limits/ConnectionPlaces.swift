@@ -164,14 +164,17 @@ final class ConnectionPlaces: Sendable {
             state.strangers.remove(share)
             state.strangerHolders[share] = nil
         case .device(let device):
-            Self.countDown(&state.devices, device)
-            Self.countDown(&state.addresses, holder.address.bucket)
+            state.devices.countDown(device)
+            state.addresses.countDown(holder.address.bucket)
         case .proxy: break
         }
     }
+}
 
-    private static func countDown<Key>(_ counts: inout [Key: Int], _ key: Key) {
-        let left = counts[key, default: 1] - 1
-        counts[key] = left > 0 ? left : nil
+extension Dictionary where Value == Int {
+    /// Counts one of a key less; a key of which none is left goes.
+    mutating func countDown(_ key: Key) {
+        let left = self[key, default: 1] - 1
+        self[key] = left > 0 ? left : nil
     }
 }

@@ -23,9 +23,6 @@ final class Slots: Sendable {
     }
 
     func give(_ device: DeviceID?) {
-        taken.withLock { taken in
-            let left = taken[device, default: 1] - 1
-            taken[device] = left > 0 ? left : nil
-        }
+        taken.withLock { $0.countDown(device) }
     }
 }

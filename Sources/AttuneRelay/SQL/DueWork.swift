@@ -120,9 +120,7 @@ struct DueWork {
     private func release(
         _ task: Task, _ share: inout ReleaseShare, _ ledger: inout CircleLedger
     ) throws -> Bool {
-        let row = try session.first(
-            "SELECT bytes FROM entries WHERE circle = $1 AND position = $2", [owner, .int(task.position)])
-        let released = row.map { EntryReferences($0.bytes(0)).released } ?? []
+        let released = EntryReferences(try bytes(of: task.position)).released
         let uses = ChunkUses(session: session, circle: circle.number, ends: now + rules.grace)
         var (index, left) = (Int(task.upto), ChunkUses.piece)
         while index < released.count, left > 0 {
@@ -140,7 +138,8 @@ struct DueWork {
                     "UPDATE entries SET released = 1, released_by = $1 WHERE circle = $2 AND position = $3",
                     [.int(task.position), owner, .int(row.int(0))])
             }
-            let counted = try takeBack(of: row.int(0), counted: row.int(3), uses, &left, &share, &ledger)
+            let counted = try takeBack(
+                try bytes(of: row.int(0)), of: row.int(0), counted: row.int(3), uses, &left, &share, &ledger)
             if counted == 0 {
                 index += 1
             } else if left > 0 {
@@ -159,12 +158,12 @@ struct DueWork {
 
     /// Takes an entry's chunks back from the last counted one on, and returns how many still are.
     private func takeBack(
-        of position: Int64, counted: Int64, _ uses: ChunkUses, _ left: inout Int, _ share: inout ReleaseShare,
-        _ ledger: inout CircleLedger
+        _ bytes: @autoclosure () throws -> [UInt8], of position: Int64, counted: Int64, _ uses: ChunkUses,
+        _ left: inout Int, _ share: inout ReleaseShare, _ ledger: inout CircleLedger
     ) throws -> Int64 {
         // The bytes of most entries that are released again and again have not to be read.
         guard counted > 0 else { return 0 }
-        var chunks = EntryReferences(try bytes(of: position)).chunks.prefix(Int(counted))
+        var chunks = EntryReferences(try bytes()).chunks.prefix(Int(counted))
         while left > 0, let id = chunks.last, try uses.takeBack(id, &share, &ledger) {
             chunks.removeLast()
             left -= 1
@@ -196,13 +195,14 @@ struct DueWork {
                     """, [owner, device, seq, task.row.values[6]])
                 guard let row else {
                     isDone = true
-                    break
+                    continue
                 }
                 if try remove(row, &left, &ledger) { dropped += 1 }
             }
             if isDone { try session.run("UPDATE due SET upto = 1 WHERE number = $1", [.int(task.number)]) }
         } else {
-            var branch = LogBranch(session: session, owner: owner, device: device, seq: seq, hash: task.row.values[6])
+            var branch = LogBranch(
+                session: session, owner: owner, device: device, seq: task.row.int(5), hash: task.row.values[6])
             while left > 0, !isDone {
                 guard let row = try branch.next(&left) else {
                     isDone = branch.isWhole
@@ -211,7 +211,8 @@ struct DueWork {
                 if try remove(row, &left, &ledger) { dropped += 1 }
             }
             try session.run(
-                "UPDATE due SET seq = $1, entry = $2 WHERE number = $3", [branch.seq, branch.hash, .int(task.number)])
+                "UPDATE due SET seq = $1, entry = $2 WHERE number = $3",
+                [.int(branch.seq), branch.hash, .int(task.number)])
             if isDone { try finish(task) }
         }
         try session.run(
@@ -228,8 +229,10 @@ struct DueWork {
         let (position, counted) = (row.int(0), row.int(1))
         var share = ReleaseShare()
         left -= 4
-        guard try takeBack(of: position, counted: counted, uses, &left, &share, &ledger) == 0 else { return false }
         let bytes = try bytes(of: position)
+        guard try takeBack(bytes, of: position, counted: counted, uses, &left, &share, &ledger) == 0 else {
+            return false
+        }
         let released = EntryReferences(bytes).released
         left -= released.count + bytes.count / ChunkUses.bytesPerRow
         try bringBack(released, releasedBy: position)

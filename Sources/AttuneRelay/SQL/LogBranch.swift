@@ -13,43 +13,33 @@ struct LogBranch {
     let owner: SQLValue
     let device: SQLValue
     /// An entry on the way: everything from it on is as it has to be.
-    private(set) var seq: SQLValue
+    private(set) var seq: Int64
     private(set) var hash: SQLValue
     /// Whether no number before has two entries.
     private(set) var isWhole = false
     /// Numbers that are looked through at once.
     private static let window: Int64 = 256
 
-    init(session: any SQLSession, owner: SQLValue, device: SQLValue, seq: SQLValue, hash: SQLValue) {
-        self.session = session
-        self.owner = owner
-        self.device = device
-        self.seq = seq
-        self.hash = hash
-    }
-
-    private var number: Int64 { if case .int(let number) = seq { number } else { 0 } }
-
     /// The position, and the count of counted chunks, of the next entry that is not on the way; nil if there is none, or
     /// none was found yet.
     mutating func next(_ left: inout Int) throws -> SQLRow? {
-        guard number > 1 else {
+        guard seq > 1 else {
             isWhole = true
             return nil
         }
         left -= 32
-        let start = max(0, number - Self.window)
+        let start = max(0, seq - Self.window)
         let fork = try session.first(
             """
             SELECT seq FROM entries WHERE circle = $1 AND device = $2 AND seq >= $3 AND seq < $4
             GROUP BY seq HAVING COUNT(*) > 1 ORDER BY seq DESC LIMIT 1
-            """, [owner, device, .int(start), seq])
+            """, [owner, device, .int(start), .int(seq)])
         guard let fork else {
             // All of them are alone at their numbers.
             try move(to: start)
             return nil
         }
-        if fork.int(0) + 1 < number { try move(to: fork.int(0) + 1) }
+        if fork.int(0) + 1 < seq { try move(to: fork.int(0) + 1) }
         let entry = try session.first("SELECT bytes FROM entries WHERE circle = $1 AND hash = $2", [owner, hash])
         guard let bytes = entry?.bytes(0), let previous = try? Entry(parsing: bytes).previous else {
             isWhole = true
@@ -60,7 +50,7 @@ struct LogBranch {
             "SELECT position, counted FROM entries WHERE circle = $1 AND device = $2 AND seq = $3 AND hash <> $4 LIMIT 1",
             [owner, device, fork.values[0], .digest(previous)])
         // The one beside it may take more than one piece to go: only then the way goes on.
-        if other == nil { (seq, hash) = (fork.values[0], .digest(previous)) }
+        if other == nil { (seq, hash) = (fork.int(0), .digest(previous)) }
         return other
     }
 
@@ -72,6 +62,6 @@ struct LogBranch {
             isWhole = true
             return
         }
-        (seq, hash) = (.int(number), row.values[0])
+        (seq, hash) = (number, row.values[0])
     }
 }
