@@ -72,16 +72,16 @@ extension SyncEngine {
         emit(.listWanted(limit: Self.listedChunks))
     }
 
-    mutating func download(_ ids: [Digest256]) throws {
+    mutating func download(_ ids: [Digest256]) {
         wishes = Wishes(
             list: ids.filter { !absentChunks.contains($0) }, takenBefore: outcome.chunksTaken,
             isFull: ids.count == Self.listedChunks)
-        try askForOffers()
+        askForOffers()
     }
 
     /// Asks which of the next page of wishes the remote has. More may be wanted than one list holds; a list of which
     /// nothing came ends the run.
-    private mutating func askForOffers() throws {
+    private mutating func askForOffers() {
         transfers = Transfers()
         let page = Array(wishes.list[wishes.next...].prefix(WireLimits.chunkIDsPerQuery))
         wishes.next += page.count
@@ -89,15 +89,15 @@ extension SyncEngine {
         if wishes.isFull, outcome.chunksTaken > wishes.takenBefore { beginDownloads() } else { finish() }
     }
 
-    mutating func takeOffers(_ missing: [Digest256], of page: [Digest256]) throws {
+    mutating func takeOffers(_ missing: [Digest256], of page: [Digest256]) {
         let missing = Set(missing)
         absentChunks.formUnion(page.filter { missing.contains($0) })
         transfers.queue = page.filter { !missing.contains($0) }
-        try pumpDownloads()
+        pumpDownloads()
     }
 
     /// A chunk that the remote said to have did not come.
-    mutating func isAbsent(_ id: Digest256) throws {
+    mutating func isAbsent(_ id: Digest256) {
         absentChunks.insert(id)
         promisesBroken += 1
         transfers.underWay -= 1
@@ -106,16 +106,16 @@ extension SyncEngine {
             wishes.next = wishes.list.count
             wishes.isFull = false
         }
-        try pumpDownloads()
+        pumpDownloads()
     }
 
-    mutating func pumpDownloads() throws {
+    mutating func pumpDownloads() {
         while transfers.underWay < Self.parallelChunks, transfers.next < transfers.queue.count {
             let id = transfers.queue[transfers.next]
             transfers.next += 1
             transfers.underWay += 1
             send(.download(id), for: .download(id))
         }
-        if transfers.underWay == 0 { try askForOffers() }
+        if transfers.underWay == 0 { askForOffers() }
     }
 }

@@ -47,7 +47,7 @@ extension SyncEngine {
         _ failure: RemoteFailure, of purpose: Purpose, reading log: some SyncLogReading
     ) throws {
         switch purpose {
-        case .download(let id): try isAbsent(id)
+        case .download(let id): isAbsent(id)
         case .upload:
             // A device that serves its circle asks for more than is here.
             transfers.underWay -= 1

@@ -90,7 +90,7 @@ extension SyncEngine {
     mutating func report(_ problem: SyncError) {
         guard !outcome.problems.contains(where: { $0.message == problem.message }) else { return }
         outcome.problems.append(problem)
-        emit(.log(problem.isPassing ? .warning : .alarm, problem.message))
+        emit(.log(problem.kind == .newerEntries ? .warning : .alarm, problem.message))
     }
 
     mutating func emit(_ effect: SyncEffect) { effects.append(effect) }

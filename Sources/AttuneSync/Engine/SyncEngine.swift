@@ -124,7 +124,7 @@ package struct SyncEngine: Sendable {
         case .published(let entry):
             if phase == .publishing { try published(entry, reading: log) }
         case .wanted(let ids):
-            if phase == .downloading { try download(ids) }
+            if phase == .downloading { download(ids) }
         case .tick:
             if phase == .waiting { beginRound() }
         case .paused:
@@ -158,11 +158,11 @@ package struct SyncEngine: Sendable {
             outcome.chunksTaken += 1
             backOff.reset()
             transfers.underWay -= 1
-            try pumpDownloads()
-        case (.offers(let page), .missingChunks(let missing)): try takeOffers(missing, of: page)
+            pumpDownloads()
+        case (.offers(let page), .missingChunks(let missing)): takeOffers(missing, of: page)
         case (.download(let id), .wrongChunk):
             doubt("a chunk has other bytes than its id says")
-            try isAbsent(id)
+            isAbsent(id)
         default: try fail(.malformed("an answer to another question"), of: purpose, reading: log)
         }
     }

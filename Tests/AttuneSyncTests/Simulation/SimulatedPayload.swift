@@ -32,9 +32,11 @@ struct SimulatedPayload {
         self.content = content
     }
 
+    static func tag(of bytes: [UInt8]) -> [UInt8] { Array(bytes.prefix(tagBytes)) }
+
     /// What is not of these kinds says nothing.
     init(parsing bytes: [UInt8]) {
-        tag = Array(bytes.prefix(Self.tagBytes))
+        tag = Self.tag(of: bytes)
         let rest = bytes.dropFirst(Self.tagBytes)
         func name(_ from: Int) -> String? {
             let rest = rest.dropFirst(from)

@@ -70,13 +70,11 @@ struct SimulatedShelf: Sendable, Equatable {
 
     /// What each adapter is called.
     var names: [[UInt8]: String] {
-        cameWith.mapValues { _ in "" }.merging(
-            cameWith.keys.compactMap { adapter in
-                Precedence.name(
-                    given: Array(given[adapter] ?? []), cameWith: Array(cameWith[adapter] ?? []), by: \.place
-                )
-                .map { (adapter, $0.name) }
-            }, uniquingKeysWith: { $1 })
+        Dictionary(
+            uniqueKeysWithValues: cameWith.compactMap { adapter, came in
+                Precedence.name(given: Array(given[adapter] ?? []), cameWith: Array(came), by: \.place)
+                    .map { (adapter, $0.name) }
+            })
     }
 
     /// Whether the bytes of a version are here and are what its id says.

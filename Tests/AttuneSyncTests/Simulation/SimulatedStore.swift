@@ -147,9 +147,8 @@ final class SimulatedStore: SyncStore {
         try change(durably: false) { state in
             for (device, log) in state.logs { state.shelf.take(log, of: device, open) }
             guard !state.drafts.isEmpty else { return }
-            func tag(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.prefix(SimulatedPayload.tagBytes)) }
-            let published = Set((state.logs[device] ?? []).compactMap(open).map(tag))
-            state.drafts.removeAll { published.contains(tag($0.payload)) }
+            let published = Set((state.logs[device] ?? []).compactMap(open).map(SimulatedPayload.tag))
+            state.drafts.removeAll { published.contains(SimulatedPayload.tag(of: $0.payload)) }
         }
     }
 

@@ -167,12 +167,12 @@ extension Simulation {
     func payloads(of entries: [Entry]) -> Set<[UInt8]> {
         Set(
             entries.compactMap {
-                SimulatedAuthor.open($0, key: key).map { Array($0.prefix(SimulatedPayload.tagBytes)) }
+                SimulatedAuthor.open($0, key: key).map(SimulatedPayload.tag)
             })
     }
 
     private func payloads(of state: SimulatedStore.State, _ device: DeviceID) -> Set<[UInt8]> {
         payloads(of: state.logs[device] ?? []).union(
-            state.drafts.map { Array($0.payload.prefix(SimulatedPayload.tagBytes)) })
+            state.drafts.map { SimulatedPayload.tag(of: $0.payload) })
     }
 }

@@ -111,7 +111,7 @@ extension Simulation {
     /// Every draft of a device that stayed is with everybody, once, unless it went with a store that was set back.
     private func checkNothingLost() throws {
         let published = relay.logs.filter { $0.key != culpritID }.values.joined().compactMap { entry in
-            SimulatedAuthor.open(entry, key: key).map { Array($0.prefix(SimulatedPayload.tagBytes)) }
+            SimulatedAuthor.open(entry, key: key).map(SimulatedPayload.tag)
         }
         guard Set(published).count == published.count else { throw violation("something was published twice") }
         let known = Set(published)
