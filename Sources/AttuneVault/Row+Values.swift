@@ -63,6 +63,13 @@ extension Row {
         return value
     }
 
+    /// The place of what a published entry says.
+    func precedence() throws -> Precedence {
+        Precedence(
+            lamport: UInt64(clamping: try value("lamport", as: Int64.self)), device: try bytes("device"),
+            entry: try digest("entry"))
+    }
+
     /// A value that is kept as the number of its raw value.
     func choice<Value: RawRepresentable<Int>>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
         guard let value = Value(rawValue: try value(column)) else { throw VaultError.damaged("an unknown \(column)") }

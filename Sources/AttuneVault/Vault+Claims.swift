@@ -15,11 +15,16 @@ extension Vault {
     /// The claims of a version `v` that may count: of each device of the logs the newest that was not refused.
     ///
     /// Looked up device by device: however often one of them repeats itself, there are no more than devices.
-    private static let standing = """
-        entry_heads d CROSS JOIN claims c ON c.entry = (
-            SELECT n.entry FROM claims n WHERE n.version = v.seq AND n.device = d.device AND n.refused = 0
-            ORDER BY n.lamport DESC, n.entry DESC LIMIT 1)
+    private static let standing =
+        "entry_heads d CROSS JOIN claims c ON c.entry = (\(newest("entry", version: "v.seq", device: "d.device")))"
+
+    /// The query of a column of the newest claim of a device of a version that was not refused.
+    private static func newest(_ column: String, version: String, device: String) -> String {
         """
+        SELECT n.\(column) FROM claims n WHERE n.version = \(version) AND n.device = \(device) AND n.refused = 0
+        ORDER BY n.lamport DESC, n.entry DESC LIMIT 1
+        """
+    }
 
     /// The blobs that may hold the bytes of the versions of `v` and of blob `b` shown, as a query of one column.
     static func candidates(_ condition: String) -> String {
@@ -151,9 +156,8 @@ extension Vault {
     func dropEarlierClaim(_ database: Database, version row: Int64, of device: [UInt8]) throws {
         try database.execute(
             sql: """
-                UPDATE blobs SET wanted = 0 WHERE state = 1 AND id = (
-                    SELECT n.blob FROM claims n WHERE n.version = :row AND n.device = :device AND n.refused = 0
-                    ORDER BY n.lamport DESC, n.entry DESC LIMIT 1 OFFSET 1)
+                UPDATE blobs SET wanted = 0 WHERE state = 1
+                    AND id = (\(Self.newest("blob", version: ":row", device: ":device")) OFFSET 1)
                 """, arguments: ["row": row, "device": Data(device)])
     }
 
@@ -189,11 +193,7 @@ extension Vault {
             database, sql: "SELECT c.* FROM versions v CROSS JOIN \(standing) WHERE v.seq = ?", arguments: [row])
         let claims = try rows.map {
             (
-                row: $0,
-                place: Precedence(
-                    lamport: UInt64(clamping: try $0.value("lamport", as: Int64.self)),
-                    device: try $0.bytes("device"), entry: try $0.digest("entry")),
-                blob: try $0.bytes("blob")
+                row: $0, place: try $0.precedence(), blob: try $0.bytes("blob")
             )
         }
         return Precedence.shown(claims.filter { blob == nil || $0.blob == blob }, by: \.place)?.row
@@ -223,10 +223,8 @@ extension Vault {
                     c.loss_after, c.blob, \(versionColumns)
                 FROM claims c JOIN versions v ON v.seq = c.version JOIN adapters a ON a.id = v.adapter
                     JOIN blobs b ON b.id = c.blob JOIN blobs s ON s.id = v.blob
-                WHERE b.state = 2 AND s.state <> 0 AND c.blob <> v.blob AND c.entry = (
-                    SELECT n.entry FROM claims n
-                    WHERE n.version = c.version AND n.device = c.device AND n.refused = 0
-                    ORDER BY n.lamport DESC, n.entry DESC LIMIT 1)
+                WHERE b.state = 2 AND s.state <> 0 AND c.blob <> v.blob
+                    AND c.entry = (\(newest("entry", version: "c.version", device: "c.device")))
                 GROUP BY v.seq, c.blob ORDER BY a.seq, v.number, c.lamport
                 """
         ).map(record)

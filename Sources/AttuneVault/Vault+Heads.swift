@@ -106,6 +106,7 @@ extension Vault {
         guard let row = try Row.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
         else { return }
         let head = try row.optional("head", as: Int64.self)
+        var now = head
         // However many heads there are, three questions say what there is to know of them.
         let tips = """
             events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
@@ -129,17 +130,18 @@ extension Vault {
                 arguments: ["adapter": adapter, "first": first])
             if isNew || isOnly == true, try isNew || !Self.hasOpenEvidence(database) {
                 try setHead(database, adapter, to: first)
+                now = first
             }
         }
         guard let changed else { return try refreshWanted(database, adapter) }
-        let now = try Int64.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
         let events = changed.map(String.init).joined(separator: ", ")
-        let rows = try Int64.fetchAll(
+        var rows = try Int64.fetchAll(
             database,
             sql: """
                 SELECT v.seq FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
                 WHERE e.seq IN (\(events)) AND e.adapter = ?
                 """, arguments: [adapter])
-        try refreshWanted(database, adapter, of: rows + [head, now].compactMap(\.self).filter { _ in head != now })
+        if now != head { rows += [head, now].compactMap(\.self) }
+        try refreshWanted(database, adapter, of: rows)
     }
 }

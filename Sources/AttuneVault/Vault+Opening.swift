@@ -3,7 +3,6 @@
 
 import AttuneCore
 import AttuneCrypto
-import CSealedVFS
 import Foundation
 import GRDB
 
@@ -155,7 +154,7 @@ extension Vault {
     }
 
     /// Bytes of a log with one frame; a shorter one is not read at all.
-    private static let shortestLog = 32 + 24 + Int(SEALED_PAGE_SIZE)
+    private static let shortestLog = SalvagedPages.logHeader + SalvagedPages.frame
 
     /// True if the database without its log is the newest, so that the log is one of before.
     private static func isNewestAlone(

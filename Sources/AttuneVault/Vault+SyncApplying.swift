@@ -141,9 +141,9 @@ extension Vault {
             changed = nil
         }
         if known != nil { try takeBack(database, version: row, of: adapter) }
-        // Another claim of a version that is known may be of bytes that are wanted as well.
         try advance(database, adapter, changed: changed)
-        if known != nil, changed != nil { try refreshWanted(database, adapter, of: [row]) }
+        // A claim whose event was there already is among no changes; its bytes may be wanted as well.
+        if known != nil, isNoted == true, changed != nil { try refreshWanted(database, adapter, of: [row]) }
     }
 
     private static func isRefused(_ database: Database, version row: Int64) throws -> Bool {

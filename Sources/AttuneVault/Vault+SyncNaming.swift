@@ -116,12 +116,7 @@ extension Vault {
                 WHERE adapter = ? AND kind = ? AND lamport IS NOT NULL AND (name IS NOT NULL OR kind = 'trashed')
                 ORDER BY lamport \(order), device \(order), entry \(order) LIMIT 1
                 """, arguments: [adapter, kind]
-        ).map { row in
-            let place = Precedence(
-                lamport: UInt64(clamping: try row.value("lamport", as: Int64.self)), device: try row.bytes("device"),
-                entry: try row.digest("entry"))
-            return (place, try row.optional("name"))
-        }
+        ).map { (try $0.precedence(), try $0.optional("name")) }
     }
 
     private func setShownName(_ database: Database, _ adapter: Data, to name: String) throws {

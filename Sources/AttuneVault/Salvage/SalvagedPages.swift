@@ -13,9 +13,9 @@ final class SalvagedPages {
     static let size = Int(SEALED_PAGE_SIZE)
     /// Bytes of a page that hold anything.
     static let usable = Int(SEALED_PAYLOAD_SIZE)
-    private static let logHeader = 32
+    static let logHeader = 32
     private static let frameHeader = 24
-    private static let frame = frameHeader + size
+    static let frame = frameHeader + size
 
     /// Pages that the database has.
     private(set) var count = 0

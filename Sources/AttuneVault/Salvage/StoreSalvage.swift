@@ -67,7 +67,11 @@ struct StoreSalvage {
         var damage: [Digest256: String] = [:]
         for (position, id) in ids.enumerated() {
             do {
-                let bytes = try from.bytes(id) ?? Self.bytes(at: setAside[id], id) ?? from.checkedBytes(id)
+                let bytes: [UInt8]
+                do { bytes = try from.checkedBytes(id) } catch {
+                    guard let aside = Self.bytes(at: setAside[id], id) else { throw error }
+                    bytes = aside
+                }
                 try to.copy(id, bytes, staging: store.staging)
                 try DurableFile.sync(store.chunk(id))
             } catch let error as VaultError where error.isOfData {
