@@ -93,11 +93,8 @@ struct MixedChanges {
             }
             changes += 1
             guard let entry = log.last else { continue }
-            let stored = StoredEntry(
-                device: entry.device, seq: entry.seq, hash: entry.hash, previous: entry.previous,
-                chunks: entry.chunks, released: entry.released, bytes: entry.bytes)
             let outcomes = try await store.append(
-                [stored], to: circle.id, newest: circle.chain.head, release: .inTime)
+                [StoredEntry(entry)], to: circle.id, newest: circle.chain.head, release: .inTime)
             #expect(outcomes == [.new] || outcomes == [.exists])
         }
         return changes

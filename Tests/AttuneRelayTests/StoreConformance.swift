@@ -41,12 +41,6 @@ struct StoreConformance {
         static let awaited: UInt64 = 4096
     }
 
-    private static func stored(_ entry: Entry) -> StoredEntry {
-        StoredEntry(
-            device: entry.device, seq: entry.seq, hash: entry.hash, previous: entry.previous, chunks: entry.chunks,
-            released: entry.released, bytes: entry.bytes)
-    }
-
     private func append(_ entry: Entry, _ allowance: ReleaseAllowance = .half) async throws -> AppendOutcome? {
         try await append([entry], allowance)?.first
     }
@@ -54,7 +48,7 @@ struct StoreConformance {
     private func append(_ entries: [Entry], _ allowance: ReleaseAllowance = .half) async throws -> [AppendOutcome]? {
         let head = try #require(try await store.head(of: circle.id))
         return try await store.append(
-            entries.map(Self.stored), to: circle.id, newest: head.link.hash, release: allowance)
+            entries.map { StoredEntry($0) }, to: circle.id, newest: head.link.hash, release: allowance)
     }
 
     private func used() async throws -> UInt64 { try await store.frontier(of: circle.id).bytesUsed }
@@ -283,6 +277,36 @@ struct StoreConformance {
         #expect(try await store.collectGarbage().chunks == 1)
     }
 
+    /// The half that counts comes only after the link that says so.
+    private func otherHalf() async throws {
+        let other = SyntheticDevice()
+        var counted = [try circle.entry(by: other)]
+        var beside = counted
+        while counted.count < 6 { counted.append(try circle.entry(by: other, after: counted.last)) }
+        while beside.count < 4 { beside.append(try circle.entry(by: other, after: beside.last)) }
+        #expect(try await append(beside)?.allSatisfy { $0 == .new } == true)
+        let head = try #require(try await store.head(of: circle.id))
+        let last = counted[5]
+        var changed = circle
+        let link = StoredLink(try changed.beginEpoch(by: founder))
+        #expect(
+            try await store.appendLinks(
+                [link], to: circle.id, after: head.link.hash,
+                cutOffs: [CutOff(device: other.id, seq: 6, entry: last.hash)]))
+        try await store.workOff()
+        #expect(try await append(Array(counted.dropLast())) == [.exists, .fork, .fork, .fork, .new])
+        let newest = try #require(try await store.head(of: circle.id))
+        let outcomes = try await store.append(
+            [StoredEntry(last, isLast: true)], to: circle.id, newest: newest.link.hash, release: .inTime)
+        #expect(outcomes == [.new])
+        try await store.workOff()
+        let page = try await store.entries(of: circle.id, device: other.id, after: 0, limit: 256)
+        #expect(page.entries == counted.map(\.bytes))
+        let frontier = try await store.frontier(of: circle.id)
+        #expect(frontier.heads == [StoredFrontier.Head(device: other.id, seq: 6, entry: last.hash)])
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
     /// All of it, by name.
     static let all: [(name: String, run: @Sendable (StoreConformance) async throws -> Void)] = [
         ("circles and links", { try await $0.circlesAndLinks() }),
@@ -295,5 +319,6 @@ struct StoreConformance {
         ("deletion", { try await $0.deletion() }),
         ("changes", { try await $0.changes() }),
         ("a forked log that is cut off", { try await $0.forkedLog() }),
+        ("a forked log whose other half counts", { try await $0.otherHalf() }),
     ]
 }

@@ -97,12 +97,8 @@ import Testing
     }
 
     private func append(_ entries: [Entry], _ allowance: ReleaseAllowance = .inTime) async throws -> [AppendOutcome] {
-        let stored = entries.map {
-            StoredEntry(
-                device: $0.device, seq: $0.seq, hash: $0.hash, previous: $0.previous, chunks: $0.chunks,
-                released: $0.released, bytes: $0.bytes)
-        }
-        return try await store.append(stored, to: circle.id, newest: circle.chain.head, release: allowance) ?? []
+        try await store.append(
+            entries.map { StoredEntry($0) }, to: circle.id, newest: circle.chain.head, release: allowance) ?? []
     }
 
     private func random(_ count: Int) -> [Digest256] {

@@ -97,10 +97,8 @@ extension RelayRoutes {
                     throw RelayError.malformed("entries of this kind are pushed to entries")
                 }
                 // An author that is unknown or was removed is told apart from an entry that cannot be read.
-                guard (try? chain.author(of: entry)) != nil else { return nil }
-                return StoredEntry(
-                    device: entry.device, seq: entry.seq, hash: entry.hash, previous: entry.previous,
-                    chunks: entry.chunks, released: entry.kind == .release ? entry.released : [], bytes: entry.bytes)
+                guard let author = try? chain.author(of: entry) else { return nil }
+                return StoredEntry(entry, isLast: author.revocation?.lastEntry == entry.hash)
             }
         }
     }

@@ -59,6 +59,10 @@ struct EntryLog {
             try DueWork.add(
                 release == .inTime ? .release : .releaseAll, circle: circle.number, position: position, in: session)
         }
+        if entry.isLast {
+            let cutOff = CutOff(device: entry.device, seq: entry.seq, entry: entry.hash)
+            try DueWork.add(drop: cutOff, circle: circle.number, in: session)
+        }
         return same == 0 ? .new : .fork
     }
 

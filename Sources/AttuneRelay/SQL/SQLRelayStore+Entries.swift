@@ -30,7 +30,7 @@ extension SQLRelayStore {
             guard let part else { return nil }
             outcomes += part
         }
-        if entries.contains(where: { !$0.released.isEmpty || $0.chunks.count > ChunkUses.piece }) {
+        if entries.contains(where: { !$0.released.isEmpty || $0.isLast || $0.chunks.count > ChunkUses.piece }) {
             try await workOff(circle, pieces: 64)
         }
         return outcomes

@@ -18,17 +18,18 @@ package struct StoredEntry: Hashable, Sendable {
     /// A serialised `SignedEntry`, as received.
     package let bytes: [UInt8]
 
-    package init(
-        device: DeviceID, seq: UInt64, hash: Digest256, previous: Digest256, chunks: [Digest256],
-        released: [Digest256], bytes: [UInt8]
-    ) {
-        self.device = device
-        self.seq = seq
-        self.hash = hash
-        self.previous = previous
-        self.chunks = chunks
-        self.released = released
-        self.bytes = bytes
+    /// Whether its author's revocation names it as the last one that counts: what stands beside the way to it goes.
+    package let isLast: Bool
+
+    package init(_ entry: Entry, isLast: Bool = false) {
+        device = entry.device
+        seq = entry.seq
+        hash = entry.hash
+        previous = entry.previous
+        chunks = entry.chunks
+        released = entry.kind == .release ? entry.released : []
+        bytes = entry.bytes
+        self.isLast = isLast
     }
 }
 

@@ -18,6 +18,13 @@ extension SyncEngine {
         /// What the first of them waits for.
         var absence: Absence?
         var isUnderWay = false
+        /// Set while the log of a device that was shut out is only followed from its beginning, since it goes on otherwise
+        /// than what is here: the newest entry that both have.
+        var comparison: Comparison?
+
+        struct Comparison: Sendable {
+            var common: LogPosition?
+        }
 
         var first: Entry? { next < buffer.count ? buffer[next] : nil }
         var wantsPage: Bool { first == nil && !isUnderWay && cursor?.seq ?? 0 < target.seq }
@@ -50,10 +57,15 @@ extension SyncEngine {
             guard !stalled.contains(device), !isForked(device) else { continue }
             if head.seq > heads[device]?.seq ?? 0 {
                 pulls[device] = Pull(target: head, cursor: heads[device])
-            } else if chain.devices[device]?.isActive == true,
-                try known.hash(of: device, seq: head.seq, reading: log) != head.hash
-            {
-                askForProof(of: device, seq: head.seq)
+            } else if try known.hash(of: device, seq: head.seq, reading: log) != head.hash {
+                if chain.devices[device]?.isActive == true {
+                    askForProof(of: device, seq: head.seq)
+                } else if options.isDirect || heads[device]?.hash != chain.devices[device]?.revocation?.lastEntry {
+                    unwelcome.insert(device)
+                } else {
+                    // It has the half of a log that does not count: of the other one it has nothing yet.
+                    remoteHeads[device] = nil
+                }
             }
         }
         // A device may be set back to a backup and then has less; what it lost it gets again. A relay may not.
@@ -114,6 +126,7 @@ extension SyncEngine {
             return try continuePulling(reading: log)
         }
         let page = half(of: received.map { bytes in Result { try Entry(parsing: bytes) } }, by: device, &pull)
+        if pull.comparison != nil { return try compare(page, of: device, pull, reading: log) }
         for result in page where pull.cursor?.seq ?? 0 < pull.target.seq {
             do {
                 let entry = try result.get()
@@ -123,9 +136,10 @@ extension SyncEngine {
                 }
                 if let cursor = pull.cursor, entry.previous != cursor.hash {
                     // Inside a page the order is the remote's lie; at its start the log may have forked.
-                    if pull.buffer.isEmpty, chain.devices[device]?.isActive == false {
-                        pulls[device] = nil
-                        holdBack(device)
+                    if pull.buffer.isEmpty, cursor == heads[device], chain.devices[device]?.isActive == false {
+                        pull.cursor = nil
+                        pull.comparison = Pull.Comparison()
+                        pulls[device] = pull
                     } else if pull.buffer.isEmpty, cursor == heads[device] {
                         askForProof(of: device, seq: cursor.seq)
                     } else {
@@ -144,6 +158,43 @@ extension SyncEngine {
                 } else {
                     giveUp(on: device, error.message)
                 }
+                return try continuePulling(reading: log)
+            }
+        }
+        pulls[device] = pull
+        try continuePulling(reading: log)
+    }
+
+    /// Follows the log of a device that was shut out up to the entry that its revocation names, by hashes alone.
+    ///
+    /// Where it leads there, what is held beyond the last common entry is the half that does not count, and goes.
+    private mutating func compare(
+        _ page: [Result<Entry, any Error>], of device: DeviceID, _ followed: Pull, reading log: some SyncLogReading
+    ) throws {
+        var pull = followed
+        for result in page where pull.cursor?.seq ?? 0 < pull.target.seq {
+            guard let entry = try? result.get(), entry.device == device, entry.seq == (pull.cursor?.seq ?? 0) + 1,
+                entry.previous == pull.cursor?.hash ?? .zero
+            else {
+                giveUp(on: device, "its entries of device \(device.fingerprint) do not follow on each other")
+                return try continuePulling(reading: log)
+            }
+            pull.cursor = entry.position
+            if try known.hash(of: device, seq: entry.seq, reading: log) == entry.hash {
+                pull.comparison?.common = entry.position
+            }
+        }
+        if pull.cursor == pull.target {
+            if pull.target.hash == chain.devices[device]?.revocation?.lastEntry {
+                let common = pull.comparison?.common
+                try known.cutOff(device, after: common, reading: log)
+                if chunkMarks[device]?.seq ?? 0 > common?.seq ?? 0 { chunkMarks[device] = common }
+                emit(.replaceLinks(after: chain.seq, [], cutOffs: [device: common?.seq ?? 0]))
+                pull = Pull(target: pull.target, cursor: common)
+            } else {
+                // Which half counts is not shown yet.
+                pulls[device] = nil
+                holdBack(device)
                 return try continuePulling(reading: log)
             }
         }

@@ -121,17 +121,17 @@ extension SyncEngine {
         var hasGap = false
         for (entry, result) in zip(batch, outcomes) where !unwelcome.contains(entry.device) {
             switch result {
-            case .new, .exists:
-                if result == .new { outcome.entriesSent += 1 }
+            case .fork where chain.devices[entry.device]?.isActive == true:
+                unwelcome.insert(entry.device)
+                proofs.append(entry)
+            case .new, .exists, .fork:
+                // Of whom was shut out the chain says which half counts, and it goes beside the other one.
+                if result != .exists { outcome.entriesSent += 1 }
                 if entry.seq > remoteHeads[entry.device]?.seq ?? 0 {
                     remoteHeads[entry.device] = entry.position
                 }
                 backOff.reset()
             case .gap: hasGap = true
-            case .fork:
-                unwelcome.insert(entry.device)
-                // Of whom was shut out the chain says which half counts.
-                if chain.devices[entry.device]?.isActive == true { proofs.append(entry) }
             case .full:
                 unwelcome.insert(entry.device)
                 let problem = SyncError.placesTaken(entry.device, isThis: entry.device == device, remote)

@@ -106,14 +106,23 @@ package struct KnownLogs: Sendable {
         let cutOffs = try CutOffs.of(next, heads: &heads) { try log.entryHash(of: $0, seq: $1) }
         chain = next
         recent = [:]
-        // The clock of what counts no more does not count either: the next entry no longer names it.
-        if !cutOffs.isEmpty {
-            largestLamport = try heads.reduce(0) { largest, head in
-                let newest = try entry(of: head.key, seq: head.value.seq, reading: log)
-                return max(largest, try newest.isEmpty ? 0 : Entry(parsing: newest).lamport)
-            }
-        }
+        if !cutOffs.isEmpty { try setClock(reading: log) }
         return cutOffs
+    }
+
+    /// Forgets the entries of a log after `last`; all of them if there is none.
+    mutating func cutOff(_ device: DeviceID, after last: LogPosition?, reading log: some SyncLogReading) throws {
+        heads[device] = last
+        recent = [:]
+        try setClock(reading: log)
+    }
+
+    /// The clock of what counts no more does not count either: the next entry no longer names it.
+    private mutating func setClock(reading log: some SyncLogReading) throws {
+        largestLamport = try heads.reduce(0) { largest, head in
+            let newest = try entry(of: head.key, seq: head.value.seq, reading: log)
+            return max(largest, try newest.isEmpty ? 0 : Entry(parsing: newest).lamport)
+        }
     }
 
     /// A suspicion with the bytes that show it.

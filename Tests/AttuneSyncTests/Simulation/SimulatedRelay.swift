@@ -12,7 +12,7 @@ final class SimulatedRelay {
     var chain: DeviceChain
     var logs: [DeviceID: [Entry]] = [:]
     var chunks: Set<Digest256> = []
-    /// Second entries of a place: an honest device never makes one.
+    /// Second entries of a place, and what follows on them: an honest device never makes one.
     var forks: [Entry] = []
     /// Entries that are kept of one device, and of all together.
     var share = 120
@@ -44,7 +44,7 @@ final class SimulatedRelay {
         case .frontier:
             return .frontier(
                 RemoteFrontier(
-                    heads: logs.compactMapValues(\.last?.position),
+                    heads: logs.keys.reduce(into: [:]) { $0[$1] = head(of: $1) },
                     linkSeq: chain.seq, link: chain.head))
         case .pushLinks(let pushed, let previous): return try append(pushed, after: previous)
         case .entries(let author, let seq, let limit):
@@ -71,14 +71,40 @@ final class SimulatedRelay {
         return .linksTaken
     }
 
-    /// Takes a link; of a device that it shuts out nothing is kept that does not count.
+    private func entries(of device: DeviceID) -> [Entry] {
+        (logs[device] ?? []) + forks.filter { $0.device == device }
+    }
+
+    /// Whether it takes no more of a device, so that what counts of it may not come here.
+    func isFull(of device: DeviceID) -> Bool { entries(of: device).count >= share }
+
+    private func head(of device: DeviceID) -> LogPosition? {
+        let beside = forks.filter { $0.device == device }.max { $0.seq < $1.seq }
+        guard let last = logs[device]?.last else { return beside?.position }
+        return beside.map { $0.seq > last.seq ? $0.position : last.position } ?? last.position
+    }
+
+    /// Takes a link; of a device that it shuts out nothing is kept that does not count, as far as that is known.
     func take(_ link: Link) throws {
         try chain.append(link)
         links.append(link)
-        var heads = logs.compactMapValues(\.last?.position)
-        let cutOffs = CutOffs.of(chain, heads: &heads) { logs[$0]?[Int($1) - 1].hash }
-        for (device, last) in cutOffs {
-            logs[device]?.removeAll { $0.seq > last }
+        for device in chain.devices.values where device.revocation?.at == link.seq { settle(device.id) }
+    }
+
+    private func settle(_ device: DeviceID) {
+        guard let revocation = chain.devices[device]?.revocation else { return }
+        let all = entries(of: device)
+        var path: [Entry] = []
+        var next = revocation.lastEntry
+        while let entry = all.first(where: { $0.hash == next }) {
+            path.append(entry)
+            next = entry.previous
+        }
+        if path.isEmpty {
+            logs[device]?.removeAll { $0.seq >= revocation.lastSeq }
+            forks.removeAll { $0.device == device && $0.seq >= revocation.lastSeq }
+        } else {
+            logs[device] = path.reversed()
             forks.removeAll { $0.device == device }
         }
     }
@@ -86,19 +112,21 @@ final class SimulatedRelay {
     private func push(_ bytes: [UInt8]) throws -> ProtoPushOutcome {
         let entry = try Entry(parsing: bytes)
         guard (try? chain.author(of: entry)) != nil else { return .refused }
-        let log = logs[entry.device] ?? []
-        if entry.seq <= UInt64(log.count) {
-            if log[Int(entry.seq) - 1].hash == entry.hash { return .exists }
-            if !forks.contains(where: { $0.device == entry.device && $0.seq == entry.seq }) { forks.append(entry) }
-            return .fork
+        let all = entries(of: entry.device)
+        if all.contains(where: { $0.hash == entry.hash }) { return .exists }
+        let same = all.count { $0.seq == entry.seq }
+        guard same < 2 else { return .refused }
+        guard entry.seq == 1 || all.contains(where: { $0.seq + 1 == entry.seq && $0.hash == entry.previous }) else {
+            return .gap
         }
-        guard entry.seq == UInt64(log.count) + 1 else { return .gap }
-        guard log.count < share, logs.values.reduce(0, { $0 + $1.count }) < places else { return .refused }
-        guard log.last.map({ $0.hash == entry.previous }) ?? true else {
-            if !forks.contains(where: { $0.device == entry.device && $0.seq == entry.seq }) { forks.append(entry) }
-            return .fork
+        guard all.count < share, logs.values.reduce(0, { $0 + $1.count }) < places else { return .refused }
+        let last = logs[entry.device]?.last
+        if entry.seq == 1 ? last == nil : entry.previous == last?.hash {
+            logs[entry.device, default: []].append(entry)
+        } else {
+            forks.append(entry)
         }
-        logs[entry.device, default: []].append(entry)
-        return .new
+        if entry.hash == chain.devices[entry.device]?.revocation?.lastEntry { settle(entry.device) }
+        return same == 0 ? .new : .fork
     }
 }

@@ -83,15 +83,9 @@ extension Simulation {
             guard state.links.map(\.hash) == relay.links.map(\.hash) else {
                 throw violation("\(device.id) has \(state.links.count) of \(relay.links.count) links")
             }
-            // Of a culprit that signs two entries of one place each may keep what it was given, up to the cut-off.
-            for (author, log) in relay.logs where author != culpritID || culprit?.misdeeds.contains(.forks) != true {
+            for (author, log) in relay.logs where author != culpritID || !relay.isFull(of: author) {
                 let last = relay.chain.devices[author]?.revocation?.lastSeq ?? .max
                 let counted = log.prefix { $0.seq <= last }.map(\.hash)
-                // So may whoever had an entry of it that the relay never saw before the keys were in the wrong hands.
-                let held = state.logs[author, default: []]
-                if author == culpritID, held.count <= last, zip(held, counted).contains(where: { $0.hash != $1 }) {
-                    continue
-                }
                 guard state.logs[author, default: []].map(\.hash) == counted else {
                     throw violation(
                         "\(device.id) has \(state.logs[author]?.count ?? 0) of \(counted.count) entries of \(author); "
@@ -131,9 +125,9 @@ extension Simulation {
             }
         }
         for device in survivors {
-            // Where another device brought the entry to the relay, its author still brings the chunks.
+            // Where the entry came to the relay another way, whoever has its chunks still brings them.
             let held = device.store.state.chunks
-            for entry in relay.logs[device.id] ?? []
+            for entry in relay.logs.filter({ $0.key != culpritID }).values.joined()
             where entry.chunks.contains(where: { held.contains($0) && !relay.chunks.contains($0) }) {
                 throw violation("entry \(entry.seq) of \(entry.device) is at the relay without its chunks")
             }
