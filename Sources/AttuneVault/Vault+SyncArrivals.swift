@@ -112,6 +112,7 @@ extension Vault {
         try write { database in
             try database.execute(
                 sql: "UPDATE blobs SET state = 2, wanted = 0 WHERE id = ? AND state = 1", arguments: [Data(id)])
+            try Self.offerAgain(database, id)
         }
     }
 }

@@ -48,6 +48,9 @@ extension Vault {
     /// How many lines of the sync log are kept.
     package static let syncLogLines = 10_000
 
+    /// What follows on a remote's name in the name under which the marks of its chunks are kept.
+    private static let chunkMarks = " chunks"
+
     /// The highest head of each device that a remote has shown.
     package func marks(of remote: String) throws -> [[UInt8]: LogPosition] {
         try read { database in
@@ -64,6 +67,40 @@ extension Vault {
                 try database.execute(
                     sql: "INSERT INTO remote_marks (remote, device, seq, hash) VALUES (?, ?, ?, ?)",
                     arguments: [remote, Data(device), Int64(clamping: mark.seq), mark.hash.data])
+            }
+        }
+    }
+
+    /// Up to where a remote was offered the chunks of each log.
+    package func chunkMarks(of remote: String) throws -> [[UInt8]: LogPosition] {
+        try marks(of: remote + Self.chunkMarks)
+    }
+
+    /// Replaces them.
+    package func setChunkMarks(_ marks: [[UInt8]: LogPosition], of remote: String) throws {
+        try setMarks(marks, of: remote + Self.chunkMarks)
+    }
+
+    /// Sets them back, of all remotes, before the entries that name a blob: its chunks may have come another way than by a
+    /// remote that lacks them.
+    static func offerAgain(_ database: Database, _ blob: [UInt8]) throws {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT n.device, MIN(n.seq) AS seq FROM claims c JOIN entries n ON n.hash = c.entry
+                WHERE c.blob = ? GROUP BY n.device
+                """, arguments: [Data(blob)])
+        for row in rows {
+            let (device, seq) = (try row.value("device", as: Data.self), try row.value("seq", as: Int64.self))
+            let previous = try Row.fetchOne(
+                database, sql: "SELECT hash FROM entries WHERE device = ? AND seq = ?", arguments: [device, seq - 1])
+            let marks = "remote LIKE '%\(Self.chunkMarks)' AND device = ?"
+            if let previous {
+                try database.execute(
+                    sql: "UPDATE remote_marks SET seq = ?, hash = ? WHERE \(marks) AND seq >= ?",
+                    arguments: [seq - 1, try previous.value("hash", as: Data.self), device, seq])
+            } else {
+                try database.execute(sql: "DELETE FROM remote_marks WHERE \(marks)", arguments: [device])
             }
         }
     }

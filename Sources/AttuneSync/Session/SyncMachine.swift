@@ -31,7 +31,7 @@ package struct SyncMachine: Sendable {
             SyncEngine.Start(
                 device: store.device, remote: remote, known: try KnownLogs(of: store, chain: chain),
                 ownMark: try store.ownMark(), marks: try store.marks(of: remote),
-                chunkMarks: try store.marks(of: Self.chunks(of: remote))),
+                chunkMarks: try store.chunkMarks(of: remote)),
             options: options, rules: rules)
     }
 
@@ -66,7 +66,7 @@ package struct SyncMachine: Sendable {
         case .publishNext(let place): return .published(try store.publishDraft(at: place, by: author))
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
-        case .setChunkMarks(let marks): try store.setMarks(marks, of: Self.chunks(of: engine.remote))
+        case .setChunkMarks(let marks): try store.setChunkMarks(marks, of: engine.remote)
         case .record(let evidence): try store.note(evidence)
         case .settle(let suspicions): try store.settle(suspicions)
         case .log(let level, let text):
@@ -79,9 +79,6 @@ package struct SyncMachine: Sendable {
         }
         return nil
     }
-
-    /// The name under which the marks of a remote's chunks are kept.
-    private static func chunks(of remote: String) -> String { remote + " chunks" }
 
     /// Only the questions of a store.
     private struct StoreReading: SyncLogReading {

@@ -73,7 +73,15 @@ package struct VaultSyncStore: SyncStore {
     package func marks(of remote: String) throws -> [DeviceID: LogPosition] { Self.heads(try vault.marks(of: remote)) }
 
     package func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
-        try vault.setMarks(Dictionary(uniqueKeysWithValues: marks.map { ($0.key.bytes, $0.value) }), of: remote)
+        try vault.setMarks(Self.stored(marks), of: remote)
+    }
+
+    package func chunkMarks(of remote: String) throws -> [DeviceID: LogPosition] {
+        Self.heads(try vault.chunkMarks(of: remote))
+    }
+
+    package func setChunkMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
+        try vault.setChunkMarks(Self.stored(marks), of: remote)
     }
 
     package func record(_ evidence: SyncEvidence) throws -> Bool {
@@ -139,6 +147,10 @@ package struct VaultSyncStore: SyncStore {
 
     /// The setting that holds `SyncSettings` as JSON.
     private static let settingsKey = "sync.settings"
+
+    private static func stored(_ marks: [DeviceID: LogPosition]) -> [[UInt8]: LogPosition] {
+        Dictionary(uniqueKeysWithValues: marks.map { ($0.key.bytes, $0.value) })
+    }
 
     private static func heads(_ positions: [[UInt8]: LogPosition]) -> [DeviceID: LogPosition] {
         positions.reduce(into: [:]) { heads, position in

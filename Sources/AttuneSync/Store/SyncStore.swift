@@ -79,6 +79,12 @@ package protocol SyncStore: SyncLogReading, Sendable {
     /// Replaces them.
     func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws
 
+    /// Up to where a remote was offered the chunks of each log; before an entry whose chunks have come here since then.
+    func chunkMarks(of remote: String) throws -> [DeviceID: LogPosition]
+
+    /// Replaces them.
+    func setChunkMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws
+
     // MARK: Evidence
 
     /// *Durable.* Keeps a piece of evidence; one of the same suspicion and remote stays as it is, but is open again.

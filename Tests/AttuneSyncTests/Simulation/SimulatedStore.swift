@@ -16,6 +16,7 @@ final class SimulatedStore: SyncStore {
         var drafts: [EntryDraft] = []
         var lastDraft: Int64 = 0
         var marks: [String: [DeviceID: LogPosition]] = [:]
+        var chunkMarks: [String: [DeviceID: LogPosition]] = [:]
         var evidence: [SyncEvidence] = []
         var wanted: Set<Digest256> = []
         /// What the entries say of adapters, and of which versions the bytes are wanted; nil for all.
@@ -26,6 +27,13 @@ final class SimulatedStore: SyncStore {
         var lines: [SyncLogLine] = []
         /// A device of the circle may say what is not so.
         var knowsCulprits = false
+
+        mutating func offerAgain(before entry: Entry) {
+            for (remote, marks) in chunkMarks where marks[entry.device]?.seq ?? 0 >= entry.seq {
+                let log = logs[entry.device] ?? []
+                chunkMarks[remote]?[entry.device] = entry.seq > 1 ? log[Int(entry.seq) - 2].position : nil
+            }
+        }
     }
 
     private struct Kept: Sendable {
@@ -249,6 +257,12 @@ final class SimulatedStore: SyncStore {
         try change(durably: false) { $0.marks[remote] = marks }
     }
 
+    func chunkMarks(of remote: String) throws -> [DeviceID: LogPosition] { state.chunkMarks[remote] ?? [:] }
+
+    func setChunkMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
+        try change(durably: false) { $0.chunkMarks[remote] = marks }
+    }
+
     func record(_ evidence: SyncEvidence) throws -> Bool {
         try change(durably: true) { state in
             state.evidence.removeAll { $0.suspicion == evidence.suspicion && $0.remote == evidence.remote }
@@ -285,7 +299,12 @@ final class SimulatedStore: SyncStore {
 
     func storeChunk(_ id: Digest256, bytes: [UInt8]) throws {
         if let folder { try Data(bytes).write(to: URL(filePath: "\(folder)/\(id)")) }
-        try change(durably: false) { $0.chunks.formUnion([id]) }
+        try change(durably: false) { state in
+            state.chunks.insert(id)
+            for log in state.logs.values {
+                for entry in log where entry.chunks.contains(id) { state.offerAgain(before: entry) }
+            }
+        }
     }
 
     func chunkPath(_ id: Digest256) throws -> String? {
