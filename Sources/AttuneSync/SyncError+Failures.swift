@@ -68,11 +68,9 @@ extension SyncError {
 
     /// A circle was deleted at a remote, and can come back.
     package static func deleted(_ remote: String, until: Int64?) -> SyncError {
-        let end = until.map {
-            " on " + Date(timeIntervalSince1970: Double($0)).formatted(.iso8601.year().month().day())
-        }
+        let day = SyncSettings.Deletion(until: until).day
         return SyncError(
-            .deleted, "the circle was deleted on \(remote) and goes for good\(end ?? " later")",
+            .deleted, "the circle was deleted on \(remote) and goes for good\(day.map { " on \($0)" } ?? " later")",
             remedy: "If you did not mean that, bring it back: attune sync undelete")
     }
 

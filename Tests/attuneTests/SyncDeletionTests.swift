@@ -42,12 +42,18 @@ import Testing
             let told = try store.expect("sync", "now", exits: 5)
             #expect(told.errors.contains("E-SYNC-019"), "\(told.errors)")
             #expect(told.errors.contains("attune sync undelete"), "\(told.errors)")
+            let status = try store.expect("sync", "status", exits: 0)
+            #expect(status.output.contains("DELETED   at the relay, for good on "), "\(status.output)")
         }
         try desk.train(desk.writeRows(24), name: "deskbook")
         try desk.expect("sync", "undelete", exits: 0)
         try desk.expect("sync", "undelete", exits: 0)
         try SyncCircle.sync(desk)
         try SyncCircle.sync(loft)
+        for store in [loft, desk] {
+            let status = try store.expect("sync", "status", exits: 0)
+            #expect(!status.output.contains("DELETED"), "\(status.output)")
+        }
         #expect(try loft.versions() == desk.versions())
         #expect(try loft.versions().count == 2)
     }

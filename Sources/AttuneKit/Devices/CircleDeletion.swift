@@ -17,6 +17,9 @@ extension Workspace {
             // What is signed is the newest state of the circle.
             let circle = try await relay.reconcile()
             let until = try await relay.delete(try SharedAct.deletion.signature(confirmation, in: circle), circle)
+            try await Blocking.run { [self] in
+                try updateSyncSettings { $0.deletion = SyncSettings.Deletion(until: until) }
+            }
             return until.map { Date(timeIntervalSince1970: Double($0)) }
         }
     }
@@ -27,6 +30,7 @@ extension Workspace {
     package func undeleteCircleAtRelay() async throws {
         try await withRelay { relay in
             try await relay.undelete(try await Blocking.run { [vault] in try DeviceCircle.require(vault) })
+            try await Blocking.run { [self] in try updateSyncSettings { $0.deletion = nil } }
         }
     }
 

@@ -31,6 +31,8 @@ package struct SyncStatus: Sendable, Encodable {
     package let schema = 1
     package let circle: String
     package let relay: String?
+    /// Set where the relay said last that the circle was deleted there: when it goes for good.
+    package let deletion: SyncSettings.Deletion?
     package let isPaused: Bool
     /// Bytes per second; nil for no limit.
     package let uploadLimit: Int?
@@ -58,7 +60,8 @@ extension Workspace {
         let settings = try store.settings()
         let devices = try listings(of: circle)
         return SyncStatus(
-            circle: circle.circle.description, relay: settings.relay, isPaused: settings.isPaused,
+            circle: circle.circle.description, relay: settings.relay, deletion: settings.deletion,
+            isPaused: settings.isPaused,
             uploadLimit: settings.uploadLimit, downloadLimit: settings.downloadLimit, devices: devices,
             waiting: try store.draftCount(), chunksWanted: try store.wantedChunks(limit: 16_384).count,
             conflicts: try vault.adaptersWithSeveralHeads(),

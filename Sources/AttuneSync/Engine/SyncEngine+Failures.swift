@@ -37,7 +37,9 @@ extension SyncEngine {
             phase = .links
             send(.links(after: chain.seq), for: .links)
         case .unknownCircle: stop(.unknownCircle(remote))
-        case .deleted(let until): stop(.deleted(remote, until: until))
+        case .deleted(let until):
+            outcome.deletion = SyncSettings.Deletion(until: until)
+            stop(.deleted(remote, until: until))
         case .notFound, .conflict: try failOne(failure, of: purpose, reading: log)
         case .tooLarge, .full: try overflow(purpose, reading: log)
         }

@@ -27,6 +27,8 @@ package struct SyncOutcome: Sendable {
     package internal(set) var seconds = 0.0
     /// Seconds after which a busy remote may be asked again; nil where it did not say.
     package internal(set) var retryAfter: Int?
+    /// Set where the remote said that the circle was deleted there.
+    package internal(set) var deletion: SyncSettings.Deletion?
 
     package init() {}
 

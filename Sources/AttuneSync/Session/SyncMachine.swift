@@ -56,7 +56,9 @@ package struct SyncMachine: Sendable {
         case .send(let ticket, let request): actions.append(.send(ticket: ticket, request))
         case .cancelRequests: actions.append(.cancelRequests)
         case .wait(let milliseconds): actions.append(.wait(milliseconds: milliseconds))
-        case .finished(let outcome): actions.append(.finished(outcome))
+        case .finished(let outcome):
+            try keep(outcome.deletion, isCertain: outcome.deletion != nil || outcome.isComplete)
+            actions.append(.finished(outcome))
         case .replaceLinks(let seq, let links, let cutOffs):
             try store.replaceLinks(after: seq, with: links, cutOffs: cutOffs)
         case .accept(let entries): try store.accept(entries)
@@ -78,6 +80,15 @@ package struct SyncMachine: Sendable {
             actions.append(.adjustClock(settings.clockOffset))
         }
         return nil
+    }
+
+    /// Keeps whether the circle was deleted at its relay, for who asks later.
+    private func keep(_ deletion: SyncSettings.Deletion?, isCertain: Bool) throws {
+        guard isCertain, !engine.options.isDirect else { return }
+        var settings = try store.settings()
+        guard settings.deletion != deletion else { return }
+        settings.deletion = deletion
+        try store.update(settings)
     }
 
     /// Only the questions of a store.

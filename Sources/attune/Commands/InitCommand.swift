@@ -86,7 +86,7 @@ struct InitCommand: AttuneCommand {
                 Made(store: store, base: record.name, baseId: record.id.description, keyFile: kept))
         }
         console.print("Store ready: \(store)")
-        if !join { console.print("Next:  attune train ./notes") }
+        if !join { console.print(console.addressed("Next:  attune train ./notes")) }
     }
 
     /// Joins the circle of another device, or begins one of this device and of recovery words that somebody has.

@@ -62,13 +62,14 @@ struct PairingConsole: Sendable {
             return try console.print(
                 Code(code: shown.code, relay: shown.relay, listen: address, expiresIn: shown.seconds))
         }
-        console.print("One-time code (\(shown.seconds / 60) min, one try):")
-        console.print("    \(console.bold(shown.code))")
         let place = shown.relay.map { "--relay \($0)" } ?? address.map { "--direct \($0)" } ?? ""
         if draws, let symbol = QRCode("attune:\(shown.code)@\(shown.relay ?? address ?? "")") {
-            console.print("or scan:")
+            console.print("Scan this, or type the code below it:")
             for line in symbol.lines() { console.print("  " + line) }
         }
+        // Last, so that no symbol moves it out of a small window.
+        console.print("One-time code (\(shown.seconds / 60) min, one try):")
+        console.print("    \(console.bold(shown.code))")
         // Not with the code inside: every user of the other machine could read it among the arguments.
         console.print("On the other device:  attune devices join \(place)")
         console.print("or on a new one:      attune init --join \(place)")
@@ -84,7 +85,7 @@ struct PairingConsole: Sendable {
     func joined(_ circle: JoinedCircle) throws {
         for base in circle.missingBases { console.note("base \(base) is not here yet: attune base add FILE") }
         if json { return try console.print(Joined(joined: circle)) }
-        console.print("Paired with \(circle.sponsor).  Next:  attune sync now")
+        console.print(console.addressed("Paired with \(circle.sponsor).  Next:  attune sync now"))
     }
 
     private struct Code: Encodable {

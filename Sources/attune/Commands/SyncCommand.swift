@@ -77,6 +77,11 @@ struct SyncCommand: ParsableCommand {
                     + (status.relay.map { "\($0), cannot read names or content" }
                         ?? "none: attune devices add --relay URL, or devices nearby"))
             console.print("Circle    \(status.circle.prefix(16))")
+            if let deletion = status.deletion {
+                console.say(
+                    "DELETED   at the relay, for good\(deletion.day.map { " on \($0)" } ?? " later")  -> attune sync undelete"
+                )
+            }
             if status.isPaused { console.print("Paused    attune sync resume") }
             console.print(
                 "Waiting   \(Quantity.counted(status.waiting, "change")) to send, "

@@ -196,7 +196,10 @@ final class TrainingOutput {
         console.print(
             "\(Format.duration(summary.seconds)), peak memory \(Format.bytes(result.peakMemory)) "
                 + "(planned \(Format.bytes(plan.total)), \(String(format: "%+.0f%%", difference * 100)))")
-        if let adapter { console.print("Kept as \(adapter).  Next: attune chat \(adapter.prefix { $0 != "@" })") }
+        if let adapter {
+            console.print(
+                console.addressed("Kept as \(adapter).  Next: attune chat \(adapter.prefix { $0 != "@" })"))
+        }
     }
 
     private func progress() {
