@@ -33,12 +33,9 @@ struct TinyRun {
         let layers = model.shape.layers
         base = BaseIdentity(id: Digest256([UInt8](repeating: 3, count: 32))!, name: "tiny", shape: model.shape)
         configuration = TrainingConfiguration(
-            lora: LoRAConfiguration(rank: 2, alpha: 4, layers: Array(0..<layers)))
+            lora: LoRAConfiguration(rank: 2, alpha: 4, layers: Array(0..<layers)), epochs: 2, learningRate: 0.02,
+            maxLength: 24, batch: 2)
         configuration.precision = .float32
-        configuration.learningRate = 0.02
-        configuration.epochs = 2
-        configuration.batch = 2
-        configuration.maxLength = 24
         configuration.patience = 0
         configuration.evaluateEvery = 3
         training = (0..<11).map { Self.block(start: $0, length: 9 + $0 % 5) }

@@ -31,7 +31,8 @@ package final class Trainer {
                 try TrainingTrack(task, model: model, base: base, number: tracks.last?.numbers.upperBound ?? 0))
         }
         guard Set(tracks.map(\.configuration.precision)).count == 1 else {
-            throw .setting("precision", "must be the same for adapters that are trained together")
+            throw .setting(
+                TrainingSettings.table.precision.name, "must be the same for adapters that are trained together")
         }
         pass = LossPass(
             model: model, layouts: tracks.map(\.layout), settings: .shared(tracks),

@@ -45,14 +45,16 @@ package final class TrainingTrack {
         guard settings.lora.layers.allSatisfy({ $0 >= 0 && $0 < model.shape.layers }),
             Set(settings.lora.layers).count == settings.lora.layers.count,
             Set(settings.lora.modules).count == settings.lora.modules.count
-        else { throw .setting("layers", "must be distinct and below \(model.shape.layers)") }
+        else { throw .setting(TrainingSettings.table.layers.name, "must be distinct and below \(model.shape.layers)") }
         let useful = task.training.filter { $0.targetCount > 0 }
         let held = task.validation.filter { $0.targetCount > 0 }
         guard !useful.isEmpty else { throw .nothingToLearn }
         try useful.check(vocabulary: model.head.rows)
         try held.check(vocabulary: model.head.rows)
         guard (useful + held).longest <= settings.maxLength else {
-            throw .setting("maximum length", "is below the longest block of \((useful + held).longest) tokens")
+            throw .setting(
+                TrainingSettings.table.maxLength.name,
+                "is below the longest block of \((useful + held).longest) tokens")
         }
         let layout =
             checkpoint?.parameters.layout ?? start?.layout

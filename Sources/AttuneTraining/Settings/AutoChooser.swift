@@ -5,136 +5,35 @@ import AttuneAdapter
 import AttuneModel
 import AttuneTensor
 
-/// Makes the choices of `AutoSettings`, one group after the other, and keeps the reason of each.
+/// Makes the choices of `AutoSettings` by the table of settings, and keeps the reason of each.
 struct AutoChooser {
-    private let model: BaseModel
-    private let data: AutoSettings.DataSize
-    private let wishes: AutoSettings.Wishes
-    private(set) var configuration: TrainingConfiguration
+    let model: BaseModel
+    let data: AutoSettings.DataSize
+    let wishes: AutoSettings.Wishes
+    var configuration: TrainingConfiguration
     private(set) var reasons: [AutoSettings.Reason] = []
 
     init(model: BaseModel, data: AutoSettings.DataSize, wishes: AutoSettings.Wishes) {
         self.model = model
         self.data = data
         self.wishes = wishes
-        configuration = TrainingConfiguration(
-            lora: LoRAConfiguration(rank: 16, alpha: 32, layers: Array(0..<model.shape.layers)))
+        configuration = wishes.configuration
     }
 
-    private mutating func note(_ setting: String, _ value: some Any, _ isWish: Bool, _ reason: String) {
-        reasons.append(.init(setting: setting, value: "\(value)", reason: isWish ? "as you asked" : reason))
-    }
-
-    /// Refuses what was asked for and cannot be, before anything is computed from it.
+    /// Chooses everything but what is decided by memory.
     ///
-    /// - Throws: `TrainingError` E-TRAIN-001.
-    func checkWishes() throws(TrainingError) {
-        var asked = configuration
-        asked.lora.rank = wishes.rank ?? asked.lora.rank
-        asked.epochs = wishes.epochs ?? asked.epochs
-        asked.maxLength = wishes.maxLength ?? asked.maxLength
-        asked.batch = wishes.batch ?? 1
-        asked.accumulation = wishes.accumulation ?? 1
-        try asked.validate()
+    /// - Throws: `TrainingError` E-TRAIN-001 where what was chosen and what was asked for do not go together.
+    mutating func choose() throws(TrainingError) {
+        let settings = TrainingSettings.table.all
+        for setting in settings { setting.choose(for: &self) }
+        configuration.lora.modules.sort()
+        configuration.lora.layers.sort()
+        reasons = settings.compactMap { $0.explanation(by: self) }
+        try configuration.validate()
     }
 
-    mutating func chooseAdapter() {
-        let rank =
-            switch (wishes.preset, data.targets) {
-            case (.quick, _), (_, ..<10_000): 8
-            case (.thorough, 100_000...), (_, 2_000_000...): 32
-            default: 16
-            }
-        configuration.lora.rank = wishes.rank ?? rank
-        note("rank", configuration.lora.rank, wishes.rank != nil, "\(data.targets) tokens to learn from")
-        configuration.lora.alpha = wishes.alpha ?? 2 * Float(configuration.lora.rank)
-        note("alpha", configuration.lora.alpha, wishes.alpha != nil, "twice the rank, so that the scale is 2")
-        configuration.lora.rankStabilized = wishes.rankStabilized ?? false
-        configuration.lora.dropout = wishes.dropout ?? 0
-        configuration.lora.modules = (wishes.modules ?? TargetModule.allCases).sorted()
-        configuration.lora.layers = (wishes.layers ?? Array(0..<model.shape.layers)).sorted()
-        note(
-            "modules", configuration.lora.modules.map(\.projectionName).joined(separator: " "),
-            wishes.modules != nil, "all linear layers learn better than attention alone")
-    }
-
-    mutating func chooseLength() {
-        let context = max(8, min(model.configuration.contextLength, 1 << 20))
-        // Blocks hold several short examples, so there is no gain below 512; longer text is worth at most 1024 here.
-        let usual = data.usual > 512 && wishes.preset != .quick ? 1024 : 512
-        configuration.maxLength = wishes.maxLength ?? min(usual, context)
-        note(
-            "maximum length", configuration.maxLength, wishes.maxLength != nil,
-            data.longest > configuration.maxLength
-                ? "nine of ten examples have at most \(data.usual) tokens; longer ones are split, nothing is lost"
-                : "the longest example has \(data.longest) tokens; short ones share a block")
-        configuration.packing = wishes.packing ?? .documents
-    }
-
-    mutating func chooseDuration() {
-        let usual: Double
-        switch data.targets {
-        case ..<30_000: usual = 5
-        case ..<300_000: usual = 3
-        case ..<1_500_000: usual = 2
-        default: usual = 1
-        }
-        let chosen: Double
-        switch wishes.preset {
-        case .quick: chosen = 1
-        case .balanced: chosen = usual
-        case .thorough: chosen = 2 * usual
-        }
-        configuration.epochs = wishes.epochs ?? chosen
-        note(
-            "epochs", configuration.epochs, wishes.epochs != nil,
-            "\(data.targets) tokens; the best validation loss decides which step is kept")
-        configuration.validationFraction = wishes.validationFraction ?? configuration.validationFraction
-        configuration.evaluateEvery = wishes.evaluateEvery ?? 0
-        configuration.patience = wishes.patience ?? 3
-        note(
-            "validation", configuration.validationFraction, wishes.validationFraction != nil,
-            "share of \(data.examples) examples held out to measure")
-    }
-
-    mutating func chooseBatch() {
-        // About 2048 tokens a step, but not fewer than some 100 steps in a run, down to one block a step.
-        let blocks = max(1, data.tokens / configuration.maxLength)
-        let enough = max(1, Int(Double(blocks) * configuration.epochs) / 100)
-        let usual = max(1, min(2048 / configuration.maxLength, enough))
-        configuration.batch = wishes.batch ?? usual
-        configuration.accumulation = wishes.accumulation ?? 1
-        note(
-            "batch", configuration.batch, wishes.batch != nil,
-            "\(configuration.steps(blocks: blocks)) steps over about \(blocks) blocks")
-    }
-
-    mutating func chooseRate() {
-        // Small models take, and need, higher rates than large ones.
-        let usual =
-            switch model.parameterCount {
-            case ..<400_000_000: 5e-4
-            case ..<2_000_000_000: 3e-4
-            case ..<9_000_000_000: 2e-4
-            default: 1e-4
-            }
-        configuration.learningRate = wishes.learningRate ?? usual
-        note(
-            "learning rate", configuration.learningRate, wishes.learningRate != nil,
-            "a model of \(model.parameterCount / 1_000_000) million parameters")
-        configuration.schedule = wishes.schedule ?? .cosine
-        configuration.warmupRatio = wishes.warmupRatio ?? configuration.warmupRatio
-        configuration.clip = wishes.clip ?? configuration.clip
-        configuration.weightDecay = wishes.weightDecay ?? configuration.weightDecay
-    }
-
-    mutating func chooseRest() {
-        configuration.seed = wishes.seed ?? configuration.seed
-        configuration.optimizer = wishes.optimizer ?? .adamw
-        configuration.precision = wishes.precision ?? .bfloat16
-        note(
-            "precision", configuration.precision.rawValue, wishes.precision != nil,
-            "half the work of float32, with sums in float32")
+    private mutating func note(_ setting: String, _ value: some Any, _ reason: String) {
+        reasons.append(.init(setting: setting, value: "\(value)", reason: reason))
     }
 
     /// Runs as fast as memory allows, and shrinks what nobody asked for where that is not enough.
@@ -182,21 +81,23 @@ struct AutoChooser {
     }
 
     private mutating func noteMemory(_ plan: MemoryPlan) {
+        let settings = TrainingSettings.table
         let layers = model.shape.layers
         let recomputed = configuration.recomputedLayers(of: layers)
         note(
-            "recompute activations", recomputed == 0 ? "no" : "\(recomputed) of \(layers) layers",
-            wishes.checkpointing != nil,
-            "takes \(Bytes.text(plan.total)) of \(Bytes.text(plan.available)); keeping them is faster")
+            settings.checkpointing.name, recomputed == 0 ? "no" : "\(recomputed) of \(layers) layers",
+            wishes.checkpointing != nil
+                ? "as you asked"
+                : "takes \(Bytes.text(plan.total)) of \(Bytes.text(plan.available)); keeping them is faster")
         if configuration.passBlocks < configuration.batch {
             note(
-                "pass", configuration.passBlocks, false,
+                "pass", configuration.passBlocks,
                 "of the \(configuration.batch) blocks of a batch go through the model together: as fast, in less memory"
             )
         }
         if let window = plan.residentWeights {
             note(
-                "weights in memory", Bytes.text(window), false,
+                "weights in memory", Bytes.text(window),
                 "of \(Bytes.text(model.residency.total)); layers are read ahead and dropped")
         }
     }
@@ -205,25 +106,79 @@ struct AutoChooser {
     private mutating func shrink(from plan: MemoryPlan, limits: MemoryLimits, adapters: Int, threads: Int)
         -> MemoryPlan?
     {
+        let settings = TrainingSettings.table
         let setting: String
         let value: String
         if configuration.optimizer == .adamw, wishes.optimizer == nil {
             configuration.optimizer = .adamw8bit
-            (setting, value) = ("optimizer", configuration.optimizer.rawValue)
+            (setting, value) = (settings.optimizer.name, configuration.optimizer.rawValue)
         } else if configuration.maxLength > 128, wishes.maxLength == nil {
             configuration.maxLength = max(128, configuration.maxLength / 2)
-            (setting, value) = ("maximum length", "\(configuration.maxLength)")
+            (setting, value) = (settings.maxLength.name, "\(configuration.maxLength)")
         } else if configuration.lora.rank > 4, wishes.rank == nil {
             configuration.lora.rank = max(4, configuration.lora.rank / 2)
-            configuration.lora.alpha = wishes.alpha ?? 2 * Float(configuration.lora.rank)
-            (setting, value) = ("rank", "\(configuration.lora.rank)")
+            configuration.lora.alpha = wishes.alpha ?? usualAlpha
+            (setting, value) = (settings.rank.name, "\(configuration.lora.rank)")
         } else {
             return nil
         }
         let next = runFastest(limits: limits, adapters: adapters, threads: threads)
         note(
-            setting, value, false,
+            setting, value,
             "takes \(Bytes.text(next.total)) instead of \(Bytes.text(plan.total)) of \(Bytes.text(plan.available))")
         return next
+    }
+}
+
+/// What is usual where nobody asked for anything else.
+extension AutoChooser {
+    var usualRank: Int {
+        switch data.targets {
+        case ..<10_000: 8
+        case 2_000_000...: 32
+        default: 16
+        }
+    }
+
+    var usualAlpha: Float { 2 * Float(configuration.lora.rank) }
+
+    var usualLength: Int {
+        let context = max(8, min(model.configuration.contextLength, 1 << 20))
+        // Blocks hold several short examples, so there is no gain below 512; longer text is worth at most 1024 here.
+        return min(data.usual > 512 ? 1024 : 512, context)
+    }
+
+    var reasonOfLength: String {
+        data.longest > configuration.maxLength
+            ? "nine of ten examples have at most \(data.usual) tokens; longer ones are split, nothing is lost"
+            : "the longest example has \(data.longest) tokens; short ones share a block"
+    }
+
+    var usualEpochs: Double {
+        switch data.targets {
+        case ..<30_000: 5
+        case ..<300_000: 3
+        case ..<1_500_000: 2
+        default: 1
+        }
+    }
+
+    /// About how many blocks the data makes.
+    var blocks: Int { max(1, data.tokens / configuration.maxLength) }
+
+    /// About 2048 tokens a step, but not fewer than some 100 steps in a run, down to one block a step.
+    var usualBatch: Int {
+        let enough = max(1, Int(Double(blocks) * configuration.epochs) / 100)
+        return max(1, min(2048 / configuration.maxLength, enough))
+    }
+
+    /// Small models take, and need, higher rates than large ones.
+    var usualRate: Double {
+        switch model.parameterCount {
+        case ..<400_000_000: 5e-4
+        case ..<2_000_000_000: 3e-4
+        case ..<9_000_000_000: 2e-4
+        default: 1e-4
+        }
     }
 }

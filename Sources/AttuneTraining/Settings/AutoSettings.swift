@@ -7,39 +7,31 @@ import AttuneTensor
 
 /// Settings for a run, chosen from the size of the data and the memory wherever nobody chose them.
 package struct AutoSettings: Sendable {
-    /// What a person asked for; nil leaves the choice to Attune.
-    package struct Wishes: Codable, Hashable, Sendable {
-        package var preset: Preset = .balanced
-        package var rank: Int?
-        package var alpha: Float?
-        package var rankStabilized: Bool?
-        package var dropout: Float?
-        package var modules: [TargetModule]?
-        package var layers: [Int]?
-        package var epochs: Double?
-        package var learningRate: Double?
-        package var schedule: LearningRateSchedule.Shape?
-        package var warmupRatio: Double?
-        package var maxLength: Int?
-        package var batch: Int?
-        package var accumulation: Int?
-        package var clip: Double?
-        package var weightDecay: Double?
-        package var seed: UInt64?
-        package var validationFraction: Double?
-        package var evaluateEvery: Int?
-        package var patience: Int?
-        package var precision: Precision?
-        package var checkpointing: Bool?
-        package var packing: Packing?
-        package var optimizer: Optimizer?
+    /// What a person asked for, by the names of the table of settings; nil leaves the choice to Attune.
+    @dynamicMemberLookup
+    package struct Wishes: Sendable {
+        /// What was asked for, and otherwise what a configuration begins with.
+        private(set) var configuration = Self.none
+        private var names: Set<String> = []
+        /// Nothing that is chosen from base and data is too large here for something else that was asked for.
+        private static let none = TrainingConfiguration(
+            lora: LoRAConfiguration(rank: 1, alpha: 1, layers: [0]), epochs: 1, learningRate: 1, maxLength: 8, batch: 1)
 
         package init() {}
-    }
 
-    /// How much time may go into the result.
-    package enum Preset: String, Codable, Sendable, CaseIterable {
-        case quick, balanced, thorough
+        package subscript<Value>(dynamicMember setting: KeyPath<TrainingSettings, TrainingSetting<Value>>) -> Value? {
+            get {
+                let setting = TrainingSettings.table[keyPath: setting]
+                return include(setting) ? configuration[keyPath: setting.path] : nil
+            }
+            set {
+                let setting = TrainingSettings.table[keyPath: setting]
+                configuration[keyPath: setting.path] = newValue ?? Self.none[keyPath: setting.path]
+                if newValue == nil { names.remove(setting.name) } else { names.insert(setting.name) }
+            }
+        }
+
+        func include(_ setting: some AnyTrainingSetting) -> Bool { names.contains(setting.name) }
     }
 
     /// The sizes of the data, all of them in tokens but `examples`.
@@ -90,15 +82,9 @@ package struct AutoSettings: Sendable {
         model: BaseModel, data: DataSize, wishes: Wishes = Wishes(), limits: MemoryLimits = .current(),
         adapters: Int = 1, threads: Int = Kernels.threads
     ) throws(TrainingError) -> AutoSettings {
+        try wishes.configuration.validate()
         var chooser = AutoChooser(model: model, data: data, wishes: wishes)
-        try chooser.checkWishes()
-        chooser.chooseAdapter()
-        chooser.chooseLength()
-        chooser.chooseDuration()
-        chooser.chooseBatch()
-        chooser.chooseRate()
-        chooser.chooseRest()
-        try chooser.configuration.validate()
+        try chooser.choose()
         let memory = try chooser.chooseForMemory(limits: limits, adapters: adapters, threads: threads)
         return AutoSettings(configuration: chooser.configuration, reasons: chooser.reasons, memory: memory)
     }

@@ -83,11 +83,14 @@ extension MemoryPlan {
 extension TrainingConfiguration {
     /// The flags of `attune train` for what differs from `other` among the settings that a person may have to change.
     func memoryFlags(changedFrom other: TrainingConfiguration) -> String {
+        let table = TrainingSettings.table
         var flags: [String] = []
-        if checkpointing, !other.checkpointing { flags.append("--checkpointing on") }
-        if optimizer != other.optimizer { flags.append("--optimizer \(optimizer.rawValue)") }
-        if maxLength != other.maxLength { flags.append("--max-len \(maxLength)") }
-        if lora.rank != other.lora.rank { flags.append("--rank \(lora.rank) --alpha \(lora.alpha)") }
+        if checkpointing, !other.checkpointing { flags.append("--\(table.checkpointing.flag) on") }
+        if optimizer != other.optimizer { flags.append("--\(table.optimizer.flag) \(optimizer.rawValue)") }
+        if maxLength != other.maxLength { flags.append("--\(table.maxLength.flag) \(maxLength)") }
+        if lora.rank != other.lora.rank {
+            flags.append("--\(table.rank.flag) \(lora.rank) --\(table.alpha.flag) \(lora.alpha)")
+        }
         return flags.joined(separator: " ")
     }
 }

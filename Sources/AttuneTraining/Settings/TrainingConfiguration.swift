@@ -9,16 +9,16 @@ import AttuneTensor
 package struct TrainingConfiguration: Codable, Hashable, Sendable {
     package var lora: LoRAConfiguration
     /// Passes over the data; parts of a pass are allowed.
-    package var epochs: Double = 3
+    package var epochs: Double
     /// The highest rate of the schedule.
-    package var learningRate: Double = 2e-4
+    package var learningRate: Double
     package var schedule: LearningRateSchedule.Shape = .cosine
     /// Share of the steps in which the rate rises.
     package var warmupRatio: Double = 0.03
     /// Most tokens in a block.
-    package var maxLength: Int = 512
+    package var maxLength: Int
     /// Blocks of a batch.
-    package var batch: Int = 4
+    package var batch: Int
     /// Batches whose gradients make one step.
     package var accumulation: Int = 1
     /// Blocks that go through the model together, a part of the batch: the gradients of the parts add up to the same,
@@ -62,78 +62,95 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     package static let standardValidation = 0.1
 
     /// Defaults for the other settings are those of the properties.
-    package init(lora: LoRAConfiguration) { self.lora = lora }
-
-    /// Blocks that go through the model together.
-    package var passBlocks: Int { min(batch, max(1, microBatch ?? batch)) }
-
-    /// What a pass over blocks of up to `longest` tokens needs.
-    package func passSettings(longest: Int) -> PassSettings {
-        PassSettings(
-            maxTokens: passBlocks * longest, precision: precision, keptLayers: checkpointing ? keptLayers ?? 1 : nil,
-            dropout: lora.dropout > 0)
+    package init(lora: LoRAConfiguration, epochs: Double, learningRate: Double, maxLength: Int, batch: Int) {
+        self.lora = lora
+        self.epochs = epochs
+        self.learningRate = learningRate
+        self.maxLength = maxLength
+        self.batch = batch
     }
-
-    /// What the optimiser takes of it.
-    var adamW: AdamW.Settings {
-        AdamW.Settings(
-            optimizer: optimizer, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, clip: clip)
-    }
-
-    /// Whether both give the same bytes: what is kept in memory and what is computed again makes no difference.
-    func givesTheResults(of other: TrainingConfiguration) -> Bool {
-        var own = self
-        (own.checkpointing, own.keptLayers) = (other.checkpointing, other.keptLayers)
-        return own == other
-    }
-
-    /// Layers of a model of `layers` whose activations are computed again before their backward pass.
-    package func recomputedLayers(of layers: Int) -> Int {
-        let adapted = layers - (lora.layers.min() ?? 0)
-        return checkpointing ? max(0, adapted - max(1, keptLayers ?? 1)) : 0
-    }
-
-    /// Blocks that make one step of the optimiser.
-    package var blocksPerStep: Int { batch * accumulation }
 
     /// Refuses settings that cannot be, so that later code may rely on them.
     ///
     /// - Throws: `TrainingError` E-TRAIN-001 naming the setting.
     package func validate() throws(TrainingError) {
-        func check(_ holds: Bool, _ name: String, _ reason: String) throws(TrainingError) {
-            guard holds else { throw .setting(name, reason) }
+        let table = TrainingSettings.table
+        for setting in table.all { try setting.check(self) }
+        func check(_ holds: Bool, _ name: String, _ rule: String) throws(TrainingError) {
+            guard holds else { throw .setting(name, rule) }
         }
-        try check(lora.rank >= 1 && lora.rank <= 1024, "rank", "must be 1 to 1024")
-        try check(lora.alpha.isFinite && lora.alpha > 0, "alpha", "must be above 0")
-        try check(lora.dropout >= 0 && lora.dropout < 1, "dropout", "must be at least 0 and below 1")
-        try check(!lora.modules.isEmpty && !lora.layers.isEmpty, "target modules", "name nothing to train")
-        try check(epochs > 0 && epochs <= 10_000, "epochs", "must be above 0 and at most 10000")
-        try check(learningRate > 0 && learningRate.isFinite, "learning rate", "must be above 0")
-        try check(warmupRatio >= 0 && warmupRatio < 1, "warm-up", "must be at least 0 and below 1")
-        try check(maxLength >= 8 && maxLength <= 1 << 20, "maximum length", "must be 8 to 1048576")
-        try check(batch >= 1 && batch <= 4096, "batch", "must be 1 to 4096")
-        try check(accumulation >= 1 && accumulation <= 4096, "accumulation", "must be 1 to 4096")
-        try check(batch * maxLength <= 1 << 22, "batch", "times the maximum length must be at most 4194304 tokens")
-        try check(clip >= 0 && clip.isFinite, "clip", "must be at least 0")
-        try check(weightDecay >= 0 && weightDecay.isFinite, "weight decay", "must be at least 0")
+        try check(
+            batch * maxLength <= 1 << 22, table.batch.name, "times the maximum length must be at most 4194304 tokens")
         try check(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "beta", "must be at least 0 and below 1")
         try check(epsilon > 0 && epsilon.isFinite, "epsilon", "must be above 0")
-        try check(validationFraction >= 0 && validationFraction < 1, "validation", "must be at least 0 and below 1")
-        try check(evaluateEvery >= 0 && patience >= 0, "patience", "must be at least 0")
     }
+}
 
-    /// Steps of a run over `blocks` blocks: the last one may have fewer blocks than the others.
-    package func steps(blocks: Int) -> Int {
-        (totalBlocks(blocks) + blocksPerStep - 1) / blocksPerStep
-    }
+/// The settings that a person may choose, in the order in which they are chosen and explained.
+package struct TrainingSettings: Sendable {
+    package static let table = TrainingSettings()
 
-    /// Blocks that a run goes through, counting repetitions; at least 1.
-    package func totalBlocks(_ blocks: Int) -> Int {
-        max(1, Int((Double(blocks) * epochs).rounded()))
-    }
+    package let rank = TrainingSetting(
+        \.lora.rank, "rank", flag: "rank", rule: "must be 1 to 1024", holds: { 1...1024 ~= $0 },
+        usual: { $0.usualRank }, reason: { "\($0.data.targets) tokens to learn from" })
+    package let alpha = TrainingSetting(
+        \.lora.alpha, "alpha", flag: "alpha", rule: "must be above 0", holds: { $0.isFinite && $0 > 0 },
+        usual: { $0.usualAlpha }, reason: { _ in "twice the rank, so that the scale is 2" })
+    package let rankStabilized = TrainingSetting(\.lora.rankStabilized, "rank-stabilised scale", flag: "rslora")
+    package let dropout = TrainingSetting(
+        \.lora.dropout, "dropout", flag: "dropout", rule: "must be at least 0 and below 1", holds: { 0..<1 ~= $0 })
+    package let modules = TrainingSetting(
+        \.lora.modules, "modules", flag: "modules", rule: "name nothing to train", holds: { !$0.isEmpty },
+        usual: { _ in TargetModule.allCases }, reason: { _ in "all linear layers learn better than attention alone" },
+        text: { $0.map(\.projectionName).joined(separator: " ") })
+    package let layers = TrainingSetting(
+        \.lora.layers, "layers", flag: "layers", rule: "name nothing to train", holds: { !$0.isEmpty },
+        usual: { Array(0..<$0.model.shape.layers) })
+    package let maxLength = TrainingSetting(
+        \.maxLength, "maximum length", flag: "max-len", rule: "must be 8 to 1048576", holds: { 8...1 << 20 ~= $0 },
+        usual: { $0.usualLength }, reason: { $0.reasonOfLength })
+    package let packing = TrainingSetting(\.packing, "packing", flag: "packing")
+    package let epochs = TrainingSetting(
+        \.epochs, "epochs", flag: "epochs", rule: "must be above 0 and at most 10000",
+        holds: { $0 > 0 && $0 <= 10_000 }, usual: { $0.usualEpochs },
+        reason: { "\($0.data.targets) tokens; the best validation loss decides which step is kept" })
+    package let validationFraction = TrainingSetting(
+        \.validationFraction, "validation", flag: "valid", rule: "must be at least 0 and below 1",
+        holds: { 0..<1 ~= $0 }, reason: { "share of \($0.data.examples) examples held out to measure" })
+    package let evaluateEvery = TrainingSetting(
+        \.evaluateEvery, "evaluation interval", flag: "evaluate-every", rule: "must be at least 0", holds: { $0 >= 0 })
+    package let patience = TrainingSetting(
+        \.patience, "patience", flag: "patience", rule: "must be at least 0", holds: { $0 >= 0 })
+    package let accumulation = TrainingSetting(
+        \.accumulation, "accumulation", flag: "accumulate", rule: "must be 1 to 4096", holds: { 1...4096 ~= $0 })
+    package let batch = TrainingSetting(
+        \.batch, "batch", flag: "batch", rule: "must be 1 to 4096", holds: { 1...4096 ~= $0 },
+        usual: { $0.usualBatch },
+        reason: { "\($0.configuration.steps(blocks: $0.blocks)) steps over about \($0.blocks) blocks" })
+    package let learningRate = TrainingSetting(
+        \.learningRate, "learning rate", flag: "lr", rule: "must be above 0", holds: { $0 > 0 && $0.isFinite },
+        usual: { $0.usualRate }, reason: { "a model of \($0.model.parameterCount / 1_000_000) million parameters" })
+    package let schedule = TrainingSetting(\.schedule, "schedule", flag: "schedule")
+    package let warmupRatio = TrainingSetting(
+        \.warmupRatio, "warm-up", flag: "warmup", rule: "must be at least 0 and below 1", holds: { 0..<1 ~= $0 })
+    package let clip = TrainingSetting(
+        \.clip, "clip", flag: "clip", rule: "must be at least 0", holds: { $0 >= 0 && $0.isFinite })
+    package let weightDecay = TrainingSetting(
+        \.weightDecay, "weight decay", flag: "weight-decay", rule: "must be at least 0",
+        holds: { $0 >= 0 && $0.isFinite })
+    package let seed = TrainingSetting(\.seed, "seed", flag: "seed")
+    package let optimizer = TrainingSetting(\.optimizer, "optimizer", flag: "optimizer")
+    package let precision = TrainingSetting(
+        \.precision, "precision", flag: "precision", reason: { _ in "half the work of float32, with sums in float32" },
+        text: { $0.rawValue })
+    /// Chosen and explained with the memory.
+    package let checkpointing = TrainingSetting(\.checkpointing, "recompute activations", flag: "checkpointing")
 
-    /// Steps between two validations of a run of `steps`.
-    package func evaluationInterval(steps: Int) -> Int {
-        evaluateEvery > 0 ? evaluateEvery : max(1, (steps + 9) / 10)
+    var all: [any AnyTrainingSetting] {
+        [
+            rank, alpha, rankStabilized, dropout, modules, layers, maxLength, packing, epochs, validationFraction,
+            evaluateEvery, patience, accumulation, batch, learningRate, schedule, warmupRatio, clip, weightDecay,
+            seed, optimizer, precision, checkpointing,
+        ]
     }
 }

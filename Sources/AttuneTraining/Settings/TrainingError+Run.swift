@@ -48,7 +48,8 @@ extension TrainingError {
     static func diverged(step: Int, rate: Double) -> Self {
         Self(
             .diverged, "the loss stopped being a number at step \(step); the last good state was kept",
-            remedy: "Train again with a lower learning rate: --lr \(Self.short(rate / 4))")
+            remedy: "Train again with a lower learning rate: --\(TrainingSettings.table.learningRate.flag) "
+                + Self.short(rate / 4))
     }
 
     /// E-TRAIN-007: a token id that the base does not have.

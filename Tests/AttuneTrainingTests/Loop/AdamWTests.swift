@@ -13,7 +13,7 @@ import Testing
     func updatesFollowTheFormula(decay: Double, clip: Double) throws {
         let shape = try TinyRun().model.shape
         let lora = LoRAConfiguration(rank: 1, alpha: 1, modules: [.key], layers: [0])
-        var configuration = TrainingConfiguration(lora: lora)
+        var configuration = TrainingConfiguration(lora: lora, epochs: 1, learningRate: 1e-3, maxLength: 8, batch: 1)
         configuration.weightDecay = decay
         configuration.clip = clip
         let layout = LoRALayout(shape: shape, configuration: lora)

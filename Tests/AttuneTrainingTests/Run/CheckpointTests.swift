@@ -36,7 +36,9 @@ import Testing
     @Test func aCheckpointMadeElsewhereIsReadAndWrittenAgainToTheSameBytes() throws {
         let vectors: Vectors = try SchemaVectors.load("checkpoint")
         let checkpoint = try read(vectors.bytes.bytes)
-        #expect(checkpoint.configuration == TrainingConfiguration(lora: checkpoint.manifest.configuration))
+        let configuration = TrainingConfiguration(
+            lora: checkpoint.manifest.configuration, epochs: 3, learningRate: 2e-4, maxLength: 512, batch: 4)
+        #expect(checkpoint.configuration == configuration)
         #expect(checkpoint.state.step == 3 && checkpoint.state.bestLoss == 3.5)
         #expect(checkpoint.parameters.values.values == (0..<18).map { Float($0) / 8 })
         guard case .full(let m, let v) = checkpoint.moments else {
@@ -53,7 +55,8 @@ import Testing
     }
 
     @Test func configurationsFromBeforeTheChoiceOfAnOptimizerMeanAdamW() throws {
-        var configuration = TrainingConfiguration(lora: LoRAConfiguration(rank: 1, alpha: 1, layers: [0]))
+        var configuration = TrainingConfiguration(
+            lora: LoRAConfiguration(rank: 1, alpha: 1, layers: [0]), epochs: 1, learningRate: 1, maxLength: 8, batch: 1)
         let old = try JSONEncoder().encode(configuration)
         #expect(!String(decoding: old, as: UTF8.self).contains("optimizer"))
         #expect(try JSONDecoder().decode(TrainingConfiguration.self, from: old).optimizer == .adamw)

@@ -65,15 +65,12 @@ import Testing
         let base = BaseIdentity(
             id: Digest256([UInt8](repeating: 1, count: 32))!, name: "smollm2", shape: model.shape)
         let start = try start(base, vectors)
-        var configuration = TrainingConfiguration(lora: start.configuration)
+        var configuration = TrainingConfiguration(
+            lora: start.configuration, epochs: 20, learningRate: 1e-3, maxLength: vectors.ids.count, batch: 1)
         configuration.precision = precision
-        configuration.learningRate = 1e-3
         configuration.schedule = .constant
         configuration.warmupRatio = 0
         configuration.clip = 0
-        configuration.epochs = 20
-        configuration.batch = 1
-        configuration.maxLength = vectors.ids.count
         configuration.packing = .documents
         let block = Block(
             tokens: vectors.ids, segments: [0..<vectors.ids.count],

@@ -25,9 +25,8 @@ import Testing
         _ model: BaseModel, tokens: Int, asked: Int?, optimizer: Optimizer = .adamw8bit
     ) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
         var configuration = TrainingConfiguration(
-            lora: LoRAConfiguration(rank: 16, alpha: 32, layers: Array(0..<model.shape.layers)))
-        configuration.batch = 1
-        configuration.maxLength = tokens
+            lora: LoRAConfiguration(rank: 16, alpha: 32, layers: Array(0..<model.shape.layers)), epochs: 3,
+            learningRate: 2e-4, maxLength: tokens, batch: 1)
         configuration.optimizer = optimizer
         return MemoryPlan.fastest(
             model: model, configuration: configuration, longest: tokens,
