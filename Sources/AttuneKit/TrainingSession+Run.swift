@@ -23,45 +23,27 @@ extension TrainingSession {
     /// Trains; every loss goes into the vault, and so does the state at each validation and every five minutes.
     ///
     /// - Parameters:
-    ///   - onRun: told each run's id as soon as it is known.
-    ///   - onEvent: told what happens to the part of an index.
+    ///   - onRun: told of each part as soon as it has the id of its run.
+    ///   - onEvent: told what happens to a part.
     /// - Returns: one result for each part.
     package func run(
-        stop: StopFlag, timeLimit: Double? = nil, onRun: (String, Int) -> Void = { _, _ in },
-        onEvent: (TrainingEvent, Int) -> Void
+        stop: StopFlag, timeLimit: Double? = nil, onRun: (Part) -> Void = { _ in },
+        onEvent: @escaping (TrainingEvent, Part) -> Void
     ) throws -> [Result] {
-        let vault = workspace.vault
         try begin()
-        let ids = parts.compactMap(\.runID)
-        for (index, id) in ids.enumerated() { onRun(id, index) }
-        var curves = ids.map { RunCurve(vault: vault, run: $0) }
-        var results: [Int: Result] = [:]
+        for part in parts { onRun(part) }
+        let recorder = RunRecorder(self, onEvent: onEvent)
         do {
-            try trainer.run(stop: stop, timeLimit: timeLimit) { event, index in
-                curves[index].record(event)
-                onEvent(event, index)
-            } onCheckpoint: { checkpoint, index in
-                try curves[index].flush()
-                let content = BlobContent { sink in try checkpoint.write { try sink(.raw, $0) } }
-                try vault.saveCheckpoint(content, step: checkpoint.state.step, ofRun: ids[index])
-                try vault.updateRun(ids[index], step: checkpoint.state.step)
-            } onOutcome: { outcome, index in
-                try curves[index].flush()
-                let version = try conclude(outcome, part: index, run: ids[index])
-                results[index] = Result(
-                    name: parts[index].name, runID: ids[index], outcome: outcome, version: version,
-                    peakMemory: ProcessMemory.peak)
-            }
-            return parts.indices.compactMap { results[$0] }
+            try trainer.run(stop: stop, timeLimit: timeLimit, observer: recorder)
+            return recorder.results
         } catch {
-            for index in parts.indices where results[index] == nil {
-                _ = try? vault.updateRun(ids[index], state: .failed, detail: String(describing: error))
-            }
+            recorder.fail(error)
             throw error
         }
     }
 
-    private func conclude(_ outcome: TrainingOutcome, part: Int, run id: String) throws -> VersionRecord? {
+    /// Keeps what a run leaves behind as a version, if there is anything to keep.
+    fileprivate func conclude(_ outcome: TrainingOutcome, of part: Part, run id: String) throws -> VersionRecord? {
         let vault = workspace.vault
         let summary = outcome.summary
         switch summary.reason {
@@ -74,8 +56,8 @@ extension TrainingSession {
         case .finished, .earlyStop, .timeLimit, .diverged:
             let version = try workspace.keep(
                 outcome.adapter,
-                manifest: AdapterManifest(outcome.adapter, training: self.summary(summary, part: part, run: id)),
-                as: parts[part].name, parents: parts[part].parents, run: id, rounding: true)
+                manifest: AdapterManifest(outcome.adapter, training: self.summary(summary, of: part, run: id)),
+                as: part.name, parents: part.parents, run: id, rounding: true)
             let state: RunRecord.State =
                 summary.reason == .timeLimit ? .interrupted : summary.reason == .diverged ? .failed : .finished
             try vault.updateRun(
@@ -85,17 +67,79 @@ extension TrainingSession {
         }
     }
 
-    private func summary(_ summary: TrainingOutcome.Summary, part index: Int, run id: String) -> TrainingSummary {
-        let part = parts[index]
-        return TrainingSummary(
+    private func summary(_ summary: TrainingOutcome.Summary, of part: Part, run id: String) -> TrainingSummary {
+        TrainingSummary(
             documents: part.material.rows.count, examples: part.material.trainingExamples.count,
             tokens: part.packed.training.tokens, steps: summary.keptStep, epochs: summary.epochs,
             seed: part.settings.training.seed, lossBefore: summary.baseLoss, lossAfter: summary.keptLoss,
             dataDigest: part.material.digest.description, runID: id, created: Date().timeIntervalSince1970)
     }
-}
 
-extension TrainingSession {
     /// Measures three training passes without changing anything, and how long the run will take from that.
     package func measure() throws -> TimeEstimate { trainer.measure(passes: 3) }
+}
+
+/// Writes what happens to each adapter of a session into the vault, and tells of it.
+private final class RunRecorder: TrainingObserver {
+    private struct Record {
+        let track: TrainingTrack
+        let part: TrainingSession.Part
+        let id: String
+        var curve: RunCurve
+        var result: TrainingSession.Result?
+    }
+
+    private let session: TrainingSession
+    private let vault: Vault
+    private let onEvent: (TrainingEvent, TrainingSession.Part) -> Void
+    private var records: [Record]
+
+    init(_ session: TrainingSession, onEvent: @escaping (TrainingEvent, TrainingSession.Part) -> Void) {
+        let vault = session.workspace.vault
+        self.session = session
+        self.vault = vault
+        self.onEvent = onEvent
+        records = zip(session.trainer.tracks, session.parts).compactMap { track, part in
+            part.runID.map { Record(track: track, part: part, id: $0, curve: RunCurve(vault: vault, run: $0)) }
+        }
+    }
+
+    /// Of the adapters that are done.
+    var results: [TrainingSession.Result] { records.compactMap(\.result) }
+
+    /// Says of the others why they are not.
+    func fail(_ error: any Error) {
+        for record in records where record.result == nil {
+            _ = try? vault.updateRun(record.id, state: .failed, detail: String(describing: error))
+        }
+    }
+
+    private func change(_ track: TrainingTrack, _ body: (inout Record) throws -> Void) rethrows {
+        for index in records.indices where records[index].track === track { try body(&records[index]) }
+    }
+
+    func note(_ event: TrainingEvent, of track: TrainingTrack) {
+        change(track) { record in
+            record.curve.record(event)
+            onEvent(event, record.part)
+        }
+    }
+
+    func save(_ checkpoint: Checkpoint, of track: TrainingTrack) throws {
+        try change(track) { record in
+            try record.curve.flush()
+            let content = BlobContent { sink in try checkpoint.write { try sink(.raw, $0) } }
+            try vault.saveCheckpoint(content, step: checkpoint.state.step, ofRun: record.id)
+            try vault.updateRun(record.id, step: checkpoint.state.step)
+        }
+    }
+
+    func conclude(_ outcome: TrainingOutcome, of track: TrainingTrack) throws {
+        try change(track) { record in
+            try record.curve.flush()
+            record.result = TrainingSession.Result(
+                name: record.part.name, runID: record.id, outcome: outcome,
+                version: try session.conclude(outcome, of: record.part, run: record.id), peakMemory: ProcessMemory.peak)
+        }
+    }
 }

@@ -76,7 +76,7 @@ struct KitStore {
 extension TrainingSession {
     /// Runs the only adapter there is.
     @discardableResult
-    func runAlone(stop: StopFlag = StopFlag(), onEvent: (TrainingEvent) -> Void = { _ in }) throws -> Result {
+    func runAlone(stop: StopFlag = StopFlag(), onEvent: @escaping (TrainingEvent) -> Void = { _ in }) throws -> Result {
         try run(stop: stop) { event, _ in onEvent(event) }[0]
     }
 }

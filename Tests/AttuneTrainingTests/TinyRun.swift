@@ -61,22 +61,32 @@ struct TinyRun {
         try Trainer(model: model, base: base, tasks: [task(checkpoint: checkpoint, start: start, digest: digest)])
     }
 
-    func run(_ onEvent: (TrainingEvent) -> Void = { _ in }) throws -> TrainingOutcome {
+    func run(_ onEvent: @escaping (TrainingEvent) -> Void = { _ in }) throws -> TrainingOutcome {
         try trainer().runAlone(onEvent: onEvent)
     }
+}
+
+/// Hands everything on to closures.
+struct ClosureObserver: TrainingObserver {
+    var onEvent: (TrainingEvent, TrainingTrack) -> Void
+    var onCheckpoint: (Checkpoint) throws -> Void = { _ in }
+    var onOutcome: (TrainingOutcome, TrainingTrack) throws -> Void = { _, _ in }
+
+    func note(_ event: TrainingEvent, of track: TrainingTrack) { onEvent(event, track) }
+    func save(_ checkpoint: Checkpoint, of track: TrainingTrack) throws { try onCheckpoint(checkpoint) }
+    func conclude(_ outcome: TrainingOutcome, of track: TrainingTrack) throws { try onOutcome(outcome, track) }
 }
 
 extension Trainer {
     /// Runs the only adapter there is.
     @discardableResult
     func runAlone(
-        stop: StopFlag = StopFlag(), timeLimit: Double? = nil, onEvent: (TrainingEvent) -> Void = { _ in },
-        onCheckpoint: (Checkpoint) throws -> Void = { _ in }
+        stop: StopFlag = StopFlag(), timeLimit: Double? = nil, onEvent: @escaping (TrainingEvent) -> Void = { _ in },
+        onCheckpoint: @escaping (Checkpoint) throws -> Void = { _ in }
     ) throws -> TrainingOutcome {
-        let outcomes = try run(
-            stop: stop, timeLimit: timeLimit, onEvent: { event, _ in onEvent(event) },
-            onCheckpoint: { checkpoint, _ in try onCheckpoint(checkpoint) })
-        return outcomes[0]
+        try run(
+            stop: stop, timeLimit: timeLimit,
+            observer: ClosureObserver(onEvent: { event, _ in onEvent(event) }, onCheckpoint: onCheckpoint))[0]
     }
 
     /// The only adapter there is.

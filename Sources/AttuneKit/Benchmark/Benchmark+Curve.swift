@@ -65,7 +65,7 @@ extension Benchmark {
 
         var order = BlockOrder(count: blocks.count, seed: settings.seed)
         var curve: [TrainingCurve.Step] = []
-        let outcomes = try trainer.run { event, _ in
+        let observer = EventObserver { event, _ in
             guard case .step(let step) = event else { return }
             let rows = (0..<settings.batch).map { blocks[order.block(at: curve.count * settings.batch + $0)] }
             curve.append(
@@ -73,7 +73,7 @@ extension Benchmark {
                     rate: step.rate, loss: step.loss,
                     rows: rows.map { TrainingCurve.Row(tokens: $0.tokens, trained: $0.trained) }))
         }
-        for outcome in outcomes { if let failure = outcome.failure { throw failure } }
+        for outcome in try trainer.run(observer: observer) { if let failure = outcome.failure { throw failure } }
         return TrainingCurve(
             level: Kernels.level, precision: work.precision, clip: settings.clip, weightDecay: settings.weightDecay,
             steps: curve)

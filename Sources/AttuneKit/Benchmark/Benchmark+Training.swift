@@ -70,13 +70,14 @@ extension Benchmark {
         var share = ShareOfPeak(Self.numbers(work.precision))
         var loss = 0.0
         var rate = 0.0
-        try trainer.run { event, index in
+        let observer = EventObserver { event, track in
             guard case .step(let step) = event else { return }
             loss = step.loss
             // All adapters take the step together, and each tells of its own tokens.
-            rate = index == 0 ? step.tokensPerSecond : rate + step.tokensPerSecond
-            if step.step > 1, index == work.adapters - 1 { share.note(rate: rate) }
+            rate = track === trainer.tracks.first ? step.tokensPerSecond : rate + step.tokensPerSecond
+            if step.step > 1, track === trainer.tracks.last { share.note(rate: rate) }
         }
+        try trainer.run(observer: observer)
 
         var report = BenchmarkReport(work: "train", rounds: share.rounds, precision: work.precision.rawValue)
         // Forward and dX, and forward once more where activations are computed again; the frozen weights need no gradient.

@@ -23,9 +23,8 @@ package struct Evaluation: Codable, Hashable, Sendable {
         model: BaseModel, adapter: Adapter, blocks: [Block], batch: Int = 4, precision: Precision = .bfloat16
     ) throws -> (base: Evaluation, adapted: Evaluation) {
         guard adapter.base.shape == model.shape else { throw TrainingError.otherBase(adapter.base.name) }
-        let evaluator = try Evaluator(
-            model: model, layout: adapter.layout, blocks: blocks, batch: batch, precision: precision)
-        return try (evaluator.evaluate(nil), evaluator.evaluate(adapter.parameters))
+        let (evaluator, pass) = try alone(model, adapter.layout, blocks, batch, precision)
+        return try (evaluator.evaluate(nil, with: pass), evaluator.evaluate(adapter.parameters, with: pass))
     }
 
     /// Measures the model alone.
@@ -35,53 +34,47 @@ package struct Evaluation: Codable, Hashable, Sendable {
         model: BaseModel, blocks: [Block], batch: Int = 4, precision: Precision = .bfloat16
     ) throws -> Evaluation {
         let layout = LoRALayout(shape: model.shape, sites: [])
-        return try Evaluator(model: model, layout: layout, blocks: blocks, batch: batch, precision: precision)
-            .evaluate(nil)
+        let (evaluator, pass) = try alone(model, layout, blocks, batch, precision)
+        return try evaluator.evaluate(nil, with: pass)
     }
-}
 
-/// Evaluates one adapter layout on one set of blocks, again and again.
-package struct Evaluator {
-    private let model: BaseModel
-    private let pass: LossPass<Float>
-    private let batches: [Batch]
-
-    /// - Throws: `TrainingError` E-TRAIN-002 without counted tokens, E-TRAIN-007.
-    package init(
-        model: BaseModel, layout: LoRALayout, blocks: [Block], batch: Int, precision: Precision
-    ) throws(TrainingError) {
+    /// What measures one adapter layout on its own, without a trainer.
+    private static func alone(
+        _ model: BaseModel, _ layout: LoRALayout, _ blocks: [Block], _ batch: Int, _ precision: Precision
+    ) throws(TrainingError) -> (Evaluator, LossPass<Float>) {
         let useful = blocks.filter { $0.targetCount > 0 }
         guard let longest = useful.map(\.tokens.count).max() else { throw .nothingToLearn }
         try useful.check(vocabulary: model.head.rows)
         let rows = max(1, batch)
-        self.model = model
-        pass = LossPass(
+        let pass = LossPass<Float>(
             model: model, layouts: [layout],
             settings: PassSettings(maxTokens: rows * longest, precision: precision, keptLayers: 1),
             chunk: ChunkedCrossEntropy<Float>.chunk(vocabulary: model.head.rows))
-        batches = useful.map { (-1, $0) }.batches(of: rows)
+        return (Evaluator(useful.map { (number: -1, block: $0) }, batch: rows), pass)
     }
+}
 
-    /// Uses a pass that exists already, such as the trainer's; `blocks` are known to fit it, and have numbers from
-    /// `number` on.
-    init(model: BaseModel, pass: LossPass<Float>, blocks: [Block], number: Int, batch: Int) {
-        self.model = model
-        self.pass = pass
-        batches = blocks.enumerated().map { (number + $0, $1) }.batches(of: batch)
-    }
+/// Measures one set of blocks, again and again.
+struct Evaluator {
+    private let batches: [Batch]
 
-    package var isEmpty: Bool { batches.isEmpty }
-    package var tokens: Int { batches.reduce(0) { $0 + $1.packed.count } }
+    /// - Parameter blocks: with their numbers in the trunk cache, −1 for none.
+    init(_ blocks: [(number: Int, block: Block)], batch: Int) { batches = blocks.batches(of: batch) }
 
-    /// nil as parameters is the base alone.
+    var isEmpty: Bool { batches.isEmpty }
+    var tokens: Int { batches.reduce(0) { $0 + $1.packed.count } }
+
+    /// Measures an adapter; nil as parameters is the base alone.
     ///
-    /// - Throws: `ModelError` `E-GGUF-009` where the base changed in use.
-    package func evaluate(_ parameters: LoRAParameters<Float>?) throws -> Evaluation {
-        try evaluate(parameters, stop: StopFlag()) ?? Evaluation(loss: .nan, tokens: 0)
+    /// - Throws: `ModelError` `E-GGUF-009` if the base changed in use.
+    func evaluate(_ parameters: LoRAParameters<Float>?, with pass: LossPass<Float>) throws -> Evaluation {
+        try evaluate(parameters, with: pass, stop: StopFlag()) ?? Evaluation(loss: .nan, tokens: 0)
     }
 
-    /// nil where `stop` was requested before the end.
-    package func evaluate(_ parameters: LoRAParameters<Float>?, stop: StopFlag) throws -> Evaluation? {
+    /// Measures an adapter; nil if `stop` was requested before the end.
+    func evaluate(
+        _ parameters: LoRAParameters<Float>?, with pass: LossPass<Float>, stop: StopFlag
+    ) throws -> Evaluation? {
         var loss = 0.0
         var tokens = 0
         for batch in batches {
@@ -89,7 +82,7 @@ package struct Evaluator {
             loss += pass.loss(batch, parameters: parameters)
             tokens += batch.counted.count
         }
-        try model.requireIntact()
+        try pass.model.requireIntact()
         return Evaluation(loss: loss / Double(tokens), tokens: tokens)
     }
 }

@@ -46,7 +46,7 @@ package final class LossPass<Element: PassNumber> {
 
     private let pass: TrainingPass<Element>
     private let head: ChunkedCrossEntropy<Element>
-    private let residency: LayerResidency
+    let model: BaseModel
     package let vocabulary: Int
     package var maxTokens: Int { pass.settings.maxTokens }
     /// Where the states below the lowest adapted layer are kept; nil computes them each time.
@@ -60,7 +60,7 @@ package final class LossPass<Element: PassNumber> {
         head = ChunkedCrossEntropy(
             head: model.head, maxTokens: settings.maxTokens, chunk: chunk,
             precision: settings.rounds ? .bfloat16 : .float32)
-        residency = model.residency
+        self.model = model
         vocabulary = model.head.rows
     }
 
@@ -69,7 +69,7 @@ package final class LossPass<Element: PassNumber> {
         guard !batch.counted.isEmpty else { return 0 }
         let adapters = parameters.map { [AdapterRows(rows: 0..<batch.packed.count, parameters: $0)] } ?? []
         let hidden = forward(batch, adapters)
-        residency.use(residency.head, .cycle)
+        model.residency.use(model.residency.head, .cycle)
         return head.loss(hidden: hidden, targets: batch.targets, counted: batch.counted[...])
     }
 
@@ -80,7 +80,7 @@ package final class LossPass<Element: PassNumber> {
         guard work.counted.contains(where: { !$0.isEmpty }) else { return }
         let batch = work.batch
         let hidden = forward(batch, work.adapters)
-        residency.use(residency.head, .up)
+        model.residency.use(model.residency.head, .up)
         let dHidden = head.clearedGradient(rows: hidden.rows)
         var isUseful = false
         for index in work.adapters.indices {

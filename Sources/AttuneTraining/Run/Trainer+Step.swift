@@ -8,7 +8,7 @@ import AttuneTensor
 extension Trainer {
     /// What one step of one adapter did.
     struct StepResult {
-        let track: Int
+        let track: TrainingTrack
         /// Mean over the counted tokens.
         var loss: Double
         var norm: Double
@@ -35,26 +35,25 @@ extension Trainer {
     }
 
     /// The blocks of the next step of these tracks, laid out in passes.
-    func prepareStep(_ active: [Int]) -> PreparedStep {
-        let steps = active.map { (track: $0, batches: tracks[$0].batches(of: tracks[$0].state.step)) }
-        let results = steps.map { track, batches in
+    func prepareStep(_ active: [TrainingTrack]) -> PreparedStep {
+        let steps = active.enumerated().map { (track: $0, batches: $1.batches(of: $1.state.step)) }
+        let results = zip(active, steps).map { track, step in
             StepResult(
-                track: track, loss: 0, norm: 0, rate: tracks[track].schedule.rate(at: tracks[track].state.step),
-                tokens: batches.reduce(0) { $0 + $1.packed.count },
-                counted: batches.reduce(0) { $0 + $1.counted.count })
+                track: track, loss: 0, norm: 0, rate: track.schedule.rate(at: track.state.step),
+                tokens: step.batches.reduce(0) { $0 + $1.packed.count },
+                counted: step.batches.reduce(0) { $0 + $1.counted.count })
         }
         let passes = SharedBatch.shared(steps, capacity: pass.maxTokens).map { shared in
-            let indices = shared.parts.compactMap { part in results.firstIndex { $0.track == part.track } }
-            let shares = zip(shared.parts, indices).map { part, index in
-                let track = tracks[part.track]
+            let shares = shared.parts.map { part in
+                let track = active[part.track]
                 return LossPass.Share(
                     adapter: AdapterRows(
                         rows: part.rows, parameters: track.parameters,
                         dropout: track.dropout(step: track.state.step, pass: part.pass)),
-                    counted: part.counted, scale: 1 / Float(results[index].counted),
+                    counted: part.counted, scale: 1 / Float(results[part.track].counted),
                     gradients: track.optimizer.gradients)
             }
-            return Pass(work: LossPass.Work(shared.batch, shares: shares), results: indices)
+            return Pass(work: LossPass.Work(shared.batch, shares: shares), results: shared.parts.map(\.track))
         }
         return PreparedStep(
             passes: passes, results: results, losses: [Double](repeating: 0, count: active.count))
@@ -66,16 +65,16 @@ extension Trainer {
     /// A track whose loss or gradients are not finite is left as it was.
     /// - Throws: `ModelError` `E-GGUF-009` or `E-MODEL-006` for a base that cannot be computed with; nothing is changed.
     func take(_ step: inout PreparedStep) throws {
-        for result in step.results { tracks[result.track].optimizer.clearGradients() }
+        for result in step.results { result.track.optimizer.clearGradients() }
         for pass in step.passes { accumulate(pass, &step) }
         for index in step.results.indices {
             step.results[index].loss /= Double(step.results[index].counted)
-            step.results[index].norm = tracks[step.results[index].track].optimizer.gradientNorm
+            step.results[index].norm = step.results[index].track.optimizer.gradientNorm
         }
         try model.requireIntact()
         for result in step.results where !result.isFinite { try model.requireFinite() }
         for result in step.results where result.isFinite {
-            let track = tracks[result.track]
+            let track = result.track
             track.optimizer.update(track.parameters, rate: result.rate, norm: result.norm)
             track.state.step += 1
             track.state.updates = track.optimizer.updates
@@ -93,11 +92,10 @@ extension Trainer {
     /// Measures training passes on the run's own data, without changing anything; three are enough for a range.
     package func measure(passes: Int = 3) -> TimeEstimate {
         let clock = ContinuousClock()
-        let all = Array(tracks.indices)
         let states = tracks.map(\.state)
         var measured: [(tokens: Int, seconds: Double)] = []
         while measured.count < passes {
-            let active = all.filter { tracks[$0].state.step < tracks[$0].state.total }
+            let active = tracks.filter { $0.state.step < $0.state.total }
             guard !active.isEmpty else { break }
             var step = prepareStep(active)
             for pass in step.passes where measured.count < passes {
@@ -105,7 +103,7 @@ extension Trainer {
                 accumulate(pass, &step)
                 measured.append((pass.work.batch.packed.count, (clock.now - start).seconds))
             }
-            for index in active { tracks[index].state.step += 1 }
+            for track in active { track.state.step += 1 }
         }
         var tokens = 0
         var evaluated = 0
@@ -116,8 +114,9 @@ extension Trainer {
             let blocks = Double(track.configuration.totalBlocks(track.training.count)) * share
             tokens += Int(blocks * Double(track.outline.trainingTokens) / Double(track.training.count))
         }
-        for (track, evaluator) in zip(tracks, evaluators) where !evaluator.isEmpty {
-            evaluated += ((track.state.total - track.state.step) / track.evaluationInterval + 1) * evaluator.tokens
+        for track in tracks where !track.evaluator.isEmpty {
+            evaluated +=
+                ((track.state.total - track.state.step) / track.evaluationInterval + 1) * track.evaluator.tokens
         }
         return TimeEstimate(measured: measured, trainingTokens: tokens, evaluatedTokens: evaluated)
     }

@@ -15,7 +15,6 @@ package final class Trainer {
     package let tracks: [TrainingTrack]
     let model: BaseModel
     let pass: LossPass<Float>
-    let evaluators: [Evaluator]
 
     /// Takes all memory of the run.
     ///
@@ -37,14 +36,27 @@ package final class Trainer {
         pass = LossPass(
             model: model, layouts: tracks.map(\.layout), settings: .shared(tracks),
             chunk: ChunkedCrossEntropy<Float>.chunk(vocabulary: model.head.rows))
-        let pass = self.pass
-        evaluators = tracks.map {
-            Evaluator(
-                model: model, pass: pass, blocks: $0.validation, number: $0.numbers.lowerBound + $0.training.count,
-                batch: $0.configuration.passBlocks)
-        }
         self.model = model
         self.tracks = tracks
+    }
+
+    /// Runs until every adapter has taken its last step, or until something ends the run before.
+    ///
+    /// - Parameters:
+    ///   - stop: checked after every step and between the batches of a validation.
+    ///   - timeLimit: seconds after which no further step begins.
+    ///   - checkpointInterval: seconds after which the state is handed over even without a validation.
+    ///   - observer: told of everything on this thread.
+    /// - Returns: the outcomes in the order of the tasks.
+    @discardableResult
+    package func run(
+        stop: StopFlag = StopFlag(), timeLimit: Double? = nil, checkpointInterval: Double = 300,
+        observer: any TrainingObserver = EventObserver { _, _ in }
+    ) throws -> [TrainingOutcome] {
+        var sitting = TrainingSitting(
+            of: self, observer: observer, stop: stop, timeLimit: timeLimit, checkpointInterval: checkpointInterval)
+        try sitting.run()
+        return tracks.compactMap(\.outcome)
     }
 }
 

@@ -14,6 +14,29 @@ package enum TrainingEvent: Sendable {
     case finished(TrainingOutcome.Summary)
 }
 
+/// Watches a run, on the thread of its trainer.
+package protocol TrainingObserver {
+    /// Notes what happens to an adapter.
+    func note(_ event: TrainingEvent, of track: TrainingTrack)
+
+    /// Saves the state of an adapter; the value is valid during the call. What it throws ends the run.
+    func save(_ checkpoint: Checkpoint, of track: TrainingTrack) throws
+
+    /// Takes what an adapter's run leaves behind, as soon as it is done. What it throws ends the run.
+    func conclude(_ outcome: TrainingOutcome, of track: TrainingTrack) throws
+}
+
+/// Hands events on, and saves nothing.
+package struct EventObserver: TrainingObserver {
+    private let onEvent: (TrainingEvent, TrainingTrack) -> Void
+
+    package init(_ onEvent: @escaping (TrainingEvent, TrainingTrack) -> Void) { self.onEvent = onEvent }
+
+    package func note(_ event: TrainingEvent, of track: TrainingTrack) { onEvent(event, track) }
+    package func save(_ checkpoint: Checkpoint, of track: TrainingTrack) {}
+    package func conclude(_ outcome: TrainingOutcome, of track: TrainingTrack) {}
+}
+
 /// The sizes of a run, known before its first step.
 package struct TrainingOutline: Codable, Hashable, Sendable {
     package let steps: Int

@@ -17,6 +17,8 @@ package final class TrainingTrack {
     let fingerprint: BlockFingerprint
     let training: [Block]
     let validation: [Block]
+    /// Measures `validation`.
+    let evaluator: Evaluator
     /// The numbers of all blocks, those to learn from before those that measure.
     let numbers: Range<Int>
     let schedule: LearningRateSchedule
@@ -25,6 +27,12 @@ package final class TrainingTrack {
     var optimizer: AdamW
     private var order: BlockOrder
     package internal(set) var state: RunState
+    /// Tokens that went through the model in this sitting.
+    var tokens = 0
+    /// When the state was last saved, or this sitting began.
+    var lastSave = ContinuousClock.now
+    /// How the run ended; nil while it goes on.
+    package internal(set) var outcome: TrainingOutcome?
 
     /// Takes the memory of the adapter, its gradients and its optimiser.
     ///
@@ -71,6 +79,8 @@ package final class TrainingTrack {
         self.fingerprint = fingerprint
         self.training = useful
         self.validation = held
+        evaluator = Evaluator(
+            held.enumerated().map { (number: number + useful.count + $0, block: $1) }, batch: settings.passBlocks)
         numbers = number..<number + useful.count + held.count
         schedule = LearningRateSchedule(
             shape: settings.schedule, peak: settings.learningRate, warmupRatio: settings.warmupRatio, steps: steps)
@@ -115,6 +125,12 @@ package final class TrainingTrack {
             manifest: AdapterManifest(
                 Adapter(base: base, configuration: configuration.lora, parameters: parameters)),
             parameters: parameters, moments: optimizer.moments, best: best)
+    }
+
+    func beginSitting(at start: ContinuousClock.Instant) {
+        tokens = 0
+        lastSave = start
+        outcome = nil
     }
 
     /// Tokens of the longest block.

@@ -21,8 +21,8 @@ final class TrainingOutput {
     private var lastLine = ContinuousClock.now - .seconds(60)
     /// Of the adapters, in the order of the session.
     var names: [String] = []
-    private var latest: [Int: StepReport] = [:]
-    private var validations: [Int: (step: Int, loss: Double)] = [:]
+    private var latest: [String: StepReport] = [:]
+    private var validations: [String: (step: Int, loss: Double)] = [:]
 
     init(console: Console, jsonl: Bool, json: Bool) {
         self.console = console
@@ -117,41 +117,42 @@ final class TrainingOutput {
         }
     }
 
-    func started(run: String, of part: Int) {
+    func started(_ part: TrainingSession.Part) {
+        let run = part.runID ?? ""
         if jsonl {
-            try? line(["event": "run", "id": run, "name": names[part]])
+            try? line(["event": "run", "id": run, "name": part.name])
         } else {
-            console.note("Run   \(run)" + (names.count > 1 ? "  \(names[part])" : ""))
+            console.note("Run   \(run)" + (names.count > 1 ? "  \(part.name)" : ""))
             announce("measuring the loss before the first step")
         }
     }
 
-    func show(_ event: TrainingEvent, of part: Int) {
+    func show(_ event: TrainingEvent, of part: TrainingSession.Part) {
         switch event {
         case .planned, .checkpoint, .finished: break
         case .step(let report):
-            latest[part] = report
-            if jsonl { try? line(Step(event: "step", name: names[part], report: report)) } else { progress() }
+            latest[part.name] = report
+            if jsonl { try? line(Step(event: "step", name: part.name, report: report)) } else { progress() }
         case .validation(let step, let loss, let base, let isBest):
-            validations[part] = (step, loss)
+            validations[part.name] = (step, loss)
             if jsonl {
                 try? line(
                     Validation(
-                        event: "validation", name: names[part], step: step, loss: loss, baseLoss: base, best: isBest))
+                        event: "validation", name: part.name, step: step, loss: loss, baseLoss: base, best: isBest))
             } else {
                 clear()
                 console.note(
-                    "  \(prefix(part))step \(step)  validation loss \(Format.loss(loss)) (perplexity "
+                    "  \(prefix(part.name))step \(step)  validation loss \(Format.loss(loss)) (perplexity "
                         + "\(String(format: "%.2f", exp(loss))))\(step == 0 ? "  base" : isBest ? "  best" : "")")
             }
         case .stopped(let reason):
             clear()
-            if jsonl { try? line(["event": "stopped", "name": names[part], "reason": reason.rawValue]) }
+            if jsonl { try? line(["event": "stopped", "name": part.name, "reason": reason.rawValue]) }
         }
     }
 
     /// Tells adapters apart where there are several.
-    private func prefix(_ part: Int) -> String { names.count > 1 ? "\(names[part])  " : "" }
+    private func prefix(_ name: String) -> String { names.count > 1 ? "\(name)  " : "" }
 
     /// How the runs ended.
     func show(_ results: [TrainingSession.Result], plan: MemoryPlan) throws {
@@ -206,15 +207,15 @@ final class TrainingOutput {
         let now = ContinuousClock.now
         guard isTerminal ? now - lastLine > .milliseconds(200) : now - lastLine >= .seconds(10) else { return }
         lastLine = now
-        let reports = latest.sorted { $0.key < $1.key }
-        let (steps, total) = reports.reduce((0, 0)) { ($0.0 + $1.value.step, $0.1 + $1.value.total) }
-        guard let longest = reports.map(\.value).max(by: { $0.remaining < $1.remaining }) else { return }
+        let reports = names.compactMap { name in latest[name].map { (name: name, report: $0) } }
+        let (steps, total) = reports.reduce((0, 0)) { ($0.0 + $1.report.step, $0.1 + $1.report.total) }
+        guard let longest = reports.map(\.report).max(by: { $0.remaining < $1.remaining }) else { return }
         let share = Double(steps) / Double(max(1, total))
-        let losses = reports.map { part, report in
-            prefix(part) + "loss \(String(format: "%.3f", report.smoothed))"
-                + (validations[part].map { "  val \(String(format: "%.3f", $0.loss)) @\($0.step)" } ?? "")
+        let losses = reports.map { name, report in
+            prefix(name) + "loss \(String(format: "%.3f", report.smoothed))"
+                + (validations[name].map { "  val \(String(format: "%.3f", $0.loss)) @\($0.step)" } ?? "")
         }
-        let speed = reports.reduce(0) { $0 + ($1.value.step < $1.value.total ? $1.value.tokensPerSecond : 0) }
+        let speed = reports.reduce(0) { $0 + ($1.report.step < $1.report.total ? $1.report.tokensPerSecond : 0) }
         let numbers =
             losses.joined(separator: " · ")
             + String(format: "  lr %.1e  %.0f tok/s  mem %.0f MiB", longest.rate, speed, longest.memoryMiB)

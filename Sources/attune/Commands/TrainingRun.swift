@@ -35,7 +35,7 @@ struct TrainingRun {
         }
         output.names = session.parts.map(\.name)
         let results = try session.run(stop: stop, timeLimit: timeLimit) {
-            output.started(run: $0, of: $1)
+            output.started($0)
         } onEvent: {
             output.show($0, of: $1)
         }

@@ -46,11 +46,14 @@ import Testing
         let tasks = tasks(tiny)
         var losses = [[Double]](repeating: [], count: 3)
         var ended: [Int] = []
-        let together = try trainer(tiny, tasks).run { event, index in
-            if case .step(let report) = event { losses[index].append(report.loss) }
-        } onOutcome: { _, index in
-            ended.append(index)
-        }
+        let shared = try trainer(tiny, tasks)
+        let together = try shared.run(
+            observer: ClosureObserver { event, track in
+                guard let index = shared.tracks.firstIndex(where: { $0 === track }) else { return }
+                if case .step(let report) = event { losses[index].append(report.loss) }
+            } onOutcome: { _, track in
+                ended += shared.tracks.indices.filter { shared.tracks[$0] === track }
+            })
         #expect(ended.sorted() == [0, 1, 2])
         for (index, task) in tasks.enumerated() {
             var alone: [Double] = []
@@ -76,9 +79,11 @@ import Testing
         var other = tiny
         other.training = (0..<6).map { TinyRun.block(start: 3 * $0, length: 7) }
         var losses: [[Double]] = [[], []]
-        try trainer(tiny, [tiny.task(), other.task()]).run { event, index in
-            if case .step(let report) = event { losses[index].append(report.loss) }
-        }
+        let shared = try trainer(tiny, [tiny.task(), other.task()])
+        try shared.run(
+            observer: EventObserver { event, track in
+                if case .step(let report) = event { losses[track === shared.tracks[0] ? 0 : 1].append(report.loss) }
+            })
         for (index, run) in [tiny, other].enumerated() {
             var alone: [Double] = []
             _ = try run.run { if case .step(let report) = $0 { alone.append(report.loss) } }
@@ -91,9 +96,12 @@ import Testing
         let tasks = tasks(tiny)
         let whole = try trainer(tiny, tasks).run()
         let stop = StopFlag()
-        let paused = try trainer(tiny, tasks).run(stop: stop) { event, index in
-            if case .step(let report) = event, index == 0, report.step == 2 { stop.request() }
-        }
+        let pausing = try trainer(tiny, tasks)
+        let paused = try pausing.run(
+            stop: stop,
+            observer: EventObserver { event, track in
+                if case .step(let report) = event, track === pausing.tracks[0], report.step == 2 { stop.request() }
+            })
         #expect(paused.allSatisfy { $0.summary.reason == .interrupted && $0.summary.steps == 2 })
         let rest = try zip(tasks, paused).map { task, outcome in
             let checkpoint = try #require(outcome.checkpoint).encoded().withUnsafeBytes { try Checkpoint(encoded: $0) }
