@@ -8,11 +8,10 @@ import AttuneTraining
 /// How a base answers in the memory that there is: which form its weights have, and how much of them stays.
 package struct DecodingPlan: Sendable {
     package let precision: DecodingPrecision
-    /// The limit for layers and head in memory at once; nil where all of them stay.
-    package let residentWeights: Int?
+    /// What the plan asks of the base.
+    package let memory: MemoryUse
     /// Bytes that the process will occupy.
     package let total: Int
-    private let free: Int
 
     /// Plans for a context of `context` tokens of which `tokens` are taken at once.
     ///
@@ -22,7 +21,7 @@ package struct DecodingPlan: Sendable {
     ///   `--memory-limit` is below the least that works, `ModelError` `E-DECODE-004` where heads are no whole blocks of
     ///   `cacheType`.
     package init(
-        model: BaseModel, tokens: Int, context: Int, cacheType: CacheType, limits: MemoryLimits = .current()
+        model: BaseModel, tokens: Int, context: Int, cacheType: CacheType, limits: MemoryLimits
     ) throws {
         try cacheType.require(model.configuration)
         let cache = Decoder.bytes(of: model, cacheType: cacheType, positions: tokens, contextLength: context)
@@ -31,27 +30,23 @@ package struct DecodingPlan: Sendable {
         }
         let working = cache + Decoder.scratchBytes(of: model, contextLength: context) + Self.program
         let (file, copied) = (model.file.totalBytes, RepackedWeights.byteCount(model))
-        free = limits.free
+        let resident: Int?
         if limits.asked == nil, copied <= limits.available / 2 {
-            (precision, residentWeights, total) = (.int8, nil, working + copied + file)
+            (precision, resident, total) = (.int8, nil, working + copied + file)
         } else if limits.asked != nil, working + copied + file <= limits.available {
-            (precision, residentWeights, total) = (.int8, nil, working + copied + file)
+            (precision, resident, total) = (.int8, nil, working + copied + file)
         } else if working + file <= limits.available {
-            (precision, residentWeights, total) = (.bfloat16, nil, working + file)
+            (precision, resident, total) = (.bfloat16, nil, working + file)
         } else {
             let room = limits.available - working - Self.seams
             guard room >= model.residency.minimum || limits.asked == nil else {
                 throw KitError.limitTooLow(
                     needed: working + Self.seams + model.residency.minimum, limit: limits.available)
             }
-            let resident = max(model.residency.minimum, min(room, model.residency.total))
-            (precision, residentWeights, total) = (.bfloat16, resident, working + Self.seams + resident)
+            let window = max(model.residency.minimum, min(room, model.residency.total))
+            (precision, resident, total) = (.bfloat16, window, working + Self.seams + window)
         }
-    }
-
-    /// Has the base keep no more of its weights in memory than planned.
-    package func limitWeights(of model: BaseModel) {
-        model.residency.limit(to: residentWeights, dropsCache: model.file.totalBytes > free)
+        memory = MemoryUse(weights: resident, of: model, free: limits.free)
     }
 
     /// Program, tokenizer, store and adapter.

@@ -62,7 +62,7 @@ package struct Question: Sendable {
         let plan = try DecodingPlan(
             model: model, tokens: context, context: context, cacheType: cacheType,
             limits: MemoryLimits.current().limited(to: memoryLimit))
-        plan.limitWeights(of: model)
+        model.residency.limit(to: plan.memory)
         let decoder = Decoder(
             model: model, adapters: adapters, contextLength: context, precision: plan.precision, cacheType: cacheType)
         return try Generator(decoder: decoder, tokenizer: model.tokenizer).generate(

@@ -24,16 +24,18 @@ package final class TrainingSession {
     let trainer: Trainer
 
     private init(
-        workspace: Workspace, base: BaseRecord, model: BaseModel, parts: [Part], limits: MemoryLimits,
-        residentWeights: Int?, trunkCache: Int? = nil
+        workspace: Workspace, base: BaseRecord, model: BaseModel, parts: [Part], machine: Machine, use: MemoryUse,
+        trunkCache: Int? = nil
     ) throws {
         self.workspace = workspace
         self.base = base
         self.parts = parts
         trainer = try Trainer(model: model, base: base.identity, tasks: parts.map(\.task))
-        memory = MemoryPlan(model: model, trainer: trainer, limits: limits, residentWeights: residentWeights)
-        memory.limitWeights(of: model)
-        trunk = TrunkPlan(trainer, folder: workspace.paths.store.path, limit: trunkCache)
+        memory = MemoryPlan(model: model, trainer: trainer, machine: machine, residentWeights: use.weights)
+        model.residency.limit(to: use)
+        let folder = workspace.paths.store.path
+        trunk = TrunkPlan(trainer, free: Vault.freeBytes(at: folder), limit: trunkCache)?.applied(
+            to: trainer, in: folder)
     }
 
     /// Plans new runs.
@@ -57,8 +59,8 @@ package final class TrainingSession {
         for start in starts { try start?.check(against: base) }
         for adapter in request.adapters { try workspace.checkName(adapter.name, fits: base.identity) }
         let model = try workspace.bases.open(base)
-        let limits = MemoryLimits.current().limited(to: request.memoryLimit)
-        var residentWeights: Int?
+        let machine = Machine.current().limited(to: request.memoryLimit)
+        var use = MemoryUse(weights: nil, of: model, free: machine.limits.free)
         let parts = try request.adapters.indices.map { index in
             let start = starts[index]
             var wishes = request.wishes
@@ -72,17 +74,17 @@ package final class TrainingSession {
             let fraction = wishes.validationFraction ?? TrainingConfiguration.standardValidation
             let material = TrainingMaterial(rows: datasets[index].rows, validation: fraction, model: model)
             let chosen = try AutoSettings.choose(
-                model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes, limits: limits,
-                adapters: request.adapters.count)
-            residentWeights = chosen.memory.residentWeights ?? residentWeights
+                model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes,
+                machine: machine, adapters: request.adapters.count)
+            if chosen.memory.weights != nil { use = chosen.memory }
             return Part(
                 name: request.adapters[index].name, base: base, model: model, material: material,
                 configuration: chosen.configuration, reasons: chosen.reasons, start: start,
-                paths: request.adapters[index].paths, memoryLimit: limits.asked)
+                paths: request.adapters[index].paths, memoryLimit: machine.limits.asked)
         }
         return try TrainingSession(
-            workspace: workspace, base: base, model: model, parts: parts, limits: limits,
-            residentWeights: residentWeights, trunkCache: request.trunkCache)
+            workspace: workspace, base: base, model: model, parts: parts, machine: machine, use: use,
+            trunkCache: request.trunkCache)
     }
 
     /// Takes up interrupted runs where their last checkpoints left them; several go on in the same passes.
@@ -102,8 +104,8 @@ package final class TrainingSession {
             throw KitError.noBase(settings[0].baseName, known: [])
         }
         let model = try workspace.bases.open(base)
-        let limits = MemoryLimits.current().limited(to: settings.compactMap(\.memoryLimit).min())
-        var residentWeights: Int?
+        let machine = Machine.current().limited(to: settings.compactMap(\.memoryLimit).min())
+        var use = MemoryUse(weights: nil, of: model, free: machine.limits.free)
         let parts = try zip(runs, settings).map { run, settings in
             let rows = try vault.documents(ofRun: run.id).map {
                 try StoredRow(decoding: try vault.documentText($0.digest)).row
@@ -115,18 +117,17 @@ package final class TrainingSession {
             // The memory may be another than when the run began; the passes stay, for the same bytes.
             let (configuration, plan) = MemoryPlan.fastest(
                 model: model, layout: checkpoint?.parameters.layout ?? start?.adapter.layout,
-                configuration: settings.training, longest: settings.training.maxLength, limits: limits,
+                configuration: settings.training, longest: settings.training.maxLength, machine: machine,
                 adapters: runs.count, fixedPasses: true)
-            residentWeights = plan.residentWeights ?? residentWeights
+            if plan.residentWeights != nil { use = plan.use(of: model) }
             return Part(
                 name: run.adapter, base: base, model: model,
                 material: TrainingMaterial(rows: rows, validation: settings.training.validationFraction, model: model),
-                configuration: configuration, start: start, paths: settings.paths, memoryLimit: limits.asked,
+                configuration: configuration, start: start, paths: settings.paths, memoryLimit: machine.limits.asked,
                 checkpoint: checkpoint, runID: run.id)
         }
         return try TrainingSession(
-            workspace: workspace, base: base, model: model, parts: parts, limits: limits,
-            residentWeights: residentWeights)
+            workspace: workspace, base: base, model: model, parts: parts, machine: machine, use: use)
     }
 
     /// What the trainer made of the settings of a part.

@@ -19,25 +19,36 @@ package struct TrunkPlan: Codable, Hashable, Sendable {
     /// The most that is taken where nobody says otherwise; never more than half of what is free.
     private static let usualLimit = 16 << 30
 
-    /// Gives the trainer a sealed file in `folder`, if the states fit into it; nil where there is nothing to keep.
+    private init(layers: Int, bytes: Int, reason: String?) {
+        self.layers = layers
+        self.bytes = bytes
+        self.reason = reason
+    }
+
+    /// Plans for the blocks of a trainer; nil if there is nothing to keep.
     ///
-    /// - Parameter limit: most bytes; nil takes the usual ones, 0 keeps nothing.
-    init?(_ trainer: Trainer, folder: String, limit: Int?) {
+    /// - Parameters:
+    ///   - free: bytes that the disk has.
+    ///   - limit: most bytes; nil takes the usual ones, 0 keeps nothing.
+    init?(_ trainer: Trainer, free: Int, limit: Int?) {
         let records = trainer.trunkRecords
         guard !records.isEmpty, limit != 0 else { return nil }
-        layers = trainer.lowestAdaptedLayer
-        bytes = records.reduce(0) { $0 + SealedSpool.size(ofRecord: $1) }
-        let free = Vault.freeBytes(at: folder)
+        let bytes = records.reduce(0) { $0 + SealedSpool.size(ofRecord: $1) }
         let allowed = min(limit ?? min(Self.usualLimit, free / 2), free)
-        guard bytes <= allowed else {
-            reason = bytes > free ? "the disk has \(free >> 20) MiB free" : "they may take \(allowed >> 20) MiB"
-            return
-        }
+        let reason = bytes > free ? "the disk has \(free >> 20) MiB free" : "they may take \(allowed >> 20) MiB"
+        self.init(layers: trainer.lowestAdaptedLayer, bytes: bytes, reason: bytes <= allowed ? nil : reason)
+    }
+
+    /// Gives the trainer a sealed file in `folder` if that is the plan.
+    ///
+    /// - Returns: the plan, which says why if the file cannot be made.
+    func applied(to trainer: Trainer, in folder: String) -> TrunkPlan {
+        guard reason == nil else { return self }
         do {
             trainer.keepTrunk(in: try SealedSpool(folder: folder, limit: bytes))
-            reason = nil
+            return self
         } catch {
-            reason = (error as? CryptoError)?.message ?? "\(error)"
+            return TrunkPlan(layers: layers, bytes: bytes, reason: (error as? CryptoError)?.message ?? "\(error)")
         }
     }
 }

@@ -33,11 +33,11 @@ import Testing
         let folder = try TemporaryDirectory()
         let model = try model(folder)
         let roomy = try plan(model, free: 1 << 40, asked: nil)
-        #expect(roomy.precision == .int8 && roomy.residentWeights == nil)
+        #expect(roomy.precision == .int8 && roomy.memory.weights == nil)
         let allowed = try plan(model, free: 1 << 40, asked: roomy.total)
         #expect(allowed.precision == .int8 && allowed.total == roomy.total)
         let mapped = try plan(model, free: 1 << 40, asked: roomy.total - 1)
-        #expect(mapped.precision == .bfloat16 && mapped.residentWeights == nil && mapped.total < roomy.total)
+        #expect(mapped.precision == .bfloat16 && mapped.memory.weights == nil && mapped.total < roomy.total)
     }
 
     @Test func aLimitBelowTheLeastIsRefusedWithTheLeast() throws {
@@ -48,8 +48,8 @@ import Testing
             error?.code == "E-MEMORY-002" && error?.message.contains("at least 9") == true, "\(error?.message ?? "")")
         // What the system has less than the limit decides, but nobody asked for it: it is tried.
         let tight = try plan(model, free: 150_000, asked: nil)
-        #expect(tight.residentWeights == model.residency.minimum)
-        tight.limitWeights(of: model)
+        #expect(tight.memory.weights == model.residency.minimum)
+        model.residency.limit(to: tight.memory)
         #expect(model.residency.limit == model.residency.minimum)
     }
 }

@@ -53,7 +53,7 @@ extension Benchmark {
         let material = TrainingMaterial(rows: dataset.rows, validation: 0, model: model)
         var settings = try AutoSettings.choose(
             model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes,
-            limits: MemoryLimits.current().limited(to: work.memoryLimit)
+            machine: Machine.current().limited(to: work.memoryLimit)
         ).configuration
         let blocks = material.packed(settings, model: model).training.blocks.filter { $0.targetCount > 0 }
         settings.epochs = Double(steps * settings.batch) / Double(max(1, blocks.count))

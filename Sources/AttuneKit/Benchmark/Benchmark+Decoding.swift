@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneModel
 import AttuneTensor
+import AttuneTraining
 
 extension Benchmark {
     /// Tokens that stand in the cache before decoding is measured.
@@ -87,7 +88,9 @@ extension Benchmark {
     ///
     /// - Throws: `KitError` where they do not fit into memory.
     func fastestPrecision(_ context: Int, _ cacheType: CacheType) throws -> DecodingPrecision {
-        try DecodingPlan(model: model, tokens: context, context: context, cacheType: cacheType).precision
+        try DecodingPlan(
+            model: model, tokens: context, context: context, cacheType: cacheType, limits: .current()
+        ).precision
     }
 
     /// The same tokens for everyone who measures, spread over the vocabulary.

@@ -46,15 +46,15 @@ extension Benchmark {
         wishes.learningRate = 1e-4
         wishes.validationFraction = 0
         let count = (rounds + 1) * max(1, min(work.batch, 4096))
+        let machine = Machine.current().limited(to: work.memoryLimit)
         let settings = try AutoSettings.choose(
             model: model,
             data: AutoSettings.DataSize(
                 examples: count, tokens: count * work.maxLength, targets: count * max(1, work.maxLength - 1),
                 longest: work.maxLength, usual: work.maxLength),
-            wishes: wishes, limits: MemoryLimits.current().limited(to: work.memoryLimit),
-            adapters: work.adapters)
+            wishes: wishes, machine: machine, adapters: work.adapters)
         let configuration = settings.configuration
-        settings.memory.limitWeights(of: model)
+        model.residency.limit(to: settings.memory)
         defer { model.residency.limit(to: nil) }
         let tasks = (0..<work.adapters).map { index in
             TrainingTask(
@@ -65,8 +65,7 @@ extension Benchmark {
         let trainer = try Trainer(model: model, base: identity, tasks: tasks)
 
         let plan = MemoryPlan(
-            model: model, trainer: trainer, limits: MemoryLimits.current(),
-            residentWeights: settings.memory.residentWeights)
+            model: model, trainer: trainer, machine: machine, residentWeights: settings.memory.weights)
         var share = ShareOfPeak(Self.numbers(work.precision))
         var loss = 0.0
         var rate = 0.0

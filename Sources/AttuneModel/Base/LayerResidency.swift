@@ -4,6 +4,21 @@
 import Dispatch
 import Foundation
 
+/// How much of a base may lie in memory at once, as a plan says; `LayerResidency` does it.
+package struct MemoryUse: Hashable, Sendable {
+    /// Most bytes of layers and head; nil if all of them stay.
+    package let weights: Int?
+    /// Whether weights that are dropped leave the system's memory too.
+    package let dropsCache: Bool
+
+    /// - Parameter free: bytes that the system has, whatever a person allows.
+    package init(weights: Int?, of model: BaseModel, free: Int) {
+        self.weights = weights
+        // The system's cache would keep what was used last and drop what is needed next.
+        dropsCache = model.file.totalBytes > free
+    }
+}
+
 /// Holds the weights that lie in this process's memory below a limit, so that a base larger than memory can be used.
 ///
 /// A pass says which layer it uses and how it walks. That layer is waited for, the next one is read meanwhile on a
@@ -86,6 +101,9 @@ package final class LayerResidency: @unchecked Sendable {  // state is guarded b
             }
         }
     }
+
+    /// Limits the weights in memory as a plan says.
+    package func limit(to use: MemoryUse) { limit(to: use.weights, dropsCache: use.dropsCache) }
 
     /// Waits until `layer` is in memory, and has the one after it read meanwhile.
     package func use(_ layer: Int, _ walk: Walk) {

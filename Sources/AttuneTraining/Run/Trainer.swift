@@ -62,12 +62,11 @@ package final class Trainer {
 
 extension MemoryPlan {
     /// The plan of a trainer as it is.
-    package init(model: BaseModel, trainer: Trainer, limits: MemoryLimits, residentWeights: Int? = nil) {
+    package init(model: BaseModel, trainer: Trainer, machine: Machine, residentWeights: Int? = nil) {
         let tracks = trainer.tracks.sorted { $0.passTokens > $1.passTokens }
         self.init(
             model: model, layout: tracks[0].layout, configuration: tracks[0].configuration,
             longest: tracks[0].longest, others: tracks.dropFirst().map { ($0.layout, $0.configuration) },
-            limits: limits,
-            residentWeights: residentWeights)
+            machine: machine, residentWeights: residentWeights)
     }
 }

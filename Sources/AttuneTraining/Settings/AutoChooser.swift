@@ -10,13 +10,20 @@ struct AutoChooser {
     let model: BaseModel
     let data: AutoSettings.DataSize
     let wishes: AutoSettings.Wishes
+    private let machine: Machine
+    /// How many are trained in the same passes.
+    private let adapters: Int
     var configuration: TrainingConfiguration
     private(set) var reasons: [AutoSettings.Reason] = []
 
-    init(model: BaseModel, data: AutoSettings.DataSize, wishes: AutoSettings.Wishes) {
+    init(
+        model: BaseModel, data: AutoSettings.DataSize, wishes: AutoSettings.Wishes, machine: Machine, adapters: Int
+    ) {
         self.model = model
         self.data = data
         self.wishes = wishes
+        self.machine = machine
+        self.adapters = adapters
         configuration = wishes.configuration
     }
 
@@ -37,44 +44,40 @@ struct AutoChooser {
     }
 
     /// Runs as fast as memory allows, and shrinks what nobody asked for where that is not enough.
-    mutating func chooseForMemory(
-        limits: MemoryLimits, adapters: Int, threads: Int
-    ) throws(TrainingError) -> MemoryPlan {
-        var plan = runFastest(limits: limits, adapters: adapters, threads: threads)
-        while !plan.fits || isWorthSmallMoments(plan, limits: limits, adapters: adapters, threads: threads),
-            let next = shrink(from: plan, limits: limits, adapters: adapters, threads: threads)
-        { plan = next }
+    mutating func chooseForMemory() throws(TrainingError) -> MemoryPlan {
+        var plan = runFastest()
+        while !plan.fits || isWorthSmallMoments, let next = shrink(from: plan) { plan = next }
         guard plan.fits else {
             let fitting = try MemoryPlan.fitting(
-                model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
-                adapters: adapters, checkpointing: wishes.checkpointing, threads: threads)
+                model: model, configuration: configuration, longest: configuration.maxLength, machine: machine,
+                adapters: adapters, checkpointing: wishes.checkpointing)
             throw .doesNotFit(
-                needed: plan.total, limits: limits,
+                needed: plan.total, limits: machine.limits,
                 flags: fitting.configuration.memoryFlags(changedFrom: configuration))
         }
         noteMemory(plan)
         return plan
     }
 
-    private func chooser(_ limits: MemoryLimits, _ adapters: Int, _ threads: Int) -> MemoryChooser {
+    private var chooser: MemoryChooser {
         MemoryChooser(
-            model: model, configuration: configuration, longest: configuration.maxLength, limits: limits,
-            adapters: adapters, threads: threads, checkpointing: wishes.checkpointing)
+            model: model, configuration: configuration, longest: configuration.maxLength, machine: machine,
+            adapters: adapters, checkpointing: wishes.checkpointing)
     }
 
-    private mutating func runFastest(limits: MemoryLimits, adapters: Int, threads: Int) -> MemoryPlan {
-        let choice = chooser(limits, adapters, threads).fastest(configuration)
+    private mutating func runFastest() -> MemoryPlan {
+        let choice = chooser.fastest(configuration)
         configuration = choice.configuration
         return choice.plan
     }
 
     /// Whether moments of 8 bits would let so many more layers keep their activations that a step takes 3 % less
     /// time; only within a limit that a person set, for they are not quite the same moments.
-    private func isWorthSmallMoments(_ plan: MemoryPlan, limits: MemoryLimits, adapters: Int, threads: Int) -> Bool {
-        guard limits.asked != nil, wishes.optimizer == nil, configuration.optimizer == .adamw,
+    private var isWorthSmallMoments: Bool {
+        guard machine.limits.asked != nil, wishes.optimizer == nil, configuration.optimizer == .adamw,
             configuration.checkpointing
         else { return false }
-        let chooser = chooser(limits, adapters, threads)
+        let chooser = chooser
         var smaller = configuration
         smaller.optimizer = .adamw8bit
         return chooser.fastest(smaller).cost < 0.97 * chooser.fastest(configuration).cost
@@ -103,9 +106,7 @@ struct AutoChooser {
     }
 
     /// Makes one thing smaller that nobody asked for; nil where there is none left.
-    private mutating func shrink(from plan: MemoryPlan, limits: MemoryLimits, adapters: Int, threads: Int)
-        -> MemoryPlan?
-    {
+    private mutating func shrink(from plan: MemoryPlan) -> MemoryPlan? {
         let settings = TrainingSettings.table
         let setting: String
         let value: String
@@ -122,7 +123,7 @@ struct AutoChooser {
         } else {
             return nil
         }
-        let next = runFastest(limits: limits, adapters: adapters, threads: threads)
+        let next = runFastest()
         note(
             setting, value,
             "takes \(Bytes.text(next.total)) instead of \(Bytes.text(plan.total)) of \(Bytes.text(plan.available))")

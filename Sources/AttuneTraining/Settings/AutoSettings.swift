@@ -70,7 +70,8 @@ package struct AutoSettings: Sendable {
 
     package let configuration: TrainingConfiguration
     package let reasons: [Reason]
-    package let memory: MemoryPlan
+    /// What is asked of the base, so that the run fits.
+    package let memory: MemoryUse
 
     /// Chooses what `wishes` leave open.
     ///
@@ -79,13 +80,13 @@ package struct AutoSettings: Sendable {
     /// - Parameter adapters: how many are trained in the same passes.
     /// - Throws: `TrainingError` E-TRAIN-001 or E-TRAIN-005.
     package static func choose(
-        model: BaseModel, data: DataSize, wishes: Wishes = Wishes(), limits: MemoryLimits = .current(),
-        adapters: Int = 1, threads: Int = Kernels.threads
+        model: BaseModel, data: DataSize, wishes: Wishes = Wishes(), machine: Machine, adapters: Int = 1
     ) throws(TrainingError) -> AutoSettings {
         try wishes.configuration.validate()
-        var chooser = AutoChooser(model: model, data: data, wishes: wishes)
+        var chooser = AutoChooser(model: model, data: data, wishes: wishes, machine: machine, adapters: adapters)
         try chooser.choose()
-        let memory = try chooser.chooseForMemory(limits: limits, adapters: adapters, threads: threads)
-        return AutoSettings(configuration: chooser.configuration, reasons: chooser.reasons, memory: memory)
+        let plan = try chooser.chooseForMemory()
+        return AutoSettings(
+            configuration: chooser.configuration, reasons: chooser.reasons, memory: plan.use(of: model))
     }
 }

@@ -15,8 +15,7 @@ struct MemoryChooser {
     let model: BaseModel
     let layout: LoRALayout
     let longest: Int
-    let limits: MemoryLimits
-    let threads: Int
+    let machine: Machine
     /// Adapters that are trained in the same passes.
     let adapters: Int
     /// Whether activations are computed again, where a person said so.
@@ -31,13 +30,12 @@ struct MemoryChooser {
 
     init(
         model: BaseModel, configuration: TrainingConfiguration, layout: LoRALayout? = nil, longest: Int,
-        limits: MemoryLimits, adapters: Int = 1, threads: Int, checkpointing: Bool? = nil
+        machine: Machine, adapters: Int = 1, checkpointing: Bool? = nil
     ) {
         self.model = model
         self.layout = layout ?? LoRALayout(shape: model.shape, configuration: configuration.lora)
         self.longest = max(1, min(longest, configuration.maxLength))
-        self.limits = limits
-        self.threads = threads
+        self.machine = machine
         self.adapters = adapters
         self.checkpointing = checkpointing
     }
@@ -47,6 +45,7 @@ struct MemoryChooser {
     /// Without a limit of the person's half of what is free is left to others, and weights stay mapped, while that works.
     /// - Parameter fixedPasses: keeps the blocks of a pass as they are, so that a run goes on with the same bytes.
     func fastest(_ configuration: TrainingConfiguration, fixedPasses: Bool = false) -> Choice {
+        let limits = machine.limits
         let passes = fixedPasses ? [configuration.passBlocks] : passSizes(configuration)
         let windows = [model.residency.comfortable, model.residency.minimum]
         let budgets = limits.asked == nil ? [limits.available / 2, limits.available] : [limits.available]
@@ -65,6 +64,7 @@ struct MemoryChooser {
     /// The way that takes the least memory.
     func smallest(_ configuration: TrainingConfiguration, blocks: Int = 1) -> Choice {
         let configuration = set(configuration, blocks: blocks, kept: checkpointing == false ? nil : 1)
+        let limits = machine.limits
         let window = limits.asked == nil && model.file.totalBytes < limits.free ? nil : model.residency.minimum
         let plan = plan(configuration, window: window)
         return Choice(configuration: configuration, plan: plan, cost: cost(configuration, plan))
@@ -73,7 +73,7 @@ struct MemoryChooser {
     func plan(_ configuration: TrainingConfiguration, window: Int?) -> MemoryPlan {
         MemoryPlan(
             model: model, layout: layout, configuration: configuration, longest: longest, adapters: adapters,
-            limits: limits, residentWeights: window, threads: threads)
+            machine: machine, residentWeights: window)
     }
 
     /// As many layers as fit keep their activations.

@@ -1,7 +1,25 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneTensor
 import Foundation
+
+/// What there is to compute with; whoever plans gets it handed in.
+package struct Machine: Hashable, Sendable {
+    package let limits: MemoryLimits
+    package let threads: Int
+
+    package init(limits: MemoryLimits, threads: Int) {
+        self.limits = limits
+        self.threads = threads
+    }
+
+    /// Reads what this process has now.
+    package static func current() -> Machine { Machine(limits: .current(), threads: Kernels.threads) }
+
+    /// The same machine, with at most `bytes` of memory to be used; nil changes nothing.
+    package func limited(to bytes: Int?) -> Machine { Machine(limits: limits.limited(to: bytes), threads: threads) }
+}
 
 /// How much memory this process may still take: what the system has, and what its control groups allow.
 package struct MemoryLimits: Hashable, Sendable {

@@ -23,12 +23,11 @@ extension MemoryPlan {
     /// - Returns: the configuration with its passes and kept layers, and its plan, which may not fit.
     package static func fastest(
         model: BaseModel, layout: LoRALayout? = nil, configuration: TrainingConfiguration, longest: Int,
-        limits: MemoryLimits, adapters: Int = 1, checkpointing: Bool? = nil, fixedPasses: Bool = false,
-        threads: Int = Kernels.threads
+        machine: Machine, adapters: Int = 1, checkpointing: Bool? = nil, fixedPasses: Bool = false
     ) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
         let chooser = MemoryChooser(
-            model: model, configuration: configuration, layout: layout, longest: longest, limits: limits,
-            adapters: adapters, threads: threads, checkpointing: checkpointing)
+            model: model, configuration: configuration, layout: layout, longest: longest, machine: machine,
+            adapters: adapters, checkpointing: checkpointing)
         let choice = chooser.fastest(configuration, fixedPasses: fixedPasses)
         return (choice.configuration, choice.plan)
     }
@@ -38,15 +37,15 @@ extension MemoryPlan {
     /// In order: recompute activations; moments of 8 bits; shorten blocks; lower the rank.
     /// - Throws: `TrainingError` E-TRAIN-005 with the least that it takes where nothing helps.
     package static func fitting(
-        model: BaseModel, configuration: TrainingConfiguration, longest: Int, limits: MemoryLimits,
-        adapters: Int = 1, checkpointing: Bool? = nil, threads: Int = Kernels.threads
+        model: BaseModel, configuration: TrainingConfiguration, longest: Int, machine: Machine,
+        adapters: Int = 1, checkpointing: Bool? = nil
     ) throws(TrainingError) -> Fitting {
         var checkpointing = checkpointing
         var changes: [String] = []
         func run(_ configuration: TrainingConfiguration) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
             fastest(
-                model: model, configuration: configuration, longest: longest, limits: limits,
-                adapters: adapters, checkpointing: checkpointing, threads: threads)
+                model: model, configuration: configuration, longest: longest, machine: machine,
+                adapters: adapters, checkpointing: checkpointing)
         }
         var current = run(configuration)
         func change(_ text: String, _ body: (inout TrainingConfiguration) -> Void) {
@@ -75,7 +74,7 @@ extension MemoryPlan {
                 settings.lora.alpha = scale * Float(rank)
             }
         }
-        guard current.plan.fits else { throw .doesNotFit(needed: current.plan.total, limits: limits) }
+        guard current.plan.fits else { throw .doesNotFit(needed: current.plan.total, limits: machine.limits) }
         return Fitting(configuration: current.configuration, plan: current.plan, changes: changes)
     }
 }

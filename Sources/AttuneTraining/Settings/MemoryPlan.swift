@@ -39,7 +39,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     package init(
         model: BaseModel, layout: LoRALayout? = nil, configuration: TrainingConfiguration, longest: Int,
         adapters: Int = 1, others: [(layout: LoRALayout, configuration: TrainingConfiguration)]? = nil,
-        limits: MemoryLimits, residentWeights: Int? = nil, threads: Int = Kernels.threads
+        machine: Machine, residentWeights: Int? = nil
     ) {
         let layout = layout ?? LoRALayout(shape: model.shape, configuration: configuration.lora)
         let own = (layout: layout, configuration: configuration)
@@ -60,10 +60,10 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
             precision: configuration.precision)
         panels = Self.panels(
             shape: shape, logits: chunk * model.head.rows, tokens: tokens, precision: configuration.precision,
-            threads: threads)
+            threads: machine.threads)
         overhead = 48 << 20
-        available = limits.available
-        free = limits.free
+        available = machine.limits.available
+        free = machine.limits.free
     }
 
     /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,
@@ -90,11 +90,8 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     /// rows of the embedding, and the header was read.
     private static let seams = 12 << 20
 
-    /// Has the base keep no more of its weights in memory than planned.
-    package func limitWeights(of model: BaseModel) {
-        // The system's cache would keep what was used last and drop what is needed next.
-        model.residency.limit(to: residentWeights, dropsCache: model.file.totalBytes > free)
-    }
+    /// What the plan asks of the base.
+    package func use(of model: BaseModel) -> MemoryUse { MemoryUse(weights: residentWeights, of: model, free: free) }
 
     /// The parts with their names, for the fit line.
     package var parts: [(name: String, bytes: Int)] {

@@ -39,7 +39,7 @@ struct ChatCommand: AttuneCommand {
         let plan = try DecodingPlan(
             model: model, tokens: longest, context: longest, cacheType: sampling.kvCache,
             limits: MemoryLimits.current().limited(to: sampling.memoryLimit))
-        plan.limitWeights(of: model)
+        model.residency.limit(to: plan.memory)
         let record = noSave ? nil : try ChatLog(vault: workspace.vault, continuing: last)
         var history = try record?.messages() ?? []
         if history.isEmpty, let system {

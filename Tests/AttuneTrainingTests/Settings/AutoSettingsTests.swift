@@ -13,12 +13,23 @@ import Testing
         AutoSettings.DataSize(examples: 100, tokens: targets, targets: targets, longest: 2 * usual, usual: usual)
     }
 
+    private func machine(_ available: Int = 1 << 40, asked: Int? = nil) -> Machine {
+        Machine(limits: MemoryLimits(available: available).limited(to: asked), threads: 1)
+    }
+
     private func choose(
         _ data: AutoSettings.DataSize, _ wishes: AutoSettings.Wishes = .init(), available: Int = 1 << 40
     ) throws -> AutoSettings {
         try AutoSettings.choose(
-            model: try TinyRun().model, data: data, wishes: wishes, limits: MemoryLimits(available: available),
-            threads: 1)
+            model: try TinyRun().model, data: data, wishes: wishes, machine: machine(available))
+    }
+
+    /// What the chosen settings take.
+    private func total(_ settings: AutoSettings, model: BaseModel? = nil) throws -> Int {
+        MemoryPlan(
+            model: try model ?? TinyRun().model, configuration: settings.configuration,
+            longest: settings.configuration.maxLength, machine: machine(), residentWeights: settings.memory.weights
+        ).total
     }
 
     @Test func moreDataMeansMoreRankAndFewerEpochs() throws {
@@ -63,8 +74,9 @@ import Testing
     @Test func tightMemoryShrinksWhatNobodyAskedFor() throws {
         let roomy = try choose(data(3_000_000))
         #expect(roomy.configuration.recomputedLayers(of: 2) == 0)
-        let tight = try choose(data(3_000_000), available: roomy.memory.total)
-        #expect(tight.memory.fits && tight.memory.total <= roomy.memory.total)
+        let needed = try total(roomy)
+        let tight = try choose(data(3_000_000), available: needed)
+        #expect(try total(tight) <= needed)
         #expect(tight.configuration.blocksPerStep == roomy.configuration.blocksPerStep)
         let error = #expect(throws: TrainingError.self) { try choose(data(3_000_000), available: 1000) }
         #expect(error?.code == "E-TRAIN-005" && error?.message.contains("at least") == true)
@@ -76,15 +88,14 @@ import Testing
         wishes.batch = 4
         func choose(_ bytes: Int) throws -> AutoSettings {
             try AutoSettings.choose(
-                model: model, data: data(3_000_000, usual: 64), wishes: wishes,
-                limits: MemoryLimits(available: 1 << 40).limited(to: bytes), threads: 1)
+                model: model, data: data(3_000_000, usual: 64), wishes: wishes, machine: machine(asked: bytes))
         }
         let least = MemoryPlan.fastest(
             model: model, configuration: try choose(1 << 40).configuration, longest: 256,
-            limits: MemoryLimits(available: 1 << 40).limited(to: 1), threads: 1
+            machine: machine(asked: 1)
         ).plan.total
         let settings = try choose(least - 1)
-        #expect(settings.memory.total < least && settings.configuration.batch == 4)
+        #expect(try total(settings, model: model) < least && settings.configuration.batch == 4)
         #expect(settings.configuration.optimizer == .adamw8bit)
         #expect(settings.reasons.contains { $0.setting == "optimizer" })
     }

@@ -30,7 +30,7 @@ import Testing
         configuration.optimizer = optimizer
         return MemoryPlan.fastest(
             model: model, configuration: configuration, longest: tokens,
-            limits: MemoryLimits(available: 1 << 40).limited(to: asked), threads: 2)
+            machine: Machine(limits: MemoryLimits(available: 1 << 40).limited(to: asked), threads: 2))
     }
 
     @Test func a7BBaseTrainsIn2GiBAndKeepsWhatFits() throws {

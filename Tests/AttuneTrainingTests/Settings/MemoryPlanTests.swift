@@ -11,12 +11,14 @@ import Testing
 @testable import AttuneTraining
 
 @Suite struct MemoryPlanTests {
-    private func limits(_ bytes: Int) -> MemoryLimits { MemoryLimits(available: bytes) }
+    private func machine(_ bytes: Int, threads: Int = 1) -> Machine {
+        Machine(limits: MemoryLimits(available: bytes), threads: threads)
+    }
 
     @Test func partsAreWhatIsAllocated() throws {
         let tiny = try TinyRun()
         let plan = MemoryPlan(
-            model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(1 << 30), threads: 2)
+            model: tiny.model, configuration: tiny.configuration, longest: 24, machine: machine(1 << 30, threads: 2))
         let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
         #expect(plan.adapter == 20 * layout.count)
         #expect(
@@ -39,7 +41,7 @@ import Testing
         var tiny = try TinyRun(model: withExtendedLifetime(folder) { try BaseModel(path: path) })
         tiny.configuration.lora.rank = 64
         func adapter() -> Int {
-            MemoryPlan(model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(0), threads: 1)
+            MemoryPlan(model: tiny.model, configuration: tiny.configuration, longest: 24, machine: machine(0))
                 .adapter
         }
         let layout = LoRALayout(shape: tiny.model.shape, configuration: tiny.configuration.lora)
@@ -53,7 +55,7 @@ import Testing
     @Test func keepingActivationsCostsMore() throws {
         var tiny = try TinyRun(layers: 4)
         func total() -> Int {
-            MemoryPlan(model: tiny.model, configuration: tiny.configuration, longest: 24, limits: limits(0), threads: 1)
+            MemoryPlan(model: tiny.model, configuration: tiny.configuration, longest: 24, machine: machine(0))
                 .total
         }
         let small = total()
@@ -69,11 +71,11 @@ import Testing
     }
 
     private func fastest(
-        _ tiny: TinyRun, _ limits: MemoryLimits, checkpointing: Bool? = nil
+        _ tiny: TinyRun, _ machine: Machine, checkpointing: Bool? = nil
     ) -> (configuration: TrainingConfiguration, plan: MemoryPlan) {
         MemoryPlan.fastest(
             model: tiny.model, configuration: tiny.configuration, longest: tiny.configuration.maxLength,
-            limits: limits, checkpointing: checkpointing, threads: 1)
+            machine: machine, checkpointing: checkpointing)
     }
 
     private func wide() throws -> TinyRun {
@@ -85,20 +87,20 @@ import Testing
     }
 
     @Test func roomyMemoryKeepsEverythingInPassesOf1024Tokens() throws {
-        let (configuration, plan) = fastest(try wide(), limits(1 << 40))
+        let (configuration, plan) = fastest(try wide(), machine(1 << 40))
         #expect(configuration.recomputedLayers(of: 6) == 0 && configuration.passBlocks == 2)
         #expect(configuration.batch == 8 && plan.residentWeights == nil && plan.fits)
     }
 
     @Test func lessMemoryIsNeverPlannedToBeMoreAndStaysWithinTheLimit() throws {
         let tiny = try wide()
-        let most = fastest(tiny, limits(1 << 40).limited(to: 1 << 40)).plan.total
+        let most = fastest(tiny, machine(1 << 40).limited(to: 1 << 40)).plan.total
         var totals: [Int] = []
         var recomputed: [Int] = []
-        let least = fastest(tiny, limits(1 << 40).limited(to: 1)).plan.total
+        let least = fastest(tiny, machine(1 << 40).limited(to: 1)).plan.total
         for step in 0...8 {
             let limit = most - (most - least) * step / 8
-            let (configuration, plan) = fastest(tiny, limits(1 << 40).limited(to: limit))
+            let (configuration, plan) = fastest(tiny, machine(1 << 40).limited(to: limit))
             #expect(plan.fits)
             totals.append(plan.total)
             recomputed.append(configuration.recomputedLayers(of: 6))
@@ -110,8 +112,8 @@ import Testing
 
     @Test func whatAPersonSaysOfRecomputingHolds() throws {
         let tiny = try wide()
-        #expect(fastest(tiny, limits(1 << 40), checkpointing: true).configuration.recomputedLayers(of: 6) == 5)
-        let kept = fastest(tiny, limits(1 << 20).limited(to: 1 << 20), checkpointing: false)
+        #expect(fastest(tiny, machine(1 << 40), checkpointing: true).configuration.recomputedLayers(of: 6) == 5)
+        let kept = fastest(tiny, machine(1 << 20).limited(to: 1 << 20), checkpointing: false)
         #expect(kept.configuration.recomputedLayers(of: 6) == 0 && !kept.plan.fits)
     }
 
@@ -119,8 +121,8 @@ import Testing
         var tiny = try wide()
         tiny.configuration.microBatch = 3
         let (configuration, _) = MemoryPlan.fastest(
-            model: tiny.model, configuration: tiny.configuration, longest: 512, limits: limits(1 << 40),
-            fixedPasses: true, threads: 1)
+            model: tiny.model, configuration: tiny.configuration, longest: 512, machine: machine(1 << 40),
+            fixedPasses: true)
         #expect(configuration.passBlocks == 3 && configuration.givesTheResults(of: tiny.configuration))
     }
 
@@ -130,13 +132,13 @@ import Testing
         func fitting(_ bytes: Int) throws -> MemoryPlan.Fitting {
             try MemoryPlan.fitting(
                 model: tiny.model, configuration: tiny.configuration, longest: 512,
-                limits: limits(1 << 40).limited(to: bytes), checkpointing: false, threads: 1)
+                machine: machine(1 << 40).limited(to: bytes), checkpointing: false)
         }
         let free = try fitting(1 << 40)
         #expect(free.changes.isEmpty && free.configuration.recomputedLayers(of: 6) == 0)
         let once = try fitting(free.plan.total - 1)
         #expect(once.changes.count == 1 && once.configuration.recomputedLayers(of: 6) > 0)
-        let least = fastest(tiny, limits(1 << 40).limited(to: 1), checkpointing: nil).plan.total
+        let least = fastest(tiny, machine(1 << 40).limited(to: 1), checkpointing: nil).plan.total
         let twice = try fitting(least - 1)
         #expect(twice.changes.count > 1 && twice.configuration.optimizer == .adamw8bit && twice.plan.fits)
         let error = #expect(throws: TrainingError.self) { try fitting(1 << 20) }
@@ -147,15 +149,15 @@ import Testing
         let folder = try TemporaryDirectory()
         let base = SyntheticGGUF(layers: 40, width: 64, feedForward: 256, vocabulary: 96, type: .f32, tied: false)
         let tiny = try TinyRun(model: BaseModel(path: base.write(to: folder)))
-        let whole = fastest(tiny, limits(1 << 40)).plan
+        let whole = fastest(tiny, machine(1 << 40)).plan
         #expect(whole.residentWeights == nil && whole.weights == tiny.model.file.totalBytes)
         // The seams of a window are as large as this base; with them its plan is the file at most.
-        let (_, plan) = fastest(tiny, limits(1 << 40).limited(to: 1))
+        let (_, plan) = fastest(tiny, machine(1 << 40).limited(to: 1))
         #expect(plan.residentWeights == tiny.model.residency.minimum && !plan.fits)
-        plan.limitWeights(of: tiny.model)
+        tiny.model.residency.limit(to: plan.use(of: tiny.model))
         #expect(tiny.model.residency.limit == tiny.model.residency.minimum)
         let streamed = try tiny.run().adapter.numbers
-        whole.limitWeights(of: tiny.model)
+        tiny.model.residency.limit(to: whole.use(of: tiny.model))
         #expect(try tiny.model.residency.limit == nil && tiny.run().adapter.numbers == streamed)
     }
 

@@ -40,7 +40,8 @@ import Testing
     private func stored(_ wishes: AutoSettings.Wishes) throws -> [String: String] {
         let data = AutoSettings.DataSize(examples: 9, tokens: 500, targets: 400, longest: 60, usual: 50)
         let settings = try AutoSettings.choose(
-            model: TinyRun().model, data: data, wishes: wishes, limits: MemoryLimits(available: 1 << 40), threads: 1)
+            model: TinyRun().model, data: data, wishes: wishes,
+            machine: Machine(limits: MemoryLimits(available: 1 << 40), threads: 1))
         let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(settings.configuration))
         var values = try #require(json as? [String: Any])
         for (name, value) in try #require(values.removeValue(forKey: "lora") as? [String: Any]) {
