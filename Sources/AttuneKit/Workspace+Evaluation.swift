@@ -33,7 +33,7 @@ extension Workspace {
         let trained = loaded.record.run.flatMap { try? vault.run($0) }
             .flatMap { try? RunSettings(decoding: $0.configuration) }?.training
         let packing = packing ?? trained?.packing ?? .documents
-        let maxLength = maxLength ?? trained?.maxLength ?? 512
+        let maxLength = maxLength ?? trained?.maxLength ?? TrainingConfiguration.standardLength
         let encoder = ExampleEncoder(tokenizer: model.tokenizer, template: model.chatTemplate)
         let packer = Packer(packing: packing, maxLength: maxLength, endOfDocument: model.tokenizer.endOfDocument)
         let blocks = packer.pack(dataset.rows.map { encoder.encode($0) })

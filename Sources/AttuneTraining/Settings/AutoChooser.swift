@@ -145,8 +145,9 @@ extension AutoChooser {
 
     var usualLength: Int {
         let context = max(8, min(model.configuration.contextLength, 1 << 20))
-        // Blocks hold several short examples, so there is no gain below 512; longer text is worth at most 1024 here.
-        return min(data.usual > 512 ? 1024 : 512, context)
+        let standard = TrainingConfiguration.standardLength
+        // Blocks hold several short examples, so there is no gain below; longer text is worth at most twice as much.
+        return min(data.usual > standard ? 2 * standard : standard, context)
     }
 
     var reasonOfLength: String {

@@ -58,6 +58,9 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
         case otherOptimizer = "optimizer"
     }
 
+    /// The length of blocks where neither a person nor the data says otherwise.
+    package static let standardLength = 512
+
     /// Every tenth document is held out where nobody says otherwise.
     package static let standardValidation = 0.1
 

@@ -75,7 +75,8 @@ struct DataCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Count documents, tokens, lengths and repeats.")
         @Argument(help: "Files and folders.") var paths: [String]
         @Option(help: "The base whose tokenizer is used.") var base: String?
-        @Option(name: .customLong("max-len"), help: "Length to compare with.") var maxLength = 512
+        @Option(name: .customLong("max-len"), help: "Length to compare with.")
+        var maxLength = TrainingConfiguration.standardLength
         @Flag(help: "Leave bad rows out.") var skipBad = false
         @OptionGroup var global: GlobalOptions
 
