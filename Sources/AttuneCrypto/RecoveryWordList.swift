@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// The 2048 English words of BIP39 in their order; a word's index is its 11 bits.
 ///
 /// SHA-256 of the list with one word and a line feed per line:
@@ -19,22 +21,9 @@ enum RecoveryWordList {
     /// The word with the smallest edit distance to `text`, the first of several.
     static func nearest(to word: some Sequence<UInt8>) -> String {
         let typed = word.prefix(32).map { $0 | 0x20 }
-        return words.min { distance(typed, Array($0.utf8)) < distance(typed, Array($1.utf8)) } ?? words[0]
-    }
-
-    /// Levenshtein's distance: insertions, deletions and replacements.
-    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var row = Array(0...right.count)
-        for (i, a) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, b) in right.enumerated() {
-                let replaced = diagonal + (a == b ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
-            }
-        }
-        return row[right.count]
+        let distances = words.map { typed.editDistance(to: Array($0.utf8)) }
+        let nearest = distances.indices.min { distances[$0] < distances[$1] }
+        return words[nearest ?? 0]
     }
 
     private static let text = """

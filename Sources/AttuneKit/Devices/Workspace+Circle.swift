@@ -112,35 +112,43 @@ extension Workspace {
         return try await RemoteCircle.withClient { client in
             let remote = RemoteCircle(vault: vault, address: address, client: client)
             for attempt in 1...3 {
-                var known: DeviceCircle?
-                do {
-                    known = try await remote.reconcile()
-                } catch let error as any AttuneError
-                    where (error as? KitError)?.kind == .remote || isUrgent && Self.isOfLinks(error)
-                {
-                    known = nil  // shutting a device out must not wait for a relay that is away
-                }
-                let circle: DeviceCircle
-                if let known {
-                    circle = known
-                } else {
-                    circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
-                }
-                let links = try await Blocking.run { try make(circle) }
-                if known != nil {
-                    do {
-                        if try await !remote.push(links, of: circle) {
-                            guard isUrgent, attempt == 3 else { continue }
-                            known = nil
-                        }
-                    } catch let error as KitError where isUrgent && error.kind == .remote {
-                        known = nil
+                let known = try await self.known(to: remote, isUrgent: isUrgent)
+                let circle =
+                    if let known { known } else {
+                        try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
                     }
-                }
+                let links = try await Blocking.run { try make(circle) }
+                let isTaken =
+                    known == nil ? nil : try await push(links, of: circle, to: remote, isUrgent: isUrgent)
+                // Somebody else has changed the circle meanwhile: made anew, but that shutting out happens at last.
+                if isTaken == false, !isUrgent || attempt < 3 { continue }
                 try await Blocking.run { [vault] in try DeviceCircle.keep(links, after: circle.chain, in: vault) }
-                return known != nil
+                return isTaken == true
             }
             throw KitError.circleMoved
+        }
+    }
+
+    /// The circle as this device and the relay have it; nil if the relay is away, or if it is urgent and the relay's own
+    /// history is in the way: shutting a device out must not wait for a relay.
+    private func known(to remote: RemoteCircle, isUrgent: Bool) async throws -> DeviceCircle? {
+        do {
+            return try await remote.reconcile()
+        } catch let error as any AttuneError
+            where (error as? KitError)?.kind == .remote || isUrgent && Self.isOfLinks(error)
+        {
+            return nil
+        }
+    }
+
+    /// Whether the relay took links; nil where it is away and they are urgent.
+    private func push(
+        _ links: [Link], of circle: DeviceCircle, to remote: RemoteCircle, isUrgent: Bool
+    ) async throws -> Bool? {
+        do {
+            return try await remote.push(links, of: circle)
+        } catch let error as KitError where isUrgent && error.kind == .remote {
+            return nil
         }
     }
 

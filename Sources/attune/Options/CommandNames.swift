@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCore
 import AttuneVault
 
 /// Where the commands stand below `attune`.
@@ -25,7 +26,7 @@ enum CommandNames {
             }
             let names = known.map { $0._commandName }
             let group = said.joined(separator: " ")
-            let close = names.map { (name: $0, distance: distance($0, word)) }
+            let close = names.map { (name: $0, distance: Array($0).editDistance(to: Array(word))) }
                 .filter { $0.distance <= ($0.name.count < 5 ? 1 : 2) || (word.count > 1 && $0.name.hasPrefix(word)) }
                 .min { $0.distance < $1.distance }
             return "there is no command \(group) \(word)"
@@ -67,25 +68,5 @@ enum CommandNames {
             if let found = path(to: wanted, below: next) { return [command._commandName] + found }
         }
         return nil
-    }
-
-    /// How many letters have to be put in, left out, changed or swapped with the next one.
-    private static func distance(_ first: String, _ second: String) -> Int {
-        let (left, right) = (Array(first), Array(second))
-        var rows = [Array(0...right.count)]
-        for row in stride(from: 1, through: left.count, by: 1) {
-            var current = [row]
-            for column in stride(from: 1, through: right.count, by: 1) {
-                let isSame = left[row - 1] == right[column - 1]
-                var least = min(
-                    current[column - 1] + 1, rows[row - 1][column] + 1, rows[row - 1][column - 1] + (isSame ? 0 : 1))
-                if row > 1, column > 1, left[row - 1] == right[column - 2], left[row - 2] == right[column - 1] {
-                    least = min(least, rows[row - 2][column - 2] + 1)
-                }
-                current.append(least)
-            }
-            rows.append(current)
-        }
-        return rows[left.count][right.count]
     }
 }
