@@ -95,6 +95,66 @@ import Testing
         }
     }
 
+    @Test("requests that are sent ahead of answers are answered one after the other, however many they are")
+    func pipelines() async throws {
+        let relay = try RelayProcess()
+        let health = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+        let last = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        let many = try RawConnection(port: relay.port).exchange(String(repeating: health, count: 300) + last)
+        #expect(many.components(separatedBy: "HTTP/1.1 200").count == 302)
+
+        // A device's bodies among them, which have the ends of heads in them.
+        let fixture = try await RelayFixture(relay)
+        let chunk = SyntheticCircle.chunk(8192)
+        let client = fixture.client
+        var bytes: [UInt8] = []
+        for _ in 0..<8 {
+            bytes += try client.raw("GET", client.home + "/frontier")
+            bytes += try client.raw(
+                "PUT", client.home + "/chunks/\(chunk.id)", body: chunk.bytes,
+                fields: [("Content-Type", "application/octet-stream")])
+            bytes += try client.raw(
+                "POST", client.home + "/chunks/missing", body: Array("\r\n\r\nGET / HTTP/1.1\r\n\r\n".utf8))
+        }
+        let answers = try RawConnection(port: relay.port).exchange(bytes + Array(last.utf8))
+        #expect(answers.components(separatedBy: "HTTP/1.1 20").count == 18, "\(answers.prefix(2000))")
+        #expect(answers.components(separatedBy: "HTTP/1.1 400").count == 9)
+        #expect(relay.process.poll() == nil)
+    }
+
+    @Test("two requests are answered wherever what was sent is cut", arguments: ["\r\n", "\n"])
+    func cutPipelines(_ line: String) async throws {
+        let relay = try RelayProcess()
+        let text = Array(
+            ["GET /healthz HTTP/1.1", "Host: a", "", "GET /healthz HTTP/1.1", "Host: a", "Connection: close", "", ""]
+                .joined(separator: line).utf8)
+        let whole = try RawConnection(port: relay.port).exchange(text)
+        let expected = whole.components(separatedBy: "HTTP/1.1 ").map { $0.prefix(3) }
+        if line == "\r\n" { #expect(expected == ["", "200", "200"]) }
+        for cut in 1..<text.count {
+            let answer = try RawConnection(port: relay.port).exchange([Array(text[..<cut]), Array(text[cut...])])
+            #expect(answer.components(separatedBy: "HTTP/1.1 ").map { $0.prefix(3) } == expected, "cut at \(cut)")
+        }
+    }
+
+    @Test("a stranger who is refused has to connect again to ask for more; a device has not")
+    func refusedPipelines() async throws {
+        let relay = try RelayProcess()
+        let missing = "GET /v1/rendezvous/100/old HTTP/1.1\r\nHost: a\r\n\r\n"
+        let answer = try RawConnection(port: relay.port).exchange(String(repeating: missing, count: 50))
+        #expect(answer.components(separatedBy: "HTTP/1.1 404").count == 2, "\(answer)")
+        #expect(answer.lowercased().contains("connection: close"))
+
+        let client = try await RelayFixture(relay).client
+        var bytes: [UInt8] = []
+        for _ in 0..<5 {
+            bytes += try client.raw("GET", client.home + "/chunks/\(SyntheticCircle.chunk(4096).id)")
+        }
+        let last = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        let refused = try RawConnection(port: relay.port).exchange(bytes + Array(last.utf8))
+        #expect(refused.components(separatedBy: "HTTP/1.1 404").count == 6, "\(refused)")
+    }
+
     @Test("a body that comes byte by byte buys no time, and neither does one that was refused")
     func drips() async throws {
         let relay = try RelayProcess(options: ["--transfer-seconds", "2", "--slowest-bytes-per-second", "1000000"])

@@ -39,6 +39,10 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the connection ends with the answer under way.
     private var isLast = false
     private var isStream = false
+    /// Called on the connection's thread once no answer is under way any more.
+    var onAnswered: (() -> Void)?
+    /// Whether bytes that come belong to the request under way, or no request is and one may come.
+    var takesMore: Bool { isBodyUnderWay || pending == 0 && !isLast }
     /// Whether the connection was closed for what the peer sent: the rest of that is not looked at.
     private(set) var isRefused = false
     /// Bytes of the body under way that have not come; nil where nobody knows how many.
@@ -149,7 +153,9 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         outbound = nil
         isStream = false
         pending -= 1
-        if pending == 0 { answered(context) }
+        guard pending == 0 else { return }
+        answered(context)
+        onAnswered?()
     }
 
     /// No answer is under way any more.

@@ -46,7 +46,8 @@ package struct RelayLimits: Hashable, Sendable {
     /// Bytes of all header fields.
     package var headerBytes = 8 << 10
     package var headerFields = 64
-    /// Requests sent on a connection before the first one was answered.
+    /// Requests of a connection that are parsed before the first one was answered; only behind a body of unknown length is
+    /// it more than one.
     package var pipelinedRequests = 4
     /// Bytes of a body that arrive before anybody reads it.
     package var unreadBytes = 128 << 10

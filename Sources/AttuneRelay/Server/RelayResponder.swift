@@ -29,7 +29,9 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
             response = Problem.response(translated(error, context))
         }
         context.body.release()
-        if hasBody(request), !context.body.wasRead { response.headers[.connection] = "close" }
+        if hasBody(request) && !context.body.wasRead || isLast(response, context) {
+            response.headers[.connection] = "close"
+        }
         response = keepingPlace(response, context)
         // What follows the head of an answer to HEAD would be taken for the next answer.
         if request.method == .head { response = response.createHeadResponse() }
@@ -84,6 +86,13 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
             context.logger.error("\(error)")
             return .failed(error)
         }
+    }
+
+    /// Whether a connection ends here, because a stranger asked for what it does not get: to ask for more of it costs
+    /// another connection, of which a network has so many a second.
+    private func isLast(_ response: Response, _ context: RelayContext) -> Bool {
+        guard [401, 404, 405, 429].contains(response.status.code), context.passedOn.place == nil else { return false }
+        return service.places.place(of: context.channel)?.isProven != true
     }
 
     private func hasBody(_ request: Request) -> Bool {

@@ -29,7 +29,16 @@ package struct RawConnection {
     }
 
     package func exchange(_ bytes: [UInt8], seconds: Int = 15) throws -> String {
-        let descriptor = try sending(bytes, seconds: seconds)
+        try exchange([bytes], seconds: seconds)
+    }
+
+    /// As above, in several parts a moment apart.
+    package func exchange(_ parts: [[UInt8]], seconds: Int = 15) throws -> String {
+        let descriptor = try opened(blocking: true)
+        for part in parts {
+            if part != parts.first { usleep(3000) }
+            send(part, to: descriptor, seconds: seconds)
+        }
         defer { close(descriptor) }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -83,17 +92,21 @@ package struct RawConnection {
 
     private func sending(_ bytes: [UInt8], seconds: Int) throws -> Int32 {
         let descriptor = try opened(blocking: true)
+        send(bytes, to: descriptor, seconds: seconds)
+        return descriptor
+    }
+
+    private func send(_ bytes: [UInt8], to descriptor: Int32, seconds: Int) {
         var limit = timeval(tv_sec: seconds, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var offset = 0
         while offset < bytes.count {
             let count = bytes[offset...].withUnsafeBytes {
-                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { break }
             offset += count
         }
-        return descriptor
     }
 
     private static func address(_ text: String, port: Int) -> sockaddr_in {
