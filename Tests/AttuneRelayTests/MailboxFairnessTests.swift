@@ -25,6 +25,64 @@ import Testing
         }
     }
 
+    private static let places = MailboxLimits.strangerBytes / MailboxLimits.emptyBytes
+    private static let member = Payer(SyntheticDevice().id, of: SyntheticCircle.chunk().id)
+
+    @Test("strangers of thousands of networks take each other's places and none of those kept for devices, in memory")
+    func placesOfDevices() async throws {
+        let mailboxes = MemoryMailboxes()
+        // One of each network: nobody has more than anybody, so that nobody gives way.
+        for number in 0..<Self.places {
+            _ = try await mailboxes.open(for: Self.stranger("\(number / 250 + 1).\(number % 250).0.1"), claim: nil)
+        }
+        try await expectPlacesOfDevices(mailboxes)
+    }
+
+    @Test("and in PostgreSQL", .enabled(if: PostgresServer.absence == nil)) func placesOfDevicesInPostgres()
+        async throws
+    {
+        let server = try PostgresServer()
+        let mailboxes = try await SQLRelayStore.postgres(server.address, schema: "places").mailboxes
+        try server.execute(
+            """
+            INSERT INTO places.mailboxes (nameplate, ends, old_claim, opener_group, opener)
+            SELECT 100 + number, \(Int64.max), '', int4send(number), int4send(number)
+            FROM generate_series(0, \(Self.places - 1)) number
+            """)
+        try await expectPlacesOfDevices(mailboxes)
+    }
+
+    private func expectPlacesOfDevices(_ mailboxes: any Mailboxes) async throws {
+        await #expect(throws: RelayError.self, "a stranger comes when all places are taken") {
+            try await mailboxes.open(for: Self.stranger("250.250.0.1"), claim: nil)
+        }
+        let (name, _) = try await mailboxes.open(for: Self.member, claim: Self.claim("d"))
+        for side in MailboxSide.allCases {
+            try await mailboxes.append([1, 2, 3], to: name, side: side, claim: Self.claim("d"))
+            #expect(try await mailboxes.read(name, side: side, after: 0).messages == [[1, 2, 3]])
+        }
+        // Other devices too, up to what one may have open.
+        for _ in 1..<MailboxLimits.openEach { _ = try await mailboxes.open(for: Self.member, claim: nil) }
+        await #expect(throws: RelayError.self) { try await mailboxes.open(for: Self.member, claim: nil) }
+        _ = try await mailboxes.open(for: Payer(SyntheticDevice().id, of: SyntheticCircle.chunk().id), claim: nil)
+    }
+
+    @Test("a device that signs gets one of its places though strangers have used up the ration of its address")
+    func signedOpening() async throws {
+        let relay = try RelayProcess(limits: true, options: ["--unauthenticated-per-minute", "3"])
+        let fixture = try await RelayFixture(relay)
+        let stranger = RelayClient(relay)
+        var last = 0
+        for _ in 0..<30 where last != 429 { last = try await stranger.send("POST", "/v1/rendezvous").status }
+        #expect(last == 429)
+        let path = "/v1/rendezvous?circle=\(fixture.circle.id)"
+        #expect(try await fixture.client.send("POST", path).status == 201)
+        // To name a circle is not enough.
+        #expect(try await stranger.send("POST", path).status == 429)
+        let other = RelayClient(relay, device: SyntheticDevice(), circle: fixture.circle.id)
+        #expect(try await other.send("POST", path).status == 429)
+    }
+
     private func openerHoldsItsSide(_ mailboxes: any Mailboxes) async throws {
         let (name, _) = try await mailboxes.open(for: Self.stranger("10.1.0.1"), claim: Self.claim("a"))
         #expect((3...4).contains(name.count))
