@@ -177,7 +177,7 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: Chunks
 
-    package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
+    package func missing(_ ids: [Digest256], in circle: Digest256, ifNamed: Bool) async throws -> [Digest256] {
         try await run(of: circle) { own in
             // Who names no chunk asks for all that are wanted here, having pushed every entry that this log lacked.
             guard !ids.isEmpty else {

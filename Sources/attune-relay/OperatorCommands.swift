@@ -94,15 +94,23 @@ struct UndeleteCommand: AsyncParsableCommand {
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Count again what each circle has, and print where sums differ, as JSON.",
-        discussion: "It reads every entry, beside a relay that goes on serving. Ends with 8 where a sum differs.")
+        discussion: """
+            It reads every entry and looks for the file of every chunk, beside a relay that goes on serving. Ends with 8 \
+            where something differs. After a database was restored or lost: attune-relay check --mend
+            """)
 
     @OptionGroup var data: StoreOptions
-    @Flag(help: "Put the right sums in place of those that differ.") var mend = false
+    @Flag(
+        help: """
+            Put the right sums in place of those that differ; a chunk whose bytes are gone counts as not there, and \
+            devices that have it send it again at their next sync.
+            """)
+    var mend = false
 
     func run() async throws {
         let found = try await data.open(serving: false).store.check(mends: mend)
         try printJSON(found)
-        if !found.isEmpty, !mend { throw RelayProcessError.sumsDiffer(found.count) }
+        if !found.isEmpty, !mend { throw RelayProcessError.sumsDiffer(found.count, data.arguments) }
     }
 }
 

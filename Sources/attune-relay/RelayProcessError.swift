@@ -33,9 +33,12 @@ extension RelayProcessError {
     }
 
     /// Sums of circles are not what is there.
-    static func sumsDiffer(_ count: Int) -> RelayProcessError {
+    ///
+    /// - Parameter options: where they are, as arguments of a command.
+    static func sumsDiffer(_ count: Int, _ options: String) -> RelayProcessError {
         RelayProcessError(
-            .sumsDiffer, "\(count) sums differ from what is there", remedy: "Put them right: attune-relay check --mend")
+            .sumsDiffer, "\(count) sums differ from what is there",
+            remedy: "Put them right: attune-relay check --mend\(options)")
     }
 
     /// The address cannot be listened on.

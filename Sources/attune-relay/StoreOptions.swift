@@ -54,7 +54,16 @@ struct StoreOptions: ParsableArguments {
         }
         let lock = serving ? try FolderLock(folder: dir) : nil
         let store = try SQLRelayStore(folder: dir, rules: rules, isAlone: serving)
+        // The folder may be an older copy of itself, which only devices can tell. A disk that is full keeps no relay from
+        // serving what it has.
+        if serving { try? await store.renewChunkGeneration() }
         return Opened(store: store, mailboxes: MemoryMailboxes(), lock: lock)
+    }
+
+    /// What names the store in a command, with a space before it; nothing where the environment does.
+    var arguments: String {
+        if let databaseFile { return " --database-file \(databaseFile)" }
+        return dir.map { " --dir \($0)" } ?? ""
     }
 
     /// The database's address, which may hold a password and so is no argument.

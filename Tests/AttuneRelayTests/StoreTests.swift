@@ -1,11 +1,14 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneRelay
 import AttuneTestSupport
 import AttuneWire
 import Foundation
 import GRDB
+import NIOCore
+import Synchronization
 import Testing
 
 @Suite("Stores of a relay") struct StoreTests {
@@ -66,6 +69,130 @@ import Testing
         _ = try await MixedChanges(stores: [one, two], clock: clock).run(count: MixedChanges.isLong ? 10_000 : 600)
         #expect(try await one.check(mends: false).isEmpty)
         #expect(try await two.check(mends: false).isEmpty)
+    }
+
+    @Test("chunks whose files are gone or cut are found, are awaited once that is mended, and can come again")
+    func lostFiles() async throws {
+        let folder = try TemporaryDirectory()
+        let store = try SQLRelayStore(folder: folder.path)
+        let shelf = try await Shelf(store)
+        let (gone, cut, whole, unnamed) = (shelf.chunks[0], shelf.chunks[1], shelf.chunks[2], shelf.chunks[3])
+        let all = shelf.chunks.map(\.id)
+        for chunk in [gone, unnamed] { unlink(Self.file(of: chunk.id, in: folder.path)) }
+        truncate(Self.file(of: cut.id, in: folder.path), 4096)
+        let size = Int64(WireLimits.chunkBytes)
+        let found = try await store.check(mends: false).filter { $0.sum.hasPrefix("bytes of ") }
+        #expect(Set(found.map(\.sum)) == Set([gone, cut, unnamed].map { "bytes of chunk \($0.id)" }))
+        for difference in found {
+            #expect(difference.circle == shelf.circle.id)
+            #expect(difference.counted == size)
+            #expect(difference.there == 0)
+        }
+        // To look changes nothing.
+        #expect(try await store.missing(all, in: shelf.circle.id).isEmpty)
+        let before = try await store.frontier(of: shelf.circle.id).chunkGeneration
+
+        #expect(try await store.check(mends: true).count >= 3)
+        #expect(try await store.check(mends: false).isEmpty)
+        #expect(try await store.missing(all, in: shelf.circle.id) == [gone.id, cut.id, unnamed.id])
+        #expect(try await store.missing(all, in: shelf.circle.id, ifNamed: true) == [gone.id, cut.id])
+        #expect(try await store.frontier(of: shelf.circle.id).chunkGeneration != before)
+        for chunk in [gone, cut] {
+            #expect(try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: shelf.circle.id))
+        }
+        for chunk in [gone, cut, whole] {
+            let bytes = try await store.chunk(chunk.id, in: shelf.circle.id)
+            #expect(bytes == ByteBuffer(bytes: chunk.bytes))
+        }
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
+    @Test("of a lost database the files stay for a month, and an entry that names them again gets them by mending")
+    func lostRows() async throws {
+        let folder = try TemporaryDirectory()
+        let shift = Atomic<Int64>(0)
+        let store = try SQLRelayStore(
+            folder: folder.path,
+            now: { Int64(Date().timeIntervalSince1970) + shift.load(ordering: .relaxed) })
+        let shelf = try await Shelf(store)
+        let (named, other) = (shelf.chunks[0], shelf.chunks[1])
+        let database = try Self.database(in: folder.path)
+        try await database.write { database in
+            try database.execute(sql: "UPDATE chunks SET size = 0 WHERE id = ?", arguments: [Data(named.id.bytes)])
+            try database.execute(
+                sql: "DELETE FROM chunks WHERE id = ?", arguments: [Data(shelf.chunks[3].id.bytes)])
+        }
+        // Who only names the chunk of another circle does not get it.
+        let stranger = SyntheticDevice()
+        let elsewhere = try SyntheticCircle(founder: stranger, paper: SyntheticDevice(paper: true))
+        #expect(try await store.createCircle(elsewhere.id, genesis: StoredLink(elsewhere.links[0]), invite: nil))
+        let entry = try elsewhere.entry(by: stranger, chunks: [other.id])
+        #expect(try await Shelf.append(entry, to: elsewhere, of: store) == [.new])
+
+        shift.store(2 * 86_400, ordering: .relaxed)
+        try await store.collectGarbage()
+        _ = try await store.check(mends: true)
+        let bytes = try await store.chunk(named.id, in: shelf.circle.id)
+        #expect(bytes == ByteBuffer(bytes: named.bytes))
+        #expect(try await store.missing([other.id], in: elsewhere.id) == [other.id])
+        #expect(try await store.check(mends: false).isEmpty)
+        // Of a chunk that nothing names any more the file goes in the end.
+        let left = Self.file(of: shelf.chunks[3].id, in: folder.path)
+        #expect(FileManager.default.fileExists(atPath: left))
+        shift.store(31 * 86_400, ordering: .relaxed)
+        try await store.collectGarbage()
+        #expect(!FileManager.default.fileExists(atPath: left))
+        #expect(FileManager.default.fileExists(atPath: Self.file(of: named.id, in: folder.path)))
+    }
+
+    @Test(
+        "a chunk whose bytes PostgreSQL has not any more is found, and can come again once that is mended",
+        .enabled(if: PostgresServer.absence == nil, Comment(rawValue: PostgresServer.absence ?? "")))
+    func lostBytes() async throws {
+        let server = try PostgresServer()
+        defer { withExtendedLifetime(server) {} }
+        let (store, _) = try await SQLRelayStore.postgres(server.address)
+        let shelf = try await Shelf(store)
+        try server.execute("DELETE FROM chunk_bytes")
+        #expect(try await store.check(mends: false).count { $0.sum.hasPrefix("bytes of chunk ") && $0.there == 0 } == 4)
+        _ = try await store.check(mends: true)
+        #expect(try await store.check(mends: false).isEmpty)
+        let chunk = shelf.chunks[0]
+        #expect(try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: shelf.circle.id))
+        let bytes = try await store.chunk(chunk.id, in: shelf.circle.id)
+        #expect(bytes == ByteBuffer(bytes: chunk.bytes))
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
+    private static func file(of chunk: Digest256, in folder: String) -> String {
+        let name = chunk.description
+        return "\(folder)/chunks/\(name.prefix(2))/\(name.dropFirst(2).prefix(2))/\(name)"
+    }
+
+    /// A circle with four chunks, of which its one entry names three.
+    private struct Shelf {
+        let circle: SyntheticCircle
+        let chunks = (0..<4).map { _ in SyntheticCircle.chunk() }
+
+        init(_ store: SQLRelayStore) async throws {
+            let founder = SyntheticDevice()
+            circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
+            _ = try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil)
+            for chunk in chunks {
+                _ = try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id)
+            }
+            let entry = try circle.entry(by: founder, chunks: chunks.prefix(3).map(\.id))
+            _ = try await Self.append(entry, to: circle, of: store)
+        }
+
+        static func append(
+            _ entry: Entry, to circle: SyntheticCircle, of store: SQLRelayStore
+        ) async throws -> [AppendOutcome]? {
+            let stored = StoredEntry(
+                device: entry.device, seq: entry.seq, hash: entry.hash, previous: entry.previous,
+                chunks: entry.chunks, released: [], bytes: entry.bytes)
+            return try await store.append([stored], to: circle.id, newest: circle.chain.head, release: .inTime)
+        }
     }
 
     /// The database of a relay's folder, on the plain file system whatever this process has as its default.

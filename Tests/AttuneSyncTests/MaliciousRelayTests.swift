@@ -239,6 +239,41 @@ import Testing
         #expect(isDropped && circle.relay.chunks == [id])
     }
 
+    /// Whoever syncs first brings the entries back, and need not have their chunks.
+    @Test func aRelayThatWasSetBackGetsChunksAgainFromWhoHasThemThoughAnotherBroughtTheEntries() throws {
+        let id = WireHash.blake2b([4], personal: "chunk")
+        try draft(0, chunks: [id])
+        #expect(try sync(0).isEmpty)
+        #expect(try sync(1).isEmpty)
+        #expect(circle.devices[1].store.state.chunks.isEmpty)
+        (circle.relay.logs, circle.relay.chunks) = ([:], [])
+        circle.relay.chunkGeneration += 1
+        #expect(try sync(1) == ["E-SYNC-009"])
+        #expect(try sync(1).isEmpty)
+        #expect(circle.relay.chunks.isEmpty)
+        #expect(try sync(0).isEmpty)
+        #expect(circle.relay.chunks == [id])
+    }
+
+    @Test func chunksThatARelayLostAreSentAgainOnceItSaysSoAndAskedForNoMoreThen() throws {
+        let id = WireHash.blake2b([5], personal: "chunk")
+        try draft(0, chunks: [id])
+        #expect(try sync(0).isEmpty)
+        circle.relay.chunks = []
+        circle.relay.chunkGeneration += 1
+        var asked: [Bool] = []
+        circle.relay.lie = { request, answer, _ in
+            if case .missingChunks(_, let ifNamed) = request { asked.append(ifNamed) }
+            return answer
+        }
+        #expect(try sync(0).isEmpty)
+        #expect(circle.relay.chunks == [id])
+        // What was released meanwhile is not wanted back.
+        #expect(asked == [true])
+        #expect(try sync(0).isEmpty)
+        #expect(asked == [true])
+    }
+
     @Test func chunksThatNobodyHasHoldUpNoOthers() throws {
         let absent = (0..<1100).compactMap { number in
             Digest256([0, UInt8(number >> 8), UInt8(number & 255)] + [UInt8](repeating: 0, count: 29))

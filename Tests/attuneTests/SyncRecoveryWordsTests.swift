@@ -243,7 +243,7 @@ import Testing
         let links = try vault.links(after: 0, limit: Int(WireLimits.links))
         let chain = try DeviceChain(verifying: links)
         let chunk = try #require(try Self.chunks(vault).first)
-        #expect(try await finder.isRefused { _ = try await $0.missingChunks(among: [chunk]) })
+        #expect(try await finder.isRefused { _ = try await $0.missingChunks(among: [chunk], ifNamed: false) })
         let before = try DeviceChain(verifying: Array(seen.dropLast()))
         let known = try EpochKeyring(chain: before, device: finder.keys)
         #expect(known.keys.count == Int(before.epoch), "what they could read so far they can")

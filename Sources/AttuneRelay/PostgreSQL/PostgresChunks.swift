@@ -39,5 +39,19 @@ struct PostgresChunks: ChunkBytes {
     /// The row that counted them took them along.
     func remove(_ id: Digest256, in session: any SQLSession) throws {}
 
+    func size(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Int {
+        let row = try session.first(
+            "SELECT CAST(LENGTH(bytes) AS BIGINT) FROM chunk_bytes WHERE circle = $1 AND id = $2",
+            [.int(circle), .digest(id)])
+        return Int(row?.int(0) ?? 0)
+    }
+
+    /// There are none without a row that counts them.
+    func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int { 0 }
+
+    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {
+        try session.run("DELETE FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .digest(id)])
+    }
+
     func sweep(before date: Date, database: any RelayDatabase) async throws {}
 }

@@ -16,7 +16,8 @@ extension RelayRoutes {
             throw RelayError.malformed("up to \(limits.chunkIDsPerQuery) ids of 32 bytes are asked for at once")
         }
         var answer = ProtoChunkIDs()
-        answer.ids = try await service.store.missing(ids, in: circle).map { Data($0.bytes) }
+        let ifNamed = try number("named", request, fallback: 0) > 0
+        answer.ids = try await service.store.missing(ids, in: circle, ifNamed: ifNamed).map { Data($0.bytes) }
         return try Bodies.answer(answer, to: request)
     }
 

@@ -72,6 +72,7 @@ extension RelayRoutes {
         message.link = Data(frontier.link.hash.bytes)
         message.bytesUsed = frontier.bytesUsed
         message.bytesLimit = frontier.bytesLimit
+        message.chunkGeneration = frontier.chunkGeneration
         return try Bodies.answer(message, to: request)
     }
 }

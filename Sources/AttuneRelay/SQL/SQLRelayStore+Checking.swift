@@ -7,6 +7,7 @@ import AttuneWire
 /// Compares what is counted with what is there.
 extension SQLRelayStore {
     package func check(mends: Bool) async throws -> [SumDifference] {
+        let chunkBytes = chunkBytes
         let circles = try await database.read(nil) { session in
             try session.rows("SELECT id FROM circles ORDER BY number").compactMap { $0.digest(0) }
         }
@@ -14,11 +15,35 @@ extension SQLRelayStore {
         for circle in circles {
             let check: @Sendable (any SQLSession) throws -> [SumDifference] = { session in
                 guard let row = try CircleRow.find(circle, in: session) else { return [] }
-                return try CircleCheck(circle: circle, row: row, session: session).run(mends: mends)
+                return try CircleCheck(circle: circle, row: row, session: session, chunkBytes: chunkBytes)
+                    .run(mends: mends)
             }
-            found += mends ? try await database.write(circle, check) : try await database.read(circle, check)
+            if mends {
+                found += try await database.write(circle, check)
+            } else {
+                let first = try await database.read(circle, check)
+                // A file may have gone while an earlier state of its row was read: then the next one agrees.
+                guard !first.isEmpty else { continue }
+                let second = Set(try await database.read(circle, check))
+                found += first.filter { second.contains($0) }
+            }
         }
+        // What is gone may be with devices, and a restored database does not know what it lacks.
+        if mends { try await renewChunkGeneration() }
         return found
+    }
+
+    package func renewChunkGeneration() async throws {
+        let generation = Int64.random(in: 1...Int64.max)
+        try await database.write(nil) { session in
+            _ = try session.run(
+                "INSERT INTO health (id, checked) VALUES (2, $1) ON CONFLICT (id) DO UPDATE SET checked = $1",
+                [.int(generation)])
+        }
+    }
+
+    static func chunkGeneration(in session: any SQLSession) throws -> Int64 {
+        try session.first("SELECT checked FROM health WHERE id = 2")?.int(0) ?? 0
     }
 }
 
@@ -27,12 +52,14 @@ private struct CircleCheck {
     let circle: Digest256
     let row: CircleRow
     let session: any SQLSession
+    let chunkBytes: any ChunkBytes
     private var owner: SQLValue { .int(row.number) }
 
-    init(circle: Digest256, row: CircleRow, session: any SQLSession) {
+    init(circle: Digest256, row: CircleRow, session: any SQLSession, chunkBytes: any ChunkBytes) {
         self.circle = circle
         self.row = row
         self.session = session
+        self.chunkBytes = chunkBytes
     }
 
     func run(mends: Bool) throws -> [SumDifference] {
@@ -69,8 +96,15 @@ private struct CircleCheck {
         var kept: Int64 = 0
         for chunk in try session.rows("SELECT id, size, uses FROM chunks WHERE circle = $1", [owner]) {
             let there = uses.removeValue(forKey: chunk.bytes(0)) ?? 0
-            bytes += chunk.int(1) > 0 ? chunk.int(1) + RowCost.chunk : RowCost.awaited
-            if there > 0 { kept += chunk.int(1) }
+            let size = try held(chunk, isNamed: there > 0)
+            try compare(
+                "bytes of chunk \(Hex.encode(chunk.bytes(0)))", chunk.int(1), size,
+                "UPDATE chunks SET size = $1 WHERE circle = $2 AND id = $3", [owner, chunk.values[0]])
+            if size < chunk.int(1), mends { try lose(chunk, isNamed: there > 0) }
+            // Bytes that are gone and that no entry names take their row along.
+            if size == 0, there == 0, chunk.int(1) > 0 { continue }
+            bytes += size > 0 ? size + RowCost.chunk : RowCost.awaited
+            if there > 0 { kept += size }
             try compare(
                 "chunk \(Hex.encode(chunk.bytes(0)))", chunk.int(2), there,
                 "UPDATE chunks SET uses = $1 WHERE circle = $2 AND id = $3", [owner, chunk.values[0]])
@@ -90,5 +124,24 @@ private struct CircleCheck {
             "bytes", Int64(clamping: row.bytes), bytes, "UPDATE circles SET bytes = $1 WHERE number = $2", [owner])
         try compare("kept", row.kept, kept, "UPDATE circles SET kept = $1 WHERE number = $2", [owner])
         return differences
+    }
+
+    /// How many bytes of a chunk are there: all that are counted, or none. Those that nothing counts, of a chunk that
+    /// entries of the circle name, are what is left where a database was lost.
+    private func held(_ chunk: SQLRow, isNamed: Bool) throws -> Int64 {
+        guard let id = chunk.digest(0) else { return 0 }
+        let counted = chunk.int(1)
+        guard counted == 0 else {
+            return Int64(try chunkBytes.size(id, circle: row.number, in: session)) == counted ? counted : 0
+        }
+        return isNamed ? Int64(try chunkBytes.unclaimedSize(id, in: session)) : 0
+    }
+
+    /// Makes a chunk whose bytes are gone one that is awaited, or none where no entry names it.
+    private func lose(_ chunk: SQLRow, isNamed: Bool) throws {
+        guard let id = chunk.digest(0) else { return }
+        try chunkBytes.discard(id, circle: row.number, in: session)
+        guard !isNamed else { return }
+        try session.run("DELETE FROM chunks WHERE circle = $1 AND id = $2", [owner, chunk.values[0]])
     }
 }

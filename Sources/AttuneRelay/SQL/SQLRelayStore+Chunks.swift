@@ -5,11 +5,17 @@ import AttuneCore
 import NIOCore
 
 extension SQLRelayStore {
-    package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
+    package func missing(_ ids: [Digest256], in circle: Digest256, ifNamed: Bool) async throws -> [Digest256] {
         try await read(circle) { session, row in
-            try ids.filter { id in
-                try !session.exists(
-                    "SELECT 1 FROM chunks WHERE circle = $1 AND id = $2 AND size > 0", [.int(row.number), .digest(id)])
+            let owner = SQLValue.int(row.number)
+            // As long as entries are not counted, nobody knows what they name.
+            let isCounted = try !session.exists(
+                "SELECT 1 FROM due WHERE circle = $1 AND kind = $2", [owner, .int(DueWork.Kind.name.rawValue)])
+            return try ids.filter { id in
+                let chunk = try session.first(
+                    "SELECT size, uses FROM chunks WHERE circle = $1 AND id = $2", [owner, .digest(id)])
+                guard let chunk else { return !ifNamed || !isCounted }
+                return chunk.int(0) == 0
             }
         }
     }
@@ -45,7 +51,12 @@ extension SQLRelayStore {
         // Garbage collection may take bytes away between the two steps: then they are written once more.
         for _ in 0..<3 {
             try await chunkBytes.prepare(bytes, id: id)
-            if let isNew = try await count(bytes, id: id, in: circle) { return isNew }
+            do {
+                if let isNew = try await count(bytes, id: id, in: circle) { return isNew }
+            } catch {
+                try? await removeBytes([id])
+                throw error
+            }
         }
         throw RelayError.unavailable(nil)
     }

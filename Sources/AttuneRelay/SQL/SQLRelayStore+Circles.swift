@@ -100,7 +100,8 @@ extension SQLRelayStore {
             }
             return StoredFrontier(
                 heads: heads, link: LogPosition(seq: row.linkSeq, hash: row.link), entries: row.entries,
-                bytesUsed: row.bytes, bytesLimit: row.quota ?? circleBytes)
+                bytesUsed: row.bytes, bytesLimit: row.quota ?? circleBytes,
+                chunkGeneration: UInt64(max(0, try Self.chunkGeneration(in: session))))
         }
     }
 }

@@ -53,7 +53,7 @@ extension SQLRelayStore: RelayMaintenance {
         }
         for circle in circles { try await collect(circle, &report) }
         report.circles = try await removeDeleted()
-        let old = Date(timeIntervalSince1970: Double(now - rules.unnamedUploads))
+        let old = Date(timeIntervalSince1970: Double(now - rules.unclaimedBytes))
         try await chunkBytes.sweep(before: old, database: database)
         return report
     }

@@ -102,6 +102,15 @@ protocol ChunkBytes: Sendable {
     /// of the same bytes looks for them inside its own transaction.
     func remove(_ id: Digest256, in session: any SQLSession) throws
 
+    /// Inside a transaction: how many bytes of a chunk that the circle counts are there.
+    func size(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Int
+
+    /// Inside a transaction: how many bytes of a chunk are there, whole, that no circle counts.
+    func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int
+
+    /// Inside the transaction that counts a chunk no more, because its bytes are gone: removes what is left of them.
+    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws
+
     /// Removes bytes older than `date` that nothing counts.
     func sweep(before date: Date, database: any RelayDatabase) async throws
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 import Foundation
 import NIOCore
 
@@ -22,6 +23,20 @@ extension ChunkFiles: ChunkBytes {
     func remove(_ id: Digest256, in session: any SQLSession) throws {
         if try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.digest(id)]) { remove(id) }
     }
+
+    func size(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Int { size(id) ?? 0 }
+
+    func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int {
+        // Of another circle's chunks nobody learns by naming them that they are here.
+        guard try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.digest(id)]),
+            let bytes = try read(id), WireLimits.isChunk(bytes.readableBytes),
+            WireHash.blake2b(Array(bytes.readableBytesView), personal: "") == id
+        else { return 0 }
+        return bytes.readableBytes
+    }
+
+    /// A file of another size is written anew where the chunk comes again.
+    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {}
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {
         let old = try await BlockingWork.run { names(before: date) }

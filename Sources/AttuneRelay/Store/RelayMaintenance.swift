@@ -21,16 +21,20 @@ package protocol RelayMaintenance: RelayStore {
     /// Goes on with what changes have left to be done, as far as one turn of each circle goes.
     func workOff() async throws
 
-    /// Counts again what circles have, and returns the sums that differ from what is there.
+    /// Counts again what circles have, and returns the sums that differ from what is there; bytes of chunks too.
     ///
-    /// - Parameter mends: whether to put the right sums in their place.
+    /// - Parameter mends: whether to put the right sums in their place; chunks whose bytes are gone are not there then,
+    ///   and devices that have them send them again.
     func check(mends: Bool) async throws -> [SumDifference]
+
+    /// Has devices ask again about all chunks that they have: some may be gone without anybody's knowing.
+    func renewChunkGeneration() async throws
 }
 
 /// A sum that is not what is there.
 package struct SumDifference: Codable, Hashable, Sendable {
     package let circle: Digest256
-    /// Such as `bytes`, or the id of a chunk or a device.
+    /// Such as `bytes`, or the id of a chunk or a device; `bytes of chunk` and an id for what its file has.
     package let sum: String
     package let counted: Int64
     package let there: Int64
@@ -67,6 +71,8 @@ package struct RetentionRules: Hashable, Sendable {
     package var grace: Int64 = 7 * 86_400
     /// Seconds that an upload waits for an entry that names it; default 1 day.
     package var unnamedUploads: Int64 = 86_400
+    /// Seconds that bytes stay which nothing counts, as after a loss of the database; default 30 days.
+    package var unclaimedBytes: Int64 = 30 * 86_400
     /// Entries that one device of a circle may have, so that none takes the others' places; default 62,500.
     package var deviceEntries: UInt64 = 62_500
     /// Seconds from the deletion of a circle to its removal; default 30 days.

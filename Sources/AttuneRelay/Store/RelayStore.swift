@@ -62,7 +62,9 @@ package protocol RelayStore: Sendable {
     func entries(of circle: Digest256, device: DeviceID?, after: UInt64, limit: Int) async throws -> EntryPage
 
     /// Those of `ids` that the circle does not have.
-    func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256]
+    ///
+    /// - Parameter ifNamed: only such as entries name that were not released.
+    func missing(_ ids: [Digest256], in circle: Digest256, ifNamed: Bool) async throws -> [Digest256]
 
     /// Bytes of a chunk, or nil where the circle does not have it.
     func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int?
@@ -83,6 +85,11 @@ package protocol RelayStore: Sendable {
 }
 
 extension RelayStore {
+    /// Those of `ids` that the circle does not have, whether an entry names them or not.
+    package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
+        try await missing(ids, in: circle, ifNamed: false)
+    }
+
     /// Counts that only grow, for event streams.
     package func counters(of circle: Digest256) async throws -> RelayCounters {
         let frontier = try await frontier(of: circle)

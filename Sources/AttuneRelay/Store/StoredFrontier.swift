@@ -27,13 +27,19 @@ package struct StoredFrontier: Hashable, Sendable {
     /// Bytes of chunks and entries.
     package let bytesUsed: UInt64
     package let bytesLimit: UInt64
+    /// Another one than before where chunks may be gone; 0 if that is never said.
+    package let chunkGeneration: UInt64
 
-    package init(heads: [Head], link: LogPosition, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64) {
+    package init(
+        heads: [Head], link: LogPosition, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64,
+        chunkGeneration: UInt64 = 0
+    ) {
         self.heads = heads
         self.link = link
         self.entries = entries
         self.bytesUsed = bytesUsed
         self.bytesLimit = bytesLimit
+        self.chunkGeneration = chunkGeneration
     }
 }
 

@@ -53,9 +53,17 @@ extension SyncEngine {
                 .map { try Entry(parsing: $0) }.prefix { $0.seq <= common }
             guard !page.isEmpty else { continue }
             push.completed = Array(page)
+            push.isNamed = true
             return try askFor(push.completed, reading: log)
         }
         beginDownloads()
+    }
+
+    /// The remote was set back to a copy, or has noticed that it lost chunks: it is asked about all of them again.
+    mutating func forgetChunkMarks(_ generation: UInt64) {
+        chunkMarks = [:]
+        chunkGeneration = generation
+        emit(.forgetChunkMarks(generation: generation))
     }
 
     /// The remote has the chunks of these entries, as far as they are here.

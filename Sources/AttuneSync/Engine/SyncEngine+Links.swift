@@ -12,6 +12,7 @@ extension SyncEngine {
     mutating func compareLinks(_ shown: RemoteFrontier, reading log: some SyncLogReading) throws {
         frontier = shown
         phase = .links
+        if shown.chunkGeneration != chunkGeneration { forgetChunkMarks(shown.chunkGeneration) }
         guard shown.linkSeq >= 1 else { return stop(.misbehaved(remote, "it shows a circle without links")) }
         if shown.linkSeq > chain.seq {
             send(.links(after: chain.seq), for: .links)

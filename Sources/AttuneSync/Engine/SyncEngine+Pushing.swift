@@ -15,6 +15,8 @@ extension SyncEngine {
         var questions: [[Digest256]] = []
         /// All ids that it was or will be asked about.
         var asked: Set<Digest256> = []
+        /// Whether it has the entries that name them: what was released meanwhile is not wanted there.
+        var isNamed = false
         /// Chunks that the remote took of those it was asked about last.
         var taken = 0
     }
@@ -83,7 +85,7 @@ extension SyncEngine {
 
     private mutating func askForMissing(reading log: some SyncLogReading) throws {
         guard !push.questions.isEmpty else { return try pumpUploads(reading: log) }
-        send(.missingChunks(push.questions.removeFirst()), for: .missing)
+        send(.missingChunks(push.questions.removeFirst(), ifNamed: push.isNamed), for: .missing)
     }
 
     /// A device that serves its circle is asked for the chunks it would like.

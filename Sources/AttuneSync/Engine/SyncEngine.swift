@@ -22,10 +22,12 @@ package struct SyncEngine: Sendable {
         package var marks: [DeviceID: LogPosition]
         /// Up to where the remote has the chunks of each log, as far as this device has them.
         package var chunkMarks: [DeviceID: LogPosition]
+        /// The remote's generation of chunks to which `chunkMarks` belong.
+        package var chunkGeneration: UInt64
 
         package init(
             device: DeviceID, remote: String, known: KnownLogs, ownMark: LogPosition?,
-            marks: [DeviceID: LogPosition], chunkMarks: [DeviceID: LogPosition]
+            marks: [DeviceID: LogPosition], chunkMarks: [DeviceID: LogPosition], chunkGeneration: UInt64 = 0
         ) {
             self.device = device
             self.remote = remote
@@ -33,6 +35,7 @@ package struct SyncEngine: Sendable {
             self.ownMark = ownMark
             self.marks = marks
             self.chunkMarks = chunkMarks
+            self.chunkGeneration = chunkGeneration
         }
     }
 
@@ -56,6 +59,8 @@ package struct SyncEngine: Sendable {
     var ownMark: LogPosition?
     var marks: [DeviceID: LogPosition]
     var chunkMarks: [DeviceID: LogPosition]
+    /// The remote's generation of chunks to which these marks belong.
+    var chunkGeneration: UInt64
     /// What was noticed in this run, be it new or not.
     var noticed: Set<Suspicion> = []
 
@@ -105,6 +110,7 @@ package struct SyncEngine: Sendable {
         ownMark = start.ownMark
         marks = start.marks
         chunkMarks = start.chunkMarks
+        chunkGeneration = start.chunkGeneration
         backOff = SyncBackOff(seed: options.seed)
     }
 

@@ -14,7 +14,8 @@ package enum SyncRequest: Hashable, Sendable {
     /// Signed entries; the remote answers for each.
     case pushEntries([[UInt8]])
     /// Which of these chunks the remote lacks; without any, which ones it would like (a device that serves its circle).
-    case missingChunks([Digest256])
+    /// Where it can tell: only such as entries there name that were not released.
+    case missingChunks([Digest256], ifNamed: Bool = false)
     case upload(Digest256)
     case download(Digest256)
 }

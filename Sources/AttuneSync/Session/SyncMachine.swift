@@ -31,7 +31,8 @@ package struct SyncMachine: Sendable {
             SyncEngine.Start(
                 device: store.device, remote: remote, known: try KnownLogs(of: store, chain: chain),
                 ownMark: try store.ownMark(), marks: try store.marks(of: remote),
-                chunkMarks: try store.chunkMarks(of: remote)),
+                chunkMarks: try store.chunkMarks(of: remote),
+                chunkGeneration: try store.marks(of: Self.generation(of: remote))[store.device]?.seq ?? 0),
             options: options, rules: rules)
     }
 
@@ -69,6 +70,11 @@ package struct SyncMachine: Sendable {
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
         case .setChunkMarks(let marks): try store.setChunkMarks(marks, of: engine.remote)
+        case .forgetChunkMarks(let generation):
+            // In this order: marks of an earlier generation never stand beside a later one.
+            try store.setChunkMarks([:], of: engine.remote)
+            let mark = LogPosition(seq: generation, hash: store.circle)
+            try store.setMarks([store.device: mark], of: Self.generation(of: engine.remote))
         case .record(let evidence): try store.note(evidence)
         case .settle(let suspicions): try store.settle(suspicions)
         case .log(let level, let text):
@@ -90,6 +96,9 @@ package struct SyncMachine: Sendable {
         settings.deletion = deletion
         try store.update(settings)
     }
+
+    /// The name under which this device has the generation of a remote's chunks, as if it were a mark.
+    private static func generation(of remote: String) -> String { remote + " generation" }
 
     /// Only the questions of a store.
     private struct StoreReading: SyncLogReading {

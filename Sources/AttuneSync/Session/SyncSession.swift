@@ -151,7 +151,8 @@ package final class SyncSession: Sendable {
             let page = try await transport.entries(of: device, after: seq, limit: limit)
             return .entries(page.entries, more: page.more)
         case .pushEntries(let entries): return .pushed(try await transport.push(entries: entries))
-        case .missingChunks(let ids): return .missingChunks(try await transport.missingChunks(among: ids))
+        case .missingChunks(let ids, let ifNamed):
+            return .missingChunks(try await transport.missingChunks(among: ids, ifNamed: ifNamed))
         case .upload(let id): return try await upload(id)
         case .download(let id): return try await download(id)
         }

@@ -25,9 +25,10 @@ extension HTTPTransport {
         guard let link = Digest256(message.link), (1...WireLimits.links).contains(message.linkSeq) else {
             throw RemoteFailure.malformed("the newest link")
         }
+        guard message.chunkGeneration <= UInt64(Int64.max) else { throw RemoteFailure.malformed("a generation") }
         return RemoteFrontier(
             heads: heads, linkSeq: message.linkSeq, link: link, bytesUsed: message.bytesUsed,
-            bytesLimit: message.bytesLimit)
+            bytesLimit: message.bytesLimit, chunkGeneration: message.chunkGeneration)
     }
 
     package func links(after seq: UInt64) async throws -> (links: [[UInt8]], more: Bool) {
@@ -95,12 +96,14 @@ extension HTTPTransport {
         return result.outcomes
     }
 
-    package func missingChunks(among ids: [Digest256]) async throws -> [Digest256] {
+    package func missingChunks(among ids: [Digest256], ifNamed: Bool) async throws -> [Digest256] {
         var message = ProtoChunkIDs()
         message.ids = ids.map { Data($0.bytes) }
         let body: [UInt8] = try message.serializedBytes()
         let answer: ProtoChunkIDs = try decode(
-            try await send(call(.POST, path + "/chunks/missing", body: body)).body)
+            try await send(
+                call(.POST, path + "/chunks/missing", query: ifNamed ? "named=1" : nil, body: body)
+            ).body)
         let missing = answer.ids.compactMap { Digest256($0) }
         guard missing.count == answer.ids.count, missing.count <= WireLimits.chunkIDsPerQuery else {
             throw RemoteFailure.malformed("ids of chunks")

@@ -17,7 +17,8 @@ package protocol SyncTransport: Sendable {
     func push(links: [[UInt8]], previous: Digest256) async throws
     func entries(of device: DeviceID, after seq: UInt64, limit: Int) async throws -> (entries: [[UInt8]], more: Bool)
     func push(entries: [[UInt8]]) async throws -> [ProtoPushOutcome]
-    func missingChunks(among ids: [Digest256]) async throws -> [Digest256]
+    /// - Parameter ifNamed: only such as entries there name that were not released.
+    func missingChunks(among ids: [Digest256], ifNamed: Bool) async throws -> [Digest256]
     /// - Parameter bytes: exactly 1,048,576.
     func upload(_ id: Digest256, bytes: [UInt8]) async throws
     /// The bytes as they came, exactly 1,048,576 of them; not compared with the id.

@@ -218,6 +218,9 @@ package nonisolated struct ProtoFrontier: Sendable {
 
   package var bytesLimit: UInt64 = 0
 
+  /// Another one than before says that chunks may be gone: devices ask again about those that they have. 0: never said.
+  package var chunkGeneration: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated struct Head: Sendable {
@@ -581,7 +584,7 @@ nonisolated extension ProtoDeleteCircle: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ProtoFrontier: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Frontier"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}heads\0\u{3}link_seq\0\u{1}link\0\u{3}bytes_used\0\u{3}bytes_limit\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}heads\0\u{3}link_seq\0\u{1}link\0\u{3}bytes_used\0\u{3}bytes_limit\0\u{3}chunk_generation\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -594,6 +597,7 @@ nonisolated extension ProtoFrontier: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 3: try { try decoder.decodeSingularBytesField(value: &self.link) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.bytesUsed) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.bytesLimit) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.chunkGeneration) }()
       default: break
       }
     }
@@ -615,6 +619,9 @@ nonisolated extension ProtoFrontier: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.bytesLimit != 0 {
       try visitor.visitSingularUInt64Field(value: self.bytesLimit, fieldNumber: 5)
     }
+    if self.chunkGeneration != 0 {
+      try visitor.visitSingularUInt64Field(value: self.chunkGeneration, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -624,6 +631,7 @@ nonisolated extension ProtoFrontier: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.link != rhs.link {return false}
     if lhs.bytesUsed != rhs.bytesUsed {return false}
     if lhs.bytesLimit != rhs.bytesLimit {return false}
+    if lhs.chunkGeneration != rhs.chunkGeneration {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

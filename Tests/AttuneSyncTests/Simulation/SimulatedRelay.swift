@@ -12,6 +12,7 @@ final class SimulatedRelay {
     var chain: DeviceChain
     var logs: [DeviceID: [Entry]] = [:]
     var chunks: Set<Digest256> = []
+    var chunkGeneration: UInt64 = 1
     /// Second entries of a place, and what follows on them: an honest device never makes one.
     var forks: [Entry] = []
     /// Entries that are kept of one device, and of all together.
@@ -45,7 +46,7 @@ final class SimulatedRelay {
             return .frontier(
                 RemoteFrontier(
                     heads: logs.keys.reduce(into: [:]) { $0[$1] = head(of: $1) },
-                    linkSeq: chain.seq, link: chain.head))
+                    linkSeq: chain.seq, link: chain.head, chunkGeneration: chunkGeneration))
         case .pushLinks(let pushed, let previous): return try append(pushed, after: previous)
         case .entries(let author, let seq, let limit):
             var rest = Array((logs[author] ?? []).dropFirst(Int(min(seq, 1 << 32))))
@@ -53,7 +54,7 @@ final class SimulatedRelay {
             if !others.isEmpty { rest = (rest + others).sorted { $0.seq < $1.seq } }
             return .entries(rest.prefix(limit).map(\.bytes), more: rest.count > limit)
         case .pushEntries(let pushed): return .pushed(try pushed.map(push))
-        case .missingChunks(let ids): return .missingChunks(ids.filter { !chunks.contains($0) })
+        case .missingChunks(let ids, _): return .missingChunks(ids.filter { !chunks.contains($0) })
         case .upload(let id):
             chunks.insert(id)
             return .uploaded

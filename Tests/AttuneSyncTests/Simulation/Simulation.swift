@@ -206,7 +206,7 @@ final class Simulation {
                 return .pushed(
                     try EntryReceiver.take(
                         entries, from: "device \(client.id)", chain: chain, into: server.store, by: rules))
-            case .missingChunks(let ids):
+            case .missingChunks(let ids, _):
                 return .missingChunks(
                     ids.isEmpty
                         ? try server.store.wantedChunks(limit: 1024) : try server.store.missingChunks(among: ids))

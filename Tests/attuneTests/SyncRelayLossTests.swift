@@ -1,0 +1,117 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneTestSupport
+import Foundation
+import Testing
+
+/// What a relay loses comes back from the devices.
+@Suite struct SyncRelayLossTests {
+    /// Three machines of one person at a relay whose folder and port stay the same.
+    private struct Circle {
+        let machines: [TinyStore]
+        let rows: String
+        let folder: String
+        private(set) var relay: RelayProcess
+
+        init() throws {
+            let first = try TinyStore()
+            machines = [first, try TinyStore(outside: first.outside), try TinyStore(outside: first.outside)]
+            rows = try first.writeRows(40)
+            folder = first.outside.path + "/relay"
+            relay = try RelayProcess(folder: folder)
+            for (other, name) in [(machines[1], "desk"), (machines[2], "tower")] {
+                try SyncCircle.pair(first, other, relays: (relay.address, relay.address), names: ("loft", name))
+            }
+        }
+
+        /// Ends the relay, changes its folder, and serves it again at the same port.
+        mutating func restart(_ change: () throws -> Void) throws {
+            let port = relay.port
+            #expect(try relay.stop() == .exit(0))
+            try change()
+            relay = try RelayProcess(folder: folder, listen: "127.0.0.1:\(port)")
+        }
+
+        /// All machines have the same versions, these adapters answer the same, and nothing is left to be said.
+        func expectAgreement(on names: [String], _ location: SourceLocation = #_sourceLocation) throws {
+            for machine in machines {
+                let report = try SyncCircle.sync(machine, [], exits: 0, location)
+                #expect(report["failure"] == nil, sourceLocation: location)
+            }
+            let versions = try machines[0].versions()
+            #expect(versions.count >= names.count, sourceLocation: location)
+            for machine in machines.dropFirst() {
+                #expect(try machine.versions() == versions, sourceLocation: location)
+                for name in names {
+                    #expect(
+                        try SyncCircle.answer(machine, name) == SyncCircle.answer(machines[0], name),
+                        "\(name)", sourceLocation: location)
+                }
+            }
+        }
+
+        func check(mends: Bool, exits status: Int32) throws -> [[String: Any]] {
+            let output = folder + ".check"
+            let process = try ChildProcess(
+                try RelayProcess.binary, ["check", "--dir", folder] + (mends ? ["--mend"] : []),
+                environment: ["PATH": "/usr/bin:/bin"], folder: machines[0].outside.path, output: output,
+                errors: output + "-errors")
+            #expect(try process.wait(limit: 60) == .exit(status))
+            let data = try Data(contentsOf: URL(filePath: output))
+            return try #require(try JSONSerialization.jsonObject(with: data) as? [[String: Any]])
+        }
+
+        /// Files of chunks below a folder.
+        static func chunkFiles(below folder: String) -> [URL] {
+            let all = FileManager.default.enumerator(at: URL(filePath: folder), includingPropertiesForKeys: nil)
+            return (all?.compactMap { $0 as? URL } ?? []).filter { $0.lastPathComponent.count == 64 }
+        }
+    }
+
+    @Test func aRelayThatIsSetBackAWeekLosesNothing() throws {
+        var circle = try Circle()
+        let (loft, desk, tower) = (circle.machines[0], circle.machines[1], circle.machines[2])
+        try loft.train(circle.rows, name: "notes")
+        for machine in circle.machines { try SyncCircle.sync(machine) }
+        let (folder, copy) = (circle.folder, circle.folder + ".week")
+        try circle.restart { try FileManager.default.copyItem(atPath: folder, toPath: copy) }
+
+        // Since the copy two have pushed; one of them has what the other made, the third one nothing.
+        try loft.train(circle.rows, name: "more", seed: 11)
+        try SyncCircle.sync(loft)
+        try desk.train(circle.rows, name: "other", seed: 12)
+        try SyncCircle.sync(desk)
+        try loft.train(circle.rows, name: "last", seed: 13)
+        try SyncCircle.sync(loft)
+        try circle.restart {
+            try FileManager.default.removeItem(atPath: folder)
+            try FileManager.default.moveItem(atPath: copy, toPath: folder)
+        }
+
+        // Whoever notices says so, once.
+        #expect(try loft.expect("sync", "now", exits: 6).errors.contains("E-SYNC-009"))
+        try SyncCircle.sync(desk)
+        try SyncCircle.sync(tower)
+        try circle.expectAgreement(on: ["notes", "more", "other", "last"])
+        #expect(try circle.check(mends: false, exits: 0).isEmpty)
+    }
+
+    @Test func filesThatAreGoneComeAgainOnceTheRelayIsMended() throws {
+        let circle = try Circle()
+        try circle.machines[0].train(circle.rows, name: "notes")
+        try SyncCircle.sync(circle.machines[0])
+        let files = Circle.chunkFiles(below: circle.folder)
+        #expect(!files.isEmpty)
+        for file in files { try FileManager.default.removeItem(at: file) }
+
+        #expect(try circle.check(mends: false, exits: 8).count >= files.count)
+        _ = try circle.check(mends: true, exits: 0)
+        #expect(try circle.check(mends: false, exits: 0).isEmpty)
+        // Beside the running relay: nothing has to be started anew.
+        let sent = try SyncCircle.sync(circle.machines[0])
+        #expect(sent["chunks_sent"] as? Int == files.count)
+        try circle.expectAgreement(on: ["notes"])
+        #expect(Circle.chunkFiles(below: circle.folder).count == files.count)
+    }
+}
