@@ -43,13 +43,8 @@ extension Vault {
     /// - Parameter isDenied: whether one of those that were taken away was about the trash.
     func showWhatCounts(_ database: Database, _ adapter: Data, isDenied: Bool) throws {
         if isDenied {
-            let last = try Bool.fetchOne(
-                database,
-                sql: """
-                    SELECT trashed FROM events WHERE adapter = ? AND kind = 'trashed'
-                    ORDER BY entry IS NULL DESC, lamport DESC, device DESC, seq DESC LIMIT 1
-                    """, arguments: [adapter])
-            try show(database, adapter, trashed: last ?? false, besides: "")
+            let last = try Word.last("trashed", of: adapter, database)
+            try show(database, adapter, trashed: last?.isTrashed ?? false, besides: "")
         }
         try advance(database, adapter, isCutOff: true)
     }
@@ -82,41 +77,10 @@ extension Vault {
 
     /// The name that the events which count give an adapter: the last that it was given, else the one it came with.
     private static func saidName(_ database: Database, _ adapter: Data) throws -> String? {
-        // What waits to be published here comes after all that was.
-        if let draft = try String.fetchOne(
-            database,
-            sql: """
-                SELECT name FROM events WHERE adapter = ? AND kind = 'name' AND lamport IS NULL ORDER BY seq DESC LIMIT 1
-                """, arguments: [adapter])
-        {
-            return draft
-        }
-        let given = try word(database, adapter, "name", newest: true)
-        let cameWith = try word(database, adapter, "version", newest: false)
-        return try Precedence.name(given: [given].compactMap(\.self), cameWith: [cameWith].compactMap(\.self)) {
-            $0.place
-        }?.name
-            ?? String.fetchOne(
-                database,
-                sql: """
-                    SELECT name FROM events WHERE adapter = ? AND kind = 'version' AND name IS NOT NULL AND lamport IS NULL
-                    ORDER BY seq LIMIT 1
-                    """, arguments: [adapter])
-    }
-
-    /// The newest, or the oldest, published event of a kind about an adapter.
-    private static func word(
-        _ database: Database, _ adapter: Data, _ kind: String, newest: Bool
-    ) throws -> (place: Precedence, name: String?)? {
-        let order = newest ? "DESC" : "ASC"
-        return try Row.fetchOne(
-            database,
-            sql: """
-                SELECT lamport, device, entry, name FROM events
-                WHERE adapter = ? AND kind = ? AND lamport IS NOT NULL AND (name IS NOT NULL OR kind = 'trashed')
-                ORDER BY lamport \(order), device \(order), entry \(order) LIMIT 1
-                """, arguments: [adapter, kind]
-        ).map { (try $0.precedence(), try $0.optional("name")) }
+        let given = try Word.last("name", of: adapter, database)
+        let cameWith = try Word.first("version", of: adapter, database)
+        return Precedence.name(given: [given].compactMap(\.self), cameWith: [cameWith].compactMap(\.self), by: \.place)?
+            .name
     }
 
     private func setShownName(_ database: Database, _ adapter: Data, to name: String) throws {
@@ -125,13 +89,8 @@ extension Vault {
 
     /// True if no later event of this kind is known, and none waits to be published here.
     private func isLast(_ database: Database, _ adapter: Data, _ kind: String, _ context: EntryContext) throws -> Bool {
-        let waits = try Bool.fetchOne(
-            database,
-            sql: "SELECT EXISTS (SELECT 1 FROM events WHERE adapter = ? AND kind = ? AND lamport IS NULL)",
-            arguments: [adapter, kind])
-        guard waits == false else { return false }
         let place = Precedence(lamport: context.lamport, device: context.device, entry: context.entry)
-        return try Self.word(database, adapter, kind, newest: true).map { $0.place < place } ?? true
+        return try Word.last(kind, of: adapter, database).map { $0.place < place } ?? true
     }
 
     /// `name`, or where another live adapter has it `name-DEVICE`, or `name-DEVICE-2` and so on.
@@ -154,5 +113,41 @@ extension Vault {
             if !taken, AdapterName.normalized(candidate) != nil { return candidate }
         }
         return "\(wanted.prefix(20))-\(Hex.encode(adapter))"
+    }
+}
+
+/// What one event says of an adapter as a whole.
+private struct Word {
+    let place: Precedence
+    let name: String?
+    let isTrashed: Bool?
+
+    /// After all that was published: the place of what waits to be published here.
+    private static let draft = Precedence(lamport: .max, device: [], entry: BLAKE2b.hash([]))
+
+    static func last(_ kind: String, of adapter: Data, _ database: Database) throws -> Word? {
+        try fetch(
+            kind, of: adapter, database, order: "lamport DESC NULLS FIRST, device DESC, entry DESC, seq DESC")
+    }
+
+    static func first(_ kind: String, of adapter: Data, _ database: Database) throws -> Word? {
+        try fetch(kind, of: adapter, database, order: "lamport ASC NULLS LAST, device, entry, seq")
+    }
+
+    private static func fetch(
+        _ kind: String, of adapter: Data, _ database: Database, order: String
+    ) throws -> Word? {
+        try Row.fetchOne(
+            database,
+            sql: """
+                SELECT lamport, device, entry, name, trashed FROM events
+                WHERE adapter = ? AND kind = ? AND (name IS NOT NULL OR kind = 'trashed') ORDER BY \(order) LIMIT 1
+                """, arguments: [adapter, kind]
+        ).map { row in
+            let isPublished = try row.optional("lamport", as: Int64.self) != nil
+            return Word(
+                place: isPublished ? try row.precedence() : draft, name: try row.optional("name"),
+                isTrashed: try row.optional("trashed"))
+        }
     }
 }

@@ -16,7 +16,7 @@ extension Vault {
         for (position, version) in versions.enumerated() {
             progress(BackupProgress(what: "checking versions", done: position + 1, total: versions.count))
             guard
-                let reason = try loss(
+                let loss = try loss(
                     of: version.blob, damage,
                     and: { bytes in
                         try Self.versionID(manifest: version.manifest, content: BlobContent(bytes)) == version.id
@@ -26,16 +26,12 @@ extension Vault {
                 continue
             }
             let subject = "\(version.reference)"
-            if report.circle == .kept, try awaitBytes(of: version) {
+            if report.circle == .kept, loss.lacksChunks, try awaitBytes(of: version) {
                 report.awaited.append(subject)
-            } else if try isLie(version) {
-                // Its chunks are those that its author announced: the same would come again.
-                try judge(version, isSound: false)
-                report.lost.append(.init(subject: subject, reason: reason))
-            } else {
-                try drop(version)
-                report.lost.append(.init(subject: subject, reason: reason))
+                continue
             }
+            if loss.isLie { try judge(version, isSound: false) } else { try drop(version) }
+            report.lost.append(.init(subject: subject, reason: loss.reason))
         }
         try settleCheckpoints(&report, damage)
         try settleReceived(&report, damage)
@@ -45,31 +41,41 @@ extension Vault {
         }
     }
 
+    /// What is wrong with a blob.
+    private struct Loss {
+        let reason: String
+        let state: BlobState
+        /// Whether one of its chunks is not there or not right.
+        let lacksChunks: Bool
+
+        /// Whether its author announced these very chunks, and still not the bytes that they should be: the same would
+        /// come again.
+        var isLie: Bool { state == .arrived && !lacksChunks }
+    }
+
     /// What is wrong with a blob; nil if it is whole.
     private func loss(
         of blob: [UInt8], _ damage: [Digest256: String], and isRight: ([UInt8]) throws -> Bool = { _ in true }
-    ) throws -> String? {
+    ) throws -> Loss? {
+        var state = BlobState.here
         do {
             let stored = try read { try StoredBlob.fetch($0, id: blob) }
-            if let reason = stored.chunks.lazy.compactMap({ damage[$0] }).first { return reason }
-            return try isRight(try chunks.load(stored)) ? nil : "the content is not what its id says"
+            state = stored.state
+            // What is right was copied and compared with its id then.
+            if let reason = stored.chunks.lazy.compactMap({ damage[$0] }).first {
+                return Loss(reason: reason, state: state, lacksChunks: true)
+            }
+            if try isRight(try chunks.load(stored)) { return nil }
+            return Loss(reason: "the content is not what its id says", state: state, lacksChunks: false)
         } catch let error as VaultError where error.isOfData {
-            return error.message.replacing("the store is damaged: ", with: "")
+            let reason = error.message.replacing("the store is damaged: ", with: "")
+            return Loss(reason: reason, state: state, lacksChunks: false)
         }
     }
 
-    /// Whether a version that came from another device has every chunk, and still not the bytes that it should have.
-    private func isLie(_ version: VersionRecord) throws -> Bool {
-        let blob = try read { try StoredBlob.fetch($0, id: version.blob) }
-        return blob.state == .arrived && lacksNone(blob)
-    }
-
-    private func lacksNone(_ blob: StoredBlob) -> Bool { blob.chunks.allSatisfy { chunks.bytes($0) != nil } }
-
     /// Lets the next sync fetch the chunks of a version that are not right, if it was published; whether that helps.
     private func awaitBytes(of version: VersionRecord) throws -> Bool {
-        guard try !lacksNone(read { try StoredBlob.fetch($0, id: version.blob) }) else { return false }
-        return try write { database in
+        try write { database in
             let isPublished = try Bool.fetchOne(
                 database,
                 sql: """
@@ -106,8 +112,8 @@ extension Vault {
             }
         }
         for run in runs {
-            guard let reason = try loss(of: run.blob, damage) else { continue }
-            report.lost.append(.init(subject: "checkpoint of run \(run.id)", reason: reason))
+            guard let loss = try loss(of: run.blob, damage) else { continue }
+            report.lost.append(.init(subject: "checkpoint of run \(run.id)", reason: loss.reason))
             let unused: [Digest256] = try write { database in
                 try database.execute(
                     sql: """
@@ -131,8 +137,8 @@ extension Vault {
             }
         }
         for item in received {
-            guard let reason = try loss(of: item.blob, damage) else { continue }
-            report.lost.append(.init(subject: "received \(item.name)", reason: reason))
+            guard let loss = try loss(of: item.blob, damage) else { continue }
+            report.lost.append(.init(subject: "received \(item.name)", reason: loss.reason))
             let unused: [Digest256] = try write { database in
                 try database.execute(sql: "DELETE FROM received WHERE seq = ?", arguments: [item.seq])
                 return try StoredBlob.release(database, id: item.blob)
