@@ -131,19 +131,22 @@ enum DurableFile {
         return stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
-    /// True if a file of 64 KiB cannot be written at `path`, or if file sizes are limited; leaves nothing there.
-    static func isDiskFull(probing path: String) -> Bool {
+    /// Whether this process may not write files of any size.
+    static var isSizeLimited: Bool {
         var limit = rlimit()
-        if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max {
-            return true
-        }
+        return getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 && limit.rlim_cur != rlim_t.max
+    }
+
+    /// True if a file of so many bytes cannot be written at `path`, or if file sizes are limited; leaves nothing there.
+    static func isDiskFull(probing path: String, for byteCount: Int = 1 << 16) -> Bool {
+        if isSizeLimited { return true }
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { return VaultError.isFull(errno) }
         defer {
             close(descriptor)
             unlink(path)
         }
-        let code = posix_fallocate(descriptor, 0, 1 << 16)
+        let code = posix_fallocate(descriptor, 0, off_t(byteCount))
         return VaultError.isFull(code)
     }
 

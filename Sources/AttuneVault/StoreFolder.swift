@@ -23,6 +23,8 @@ struct StoreFolder: Sendable {
     var lost: String { chunks + "/.lost" }
     /// The newest entry that this device published.
     var ownHead: String { path + "/own.head" }
+    /// Room for changes that let go of what is stored.
+    var reserve: String { path + "/reserve" }
     var lock: String { path + "/lock" }
     /// Files being written; whatever is left here is a fragment.
     var staging: String { path + "/tmp" }

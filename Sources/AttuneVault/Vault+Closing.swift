@@ -17,6 +17,7 @@ extension Vault {
             emptyLog()
             // Only a power cut would set the mark back, to a place that the database is beyond.
             try? mark.sync()
+            StoreReserve.fill(folder)
         }
         try translating { try database.close() }
         lock.release()

@@ -15,18 +15,25 @@ extension Vault {
     /// - Parameters:
     ///   - command: name of the program and sub-command for the message another writer gets; never arguments.
     ///   - accepting: true if the database is taken as it is, also if it is older than the store's newest change.
+    ///   - freeing: true for changes that let go of what is stored: on a full disk they get the room that the store keeps
+    ///     for them.
     ///   - now: the clock of the records.
     /// - Throws: `VaultError` E-VAULT-001 (exit 10), E-VAULT-002 (11), E-VAULT-004 (other format), E-VAULT-005
     ///   (damaged, or not the newest that this store was), E-VAULT-009 (network disk); `CryptoError` E-KEY-001 (wrong passphrase, 12), E-KEY-003 (key file
     ///   changed).
     package static func open(
         at path: String, passphrase: borrowing SecretBytes, mode: Mode, command: String = "attune",
-        accepting: Bool = false, now: @escaping Clock = { Date() }
+        accepting: Bool = false, freeing: Bool = false, now: @escaping Clock = { Date() }
     ) throws -> Vault {
         let folder = try existing(path)
         let lock = try lock(folder, mode, command)
         let unlocked = try StoreKeyFile.unlock(folder) { try $0.unlock(passphrase: passphrase) }
-        return try open(folder, unlocked, lock: lock, mode: mode, accepting: accepting, now: now)
+        if freeing, mode == .writing { StoreReserve.release(folder) }
+        do {
+            return try open(folder, unlocked, lock: lock, mode: mode, accepting: accepting, now: now)
+        } catch let error as VaultError where error.kind == .full && freeing {
+            throw VaultError.noRoomToFree(folder.path, cause: error)
+        }
     }
 
     /// Opens a store with its recovery words; throws as `open(at:passphrase:)`, with E-KEY-002 for other words.

@@ -10,18 +10,53 @@ extension Vault {
     ///
     /// Nothing calls this by itself. Age is counted by the clock, so one that runs ahead erases early: an interactive
     /// caller shows the list first. Zero empties the trash.
+    ///
+    /// - Throws: `VaultError` E-VAULT-006 if the disk is too full even to erase one thing by itself.
     @discardableResult
     package func purgeTrash(olderThan age: TimeInterval = Vault.trashAge) throws -> [String] {
         let limit = Timestamp.milliseconds(now().addingTimeInterval(-age))
+        func old(_ database: Database) throws -> [TrashEntry] {
+            try Self.trashEntries(database).filter { Timestamp.milliseconds($0.trashed) <= limit }
+        }
+        do {
+            return try erase(old)
+        } catch let error as VaultError where error.kind == .full {
+            return try eraseOneByOne(read(old), error)
+        }
+    }
+
+    /// Erases in as many transactions as there are things: each takes less of the log, and leaves room for the next.
+    private func eraseOneByOne(_ entries: [TrashEntry], _ error: VaultError) throws -> [String] {
+        var left = entries
+        var names: [String] = []
+        while !left.isEmpty {
+            let count = left.count
+            left = try left.filter { entry in
+                emptyLog()
+                do {
+                    names += try erase { _ in [entry] }
+                    return false
+                } catch let error as VaultError where error.kind == .full {
+                    return true
+                }
+            }
+            guard left.count < count else { throw VaultError.noRoomToFree(path, cause: error) }
+        }
+        return names
+    }
+
+    /// Erases entries of the trash in one transaction, and then the chunk files that nothing needs any more; the names.
+    private func erase(_ chosen: (Database) throws -> [TrashEntry]) throws -> [String] {
         let (names, unused) = try write { database in
             var unused: [Digest256] = []
-            let old = try Self.trashEntries(database).filter { Timestamp.milliseconds($0.trashed) <= limit }
-            for entry in old { unused += try erase(database, entry) }
-            if !old.isEmpty {
+            let entries = try chosen(database)
+            for entry in entries { unused += try erase(database, entry) }
+            if !entries.isEmpty {
                 try log(
-                    database, .purge, "erase \(old.count) removed things for good", subject: "trash", reversal: nil)
+                    database, .purge, "erase \(entries.count) removed things for good", subject: "trash",
+                    reversal: nil)
             }
-            return (old.map(\.name), unused)
+            return (entries.map(\.name), unused)
         }
         chunks.remove(unused)
         return names

@@ -44,6 +44,14 @@ extension VaultError {
             remedy: "Free some space, or run: attune trash empty --all", cause: cause)
     }
 
+    /// A full disk kept from happening what would have made room.
+    static func noRoomToFree(_ path: String, cause: VaultError) -> VaultError {
+        VaultError(
+            .full, cause.message,
+            remedy: "Free a few MiB on the disk of \(path) by other means, then run the same command again.",
+            cause: cause.cause)
+    }
+
     static func failed(_ what: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(.failed, what, remedy: "Run: attune doctor", cause: cause)
     }

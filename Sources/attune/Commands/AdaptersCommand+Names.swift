@@ -71,7 +71,7 @@ extension AdaptersCommand {
         func execute() throws {
             let parsed = try VersionReference(reference)
             if global.canAsk, !global.console.confirm("Move \(reference) to the trash?", standard: false) { return }
-            let vault = try global.open(.writing).vault
+            let vault = try global.open(.writing, freeing: true).vault
             if parsed.selector == .head {
                 try vault.trashAdapter(parsed.adapter)
             } else {

@@ -123,7 +123,7 @@ struct RunsCommand: ParsableCommand {
 
         func execute() throws {
             if global.canAsk, !global.console.confirm("Move run \(id) to the trash?", standard: false) { return }
-            try global.open(.writing).vault.trashRun(id)
+            try global.open(.writing, freeing: true).vault.trashRun(id)
             try global.done("run \(id) is in the trash: attune undo brings it back")
         }
     }

@@ -37,7 +37,7 @@ struct TrashCommand: ParsableCommand {
                 guard global.canAsk else { throw ValidationError("--all erases for good; add --yes") }
                 guard global.console.confirm("Erase everything in the trash for good?", standard: false) else { return }
             }
-            let vault = try global.open(.writing).vault
+            let vault = try global.open(.writing, freeing: true).vault
             let erased = all ? try vault.purgeTrash(olderThan: 0) : try vault.purgeTrash()
             try global.done(erased.isEmpty ? "nothing to erase" : "erased \(erased.joined(separator: ", "))")
         }
