@@ -274,6 +274,17 @@ import Testing
         #expect(asked == [true])
     }
 
+    @Test func aRelayThatSaysNoGenerationAnyMoreIsAskedOnceMore() throws {
+        let id = WireHash.blake2b([6], personal: "chunk")
+        try draft(0, chunks: [id])
+        #expect(try sync(0).isEmpty)
+        circle.relay.chunks = []
+        circle.relay.chunkGeneration = 0
+        #expect(try sync(0).isEmpty)
+        #expect(circle.relay.chunks == [id])
+        #expect(try sync(0).isEmpty)
+    }
+
     @Test func chunksThatNobodyHasHoldUpNoOthers() throws {
         let absent = (0..<1100).compactMap { number in
             Digest256([0, UInt8(number >> 8), UInt8(number & 255)] + [UInt8](repeating: 0, count: 29))

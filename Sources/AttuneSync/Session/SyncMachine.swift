@@ -73,8 +73,8 @@ package struct SyncMachine: Sendable {
         case .forgetChunkMarks(let generation):
             // In this order: marks of an earlier generation never stand beside a later one.
             try store.setChunkMarks([:], of: engine.remote)
-            let mark = LogPosition(seq: generation, hash: store.circle)
-            try store.setMarks([store.device: mark], of: Self.generation(of: engine.remote))
+            let mark = generation > 0 ? LogPosition(seq: generation, hash: store.circle) : nil
+            try store.setMarks(mark.map { [store.device: $0] } ?? [:], of: Self.generation(of: engine.remote))
         case .record(let evidence): try store.note(evidence)
         case .settle(let suspicions): try store.settle(suspicions)
         case .log(let level, let text):
