@@ -188,10 +188,8 @@ import Testing
         static func append(
             _ entry: Entry, to circle: SyntheticCircle, of store: SQLRelayStore
         ) async throws -> [AppendOutcome]? {
-            let stored = StoredEntry(
-                device: entry.device, seq: entry.seq, hash: entry.hash, previous: entry.previous,
-                chunks: entry.chunks, released: [], bytes: entry.bytes)
-            return try await store.append([stored], to: circle.id, newest: circle.chain.head, release: .inTime)
+            try await store.append(
+                [StoredEntry(entry)], to: circle.id, newest: circle.chain.head, release: .inTime)
         }
     }
 

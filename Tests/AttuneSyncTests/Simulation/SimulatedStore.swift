@@ -254,7 +254,7 @@ final class SimulatedStore: SyncStore {
     func marks(of remote: String) throws -> [DeviceID: LogPosition] { state.marks[remote] ?? [:] }
 
     func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
-        guard marks.values.allSatisfy({ $0.seq >= 1 }) else { throw Inconsistency(what: "a mark before the first entry") }
+        guard marks.values.allSatisfy({ $0.seq >= 1 }) else { throw Inconsistency(what: "a mark of number 0") }
         try change(durably: false) { $0.marks[remote] = marks }
     }
 
