@@ -114,4 +114,39 @@ import Testing
         try circle.expectAgreement(on: ["notes"])
         #expect(Circle.chunkFiles(below: circle.folder).count == files.count)
     }
+
+    @Test func aRelayWhoseDatabaseIsLostGetsTheCircleFromItsDevices() throws {
+        var circle = try Circle()
+        let (loft, desk) = (circle.machines[0], circle.machines[1])
+        try loft.train(circle.rows, name: "notes")
+        try SyncCircle.sync(loft)
+        try SyncCircle.sync(desk)
+        try loft.train(circle.rows, name: "more", seed: 11)
+        try SyncCircle.sync(loft)
+        let folder = circle.folder
+        let files = Circle.chunkFiles(below: folder)
+        try circle.restart {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) where name.hasPrefix("relay.db") {
+                try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+            }
+        }
+
+        // What the error says works as it is typed, and nobody has to join.
+        let lost = try loft.expect("sync", "now", exits: 5)
+        #expect(lost.errors.contains("E-SYNC-003"))
+        #expect(lost.errors.contains("attune devices add --relay"))
+        let adding = try loft.attune.start(["devices", "add", "--relay", circle.relay.address, "--yes", "--json"])
+        _ = try SyncCircle.code(adding)
+        adding.send(SIGINT)
+        _ = adding.remainingLines()
+        _ = try adding.wait()
+
+        // Both notice that entries were gone, and bring back what they have.
+        for machine in [desk, loft] {
+            #expect(try machine.expect("sync", "now", exits: 6).errors.contains("E-SYNC-009"))
+        }
+        try circle.expectAgreement(on: ["notes", "more"])
+        #expect(Circle.chunkFiles(below: folder).count == files.count)
+        #expect(try circle.check(mends: false, exits: 0).isEmpty)
+    }
 }
