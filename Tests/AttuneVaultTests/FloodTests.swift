@@ -39,7 +39,7 @@ import Testing
     private static let culprit = [UInt8](repeating: 9, count: 16)
 
     @Test(arguments: Flood.allCases) func aFloodCostsItsSizeAndLeavesNothing(flood: Flood) throws {
-        let count = Self.isSlow ? 100_000 : 600
+        let (count, blockSize) = Self.isSlow ? (100_000, 100) : (180, 15)
         let (author, heard, spared) = try (
             SyncTests.Device(1, "laptop"), SyncTests.Device(2, "desk"), SyncTests.Device(3, "tower")
         )
@@ -53,17 +53,17 @@ import Testing
         var times: [Double] = []
         var last: StoredEntry?
         let before = Self.residentBytes()
-        for block in 0..<count / 100 {
-            let said = try (0..<100).map { index in
-                let number = block * 100 + index
+        for block in 0..<count / blockSize {
+            let said = try (0..<blockSize).map { index in
+                let number = block * blockSize + index
                 let entry = Self.entry(number + 1, after: last, &random)
                 last = entry
                 return (entry, try Self.event(flood, number, honest.map(\.1), &random), Self.context(entry))
             }
-            let start = Self.seconds()
+            let start = TestStore.ownSeconds()
             try heard.vault.acceptEntries(said.map(\.0))
             _ = try heard.vault.apply(said.map { ($0.1, $0.2) })
-            times.append(Self.seconds() - start)
+            times.append(TestStore.ownSeconds() - start)
             if flood == .children, block == 0 { try Self.refuse(heard, "bomb") }
         }
         let grown = Self.residentBytes() - before
@@ -73,15 +73,15 @@ import Testing
         // Beside other tests the memory is also theirs.
         if Self.isSlow { #expect(grown < 256 << 20, "\(flood): \(grown >> 20) MiB") }
         // Asking is as quick.
-        let question = Self.seconds()
+        let question = TestStore.ownSeconds()
         _ = try heard.vault.wantedChunks(limit: 1024)
         _ = try heard.vault.adaptersWithSeveralHeads()
-        let asked = Self.seconds() - question
+        let asked = TestStore.ownSeconds() - question
         #expect(asked < 1 + Double(count) / 20_000, "\(flood): \(asked) s to ask")
 
-        let start = Self.seconds()
+        let start = TestStore.ownSeconds()
         for device in [heard, spared] { try device.vault.replaceLinks(after: 1, with: [], cutOffs: [Self.culprit: 0]) }
-        let cut = Self.seconds() - start
+        let cut = TestStore.ownSeconds() - start
         #expect(cut < 2 + 2 * times.reduce(0, +), "\(flood): \(cut) s to cut off")
         if Self.isSlow {
             print(
@@ -168,13 +168,6 @@ import Testing
     }
 
     // MARK: Measuring
-
-    /// Seconds of this thread's own work, so that other tests do not count.
-    private static func seconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
 
     private static func residentBytes() -> Int {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""

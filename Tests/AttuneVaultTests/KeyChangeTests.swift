@@ -29,9 +29,11 @@ struct KeyChangeTests {
 
     @Test func aChangeAtFullCostTakesLessThanTwoSeconds() throws {
         let store = try TestStore()
-        let time = try ContinuousClock().measure { try store.vault.changePassphrase(to: TestStore.secret("new")) }
+        let start = TestStore.ownSeconds()
+        try store.vault.changePassphrase(to: TestStore.secret("new"))
+        let time = TestStore.ownSeconds() - start
         // Debug builds on a busy machine get some room; libsodium itself is always optimised.
-        #expect(time < .seconds(ProcessInfo.processInfo.environment["ATTUNE_STRICT_TIMES"] == nil ? 20 : 2))
+        #expect(time < (ProcessInfo.processInfo.environment["ATTUNE_STRICT_TIMES"] == nil ? 20 : 2), "\(time) s")
     }
 
     @Test func recoveryWordsSetANewPassphrase() throws {

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCrypto
 import CSealedVFS
 import Foundation
 import GRDB
@@ -124,13 +125,12 @@ import Testing
 
     @Test func aLogCutOrOverwrittenAnywhereRecoversToACleanPrefix() throws {
         let (database, log) = try databaseAndLog()
-        var generator = SystemRandomNumberGenerator()
         for round in 0..<60 {
-            let cut = round < 32 ? round + 1 : Int.random(in: 33..<log.count, using: &generator)
+            let cut = round < 32 ? round + 1 : Int.random(in: 33..<log.count)
             let kept = Array(log[..<cut])
             let short = try #require(try recover("cut.db", database, kept), "cut at \(cut)")
             #expect(short < Self.commits)
-            let garbage = (cut..<log.count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let garbage = SecretBytes(random: log.count - cut).withUnsafeBytes { Array($0) }
             let last = try #require(try recover("garbage.db", database, kept + garbage), "garbage from \(cut)")
             #expect(last <= short)
         }

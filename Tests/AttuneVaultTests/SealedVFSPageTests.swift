@@ -101,11 +101,12 @@ import Testing
     @Test func everyBitOfAPageCounts() {
         for number: UInt32 in [1, 2] {
             let sealed = seal(Self.content, kind: 0, number: number)
-            for bit in stride(from: 0, to: 4096 * 8, by: 7) {
+            let opened = stride(from: 0, to: 4096 * 8, by: 7).filter { bit in
                 var changed = sealed
                 changed[bit / 8] ^= 1 << (bit % 8)
-                #expect(open(changed, kind: 0, number: number) == nil, "page \(number), bit \(bit)")
+                return open(changed, kind: 0, number: number) != nil
             }
+            #expect(opened == [], "page \(number)")
         }
     }
 

@@ -396,13 +396,13 @@ struct SyncTests {
         try b.vault.acceptEntries(entries)
         var strange = packet
         strange.blob.key = []
-        let clock = ContinuousClock()
-        let time = try clock.measure {
-            events[999].event = .version(strange)
-            let refused = try b.vault.apply(events)
-            #expect(refused.keys.first == entries[999].hash && refused.count == 1)
-        }
-        #expect(time < .seconds(40), "\(time)")
+        events[999].event = .version(strange)
+        let start = TestStore.ownSeconds()
+        let refused = try b.vault.apply(events)
+        let time = TestStore.ownSeconds() - start
+        #expect(refused.keys.first == entries[999].hash)
+        #expect(refused.count == 1)
+        #expect(time < 40, "\(time) s")
         #expect(try b.vault.versions(of: "notes").count == 999 && b.vault.version("notes").number == 999)
         #expect(try b.vault.unappliedEntries(limit: 9).isEmpty)
     }

@@ -62,6 +62,13 @@ struct TestStore {
         files(path + "/chunks").filter { !$0.contains("/chunks/.lost/") }
     }
 
+    /// Seconds that this thread itself has worked, so that other tests and other programs do not count.
+    static func ownSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     /// Inverts one bit of a file.
     static func flip(_ path: String, byte: Int, bit: Int = 0) throws {
         let handle = try FileHandle(forUpdating: URL(filePath: path))
