@@ -98,6 +98,7 @@ import Testing
         let names = Set(try FileManager.default.contentsOfDirectory(atPath: store.attune.store))
         let usual: Set = [
             "vault.key", "attune.db", "attune.db-wal", "attune.db-shm", "attune.mark", "chunks", "tmp", "lock",
+            "reserve",
         ]
         #expect(names.subtracting(usual).isEmpty, "round \(round)")
         // Copies of a version share its chunks.
