@@ -285,6 +285,20 @@ import Testing
         #expect(try sync(0).isEmpty)
     }
 
+    @Test func chunksThatCameFromADeviceAreOfferedToARelayThatGaveTheirEntryWithoutThem() throws {
+        let id = WireHash.blake2b([7], personal: "chunk")
+        try draft(0, chunks: [id])
+        #expect(try sync(0).isEmpty)
+        circle.relay.chunks = []
+        #expect(try sync(1).isEmpty)
+        #expect(circle.devices[1].store.state.chunks.isEmpty)
+        try circle.devices[1].store.want([id])
+        #expect(try sync(1, with: 0).isEmpty)
+        #expect(circle.devices[1].store.state.chunks == [id])
+        #expect(try sync(1).isEmpty)
+        #expect(circle.relay.chunks == [id])
+    }
+
     @Test func chunksThatNobodyHasHoldUpNoOthers() throws {
         let absent = (0..<1100).compactMap { number in
             Digest256([0, UInt8(number >> 8), UInt8(number & 255)] + [UInt8](repeating: 0, count: 29))
