@@ -9,12 +9,14 @@ extension SQLRelayStore {
         try await read(circle) { session, row in
             let owner = SQLValue.int(row.number)
             // As long as entries are not counted, nobody knows what they name.
-            let isCounted = try !session.exists(
-                "SELECT 1 FROM due WHERE circle = $1 AND kind = $2", [owner, .int(DueWork.Kind.name.rawValue)])
+            let isCounted =
+                try ifNamed
+                && !session.exists(
+                    "SELECT 1 FROM due WHERE circle = $1 AND kind = $2", [owner, .int(DueWork.Kind.name.rawValue)])
             return try ids.filter { id in
                 let chunk = try session.first(
-                    "SELECT size, uses FROM chunks WHERE circle = $1 AND id = $2", [owner, .digest(id)])
-                guard let chunk else { return !ifNamed || !isCounted }
+                    "SELECT size FROM chunks WHERE circle = $1 AND id = $2", [owner, .digest(id)])
+                guard let chunk else { return !isCounted }
                 return chunk.int(0) == 0
             }
         }

@@ -102,8 +102,7 @@ extension SyncEngine {
         _ next: DeviceChain, after seq: UInt64, _ links: [Link], reading log: some SyncLogReading
     ) throws {
         let cutOffs = try known.adopt(next, reading: log)
-        for (device, seq) in cutOffs where chunkMarks[device]?.seq ?? 0 > seq { chunkMarks[device] = heads[device] }
-        emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
+        replaceLinks(after: seq, links, cutOffs: cutOffs)
         outcome.linksTaken += links.count
         for (level, text) in LinkNews.lines(of: links, on: device) {
             emit(.log(level, text))
@@ -115,5 +114,12 @@ extension SyncEngine {
         // A long chain comes in pages.
         if next.seq < frontier?.linkSeq ?? 0 { return send(.links(after: next.seq), for: .links) }
         try compareHeads(reading: log)
+    }
+
+    /// Has the store take links and drop the entries beyond `cutOffs`, which are no heads here any more, with the marks of
+    /// their chunks.
+    mutating func replaceLinks(after seq: UInt64, _ links: [Link], cutOffs: [DeviceID: UInt64]) {
+        for (device, last) in cutOffs where chunkMarks[device]?.seq ?? 0 > last { chunkMarks[device] = heads[device] }
+        emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
     }
 }

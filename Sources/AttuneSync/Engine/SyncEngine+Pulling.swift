@@ -188,8 +188,7 @@ extension SyncEngine {
             if pull.target.hash == chain.devices[device]?.revocation?.lastEntry {
                 let common = pull.comparison?.common
                 try known.cutOff(device, after: common, reading: log)
-                if chunkMarks[device]?.seq ?? 0 > common?.seq ?? 0 { chunkMarks[device] = common }
-                emit(.replaceLinks(after: chain.seq, [], cutOffs: [device: common?.seq ?? 0]))
+                replaceLinks(after: chain.seq, [], cutOffs: [device: common?.seq ?? 0])
                 pull = Pull(target: pull.target, cursor: common)
             } else {
                 // Which half counts is not shown yet.
