@@ -30,9 +30,9 @@ package struct DirectServer: Sendable {
         _ workspace: Workspace, host: String, port: Int, admitsStrangers: Bool = false,
         mailboxes: any Mailboxes = MemoryMailboxes()
     ) async throws -> DirectServer {
-        let store = try await Offload.run { try VaultRelayStore(workspace) }
-        let keys = try await Offload.run { try CircleKeys(workspace.vault) }
-        let (identity, _) = try await Offload.run { try Workspace.directIdentity(keys) }
+        let store = try await BlockingWork.run { try VaultRelayStore(workspace) }
+        let keys = try await BlockingWork.run { try CircleKeys(workspace.vault) }
+        let (identity, _) = try await BlockingWork.run { try Workspace.directIdentity(keys) }
         var configuration = RelayConfiguration()
         configuration.host = host
         configuration.port = port
@@ -49,7 +49,7 @@ package struct DirectServer: Sendable {
             // may change while this serves.
             let hash = certificates.first.flatMap(DirectIdentity.keyHash)
             Task {
-                let isMember = try? await Offload.run {
+                let isMember = try? await BlockingWork.run {
                     guard let hash else { return false }
                     return try admitsStrangers || Workspace.directIdentity(keys).members[hash] != nil
                 }

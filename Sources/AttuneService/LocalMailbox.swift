@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneRelay
 import AttuneSync
 
@@ -25,7 +26,7 @@ package struct LocalMailbox: Mailbox {
     }
 
     package func take(after count: Int, until deadline: ContinuousClock.Instant) async throws -> MailboxMessages {
-        let seconds = max(0, min(25, (deadline - .now) / .seconds(1)))
+        let seconds = max(0, min(25, (deadline - .now).seconds))
         await mailboxes.wait(nameplate, side: .new, after: count, seconds: seconds)
         guard let content = try? await mailboxes.read(nameplate, side: .new, after: count) else {
             throw PairingError.expired

@@ -27,14 +27,14 @@ package enum NearbyAnnouncement {
         var isTold = false
         while !Task.isCancelled {
             do {
-                let keys = try await Offload.run { try CircleKeys(workspace.vault) }
-                let (mark, validity) = try await Offload.run { try workspace.nearbyMark(keys) }
+                let keys = try await BlockingWork.run { try CircleKeys(workspace.vault) }
+                let (mark, validity) = try await BlockingWork.run { try workspace.nearbyMark(keys) }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await Avahi.announce(name: name, port: port, mark: mark) }
                     group.addTask {
                         repeat {
                             try await Task.sleep(for: pause)
-                        } while try await Offload.run { try workspace.nearbyMark(keys).validity == validity }
+                        } while try await BlockingWork.run { try workspace.nearbyMark(keys).validity == validity }
                     }
                     defer { group.cancelAll() }
                     try await group.next()

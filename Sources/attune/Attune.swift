@@ -34,6 +34,7 @@ struct Attune: ParsableCommand {
         ProcessHardening.apply()
         // A write beyond the limit of file sizes is to fail like one on a full disk, not to end the process.
         signal(SIGXFSZ, SIG_IGN)
+        CommandNames.begin(with: Self.self)
         if let problem = CommandNames.problem(in: Array(CommandLine.arguments.dropFirst())) {
             FileHandle.standardError.write(Data("Error: \(problem)\n".utf8))
             exit(withError: ExitCode(ExitStatus.usage.rawValue))

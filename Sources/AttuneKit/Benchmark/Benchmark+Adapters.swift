@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 
@@ -48,7 +49,7 @@ extension Benchmark {
             rank: rank, switchMilliseconds: milliseconds.median, rounds: milliseconds, sequences: sequences,
             tokensPerSecondWithOne: Double(sequences) / one.median, tokensPerSecond: Double(sequences) / each.median,
             ratio: zip(one, each).map { $0 / $1 }.median,
-            peakRssMib: Double(ProcessMemory.peak) / 1_048_576, level: Kernels.level, threads: Kernels.threads)
+            peakRssMib: Double(MemoryLimits.peak()) / 1_048_576, level: Kernels.level, threads: Kernels.threads)
     }
 
     /// Seconds of the steps of a sequence for each of `one`, all together, and for each of `each`; the steps alternate, so

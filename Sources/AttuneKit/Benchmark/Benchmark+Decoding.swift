@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 import AttuneTraining
@@ -59,7 +60,7 @@ extension Benchmark {
         }
         _ = try rate()
         // All memory of decoding is taken by now; that of the comparison comes after it.
-        let peak = ProcessMemory.peak
+        let peak = MemoryLimits.peak()
         let memory = ReadingRate()
         var rates: [Double] = []
         var bare: [Double] = []

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTensor
 
 /// One figure in tokens per second, with what is needed to judge it.
@@ -57,7 +58,7 @@ package struct BenchmarkReport: Encodable, Sendable {
         package let ratio: Double
     }
 
-    init(work: String, rounds: [Double], precision: String, peak: Int = ProcessMemory.peak) {
+    init(work: String, rounds: [Double], precision: String, peak: Int = MemoryLimits.peak()) {
         self.work = work
         self.rounds = rounds
         self.precision = precision

@@ -17,7 +17,7 @@ extension Workspace {
             // What is signed is the newest state of the circle.
             let circle = try await relay.reconcile()
             let until = try await relay.delete(try SharedAct.deletion.signature(confirmation, in: circle), circle)
-            try await Blocking.run { [self] in
+            try await BlockingWork.run { [self] in
                 try updateSyncSettings { $0.deletion = SyncSettings.Deletion(until: until) }
             }
             return until.map { Date(timeIntervalSince1970: Double($0)) }
@@ -29,13 +29,13 @@ extension Workspace {
     /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-011; `SyncError` E-SYNC-014.
     package func undeleteCircleAtRelay() async throws {
         try await withRelay { relay in
-            try await relay.undelete(try await Blocking.run { [vault] in try DeviceCircle.require(vault) })
-            try await Blocking.run { [self] in try updateSyncSettings { $0.deletion = nil } }
+            try await relay.undelete(try await BlockingWork.run { [vault] in try DeviceCircle.require(vault) })
+            try await BlockingWork.run { [self] in try updateSyncSettings { $0.deletion = nil } }
         }
     }
 
     private func withRelay<Value: Sendable>(_ body: (RemoteCircle) async throws -> Value) async throws -> Value {
-        let relay = try await Blocking.run { [self] in try syncSettings().relay }
+        let relay = try await BlockingWork.run { [self] in try syncSettings().relay }
         guard let address = relay.flatMap({ RemoteAddress($0) }) else { throw SyncError.noRelay }
         return try await RemoteCircle.withClient { client in
             try await body(RemoteCircle(vault: vault, address: address, client: client))

@@ -60,7 +60,7 @@ struct RemoteCircle: Sendable {
     /// - Parameter invite: for a relay that does not know the circle and asks for a token.
     /// - Throws: `KitError` E-DEVICE-011 and E-DEVICE-012, `WireError` for links that do not hold.
     func reconcile(invite: String? = nil) async throws -> DeviceCircle {
-        var circle = try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
+        var circle = try await BlockingWork.run { [vault] in try DeviceCircle.require(vault) }
         let transport = transport(circle)
         do {
             let frontier = try await frontier(of: circle, transport, invite: invite)
@@ -72,7 +72,7 @@ struct RemoteCircle: Sendable {
                 }
                 return circle
             }
-            let own = try await Blocking.run { [vault] in
+            let own = try await BlockingWork.run { [vault] in
                 try vault.links(after: frontier.linkSeq - 1, limit: Int(WireLimits.links))
             }
             guard let shared = own.first, try Link(parsing: shared).hash == frontier.link else {
@@ -96,7 +96,7 @@ struct RemoteCircle: Sendable {
         do {
             return try await ask(transport) { try await $0.frontier() }
         } catch RemoteFailure.unknownCircle {
-            let genesis = try await Blocking.run { [vault] in try vault.links(after: 0, limit: 1) }
+            let genesis = try await BlockingWork.run { [vault] in try vault.links(after: 0, limit: 1) }
             guard let first = genesis.first else { throw KitError.damagedCircle }
             try await ask(transport) { try await $0.createCircle(genesis: first, invite: invite) }
             return try await transport.frontier()
@@ -105,7 +105,7 @@ struct RemoteCircle: Sendable {
 
     /// Verifies links of the relay and keeps them.
     private func take(_ links: [[UInt8]], _ circle: DeviceCircle) async throws -> DeviceCircle {
-        try await Blocking.run { [vault] in
+        try await BlockingWork.run { [vault] in
             let parsed = try links.map { try Link(parsing: $0) }
             guard let first = parsed.first, first.previous == circle.chain.head else {
                 throw KitError.linksDiffer(address.base)

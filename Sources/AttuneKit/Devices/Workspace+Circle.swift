@@ -23,7 +23,7 @@ extension Workspace {
 
     /// As `beginCircle`, for work that awaits.
     package func prepareCircle(ownName: String) async throws {
-        _ = try await Blocking.run { [self] in try beginCircle(named: ownName, paper: nil) }
+        _ = try await BlockingWork.run { [self] in try beginCircle(named: ownName, paper: nil) }
     }
 
     /// - Parameter leavesPresent: whether the store leaves the circle that it is in, in the same step.
@@ -84,7 +84,7 @@ extension Workspace {
     ///
     /// - Returns: false where there is no relay, or it did not give all of them.
     private func fetchEntries() async throws -> Bool {
-        let (keys, settings) = try await Blocking.run { [self] in (try CircleKeys(vault), try syncSettings()) }
+        let (keys, settings) = try await BlockingWork.run { [self] in (try CircleKeys(vault), try syncSettings()) }
         guard settings.relay != nil else { return false }
         return try await connect(to: .relay(nil), keys, settings, attempts: 2, takesEntriesOnly: true) { connection in
             try await connection.session.run().isComplete
@@ -101,9 +101,9 @@ extension Workspace {
     func changeCircle(
         isUrgent: Bool = false, _ make: @escaping @Sendable (DeviceCircle) throws -> [Link]
     ) async throws -> Bool {
-        let relay = try await Blocking.run { [self] in try syncSettings().relay }
+        let relay = try await BlockingWork.run { [self] in try syncSettings().relay }
         guard let relay, let address = RemoteAddress(relay) else {
-            try await Blocking.run { [vault] in
+            try await BlockingWork.run { [vault] in
                 let circle = try DeviceCircle.require(vault)
                 try DeviceCircle.keep(try make(circle), after: circle.chain, in: vault)
             }
@@ -115,14 +115,14 @@ extension Workspace {
                 let known = try await self.known(to: remote, isUrgent: isUrgent)
                 let circle =
                     if let known { known } else {
-                        try await Blocking.run { [vault] in try DeviceCircle.require(vault) }
+                        try await BlockingWork.run { [vault] in try DeviceCircle.require(vault) }
                     }
-                let links = try await Blocking.run { try make(circle) }
+                let links = try await BlockingWork.run { try make(circle) }
                 let isTaken =
                     known == nil ? nil : try await push(links, of: circle, to: remote, isUrgent: isUrgent)
                 // Somebody else has changed the circle meanwhile: made anew, but that shutting out happens at last.
                 if isTaken == false, !isUrgent || attempt < 3 { continue }
-                try await Blocking.run { [vault] in try DeviceCircle.keep(links, after: circle.chain, in: vault) }
+                try await BlockingWork.run { [vault] in try DeviceCircle.keep(links, after: circle.chain, in: vault) }
                 return isTaken == true
             }
             throw KitError.circleMoved

@@ -82,9 +82,9 @@ extension Workspace {
     /// - Returns: the device, and whether the name is for this store alone.
     /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004, E-DEVICE-015; `CryptoError` E-KEY-044.
     package func renameDevice(_ name: String, to other: String) async throws -> (DeviceListing, isLocal: Bool) {
-        let found = try await Blocking.run { [self] in try device(named: name) }
+        let found = try await BlockingWork.run { [self] in try device(named: name) }
         guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
-        try await Blocking.run { [self] in
+        try await BlockingWork.run { [self] in
             let others = try devices().filter { $0.state == .active && $0.id != found.id }
             guard !others.contains(where: { $0.name == other || $0.ownName == other }) else {
                 throw KitError.deviceNameTaken(other)
@@ -95,6 +95,6 @@ extension Workspace {
             }
         }
         if found.isThis { try await changeCircle { [try $0.writer().rename(to: other, keyring: $0.keyring())] } }
-        return try await Blocking.run { [self] in (try device(named: found.id), !found.isThis) }
+        return try await BlockingWork.run { [self] in (try device(named: found.id), !found.isThis) }
     }
 }

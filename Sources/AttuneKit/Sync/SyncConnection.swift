@@ -64,7 +64,7 @@ extension Workspace {
         takesEntriesOnly: Bool,
         _ body: @Sendable (SyncConnection) async throws -> Value
     ) async throws -> Value {
-        let (identity, members) = try await Blocking.run { try Self.directIdentity(keys) }
+        let (identity, members) = try await BlockingWork.run { try Self.directIdentity(keys) }
         let shown = host.contains(":") ? "[\(host)]" : host
         let certificate = try await Self.reaching("\(shown):\(port)") {
             try await DirectPeer.certificate(host: host, port: port, identity: identity) { members[$0] != nil }
@@ -96,7 +96,7 @@ extension Workspace {
         _ keys: CircleKeys, _ settings: SyncSettings, address: RemoteAddress, peer: DeviceID?, client: HTTPClient,
         attempts: Int, takesEntriesOnly: Bool
     ) async throws -> SyncConnection {
-        try await Blocking.run { [self] in
+        try await BlockingWork.run { [self] in
             let store = try VaultSyncStore(vault)
             let circle = try keys.current().circle
             let transport = HTTPTransport(

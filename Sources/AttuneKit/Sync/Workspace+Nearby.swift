@@ -34,7 +34,7 @@ extension Workspace {
     /// - Throws: `SyncError` E-SYNC-072 (nobody), E-SYNC-073 (no avahi).
     func nearbyAddresses(_ keys: CircleKeys) async throws -> [[(host: String, port: Int)]] {
         let found = try await Avahi.browse()
-        let recognised = try await Blocking.run {
+        let recognised = try await BlockingWork.run {
             let newest = try keys.current().keyring.keys.values.sorted { $0.epoch > $1.epoch }
             let compared = Array(newest.prefix(Self.comparedEpochs))
             return found.filter { $0.mark.isRecognised(by: compared, hour: Self.hour) }
@@ -55,9 +55,10 @@ extension Workspace {
     package func syncNearby(
         progress: @escaping @Sendable (SyncProgress) -> Void = { _ in }
     ) async throws -> [SyncReport] {
-        let (keys, settings) = try await Blocking.run { [vault, self] in (try CircleKeys(vault), try syncSettings()) }
+        let (keys, settings) = try await BlockingWork.run { [vault, self] in (try CircleKeys(vault), try syncSettings())
+        }
         guard !settings.isPaused else { throw SyncError.paused }
-        let isAlone = try await Blocking.run { [self] in
+        let isAlone = try await BlockingWork.run { [self] in
             try !devices().contains { $0.state == .active && !$0.isThis && !$0.isPaper }
         }
         guard !isAlone else { throw SyncError.nobodyElse }

@@ -28,7 +28,7 @@ extension Workspace {
     package func sync(
         with remote: SyncRemote, progress: @escaping @Sendable (SyncProgress) -> Void = { _ in }
     ) async throws -> SyncReport {
-        let (keys, settings) = try await Blocking.run { [self] in (try CircleKeys(vault), try syncSettings()) }
+        let (keys, settings) = try await BlockingWork.run { [self] in (try CircleKeys(vault), try syncSettings()) }
         guard !settings.isPaused else { throw SyncError.paused }
         return try await sync(keys, settings, remote, progress: progress)
     }
@@ -45,7 +45,7 @@ extension Workspace {
             }
             var inspection = Inspection()
             for _ in 0..<Self.refusedRounds {
-                let found = try await Blocking.run { [self] in try inspectArrivals() }
+                let found = try await BlockingWork.run { [self] in try inspectArrivals() }
                 inspection.refused += found.refused
                 inspection.postponed = found.postponed
                 // The name went back to an earlier version, whose bytes may not be here.
@@ -61,7 +61,7 @@ extension Workspace {
         _ outcomes: [SyncOutcome], _ inspection: Inspection, of connection: SyncConnection, isLogged: Bool
     ) async throws -> SyncReport {
         let (remote, peer) = (connection.transport.remote, connection.peer)
-        return try await Blocking.run { [vault] in
+        return try await BlockingWork.run { [vault] in
             defer { vault.yieldLock() }
             let report = SyncReport(
                 remote: remote, outcomes: outcomes, conflicts: try vault.adaptersWithSeveralHeads(),

@@ -22,7 +22,7 @@ extension Workspace {
         with remote: SyncRemote, progress: @escaping @Sendable (SyncProgress) -> Void = { _ in },
         event: @escaping @Sendable (SyncWatchEvent) -> Void
     ) async throws {
-        let keys = try await Blocking.run { [vault] in
+        let keys = try await BlockingWork.run { [vault] in
             defer { vault.yieldLock() }
             return try CircleKeys(vault)
         }
@@ -30,7 +30,7 @@ extension Workspace {
         while true {
             try Task.checkCancellation()
             let changes = vault.changes()
-            let state = try await Blocking.run { [vault] in try LocalState(vault) }
+            let state = try await BlockingWork.run { [vault] in try LocalState(vault) }
             if state.settings.isPaused {
                 event(.paused)
                 try await untilSettingsChange(from: state, changes) {}
@@ -64,7 +64,7 @@ extension Workspace {
                         if let end = outcome.problems.first(where: Self.endsWatching) { throw end }
                         let found =
                             outcome.chunksTaken == 0
-                            ? Inspection() : try await Blocking.run { try self.inspectArrivals() }
+                            ? Inspection() : try await BlockingWork.run { try self.inspectArrivals() }
                         // A name went back to an earlier version, whose bytes may not be here.
                         if !found.refused.isEmpty { nudge.yield() }
                         let report = try await self.report(
@@ -89,7 +89,7 @@ extension Workspace {
         for await _ in changes {
             // A change is seldom alone.
             try await Task.sleep(for: .milliseconds(200))
-            let state = try await Blocking.run { [vault] in try LocalState(vault) }
+            let state = try await BlockingWork.run { [vault] in try LocalState(vault) }
             if state.settings != known.settings { return }
             if state.asksMore(than: known) { nudge() }
             known = state

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTensor
 import AttuneTokenizer
 
@@ -118,12 +119,6 @@ package final class Generator {
                 let text = tokenizer.text(of: id)
                 return strings.contains { text.contains($0) }
             })
-    }
-}
-
-extension Duration {
-    fileprivate var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
 }
 

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Synchronization
 
 /// The rations of strangers: few for an address, and ten times as many for its network, whose owner has as many
@@ -89,7 +90,7 @@ final class TokenBuckets: Sendable {
     }
 
     private func refilled(_ bucket: Bucket, now: ContinuousClock.Instant) -> Bucket {
-        let passed = (now - bucket.time) / .seconds(1)
+        let passed = (now - bucket.time).seconds
         return Bucket(tokens: min(capacity, bucket.tokens + max(0, passed) * perSecond), time: now)
     }
 

@@ -69,7 +69,7 @@ extension RelayRoutes {
         }
         service.metrics.received(bytes.readableBytes)
         let signed = caller.signed
-        try await BlockingWork.run(for: circle) {
+        try await RelayThreads.run(for: circle) {
             let whole = Array(bytes.readableBytesView)
             guard WireHash.blake2b(whole, personal: "") == id, (try? signed.check(body: whole)) != nil else {
                 throw RelayError.wrongHash

@@ -90,7 +90,7 @@ extension RelayRoutes {
     private func verified(
         _ message: ProtoEntries, by chain: DeviceChain, kind: ProtoEntryKind?
     ) async throws -> [StoredEntry?] {
-        try await BlockingWork.run(for: chain.circle) {
+        try await RelayThreads.run(for: chain.circle) {
             try message.entries.map { bytes in
                 let entry = try Entry(parsing: Array(bytes))
                 if let kind, entry.kind != kind {

@@ -44,7 +44,7 @@ extension RelayRoutes {
         guard chain.head == expected else {
             throw RelayError.linkRace(head: LogPosition(seq: chain.seq, hash: chain.head))
         }
-        let cutOffs = try await BlockingWork.run(for: circle) {
+        let cutOffs = try await RelayThreads.run(for: circle) {
             var next = chain
             do {
                 for link in links { try next.append(link) }

@@ -49,7 +49,7 @@ final class RelayRoom: Sendable {
                 UInt64(max(0, try session.number("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM circles")))
             }
         }
-        let free = try await BlockingWork.run { [folder] in folder.map(Self.freeBytes) ?? UInt64.max }
+        let free = try await RelayThreads.run { [folder] in folder.map(Self.freeBytes) ?? UInt64.max }
         state.withLock { $0 = State(used: used, free: free, looked: .now) }
     }
 

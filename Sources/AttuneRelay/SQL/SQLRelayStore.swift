@@ -15,11 +15,11 @@ package final class SQLRelayStore: RelayStore {
     let watchers: ChangeWatchers
     let room: RelayRoom
     /// What tells of changes by other nodes, for as long as this store lives.
-    private let others: PostgresChanges?
+    private let others: (any Sendable)?
 
     init(
         database: any RelayDatabase, chunkBytes: any ChunkBytes, rules: RetentionRules, watchers: ChangeWatchers,
-        folder: String? = nil, others: PostgresChanges? = nil, now: @escaping @Sendable () -> Int64
+        folder: String? = nil, others: (any Sendable)? = nil, now: @escaping @Sendable () -> Int64
     ) {
         self.database = database
         self.chunkBytes = chunkBytes

@@ -9,7 +9,7 @@ import NIOCore
 /// Files serve all circles that have the same chunk; rows say who has it.
 extension ChunkFiles: ChunkBytes {
     func prepare(_ bytes: ByteBuffer, id: Digest256) async throws {
-        try await BlockingWork.run { if size(id) != bytes.readableBytes { try write(bytes, id: id) } }
+        try await RelayThreads.run { if size(id) != bytes.readableBytes { try write(bytes, id: id) } }
     }
 
     func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
@@ -17,7 +17,7 @@ extension ChunkFiles: ChunkBytes {
     }
 
     func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer? {
-        try await BlockingWork.run(for: circle) { try read(id) }
+        try await RelayThreads.run(for: circle) { try read(id) }
     }
 
     func remove(_ id: Digest256, in session: any SQLSession) throws {
@@ -39,7 +39,7 @@ extension ChunkFiles: ChunkBytes {
     func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {}
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {
-        let old = try await BlockingWork.run { names(before: date) }
+        let old = try await RelayThreads.run { names(before: date) }
         for start in stride(from: 0, to: old.count, by: 256) {
             let names = old[start..<min(start + 256, old.count)]
             try await database.write(nil) { session in

@@ -5,9 +5,6 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Sent down a connection once somebody reads the body of the request.
-struct BodyIsRead: Sendable {}
-
 /// Ends a connection whose peer is slow or silent, whatever it is at: a handshake, a head, a body, an answer.
 ///
 /// Each deadline counts from its start and not from the last byte, so a byte now and then buys nothing. What a peer

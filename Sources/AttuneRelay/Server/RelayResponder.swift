@@ -38,7 +38,7 @@ struct RelayResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         response.headers[.xContentTypeOptions] = "nosniff"
         service.metrics.count(
             route: context.endpointPath ?? "other", method: request.method, status: response.status.code,
-            seconds: (ContinuousClock.now - start) / .seconds(1))
+            seconds: (ContinuousClock.now - start).seconds)
         return response
     }
 

@@ -3,7 +3,6 @@
 
 import AttuneCore
 import Foundation
-import NIOPosix
 
 /// The machine's mDNS service, by the programs of avahi-utils: the daemon keeps an announcement only as long as the
 /// program that made it runs, and no library is needed where avahi is not.
@@ -28,7 +27,7 @@ package enum Avahi {
         }
         defer { timer.cancel() }
         let output = try await withTaskCancellationHandler {
-            try await NIOThreadPool.singleton.runIfActive { try program.run(limit: listBytes) }
+            try await BlockingWork.run { try program.run(limit: listBytes) }
         } onCancel: {
             program.end()
         }

@@ -81,7 +81,7 @@ package struct RelayMailbox: Mailbox {
     }
 
     package func take(after count: Int, until deadline: ContinuousClock.Instant) async throws -> MailboxMessages {
-        let left = Int((deadline - .now) / .seconds(1))
+        let left = Int((deadline - .now).seconds)
         let wait = max(1, min(Self.wait, left))
         let request = request(.GET, "\(side.other.name)?after=\(count)&wait=\(wait)")
         let (status, body) = try await Self.send(request, by: client, timeout: .seconds(Int64(wait) + 15))

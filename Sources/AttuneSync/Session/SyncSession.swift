@@ -5,7 +5,6 @@ import AttuneCore
 import AttuneCrypto
 import AttuneWire
 import Foundation
-import NIOPosix
 import Synchronization
 
 /// Syncs a store with one remote: lets the engine decide, the store keep and the transport ask.
@@ -64,7 +63,7 @@ package final class SyncSession: Sendable {
         defer { for task in tasks { task.cancel() } }
         inbox.yield(.start)
         for await event in events {
-            let actions = try await Self.blocking {
+            let actions = try await BlockingWork.run {
                 defer { rest() }
                 return try machine.withLock { try $0.handle(event) }
             }
@@ -73,7 +72,7 @@ package final class SyncSession: Sendable {
                 case .finished(var outcome):
                     outcome.bytesSent = transport.traffic.sent - before.sent
                     outcome.bytesReceived = transport.traffic.received - before.received
-                    outcome.seconds = (ContinuousClock.now - started) / .seconds(1)
+                    outcome.seconds = (ContinuousClock.now - started).seconds
                     return outcome
                 case .cancelRequests:
                     for task in tasks { task.cancel() }
@@ -105,7 +104,7 @@ package final class SyncSession: Sendable {
         var options = options
         options.seed &+= run
         let (store, transport, author, apply) = (store, transport, author, apply)
-        return try await Self.blocking { [options] in
+        return try await BlockingWork.run { [options] in
             transport.adjustClock(try store.settings().clockOffset)
             return MachineBox(
                 try SyncMachine(
@@ -122,11 +121,6 @@ package final class SyncSession: Sendable {
         func withLock<Value: Sendable>(_ body: (inout sending SyncMachine) throws -> sending Value) rethrows -> Value {
             try machine.withLock(body)
         }
-    }
-
-    /// Runs what may block on threads that are there for it.
-    static func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await NIOThreadPool.singleton.runIfActive(body)
     }
 
     private func answer(_ request: SyncRequest) async -> SyncAnswer {
@@ -160,7 +154,7 @@ package final class SyncSession: Sendable {
 
     private func upload(_ id: Digest256) async throws -> SyncAnswer {
         let store = store
-        let bytes = try await Self.blocking { () -> [UInt8]? in
+        let bytes = try await BlockingWork.run { () -> [UInt8]? in
             guard let path = try store.chunkPath(id), let handle = FileHandle(forReadingAtPath: path) else {
                 return nil
             }
@@ -177,7 +171,7 @@ package final class SyncSession: Sendable {
     private func download(_ id: Digest256) async throws -> SyncAnswer {
         let bytes = try await transport.download(id)
         let store = store
-        return try await Self.blocking {
+        return try await BlockingWork.run {
             guard BLAKE2b.hash(bytes) == id else { return .wrongChunk }
             try store.storeChunk(id, bytes: bytes)
             return .downloaded

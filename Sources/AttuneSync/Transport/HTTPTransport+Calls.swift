@@ -49,7 +49,7 @@ extension HTTPTransport {
             guard page.more, !page.links.isEmpty else { return all }
             do {
                 let start = chain
-                chain = try await SyncSession.blocking { [circle] in
+                chain = try await BlockingWork.run { [circle] in
                     var next = start
                     for bytes in page.links {
                         let link = try Link(parsing: bytes)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 
@@ -119,12 +120,5 @@ extension Trainer {
                 ((track.state.total - track.state.step) / track.evaluationInterval + 1) * track.evaluator.tokens
         }
         return TimeEstimate(measured: measured, trainingTokens: tokens, evaluatedTokens: evaluated)
-    }
-}
-
-extension Duration {
-    var seconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) * 1e-18
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 
@@ -91,7 +92,8 @@ struct AutoChooser {
             settings.checkpointing.name, recomputed == 0 ? "no" : "\(recomputed) of \(layers) layers",
             wishes.checkpointing != nil
                 ? "as you asked"
-                : "takes \(Bytes.text(plan.total)) of \(Bytes.text(plan.available)); keeping them is faster")
+                : "takes \(Quantity.text(bytes: plan.total)) of \(Quantity.text(bytes: plan.available)); keeping them is faster"
+        )
         if configuration.passBlocks < configuration.batch {
             note(
                 "pass", configuration.passBlocks,
@@ -100,8 +102,8 @@ struct AutoChooser {
         }
         if let window = plan.residentWeights {
             note(
-                "weights in memory", Bytes.text(window),
-                "of \(Bytes.text(model.residency.total)); layers are read ahead and dropped")
+                "weights in memory", Quantity.text(bytes: window),
+                "of \(Quantity.text(bytes: model.residency.total)); layers are read ahead and dropped")
         }
     }
 
@@ -126,7 +128,8 @@ struct AutoChooser {
         let next = runFastest()
         note(
             setting, value,
-            "takes \(Bytes.text(next.total)) instead of \(Bytes.text(plan.total)) of \(Bytes.text(plan.available))")
+            "takes \(Quantity.text(bytes: next.total)) instead of \(Quantity.text(bytes: plan.total)) of \(Quantity.text(bytes: plan.available))"
+        )
         return next
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 
@@ -52,7 +53,9 @@ extension MemoryPlan {
             var settings = current.configuration
             body(&settings)
             let next = run(settings)
-            changes.append("\(text): \(Bytes.text(next.plan.total)) instead of \(Bytes.text(current.plan.total))")
+            changes.append(
+                "\(text): \(Quantity.text(bytes: next.plan.total)) instead of \(Quantity.text(bytes: current.plan.total))"
+            )
             current = next
         }
         if !current.plan.fits, checkpointing == false {

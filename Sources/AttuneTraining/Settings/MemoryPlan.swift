@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 
@@ -60,7 +61,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
             precision: configuration.precision)
         panels = Self.panels(
             shape: shape, logits: chunk * model.head.rows, tokens: tokens, precision: configuration.precision,
-            threads: machine.threads)
+            machine: machine)
         overhead = 48 << 20
         available = machine.limits.available
         free = machine.limits.free
@@ -69,7 +70,7 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
     /// What the kernels keep for themselves: rounded copies of the largest operand or heads laid out for attention,
     /// whichever is larger, with a quarter to grow; unpacked panels of weights; rows of each thread.
     private static func panels(
-        shape: BaseShape, logits: Int, tokens: Int, precision: Precision, threads: Int
+        shape: BaseShape, logits: Int, tokens: Int, precision: Precision, machine: Machine
     ) -> Int {
         let widest = max(shape.feedForward, shape.width, shape.heads * shape.headDimension)
         // Two blocks of the vocabulary with their columns, beside the rows that go through them.
@@ -79,11 +80,11 @@ package struct MemoryPlan: Codable, Hashable, Sendable {
         let rounded: Int =
             switch precision {
             case .float32: 0
-            // The kernels for bfloat16 hold two bytes for a number, all others round in place of float32.
-            case .bfloat16: copied * (Kernels.level == "avx512bf16" ? 2 : 4)
+            // Where there are no products of its own, numbers are rounded in place of float32.
+            case .bfloat16: copied * (machine.computesBFloat16 ? 2 : 4)
             }
         let attention = 4 * tokens * shape.headDimension * (3 * shape.keyValueHeads + 2 * shape.heads)
-        return max(rounded, attention) * 5 / 4 + (8 << 20) + threads * 64 * max(widest, 4096) * 4
+        return max(rounded, attention) * 5 / 4 + (8 << 20) + machine.threads * 64 * max(widest, 4096) * 4
     }
 
     /// Bytes beside the layers that are held: the kernel maps up to 2 MiB at once, at both ends of a layer and around

@@ -34,11 +34,11 @@ extension TrainingError {
     ///   - needed: the least that it takes.
     ///   - flags: the cheapest change that makes it fit; empty where nothing does.
     static func doesNotFit(needed: Int, limits: MemoryLimits, flags: String = "") -> Self {
-        let available = Bytes.text(limits.available)
+        let available = Quantity.text(bytes: limits.available)
         let isAsked = limits.asked.map { $0 <= limits.free } ?? false
         return Self(
             .doesNotFit,
-            "training needs at least \(Bytes.text(needed)), and "
+            "training needs at least \(Quantity.text(bytes: needed)), and "
                 + (isAsked ? "--memory-limit allows \(available)" : "\(available) are free"),
             remedy: flags.isEmpty
                 ? "Close other programs, or use a smaller base with --base." : "It fits with \(flags)")

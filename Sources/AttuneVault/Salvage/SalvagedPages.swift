@@ -13,9 +13,6 @@ final class SalvagedPages {
     static let size = Int(SEALED_PAGE_SIZE)
     /// Bytes of a page that hold anything.
     static let usable = Int(SEALED_PAYLOAD_SIZE)
-    static let logHeader = 32
-    private static let frameHeader = 24
-    static let frame = frameHeader + size
 
     /// Pages that the database has.
     private(set) var count = 0
@@ -87,9 +84,10 @@ final class SalvagedPages {
 extension SalvagedPages {
     /// Finds the newest content of each page in the log; the size of the database after the last commit, if there is one.
     private func scanLog() -> Int? {
-        let total = max(0, (Self.length(of: log) - Self.logHeader) / Self.frame)
+        let total = max(0, (Self.length(of: log) - SealedLog.header) / SealedLog.frame)
         let headers = (0..<total).map { index in
-            Self.read(log, at: Self.logHeader + index * Self.frame, count: Self.frameHeader) ?? Self.unreadable
+            Self.read(log, at: SealedLog.header + index * SealedLog.frame, count: SealedLog.frameHeader)
+                ?? Self.unreadable
         }
         // Frames behind the last one of this salt are left from an earlier use of the file.
         guard let salt = Self.salt(of: log, headers),
@@ -97,7 +95,7 @@ extension SalvagedPages {
         else { return nil }
         frames = last + 1
         for index in 0...last {
-            let place = Self.logHeader + index * Self.frame + Self.frameHeader
+            let place = SealedLog.header + index * SealedLog.frame + SealedLog.frameHeader
             let named = Self.number(headers[index], at: 0)
             guard let sealed = Self.read(log, at: place, count: Self.size),
                 let number = Self.nearby(named).first(where: { open(sealed, SEALED_KIND_WAL, $0) != nil })
@@ -127,7 +125,7 @@ extension SalvagedPages {
     private static func salt(_ header: [UInt8]) -> [UInt8] { Array(header[8..<16]) }
 
     /// Stands for the header of a frame that the disk does not give: of no page and no use of the file.
-    private static let unreadable = [UInt8](repeating: 0, count: frameHeader)
+    private static let unreadable = [UInt8](repeating: 0, count: SealedLog.frameHeader)
 
     /// A page number, and those that one inverted bit would make of it.
     private static func nearby(_ number: UInt32) -> [UInt32] {
@@ -155,11 +153,11 @@ extension SalvagedPages {
                 candidates.append(changed)
             }
         }
-        let frames = max(0, (length(of: log) - logHeader) / frame)
+        let frames = max(0, (length(of: log) - SealedLog.header) / SealedLog.frame)
         for index in 0..<min(frames, 4096) {
-            let place = logHeader + index * frame
+            let place = SealedLog.header + index * SealedLog.frame
             guard let header = read(log, at: place, count: 4), number(header, at: 0) == 1,
-                let id = read(log, at: place + frameHeader + 8, count: 8), !candidates.contains(id)
+                let id = read(log, at: place + SealedLog.frameHeader + 8, count: 8), !candidates.contains(id)
             else { continue }
             candidates.append(id)
         }
@@ -169,9 +167,9 @@ extension SalvagedPages {
                 read(database, at: (page - 1) * size, count: size).map { ($0, SEALED_KIND_DATABASE, UInt32(page)) }
             }
             + (0..<min(frames, 64)).compactMap { index in
-                let place = logHeader + index * frame
+                let place = SealedLog.header + index * SealedLog.frame
                 guard let header = read(log, at: place, count: 4),
-                    let bytes = read(log, at: place + frameHeader, count: size)
+                    let bytes = read(log, at: place + SealedLog.frameHeader, count: size)
                 else { return nil }
                 return (bytes, SEALED_KIND_WAL, number(header, at: 0))
             }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTestSupport
 import AttuneWire
 import Foundation
@@ -49,7 +50,7 @@ final class RelayLoadMember: Sendable {
             guard answer.status == 200, try answer.message(ProtoPushResult.self).outcomes == [.new] else {
                 throw BenchFailure("the relay took no entry: \(answer.status) \(answer.code)")
             }
-            times.append((ContinuousClock.now - moment) / .seconds(1))
+            times.append((ContinuousClock.now - moment).seconds)
             state.withLock { $0.acknowledged += 1 }
         }
         return times

@@ -72,7 +72,7 @@ final class BenchDevice: EntryAuthor {
             apply: { if applies { try applier.apply() } })
         let start = ContinuousClock.now
         let outcome = try await session.run()
-        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let seconds = (ContinuousClock.now - start).seconds
         guard outcome.isComplete else { throw BenchFailure("\(outcome.problems)") }
         return (seconds, outcome, transport.traffic)
     }

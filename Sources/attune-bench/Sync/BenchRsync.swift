@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Foundation
 
 /// An rsync daemon on loopback, and clients that push to it and pull from it.
@@ -59,7 +60,7 @@ final class BenchRsync {
         guard process.terminationStatus == 0 else {
             throw BenchFailure("rsync ended with \(process.terminationStatus)")
         }
-        return (ContinuousClock.now - start) / .seconds(1)
+        return (ContinuousClock.now - start).seconds
     }
 
     private static func freePort() throws -> Int {

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneCrypto
 import AttuneVault
 import Foundation
@@ -26,6 +27,6 @@ enum CommitTiming {
         try vault.putDocument(name: "first", text: text)
         let start = ContinuousClock.now
         for index in 0..<commits { try vault.putDocument(name: "\(index)", text: "\(index) \(text)") }
-        return (ContinuousClock.now - start) / .seconds(1) / Double(max(commits, 1))
+        return (ContinuousClock.now - start).seconds / Double(max(commits, 1))
     }
 }

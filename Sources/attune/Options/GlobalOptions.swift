@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -66,6 +67,13 @@ struct GlobalOptions: ParsableArguments {
         let workspace = try Workspace.open(paths, key: key, mode: mode, accepting: accepting, freeing: freeing)
         OpenStores.add(workspace.vault)
         return workspace
+    }
+
+    /// Reads recovery words from a file, or as they are typed on the terminal.
+    func recoveryWords(file: String?) throws -> RecoveryWords {
+        if let file { return try RecoveryWords(words: try Passphrase.fromFile(file)) }
+        guard canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
+        return try RecoveryWords(words: try Passphrase.read(prompt: "Recovery words: "))
     }
 
     /// Says what a command did; with `--json` as an object.

@@ -16,6 +16,6 @@ struct SecondConfirmationOptions: ParsableArguments {
     /// What the second device wrote, or else the recovery words, which are asked for.
     func read(_ global: GlobalOptions) throws -> SecondConfirmation {
         if let confirmation { return try SecondConfirmation.read(confirmation) }
-        return .words(try DeviceKeys(paper: RecoveryDialogue.readWords(file: wordsFile, global: global)))
+        return .words(try DeviceKeys(paper: global.recoveryWords(file: wordsFile)))
     }
 }

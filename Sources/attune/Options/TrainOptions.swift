@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import AttuneAdapter
+import AttuneCore
 import AttuneKit
 import AttuneTensor
 import AttuneTraining

@@ -5,18 +5,6 @@ import Foundation
 
 /// How numbers are written for people.
 enum Format {
-    /// 1536 → `1.5 KiB`.
-    static func bytes(_ count: some BinaryInteger) -> String {
-        var value = Double(count)
-        for unit in ["B", "KiB", "MiB", "GiB"] {
-            if value < 1024 || unit == "GiB" {
-                return unit == "B" ? "\(Int(value)) B" : String(format: value < 10 ? "%.1f %@" : "%.0f %@", value, unit)
-            }
-            value /= 1024
-        }
-        return "\(count) B"
-    }
-
     /// 93.4 → `1m33s`; a duration, never a time of day.
     static func duration(_ seconds: Double) -> String {
         guard seconds >= 0, seconds < 1e15 else { return "?" }

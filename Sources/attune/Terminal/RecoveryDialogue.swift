@@ -36,11 +36,4 @@ struct RecoveryDialogue {
             }
         }
     }
-
-    /// The words of a file, or typed on the terminal.
-    static func readWords(file: String?, global: GlobalOptions) throws -> RecoveryWords {
-        if let file { return try RecoveryWords(words: try Passphrase.fromFile(file)) }
-        guard global.canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
-        return try RecoveryWords(words: try Passphrase.read(prompt: "Recovery words: "))
-    }
 }

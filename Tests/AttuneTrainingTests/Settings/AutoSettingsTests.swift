@@ -14,7 +14,7 @@ import Testing
     }
 
     private func machine(_ available: Int = 1 << 40, asked: Int? = nil) -> Machine {
-        Machine(limits: MemoryLimits(available: available).limited(to: asked), threads: 1)
+        Machine(limits: MemoryLimits(available: available).limited(to: asked), threads: 1, computesBFloat16: true)
     }
 
     private func choose(

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 import AttuneTestSupport
@@ -30,7 +31,8 @@ import Testing
         configuration.optimizer = optimizer
         return MemoryPlan.fastest(
             model: model, configuration: configuration, longest: tokens,
-            machine: Machine(limits: MemoryLimits(available: 1 << 40).limited(to: asked), threads: 2))
+            machine: Machine(
+                limits: MemoryLimits(available: 1 << 40).limited(to: asked), threads: 2, computesBFloat16: true))
     }
 
     @Test func a7BBaseTrainsIn2GiBAndKeepsWhatFits() throws {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 import Foundation
 import Testing
@@ -41,7 +42,7 @@ import Testing
         let data = AutoSettings.DataSize(examples: 9, tokens: 500, targets: 400, longest: 60, usual: 50)
         let settings = try AutoSettings.choose(
             model: TinyRun().model, data: data, wishes: wishes,
-            machine: Machine(limits: MemoryLimits(available: 1 << 40), threads: 1))
+            machine: Machine(limits: MemoryLimits(available: 1 << 40), threads: 1, computesBFloat16: true))
         let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(settings.configuration))
         var values = try #require(json as? [String: Any])
         for (name, value) in try #require(values.removeValue(forKey: "lora") as? [String: Any]) {

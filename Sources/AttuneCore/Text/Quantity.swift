@@ -1,0 +1,48 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// The quantities people read and write: counts, shares, durations, sizes.
+package enum Quantity {
+    /// Writes bytes as `12 B`, `1.5 KiB`, `512 MiB` or `13.1 GiB`.
+    package static func text(bytes count: some BinaryInteger) -> String {
+        var (value, unit) = (Double(count), "B")
+        for larger in ["KiB", "MiB", "GiB"] where value >= 1023.5 { (value, unit) = (value / 1024, larger) }
+        let hasTenths = unit != "B" && value < (unit == "GiB" ? 100 : 10)
+        return String(format: hasTenths ? "%.1f %@" : "%.0f %@", value, unit)
+    }
+
+    /// `1 change`, `2 changes`.
+    package static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+    /// `10%` or `0.1`; nil unless it is at least 0 and below 1.
+    package static func share(_ text: String) -> Double? {
+        let value = text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)
+        guard let value, value >= 0, value < 1 else { return nil }
+        return value
+    }
+
+    /// `45`, `45s`, `90m`, `2h` in seconds; nil unless positive.
+    package static func seconds(_ text: String) -> Double? {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+        guard let last = text.last else { return nil }
+        let value = units[last].map { unit in Double(text.dropLast()).map { $0 * unit } } ?? Double(text)
+        guard let value, value > 0, value.isFinite else { return nil }
+        return value
+    }
+
+    /// `500M`, `4G`, `4GiB`, `123456` in bytes (units of 1024); nil unless positive.
+    package static func bytes(_ text: String) -> Int? {
+        var digits = text.uppercased()
+        for suffix in ["IB", "B"] where digits.hasSuffix(suffix) {
+            digits.removeLast(suffix.count)
+            break
+        }
+        let units: [Character: Double] = ["K": 1024, "M": 1_048_576, "G": 1_073_741_824, "T": 1_099_511_627_776]
+        guard let last = digits.last else { return nil }
+        let value = units[last].map { unit in Double(digits.dropLast()).map { $0 * unit } } ?? Double(digits)
+        guard let value, value >= 1, value < 1e15 else { return nil }
+        return Int(value)
+    }
+}

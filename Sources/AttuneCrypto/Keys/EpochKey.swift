@@ -1,0 +1,100 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+
+/// The key of one epoch of a circle, from which those of entries, device names and the epoch before come.
+package final class EpochKey: Sendable {
+    /// Its number, from 1.
+    package let epoch: UInt32
+    private let key: SecretBytes
+
+    /// - Parameter key: 32 random bytes.
+    package init(epoch: UInt32, key: consuming SecretBytes) {
+        precondition(key.count == 32)
+        self.epoch = epoch
+        self.key = key
+    }
+
+    /// A fresh key from the kernel's random source.
+    package static func random(epoch: UInt32) -> EpochKey { EpochKey(epoch: epoch, key: SecretBytes(random: 32)) }
+
+    /// Reads the 32 bytes in place, to keep or seal them.
+    package func withKey<Result: ~Copyable>(_ body: (borrowing SecretBytes) throws -> Result) rethrows -> Result {
+        try body(key)
+    }
+
+    /// Compares without telling by the time taken where the keys differ.
+    package func isEqual(to other: EpochKey) -> Bool { epoch == other.epoch && key.isEqual(to: other.key) }
+
+    /// Seals the key for a device.
+    ///
+    /// - Parameters:
+    ///   - circle: nil inside the genesis link.
+    ///   - device: public keys of the recipient.
+    /// - Throws: `CryptoError` E-KEY-042.
+    package func envelope(for device: DevicePublicKeys, circle: Digest256?) throws -> [UInt8] {
+        try Envelope.seal(
+            key, to: device.sealingKey, info: Envelope.epochInfo(circle: circle, epoch: epoch, device: device.id))
+    }
+
+    /// Opens the envelope of an epoch that is for the device of `keys`.
+    ///
+    /// - Parameter circle: nil for the envelopes of the genesis link.
+    /// - Throws: `CryptoError` E-KEY-041.
+    package static func open(
+        _ envelope: [UInt8], epoch: UInt32, circle: Digest256?, keys: DeviceKeys
+    ) throws -> EpochKey {
+        let info = Envelope.epochInfo(circle: circle, epoch: epoch, device: keys.publicKeys.id)
+        let key = try keys.open(envelope, info: info)
+        guard key.count == 32 else { throw CryptoError.envelopeRefused }
+        return EpochKey(epoch: epoch, key: key)
+    }
+
+    /// The key of the epoch before under this one: nonce 24 ‖ 32 bytes sealed ‖ tag 16.
+    package func seal(previous: EpochKey, circle: Digest256) -> [UInt8] {
+        precondition(previous.epoch + 1 == epoch)
+        let subkey = KeyDerivation.subkey(of: key, id: 1, context: "ATepoch_")
+        let context = previousContext(circle)
+        return previous.key.withUnsafeBytes { AEAD.seal($0, key: subkey, associatedData: context) }
+    }
+
+    /// Opens the key of the epoch before.
+    ///
+    /// - Throws: `CryptoError` E-KEY-043.
+    package func open(previous sealed: [UInt8], circle: Digest256) throws -> EpochKey {
+        let subkey = KeyDerivation.subkey(of: key, id: 1, context: "ATepoch_")
+        guard epoch > 1, sealed.count == 32 + AEAD.overhead,
+            let opened = AEAD.open(sealed, key: subkey, associatedData: previousContext(circle))
+        else { throw CryptoError.epochRefused("the key of the epoch before", epoch: epoch) }
+        return EpochKey(epoch: epoch - 1, key: opened)
+    }
+
+    /// A subkey for one purpose.
+    func subkey(_ context: String) -> SecretBytes { KeyDerivation.subkey(of: key, id: 1, context: context) }
+
+    private func previousContext(_ circle: Digest256) -> [UInt8] {
+        Envelope.epochInfo(circle: circle, epoch: epoch, device: [])
+    }
+}
+
+extension EpochKey {
+    /// Bytes of a mark on the local network.
+    package static let beaconBytes = 8
+
+    /// What only those who have this key recognise on the local network: the first 8 bytes of keyed BLAKE2b-256 over
+    /// the hour and random bytes.
+    ///
+    /// - Parameters:
+    ///   - hour: hours since 1970.
+    ///   - random: made anew for each hour.
+    package func beacon(hour: UInt64, random: [UInt8]) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.append(Self.beaconContext)
+        writer.bigEndian(hour)
+        writer.append(random)
+        return Array(BLAKE2b.hash(writer.bytes, key: subkey("ATlanadv")).bytes.prefix(Self.beaconBytes))
+    }
+
+    private static let beaconContext = Array("attune/v1/lan\0".utf8)
+}

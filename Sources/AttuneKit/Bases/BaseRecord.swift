@@ -1,0 +1,39 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneAdapter
+import AttuneCore
+import AttuneCrypto
+import Foundation
+
+/// What is written down about a base model when it is added.
+package struct BaseRecord: Codable, Sendable {
+    package let name: String
+    /// BLAKE2b-256 of the file; of the files one after the other where the model is split.
+    package let id: Digest256
+    package let bytes: UInt64
+    /// Absolute paths, the first part first.
+    package let files: [String]
+    /// Whether the files lie where the person keeps them, and were not copied.
+    package let linked: Bool
+    package let added: Date
+    package let shape: BaseShape
+    package let quantization: String
+    package let parameters: Int
+    package let contextLength: Int
+
+    /// What an adapter remembers of this base.
+    package var identity: BaseIdentity { BaseIdentity(id: id, name: name, shape: shape) }
+
+    /// The file that is opened; a split model finds its other parts by name.
+    package var path: String { files.first ?? "" }
+}
+
+/// The identity of a base: BLAKE2b-256 of its file, or of all parts of a split one, first part first.
+enum BaseDigest {
+    static func hash(files: [String]) throws -> Digest256 {
+        var state = BLAKE2b.Incremental()
+        for path in files { try MappedFile(path: path).withBytes { state.update($0) } }
+        return state.finish()
+    }
+}

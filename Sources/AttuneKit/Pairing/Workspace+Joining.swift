@@ -1,0 +1,119 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+
+extension Workspace {
+    /// Joins the circle of the device that shows `code` at a relay.
+    ///
+    /// - Throws: `PairingError`, `KitError` E-DEVICE-002.
+    package func joinCircle(
+        code: PairingCode, relay: String?, ownName: String, dialogue: PairingDialogue
+    ) async throws -> JoinedCircle {
+        try await BlockingWork.run { [self] in try requireFree() }
+        let address = try await relayAddress(
+            relay, otherwise: "Give what the other device shows behind the code: --relay URL, or --direct HOST:PORT")
+        return try await RemoteCircle.withClient { client in
+            let authority = try await PairingMeeting.greet(address, client: client).authority
+            let mailbox = RelayMailbox(client: client, address: address.base, nameplate: code.nameplate, side: .new)
+            return try await join(
+                code: code, mailbox: mailbox, authority: authority, keys: .generate(), address: address,
+                client: client, ownName: ownName, dialogue: dialogue, peerKey: nil)
+        }
+    }
+
+    /// Joins the circle of a device that waits on the local network.
+    package func joinCircle(
+        code: PairingCode, host: String, port: Int, ownName: String, dialogue: PairingDialogue
+    ) async throws -> JoinedCircle {
+        try await BlockingWork.run { [self] in try requireFree() }
+        let keys = try DeviceKeys.generate()
+        guard let tls = try keys.tlsIdentity() else { throw KitError.damagedCircle }
+        let identity = try DirectIdentity(tls)
+        // Which device this is shows when its record arrives, sealed; its key must then be the one seen here.
+        let certificate = try await DirectPeer.certificate(host: host, port: port, identity: identity) { _ in true }
+        let shown = host.contains(":") ? "[\(host)]" : host
+        guard let address = RemoteAddress("https://\(shown):\(port)") else { throw KitError.notAnAddress(host) }
+        return try await RemoteCircle.withClient(HTTPTransport.makeClient(tls: identity.client(trusting: certificate)))
+        {
+            client in
+            let mailbox = RelayMailbox(client: client, address: address.base, nameplate: code.nameplate, side: .new)
+            return try await join(
+                code: code, mailbox: mailbox, authority: nil, keys: keys, address: address, client: client,
+                ownName: ownName, dialogue: dialogue, peerKey: DirectIdentity.keyHash(of: certificate))
+        }
+    }
+
+    private func join(
+        code: PairingCode, mailbox: any Mailbox, authority: String?, keys: DeviceKeys, address: RemoteAddress,
+        client: HTTPClient, ownName: String, dialogue: PairingDialogue, peerKey: Digest256?
+    ) async throws -> JoinedCircle {
+        vault.yieldLock()
+        let sponsor = Sponsor()
+        let chain = try await PairingSession(mailbox: mailbox).join(
+            code: code, authority: authority,
+            guest: PairingSession.Guest(
+                record: keys.publicKeys.record, name: ownName,
+                confirm: { words, offer in
+                    if let peerKey, Digest256(offer.device.tlsKeyHash) != peerKey {
+                        throw PairingError.badCircle("its key is not that of the device that was connected to")
+                    }
+                    guard EpochKey.isName(offer.deviceName) else {
+                        throw PairingError.badMessage("the other device has a name that cannot be shown")
+                    }
+                    await sponsor.set(offer.deviceName)
+                    try await dialogue.showWords(words)
+                    guard try await dialogue.confirm(offer.deviceName) else { throw PairingError.refused }
+                },
+                counterSign: { keys.counterSignature(joining: $0, after: $1) },
+                fetchLinks: { circle, _ in
+                    try await HTTPTransport(
+                        client: client, address: address, circle: circle, device: keys.deviceID,
+                        sign: { keys.sign($0) }
+                    ).allLinks()
+                },
+                keep: { [self] chain, links, welcome in
+                    let relay = authority == nil ? RemoteAddress(welcome.relay)?.base : address.base
+                    await sponsor.set(bases: welcome.bases)
+                    try await BlockingWork.run { [self] in
+                        try requireFree()
+                        try enter(
+                            circle: chain.circle, keys: keys, links: links.map { try Link(parsing: $0) },
+                            leavesPresent: true)
+                        try updateSyncSettings { $0.relay = relay }
+                    }
+                }))
+        let hints = await sponsor.bases
+        let name = await sponsor.name
+        return try await BlockingWork.run { [self] in
+            let here = Set(try bases.list().map(\.id))
+            return JoinedCircle(
+                circle: chain.circle.description, sponsor: name, devices: chain.active.count,
+                relay: try syncSettings().relay,
+                missingBases: hints.filter { hint in Digest256(hint.digest).map { !here.contains($0) } ?? false }
+                    .map { $0.name.isEmpty ? "without a name" : $0.name })
+        }
+    }
+
+    /// What the other device said of itself.
+    private actor Sponsor {
+        private(set) var name = ""
+        private(set) var bases: [ProtoPairingWelcome.BaseHint] = []
+        func set(_ name: String) { self.name = name }
+        func set(bases: [ProtoPairingWelcome.BaseHint]) { self.bases = bases }
+    }
+
+    /// Passes where the store may enter a circle: it is in none, alone in its own, or shut out of it.
+    ///
+    /// - Throws: `KitError` E-DEVICE-002.
+    private func requireFree() throws {
+        guard let circle = try DeviceCircle.open(vault) else { return }
+        let others = circle.chain.active.contains { $0.id != circle.device }
+        guard !others || circle.own?.isActive != true else { throw KitError.inOtherCircle }
+    }
+}

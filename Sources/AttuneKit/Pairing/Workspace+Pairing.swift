@@ -1,0 +1,162 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import AttuneCore
+import AttuneCrypto
+import AttuneSync
+import AttuneVault
+import AttuneWire
+import Foundation
+import SwiftProtobuf
+
+extension Workspace {
+    /// Lets another device into the circle over a relay, beginning a circle where there is none.
+    ///
+    /// While this device is alone the relay hears nothing of the circle: it is brought there once somebody has joined.
+    ///
+    /// - Parameters:
+    ///   - relay: nil for the one that the circle uses.
+    ///   - invite: for a relay that asks for a token before it takes a circle.
+    ///   - ownName: of this device, where the circle begins here.
+    /// - Throws: `PairingError`, `KitError`, `SyncError` E-SYNC-014 where no relay is known.
+    package func addDevice(
+        relay: String?, invite: String?, ownName: String, dialogue: PairingDialogue
+    ) async throws -> DeviceListing {
+        let address = try await relayAddress(
+            relay,
+            otherwise: "Name one: attune devices add --relay URL; or do without: attune devices add --listen HOST:PORT")
+        return try await RemoteCircle.withClient { client in
+            var circle = try await BlockingWork.run { [self] in try beginCircle(named: ownName, paper: nil) }
+            let isAlone = circle.chain.active.allSatisfy { $0.id == circle.device }
+            let host = Host(remote: RemoteCircle(vault: vault, address: address, client: client), invite: invite)
+            let greeting = try await PairingMeeting.greet(address, client: client)
+            if !isAlone {
+                circle = try await host.remote.reconcile(invite: invite)
+                try await keep(relay: host)
+            } else if greeting.asksForInvite, invite == nil {
+                // Said before a code is spent; a relay that has the circle already does not ask.
+                let isKnown = try await BlockingWork.run { [self] in try syncSettings().relay == address.base }
+                guard isKnown else { throw KitError.remote(.forbidden, address.base) }
+            }
+            // A relay that has the circle keeps places for its devices, which strangers cannot take.
+            let mailbox = try await RelayMailbox.open(
+                client: client, address: address.base, as: isAlone ? nil : host.remote.transport(circle))
+            return try await admit(
+                PairingMeeting(
+                    mailbox: mailbox, nameplate: mailbox.nameplate, authority: greeting.authority,
+                    relay: address.base),
+                host: host, dialogue: dialogue)
+        }
+    }
+
+    /// The relay that a circle is brought to.
+    private struct Host {
+        let remote: RemoteCircle
+        let invite: String?
+    }
+
+    private func keep(relay host: Host) async throws {
+        try await BlockingWork.run { [self] in try updateSyncSettings { $0.relay = host.remote.address.base } }
+    }
+
+    /// Lets another device into the circle that meets this one on the local network.
+    package func addDevice(
+        at meeting: PairingMeeting, ownName: String, dialogue: PairingDialogue
+    ) async throws -> DeviceListing {
+        _ = try await BlockingWork.run { [self] in try beginCircle(named: ownName, paper: nil) }
+        return try await admit(meeting, host: nil, dialogue: dialogue)
+    }
+
+    private func admit(
+        _ meeting: PairingMeeting, host: Host?, dialogue: PairingDialogue
+    ) async throws -> DeviceListing {
+        let code = try PairingCode(nameplate: meeting.nameplate)
+        let (circle, name) = try await BlockingWork.run { [self] in
+            let circle = try DeviceCircle.require(vault)
+            _ = try circle.writer()
+            let keyring = try circle.keyring()
+            // The other device may take minutes; meanwhile another command may write.
+            vault.yieldLock()
+            return (circle, circle.own.map { circle.name(of: $0, keyring: keyring) } ?? "")
+        }
+        let session = PairingSession(mailbox: meeting.mailbox)
+        do {
+            try await dialogue.showCode(
+                PairingDialogue.ShownCode(
+                    code: code.description, relay: meeting.relay,
+                    seconds: Int(PairingSession.lifetime.components.seconds)))
+        } catch {
+            await meeting.mailbox.burn()
+            throw error
+        }
+        let answer = try await session.admit(
+            code: code, authority: meeting.authority,
+            host: PairingSession.Host(
+                chain: circle.chain, record: circle.keys.publicKeys.record, name: name,
+                show: { try await dialogue.showWords($0) },
+                confirm: { answer in
+                    guard EpochKey.isName(answer.deviceName) else {
+                        throw PairingError.badMessage("the other device has a name that cannot be shown")
+                    }
+                    guard try await dialogue.confirm(answer.deviceName) else { throw PairingError.refused }
+                },
+                admit: { [self] answer in
+                    try await welcome(answer, into: circle, host: host, relay: meeting.relay)
+                }))
+        let id = DeviceID(answer.device).description
+        return try await BlockingWork.run { [self] in try device(named: id) }
+    }
+
+    /// Makes, publishes and keeps the links by which a device comes in.
+    private func welcome(
+        _ answer: ProtoPairingAnswer, into circle: DeviceCircle, host: Host?, relay: String?
+    ) async throws -> PairingSession.Welcome {
+        let links = try await BlockingWork.run {
+            let keyring = try circle.keyring()
+            let add = try circle.writer().add(
+                answer.device, name: circle.freeName(answer.deviceName, keyring: keyring),
+                counterSignature: Array(answer.counterSignature), keyring: keyring)
+            return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
+        }
+        if let host {
+            // From here on there is another device, and the relay is told of the circle.
+            _ = try await host.remote.reconcile(invite: host.invite)
+            guard try await host.remote.push(links, of: circle) else { throw KitError.circleMoved }
+        }
+        let welcome = try await BlockingWork.run { [self] in
+            guard try DeviceCircle.require(vault).chain.head == circle.chain.head else { throw KitError.circleMoved }
+            try DeviceCircle.keep(links, after: circle.chain, in: vault)
+            let all = try vault.links(after: 0, limit: Int(WireLimits.links)).map { try Link(parsing: $0).signed }
+            let hints = try basesInUse().map { base in
+                ProtoPairingWelcome.BaseHint.with {
+                    $0.digest = Data(base.id.bytes)
+                    $0.name = base.name
+                }
+            }
+            return PairingSession.Welcome(links: all, relay: relay, bases: hints)
+        }
+        if let host { try await keep(relay: host) }
+        return welcome
+    }
+
+    /// The bases that adapters here were trained on, with the name that this machine has for each.
+    private func basesInUse() throws -> [(id: Digest256, name: String)] {
+        let here = try bases.list()
+        let ids = Set(try vault.adapters().map(\.base))
+        return ids.sorted().map { id in (id, here.first { $0.id == id }?.name ?? id.short) }
+    }
+
+    /// - Parameter remedy: what to do where no relay is given, and none is known.
+    func relayAddress(_ given: String?, otherwise remedy: String) async throws -> RemoteAddress {
+        let known: String?
+        if let given {
+            known = given
+        } else {
+            known = try await BlockingWork.run { [self] in try syncSettings().relay }
+        }
+        guard let known else { throw SyncError.noRelay(remedy: remedy) }
+        guard let address = RemoteAddress(known) else { throw KitError.notAnAddress(known) }
+        return address
+    }
+}

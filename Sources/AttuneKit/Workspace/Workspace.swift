@@ -1,0 +1,38 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCrypto
+import AttuneVault
+import Foundation
+
+/// An open store together with the bases of this machine: what every use case works on.
+package final class Workspace: Sendable {
+    package let paths: Paths
+    package let vault: Vault
+    package let bases: BaseLibrary
+
+    package init(paths: Paths, vault: Vault) {
+        self.paths = paths
+        self.vault = vault
+        bases = BaseLibrary(folder: paths.bases)
+    }
+
+    /// Opens the store with the passphrase that `key` finds.
+    ///
+    /// - Parameters:
+    ///   - accepting: true if the database is taken as it is, also if it is older than the store's newest change.
+    ///   - freeing: true for changes that let go of what is stored, which a full disk must not keep from happening.
+    /// - Throws: `VaultError` where there is no store or it is in use, `CryptoError` for a wrong passphrase.
+    package static func open(
+        _ paths: Paths, key: KeySource, mode: Vault.Mode, accepting: Bool = false, freeing: Bool = false
+    ) throws -> Workspace {
+        let path = paths.store.path
+        let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: path).vaultID)
+        let workspace = Workspace(
+            paths: paths,
+            vault: try Vault.open(
+                at: path, passphrase: passphrase, mode: mode, accepting: accepting, freeing: freeing))
+        try workspace.settleWords()
+        return workspace
+    }
+}

@@ -1,0 +1,93 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneWire
+import Synchronization
+
+/// A circle as a request finds it.
+struct KnownCircle: Sendable {
+    let chain: DeviceChain
+    /// Unix seconds at which it goes for good, if it was deleted.
+    let deletedUntil: Int64?
+}
+
+/// The verified chains of circles that were asked for lately, as far as memory was set aside for them.
+final class CircleChains: Sendable {
+    private struct State {
+        var chains: [Digest256: DeviceChain] = [:]
+        /// Oldest first.
+        var order: [Digest256] = []
+        var bytes = 0
+    }
+    private let state = Mutex(State())
+    private let store: any RelayStore
+    /// Bytes of chains at most, about.
+    private static let limit = 32 << 20
+    /// Links that are read at once.
+    static let linksPerPage = 512
+
+    init(store: any RelayStore) { self.store = store }
+
+    /// The circle with its chain up to its newest link, or nil where there is none.
+    ///
+    /// - Throws: where the store fails or holds links that do not verify.
+    func circle(_ circle: Digest256) async throws -> KnownCircle? {
+        guard let head = try await store.head(of: circle) else { return nil }
+        let known = state.withLock { $0.chains[circle] }
+        if let known, known.head == head.link.hash {
+            return KnownCircle(chain: known, deletedUntil: head.deletedUntil)
+        }
+        // Another node, or another request, has appended: only the new links are verified.
+        var chain = known.flatMap { $0.seq < head.link.seq ? $0 : nil }
+        while true {
+            let page = try await store.links(of: circle, after: chain?.seq ?? 0, limit: Self.linksPerPage)
+            let start = chain
+            chain = try await RelayThreads.run(for: circle) {
+                var next = start
+                for link in page.links {
+                    let link = try Link(parsing: link.bytes)
+                    if next == nil { next = try DeviceChain(genesis: link) } else { try next?.append(link) }
+                }
+                return next
+            }
+            if !page.more { break }
+        }
+        guard let chain else { return nil }
+        keep(chain, of: circle)
+        return KnownCircle(chain: chain, deletedUntil: head.deletedUntil)
+    }
+
+    private func keep(_ chain: DeviceChain, of circle: Digest256) {
+        let bytes = Self.bytes(of: chain)
+        guard bytes <= Self.limit / 4 else { return }
+        state.withLock { state in
+            // A slower request must not put an older chain back.
+            if let known = state.chains[circle] {
+                guard known.seq < chain.seq else { return }
+                state.bytes -= Self.bytes(of: known)
+            } else {
+                state.order.append(circle)
+            }
+            state.chains[circle] = chain
+            state.bytes += bytes
+            while state.bytes > Self.limit, let oldest = state.order.first {
+                state.order.removeFirst()
+                if let gone = state.chains.removeValue(forKey: oldest) { state.bytes -= Self.bytes(of: gone) }
+            }
+        }
+    }
+
+    /// What a chain takes in memory, about: keys stand in it twice, and each array has a header.
+    private static func bytes(of chain: DeviceChain) -> Int {
+        1024 + 6144 * chain.devices.count + 1536 * chain.envelopes.count + 256 * chain.sealedPrevious.count
+    }
+
+    func forget(_ circle: Digest256) {
+        state.withLock { state in
+            guard let gone = state.chains.removeValue(forKey: circle) else { return }
+            state.bytes -= Self.bytes(of: gone)
+            state.order.removeAll { $0 == circle }
+        }
+    }
+}

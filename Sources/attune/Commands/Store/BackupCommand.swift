@@ -1,0 +1,105 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneKit
+import AttuneVault
+import Foundation
+
+/// `attune backup`
+struct BackupCommand: AttuneCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Copy the store, sealed, into a folder; or check such a copy.",
+        discussion: """
+            The store may be in use, also by a command that writes. A folder that holds an earlier backup of the same \
+            store is brought up to date: only new chunks are copied, and what was there stays whole until the new state \
+            is checked. The backup opens with the store's passphrase or its recovery words; attune restore makes a \
+            store of it. Never copy single files of a store instead.
+            """)
+
+    @Argument(help: "The backup's folder: empty, not there yet, or that of an earlier backup.") var path: String
+    @Flag(help: "Back nothing up; read the whole backup and say what is damaged.") var verify = false
+    @Option(help: "How many states to keep, the newest ones.") var keep = 2
+    @Flag(help: "Do not read chunks again that an earlier backup has copied.") var quick = false
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        guard keep >= 1 else { throw ValidationError("--keep is at least 1") }
+        guard !verify || !quick else { throw ValidationError("--verify reads everything; leave out --quick") }
+    }
+
+    func execute() throws {
+        if verify { return try check() }
+        var options = BackupOptions()
+        options.keep = keep
+        options.isQuick = quick
+        let workspace = try global.open(.reading)
+        let line = ProgressLine(console: global.console)
+        let report = try workspace.vault.backUp(to: path, options: options) { line.show($0) }
+        line.end()
+        if global.json {
+            try global.console.print(Made(report))
+        } else {
+            show(report)
+        }
+        if !report.damage.isEmpty { throw ExitCode(ExitStatus.invalidData.rawValue) }
+    }
+
+    private func show(_ report: BackupReport) {
+        let console = global.console
+        let place = VaultError.quoted(report.path)
+        for damage in report.damage { console.say(ShownText.line("FAIL  \(damage); the backup has it whole")) }
+        console.say(
+            "Backed up to \(report.path): state \(report.state), database \(Quantity.text(bytes: report.databaseBytes)), "
+                + "\(Quantity.counted(report.chunksCopied, "new chunk")) (\(Quantity.text(bytes: report.bytesCopied))) "
+                + "of \(report.chunks)")
+        if !report.damage.isEmpty {
+            console.note("the store itself is damaged; make a whole one: attune restore \(place) --store NEWPATH")
+        } else if report.state == 1 {
+            console.note("It opens with the store's passphrase or its recovery words: keep one of them elsewhere too.")
+            console.note("Again: the same command. Back: attune restore \(place) --store NEWPATH")
+        }
+    }
+
+    private func check() throws {
+        let backup = try Backup.open(at: path, key: global.keySource)
+        let line = ProgressLine(console: global.console)
+        let report = try backup.verify { line.show($0) }
+        line.end()
+        try BackupVerificationOutput(report).show(on: global.console) {
+            if let made = report.made { global.console.note("the newest whole state was made \(Format.ago(made))") }
+            guard !report.problems.isEmpty else { return }
+            global.console.note(
+                "a new backup into the same folder mends what the store still has: "
+                    + "attune backup \(VaultError.quoted(path))")
+        }
+    }
+
+    private struct Made: Encodable {
+        let schema = 1
+        let backup: String
+        let state: Int
+        let states: [Int]
+        let databaseBytes: Int
+        let chunks: Int
+        let chunkBytes: Int
+        let chunksCopied: Int
+        let bytesCopied: Int
+        let chunksDropped: Int
+        let damage: [String]
+
+        init(_ report: BackupReport) {
+            backup = report.path
+            state = report.state
+            states = report.states
+            databaseBytes = report.databaseBytes
+            chunks = report.chunks
+            chunkBytes = report.chunkBytes
+            chunksCopied = report.chunksCopied
+            bytesCopied = report.bytesCopied
+            chunksDropped = report.chunksDropped
+            damage = report.damage
+        }
+    }
+}

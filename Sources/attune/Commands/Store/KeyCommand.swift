@@ -1,0 +1,131 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneCrypto
+import AttuneKit
+import AttuneVault
+import Foundation
+
+/// `attune key`
+struct KeyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key", abstract: "The passphrase and the recovery words of the store.",
+        subcommands: [Show.self, PassphraseChange.self, Recover.self])
+
+    struct Show: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show how the store can be opened; with --new-recovery make and show new recovery words.",
+            discussion: """
+                Recovery words open this store, and where the circle began with them they are a device of it, which \
+                reads what its devices read. New ones then take their place in both: it takes the earlier words at \
+                hand, or a second device that agrees. Whoever has the earlier words keeps what they could read so far, \
+                and a copy of this store's vault.key from before still opens with them.
+                """)
+        @Flag(help: "Make new recovery words; the earlier ones open nothing that is made later.")
+        var newRecovery = false
+        @Option(help: "A file with the earlier words; they are asked for when absent.") var wordsFile: String?
+        @Option(
+            help: """
+                A file in which another device agrees, where the earlier words are lost: there, attune devices revoke \
+                "recovery words" --write-confirmation FILE.
+                """)
+        var confirmation: String?
+        @Flag(help: "Make the new words those of the circle too, where this store's are others.") var circle = false
+        @Flag(
+            help: """
+                Leave the circle for a new one of this device alone, where the earlier words are lost and no other \
+                device can agree.
+                """)
+        var newCircle = false
+        @OptionGroup var global: GlobalOptions
+
+        func validate() throws {
+            let given = [wordsFile != nil, confirmation != nil, newCircle].count { $0 }
+            guard newRecovery || given == 0 && !circle else {
+                throw ValidationError("these options go with --new-recovery")
+            }
+            guard given <= 1 else { throw ValidationError("give one of --words-file, --confirmation and --new-circle") }
+        }
+
+        func execute() throws {
+            let console = global.console
+            if newRecovery { return try NewRecovery(show: self).run() }
+            let file = try Vault.keyFile(at: global.paths.store.path)
+            let kinds = file.slots.map {
+                $0.kind == .passphrase ? "passphrase" : $0.kind == .recovery ? "recovery words" : "system"
+            }
+            if kinds.count(where: { $0 == "recovery words" }) > 1 {
+                console.note(
+                    "new recovery words were not finished, and the earlier ones still hold: attune key show --new-recovery"
+                )
+            }
+            if global.json {
+                return try console.print([
+                    "vault": Hex.encode(file.vaultID), "opens_with": kinds.joined(separator: ", "),
+                ])
+            }
+            console.print("vault       \(Hex.encode(file.vaultID))")
+            for slot in file.slots where slot.cost != nil {
+                console.print(
+                    "passphrase  Argon2id, \(slot.cost?.opslimit ?? 0) passes over \(Quantity.text(bytes: slot.cost?.memlimit ?? 0))"
+                )
+            }
+            console.print("opens with  \(kinds.joined(separator: ", "))")
+        }
+    }
+
+    struct PassphraseChange: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "passphrase",
+            abstract: "Change the passphrase; nothing is encrypted again.",
+            discussion: """
+                The store's key stays the same. Someone who already has that key, or an old copy of the store together \
+                with the old passphrase, is not shut out.
+                """)
+        @Option(help: "A file with the new passphrase.") var newKeyFile: String?
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let vault = try global.open(.writing).vault
+            vault.yieldLock()  // a person may take long to type
+            let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
+            try vault.changePassphrase(to: new)
+            try KeyCommand.retireKeyFile(after: new, global: global)
+            try global.done("the passphrase is changed; the store's data was not touched")
+        }
+    }
+
+    struct Recover: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Open the store with the 24 recovery words and set a new passphrase.")
+        @Option(help: "A file with the words; they are asked for when absent.") var wordsFile: String?
+        @Option(help: "A file with the new passphrase.") var newKeyFile: String?
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let words = try global.recoveryWords(file: wordsFile)
+            let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
+            try Vault.recover(at: global.paths.store.path, words: words, newPassphrase: new).close()
+            try KeyCommand.retireKeyFile(after: new, global: global)
+            try global.done("the store opens with the new passphrase")
+        }
+    }
+
+    /// Puts the key file that `init` made for the store aside where its words are no longer the passphrase.
+    private static func retireKeyFile(after new: borrowing SecretBytes, global: GlobalOptions) throws {
+        let vaultID = try Vault.keyFile(at: global.paths.store.path).vaultID
+        if let path = try global.keySource.retireMade(vaultID: vaultID, unless: new) {
+            global.console.note("the key file made for this store held the old passphrase and is now \(path)")
+        }
+    }
+
+    private static func newPassphrase(file: String?, global: GlobalOptions) throws -> SecretBytes {
+        if let file { return try Passphrase.fromFile(file) }
+        guard global.canPrompt else {
+            throw KitError.passphraseRequired("the new passphrase", option: "--new-key-file")
+        }
+        return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
+    }
+}

@@ -1,0 +1,72 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AttuneCore
+import AttuneKit
+import AttuneVault
+import Foundation
+
+/// `attune restore`
+struct RestoreCommand: AttuneCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore", abstract: "Make a store of a backup.",
+        discussion: """
+            Every page, chunk and version is checked before the store appears at --store (or where the store of this \
+            user belongs). A store that is there is never touched. The passphrase is the one that the store had when it \
+            was backed up; without it the recovery words open the backup: --recovery.
+            """)
+
+    @Argument(help: "A folder that attune backup made.") var backup: String
+    @Option(help: "Which state; the newest if it is left out. attune backup --verify lists them.") var state: Int?
+    @Flag(help: "Open the backup with the recovery words, which are asked for.") var recovery = false
+    @Option(help: "A file with the recovery words.") var wordsFile: String?
+    @OptionGroup var global: GlobalOptions
+
+    func execute() throws {
+        let store = global.paths.store.path
+        let backup = try opened()
+        let line = ProgressLine(console: global.console)
+        let report = try backup.restore(asStoreAt: store, state: state) { line.show($0) }
+        line.end()
+        if global.json { return try global.console.print(Restored(report)) }
+        global.console.say(
+            "Store ready: \(report.store), as it was \(Format.ago(report.made)): "
+                + "\(Quantity.counted(report.versions, "version")) in \(Quantity.counted(report.chunks, "chunk")) checked"
+        )
+        if recovery || wordsFile != nil {
+            global.console.note("set a passphrase: attune key recover --store \(VaultError.quoted(report.store))")
+        }
+        if report.isInCircle {
+            global.console.note(
+                "It is the same device of your circle as the store that was backed up, so use one of the two only; "
+                    + "what it published since comes back with attune sync now.")
+        }
+    }
+
+    private func opened() throws -> Backup {
+        guard recovery || wordsFile != nil else { return try Backup.open(at: backup, key: global.keySource) }
+        // Says what is wrong with the path before anybody types 24 words.
+        _ = try Backup.keyFile(at: backup)
+        return try Backup.open(at: backup, recovery: try global.recoveryWords(file: wordsFile))
+    }
+
+    private struct Restored: Encodable {
+        let schema = 1
+        let store: String
+        let state: Int
+        let made: Date
+        let versions: Int
+        let chunks: Int
+        let bytes: Int
+
+        init(_ report: RestoreReport) {
+            store = report.store
+            state = report.state
+            made = report.made
+            versions = report.versions
+            chunks = report.chunks
+            bytes = report.bytes
+        }
+    }
+}
