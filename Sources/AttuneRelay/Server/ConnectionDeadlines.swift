@@ -121,7 +121,7 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(let head):
             if head.headerFields[.connection] == "close" { isLast = true }
             let length = head.headerFields[.contentLength].flatMap { Int($0) }
-            isStream = length == nil && head.headerFields[.transferEncoding] != nil
+            isStream = head.headerFields[.contentType] == "text/event-stream"
             outbound?.cancel()
             outbound = isStream ? nil : closing(context, in: limits.seconds(for: length ?? 0))
             context.write(data, promise: promise)

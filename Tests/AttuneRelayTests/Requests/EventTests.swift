@@ -43,6 +43,23 @@ import Testing
         #expect(try fixture.relay.process.wait(limit: 10) == .exit(0))
     }
 
+    @Test("a stream lasts longer than any other answer may take")
+    func longStream() async throws {
+        let fixture = try await RelayFixture(
+            limits: true, options: ["--transfer-seconds", "1", "--heartbeat-seconds", "2"])
+        let response = try await HTTPClient.shared.execute(
+            try fixture.client.request("GET", fixture.client.home + "/events"), timeout: .seconds(60))
+        var (text, beats) = ("", 0)
+        for try await part in response.body {
+            text += String(buffer: part)
+            if text.hasSuffix(": \n\n") { beats += 1 }
+            if beats == 2 { _ = try await fixture.client.outcomes([try fixture.circle.entry(by: fixture.founder)]) }
+            if text.hasSuffix("event: entries\ndata: 1\n\n") { break }
+        }
+        #expect(text.hasSuffix("event: entries\ndata: 1\n\n"), "\(text)")
+        #expect(beats >= 2)
+    }
+
     @Test("a device that is removed hears that and nothing after")
     func removedListener() async throws {
         var fixture = try await RelayFixture()
