@@ -7,10 +7,12 @@ package struct Digest256: Hashable, Sendable, Comparable, CustomStringConvertibl
     package let bytes: [UInt8]
 
     /// Fails unless there are exactly 32 bytes.
-    package init?(_ bytes: some Sequence<UInt8>) {
-        let copy = Array(bytes)
-        guard copy.count == 32 else { return nil }
-        self.bytes = copy
+    package init?(_ bytes: some Sequence<UInt8>) { self.init(Array(bytes)[...]) }
+
+    /// Fails unless there are exactly 32 bytes.
+    package init?(_ bytes: ArraySlice<UInt8>) {
+        guard bytes.count == 32 else { return nil }
+        self.bytes = Array(bytes)
     }
 
     /// Fails unless the text is exactly 64 hexadecimal digits.

@@ -75,15 +75,18 @@ final class ConnectionPlaces: Sendable {
     /// Places taken, and those of them that are strangers'.
     var count: (all: Int, strangers: Int) { state.withLock { ($0.holders.count, $0.strangers.count) } }
 
+    /// Whether a connection that arrives is looked at; called once for each, before anything is made for it.
+    func admits(_ peer: String, trusted: Set<String>) -> Bool {
+        trusted.contains(peer) || arrivals.admit(ClientAddress(peer))
+    }
+
     /// Lets a connection in; false if there is no place for it.
     func enter(_ channel: any Channel, trusted: Set<String>) -> Bool {
         let peer = channel.remoteAddress?.ipAddress ?? "local"
         let close: @Sendable () -> Void = { [weak channel] in channel?.close(promise: nil) }
         let address = ClientAddress(peer)
-        let isProxy = trusted.contains(peer)
-        guard isProxy || arrivals.admit(address),
-            let place = isProxy ? enterProxy(address, close: close) : enter(address, close: close)
-        else { return false }
+        let place = trusted.contains(peer) ? enterProxy(address, close: close) : enter(address, close: close)
+        guard let place else { return false }
         let key = ObjectIdentifier(channel)
         channels.withLock { $0[key] = place }
         channel.closeFuture.whenComplete { [weak self] _ in

@@ -8,7 +8,9 @@ import AttuneCore
 /// The first `counted` chunks of an entry are counted. So work on a large entry can stop anywhere and go on later.
 struct ChunkUses {
     /// Chunks, entries or links that one transaction goes through, so that the next circle's turn comes soon.
-    static let piece = 512
+    static let piece = 128
+    /// Chunks that one request may take back at once.
+    static let small = 512
     /// Bytes of an entry that take as long as a row.
     static let bytesPerRow = 4096
 

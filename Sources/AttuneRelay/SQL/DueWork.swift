@@ -101,12 +101,12 @@ struct DueWork {
                 try finish(task)
                 return true
             }
-            let chunks = EntryReferences(row.bytes(2)).chunks.dropFirst(Int(row.int(1)))
-            let part = chunks.prefix(left)
-            for id in part { try uses.name(id, &ledger) }
-            if !part.isEmpty { try setCounted(Int64(part.endIndex), of: row.int(0)) }
-            if part.count == chunks.count { done = row.int(0) }
-            left -= part.count + 1 + row.bytes(2).count / ChunkUses.bytesPerRow
+            let counted = Int(row.int(1))
+            let entry = EntryReferences(row.bytes(2), chunks: counted..<counted + left)
+            for id in entry.chunks { try uses.name(id, &ledger) }
+            if !entry.chunks.isEmpty { try setCounted(Int64(counted + entry.chunks.count), of: row.int(0)) }
+            if counted + entry.chunks.count == entry.chunkCount { done = row.int(0) }
+            left -= entry.chunks.count + 1 + row.bytes(2).count / ChunkUses.bytesPerRow
         }
         try session.run("UPDATE due SET position = $1 WHERE number = $2", [.int(done), .int(task.number)])
         return true
@@ -120,7 +120,7 @@ struct DueWork {
     private func release(
         _ task: Task, _ share: inout ReleaseShare, _ ledger: inout CircleLedger
     ) throws -> Bool {
-        let released = EntryReferences(try bytes(of: task.position)).released
+        let released = EntryReferences(try bytes(of: task.position), chunks: 0..<0).released
         let uses = ChunkUses(session: session, circle: circle.number, ends: now + rules.grace)
         var (index, left) = (Int(task.upto), ChunkUses.piece)
         while index < released.count, left > 0 {
@@ -163,13 +163,16 @@ struct DueWork {
     ) throws -> Int64 {
         // The bytes of most entries that are released again and again have not to be read.
         guard counted > 0 else { return 0 }
-        var chunks = EntryReferences(try bytes()).chunks.prefix(Int(counted))
+        let end = Int(counted)
+        let entry = EntryReferences(try bytes(), chunks: max(0, end - max(0, left))..<end)
+        var chunks = entry.chunks
+        let untouched = min(end, entry.chunkCount) - chunks.count
         while left > 0, let id = chunks.last, try uses.takeBack(id, &share, &ledger) {
             chunks.removeLast()
             left -= 1
         }
-        try setCounted(Int64(chunks.count), of: position)
-        return Int64(chunks.count)
+        try setCounted(Int64(untouched + chunks.count), of: position)
+        return Int64(untouched + chunks.count)
     }
 
     private func bytes(of position: Int64) throws -> [UInt8] {
@@ -233,7 +236,7 @@ struct DueWork {
         guard try takeBack(bytes, of: position, counted: counted, uses, &left, &share, &ledger) == 0 else {
             return false
         }
-        let released = EntryReferences(bytes).released
+        let released = EntryReferences(bytes, chunks: 0..<0).released
         left -= released.count + bytes.count / ChunkUses.bytesPerRow
         try bringBack(released, releasedBy: position)
         try session.run("DELETE FROM entries WHERE circle = $1 AND position = $2", [owner, .int(position)])

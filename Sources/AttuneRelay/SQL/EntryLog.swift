@@ -117,7 +117,7 @@ struct EntryLog {
             guard let row, row.int(1) > 0 else { continue }
             // An entry may name one chunk as often as it likes.
             named += row.int(1)
-            guard named <= ChunkUses.piece else { return false }
+            guard named <= ChunkUses.small else { return false }
             let bytes = try session.first(
                 "SELECT bytes FROM entries WHERE circle = $1 AND position = $2", [owner, row.values[0]])
             let chunks = EntryReferences(bytes?.bytes(0) ?? []).chunks

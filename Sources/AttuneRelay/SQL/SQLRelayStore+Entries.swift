@@ -41,7 +41,7 @@ extension SQLRelayStore {
         _ row: CircleRow, now: Int64, rules: RetentionRules, in session: any SQLSession
     ) throws {
         let work = DueWork(circle: row, session: session, now: now, rules: rules)
-        for _ in 0..<4 where try !work.piece() { return }
+        for _ in 0..<4 * ChunkUses.small / ChunkUses.piece where try !work.piece() { return }
     }
 
     package func entries(

@@ -6,6 +6,36 @@ import HummingbirdTLS
 import Logging
 import NIOCore
 
+/// Closes connections of those who arrive too often before anything is made for them.
+final class ArrivingConnections: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+
+    private let places: ConnectionPlaces
+    private let trusted: Set<String>
+
+    private init(_ service: RelayService) {
+        places = service.places
+        trusted = service.configuration.trustedProxies
+    }
+
+    /// Stands before everything else of the channel that listens.
+    static func watch(_ listener: any Channel, _ service: RelayService) async throws {
+        try await listener.eventLoop.submit {
+            try listener.pipeline.syncOperations.addHandler(ArrivingConnections(service), position: .first)
+        }.get()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let channel = unwrapInboundIn(data)
+        guard places.admits(channel.remoteAddress?.ipAddress ?? "local", trusted: trusted) else {
+            channel.close(promise: nil)
+            return
+        }
+        context.fireChannelRead(data)
+    }
+}
+
 /// A connection of HTTP/1.1, or of TLS with it inside, that is let in only where there is a place for it.
 struct RelayChannel<Base: ServerChildChannel>: ServerChildChannel {
     let base: Base

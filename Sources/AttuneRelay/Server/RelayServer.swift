@@ -46,6 +46,11 @@ package struct RelayServer: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1024),
             onServerRunning: { channel in
+                do {
+                    try await ArrivingConnections.watch(channel, service)
+                } catch {
+                    logger.error("nobody counts the connections that arrive: \(error)")
+                }
                 let port = channel.localAddress?.port ?? configuration.port
                 service.listens(host: configuration.host, port: port)
                 await listening(port)

@@ -7,31 +7,39 @@ import AttuneCore
 ///
 /// It is for entries that were verified before: what is no entry names nothing.
 package struct EntryReferences: Hashable, Sendable {
-    /// In the order of the blob, as often as they are named.
+    /// In the order of the blob, as often as they are named; of them those that were asked for.
     package let chunks: [Digest256]
+    /// How many chunks are named in all.
+    package let chunkCount: Int
     package let released: [Digest256]
 
-    /// - Parameter bytes: a serialised `SignedEntry`.
-    package init(_ bytes: [UInt8]) {
+    /// Reads what an entry names; an entry of the largest size names 16,384 chunks.
+    ///
+    /// - Parameters:
+    ///   - bytes: a serialised `SignedEntry`.
+    ///   - wanted: the places of the chunks that are asked for.
+    package init(_ bytes: [UInt8], chunks wanted: Range<Int> = 0..<Int.max) {
         var signed = FieldReader(bytes[...])
         var header: ArraySlice<UInt8> = []
         while let field = signed.next() {
             if field.number == 1, let bytes = field.bytes { header = bytes }
         }
         var fields = FieldReader(header)
-        var chunks: [Digest256] = []
-        var released: [Digest256] = []
-        while let field = fields.next() {
-            guard let bytes = field.bytes, field.number == 11 || field.number == 12, let id = Digest256(bytes) else {
-                continue
+        var (chunks, released): ([Digest256], [Digest256]) = ([], [])
+        var count = 0
+        while true {
+            let stretch = fields.run(of: 11, length: 32)
+            let places = count..<count + stretch.count / 34
+            for place in wanted.clamped(to: places) {
+                let start = stretch.startIndex + (place - count) * 34 + 2
+                if let id = Digest256(stretch[start..<start + 32]) { chunks.append(id) }
             }
-            if field.number == 12 {
-                released.append(id)
-            } else {
-                chunks.append(id)
-            }
+            count = places.upperBound
+            guard let field = fields.next() else { break }
+            if field.number == 12, let bytes = field.bytes, let id = Digest256(bytes) { released.append(id) }
         }
         self.chunks = chunks
+        chunkCount = count
         self.released = released
     }
 }

@@ -22,6 +22,22 @@ struct FieldReader {
         return (tag >> 3, tag & 7 == 2 ? bytes : nil)
     }
 
+    /// The fields that come next, all with this number and so many bytes, as one stretch: two bytes before those of each.
+    ///
+    /// - Parameters:
+    ///   - number: below 16, so that one byte names it.
+    ///   - length: below 128.
+    mutating func run(of number: UInt8, length: UInt8) -> ArraySlice<UInt8> {
+        let (tag, size) = (number << 3 | 2, Int(length) + 2)
+        let count = rest.withUnsafeBytes { bytes in
+            var end = 0
+            while bytes.count - end >= size, bytes[end] == tag, bytes[end + 1] == length { end += size }
+            return end
+        }
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
+    }
+
     private mutating func length(ofType type: UInt64) -> UInt64? {
         switch type {
         case 0: varint() == nil ? nil : 0
