@@ -96,21 +96,30 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Count again what each circle has, and print where sums differ, as JSON.",
         discussion: """
             It reads every entry and looks for the file of every chunk, beside a relay that goes on serving. Ends with 8 \
-            where something differs. After a database was restored or lost: attune-relay check --mend
+            where something differs. After a database was restored or lost: attune-relay check --mend. After a disk \
+            failed: attune-relay check --contents --mend
             """)
 
     @OptionGroup var data: StoreOptions
     @Flag(
         help: """
             Put the right sums in place of those that differ; a chunk whose bytes are gone counts as not there, and \
-            devices that have it send it again at their next sync.
+            devices that have it send it again at their next sync. What lies in place of a chunk is kept for 30 days, in \
+            chunks/damaged of the folder.
             """)
     var mend = false
+    @Flag(
+        help: """
+            Read every chunk too, which takes as long as reading all that is kept: one with other bytes than its id says \
+            counts as gone.
+            """)
+    var contents = false
 
     func run() async throws {
-        let found = try await data.open(serving: false).store.check(mends: mend)
+        let found = try await data.open(serving: false).store.check(mends: mend, contents: contents)
         try printJSON(found)
-        if !found.isEmpty, !mend { throw RelayProcessError.sumsDiffer(found.count, data.arguments) }
+        guard !found.isEmpty, !mend else { return }
+        throw RelayProcessError.sumsDiffer(found.count, (contents ? " --contents" : "") + data.arguments)
     }
 }
 

@@ -41,6 +41,10 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.circleBytes = data.circleBytes
         let opened = try await data.open(serving: true)
         let logger = Logger(label: "attune.relay")
+        if let problem = opened.unrenewed {
+            logger.error(
+                "devices are not asked for chunks that the folder may have lost, which is tried again: \(problem)")
+        }
         let server = RelayServer(
             store: opened.store, mailboxes: opened.mailboxes, configuration: configuration, logger: logger)
         let scheme = configuration.tls == nil ? "http" : "https"
@@ -51,7 +55,10 @@ struct ServeCommand: AsyncParsableCommand {
         }
         var group = ServiceGroupConfiguration(
             services: [
-                .init(service: GarbageCollection(store: opened.store, logger: logger)), .init(service: serving),
+                .init(
+                    service: GarbageCollection(
+                        store: opened.store, logger: logger, isRenewed: opened.unrenewed == nil)),
+                .init(service: serving),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(20)
@@ -72,11 +79,18 @@ struct RelayProcess: Service {
 struct GarbageCollection: Service {
     let store: any RelayMaintenance
     let logger: Logger
+    /// Whether this start has said its generation of chunks.
+    let isRenewed: Bool
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
             var minute = 0
+            var isRenewed = isRenewed
             while true {
+                if !isRenewed {
+                    isRenewed = (try? await store.renewChunkGeneration()) != nil
+                    if isRenewed { logger.notice("devices are asked now for chunks that the folder may have lost") }
+                }
                 do {
                     if minute % 60 == 0 { try await store.collectGarbage() } else { try await store.workOff() }
                 } catch is CancellationError {

@@ -27,6 +27,8 @@ struct StoreOptions: ParsableArguments {
         let store: any RelayMaintenance
         let mailboxes: any Mailboxes
         let lock: FolderLock?
+        /// Why devices are not asked yet for chunks that a folder may have lost; nil where they are.
+        let unrenewed: (any Error)?
     }
 
     /// - Parameter serving: whether to hold the folder for this process alone.
@@ -39,7 +41,7 @@ struct StoreOptions: ParsableArguments {
         rules.deviceEntries = deviceEntries
         if let address = try database() {
             let (store, mailboxes) = try await SQLRelayStore.postgres(address, rules: rules)
-            return Opened(store: store, mailboxes: mailboxes, lock: nil)
+            return Opened(store: store, mailboxes: mailboxes, lock: nil, unrenewed: nil)
         }
         guard let dir else { throw RelayProcessError.option("--dir or a database is needed") }
         if serving {
@@ -54,10 +56,17 @@ struct StoreOptions: ParsableArguments {
         }
         let lock = serving ? try FolderLock(folder: dir) : nil
         let store = try SQLRelayStore(folder: dir, rules: rules, isAlone: serving)
-        // The folder may be an older copy of itself, which only devices can tell. A disk that is full keeps no relay from
-        // serving what it has.
-        if serving { try? await store.renewChunkGeneration() }
-        return Opened(store: store, mailboxes: MemoryMailboxes(), lock: lock)
+        var unrenewed: (any Error)?
+        if serving {
+            do {
+                // The folder may be an older copy of itself, which only devices can tell.
+                try await store.renewChunkGeneration()
+            } catch {
+                // A disk that is full keeps no relay from serving what it has.
+                unrenewed = error
+            }
+        }
+        return Opened(store: store, mailboxes: MemoryMailboxes(), lock: lock, unrenewed: unrenewed)
     }
 
     /// What names the store in a command, with a space before it; nothing where the environment does.

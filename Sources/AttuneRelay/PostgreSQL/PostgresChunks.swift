@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 import Foundation
 import NIOCore
 
@@ -44,6 +45,12 @@ struct PostgresChunks: ChunkBytes {
             "SELECT CAST(LENGTH(bytes) AS BIGINT) FROM chunk_bytes WHERE circle = $1 AND id = $2",
             [.int(circle), .digest(id)])
         return Int(row?.int(0) ?? 0)
+    }
+
+    func isWhole(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+        let row = try session.first(
+            "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .digest(id)])
+        return row.map { WireHash.blake2b($0.bytes(0), personal: "") == id } ?? true
     }
 
     /// There are none without a row that counts them.

@@ -6,17 +6,19 @@ import AttuneWire
 
 /// Compares what is counted with what is there.
 extension SQLRelayStore {
-    package func check(mends: Bool) async throws -> [SumDifference] {
+    package func check(mends: Bool, contents: Bool) async throws -> [SumDifference] {
         let chunkBytes = chunkBytes
         let circles = try await database.read(nil) { session in
             try session.rows("SELECT id FROM circles ORDER BY number").compactMap { $0.digest(0) }
         }
         var found: [SumDifference] = []
         for circle in circles {
+            let damaged = try await contents ? damagedChunks(of: circle) : []
             let check: @Sendable (any SQLSession) throws -> [SumDifference] = { session in
                 guard let row = try CircleRow.find(circle, in: session) else { return [] }
-                return try CircleCheck(circle: circle, row: row, session: session, chunkBytes: chunkBytes)
-                    .run(mends: mends)
+                return try CircleCheck(
+                    circle: circle, row: row, session: session, chunkBytes: chunkBytes, damaged: damaged
+                ).run(mends: mends)
             }
             if mends {
                 found += try await database.write(circle, check)
@@ -31,6 +33,30 @@ extension SQLRelayStore {
         // What is gone may be with devices, and a restored database does not know what it lacks.
         if mends { try await renewChunkGeneration() }
         return found
+    }
+
+    /// Chunks of a circle whose bytes are not those of their ids. Each is read by itself: nothing waits meanwhile.
+    private func damagedChunks(of circle: Digest256) async throws -> Set<Digest256> {
+        let chunkBytes = chunkBytes
+        var damaged: Set<Digest256> = []
+        var last: [UInt8] = []
+        while true {
+            let (number, ids) = try await database.read(circle) { [last] session -> (Int64, [Digest256]) in
+                guard let row = try CircleRow.find(circle, in: session) else { return (0, []) }
+                let rows = try session.rows(
+                    "SELECT id FROM chunks WHERE circle = $1 AND size > 0 AND id > $2 ORDER BY id LIMIT 256",
+                    [.int(row.number), .bytes(last)])
+                return (row.number, rows.compactMap { $0.digest(0) })
+            }
+            guard let end = ids.last else { return damaged }
+            last = end.bytes
+            for id in ids {
+                let isWhole = try await database.read(circle) { session in
+                    try chunkBytes.isWhole(id, circle: number, in: session)
+                }
+                if !isWhole { damaged.insert(id) }
+            }
+        }
     }
 
     package func renewChunkGeneration() async throws {
@@ -53,13 +79,19 @@ private struct CircleCheck {
     let row: CircleRow
     let session: any SQLSession
     let chunkBytes: any ChunkBytes
+    /// Chunks that were found to have other bytes than theirs.
+    let damaged: Set<Digest256>
     private var owner: SQLValue { .int(row.number) }
 
-    init(circle: Digest256, row: CircleRow, session: any SQLSession, chunkBytes: any ChunkBytes) {
+    init(
+        circle: Digest256, row: CircleRow, session: any SQLSession, chunkBytes: any ChunkBytes,
+        damaged: Set<Digest256>
+    ) {
         self.circle = circle
         self.row = row
         self.session = session
         self.chunkBytes = chunkBytes
+        self.damaged = damaged
     }
 
     func run(mends: Bool) throws -> [SumDifference] {
@@ -96,9 +128,11 @@ private struct CircleCheck {
         var kept: Int64 = 0
         for chunk in try session.rows("SELECT id, size, uses FROM chunks WHERE circle = $1", [owner]) {
             let there = uses.removeValue(forKey: chunk.bytes(0)) ?? 0
-            let size = try held(chunk, isNamed: there > 0)
+            let held = try held(chunk, isNamed: there > 0)
+            let isDamaged = try held > 0 && isDamaged(chunk)
+            let size = isDamaged ? 0 : held
             try compare(
-                "bytes of chunk \(Hex.encode(chunk.bytes(0)))", chunk.int(1), size,
+                "\(isDamaged ? "content" : "bytes") of chunk \(Hex.encode(chunk.bytes(0)))", chunk.int(1), size,
                 "UPDATE chunks SET size = $1 WHERE circle = $2 AND id = $3", [owner, chunk.values[0]])
             if size < chunk.int(1), mends { try lose(chunk, isNamed: there > 0) }
             // Bytes that are gone and that no entry names take their row along.
@@ -135,6 +169,12 @@ private struct CircleCheck {
             return Int64(try chunkBytes.size(id, circle: row.number, in: session)) == counted ? counted : 0
         }
         return isNamed ? Int64(try chunkBytes.unclaimedSize(id, in: session)) : 0
+    }
+
+    /// Whether a chunk that was found to be damaged still is.
+    private func isDamaged(_ chunk: SQLRow) throws -> Bool {
+        guard let id = chunk.digest(0), damaged.contains(id) else { return false }
+        return try !chunkBytes.isWhole(id, circle: row.number, in: session)
     }
 
     /// Makes a chunk whose bytes are gone one that is awaited, or none where no entry names it.

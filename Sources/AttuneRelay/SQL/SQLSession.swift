@@ -108,7 +108,12 @@ protocol ChunkBytes: Sendable {
     /// Inside a transaction: how many bytes of a chunk are there, whole, that no circle counts.
     func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int
 
-    /// Inside the transaction that counts a chunk no more, because its bytes are gone: removes what is left of them.
+    /// Inside a transaction: whether the bytes of a chunk that the circle counts are those of its id, as far as they are
+    /// there; not, where the disk does not give them.
+    func isWhole(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool
+
+    /// Inside the transaction that counts a chunk no more, because its bytes are not there: sets what is left of them
+    /// aside.
     func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws
 
     /// Removes bytes older than `date` that nothing counts.

@@ -9,7 +9,8 @@ import NIOCore
 /// Files serve all circles that have the same chunk; rows say who has it.
 extension ChunkFiles: ChunkBytes {
     func prepare(_ bytes: ByteBuffer, id: Digest256) async throws {
-        try await RelayThreads.run { if size(id) != bytes.readableBytes { try write(bytes, id: id) } }
+        // What a lost database or a failing disk left there may be anything.
+        try await RelayThreads.run { if try !has(bytes, id: id) { try write(bytes, id: id) } }
     }
 
     func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
@@ -35,11 +36,30 @@ extension ChunkFiles: ChunkBytes {
         return bytes.readableBytes
     }
 
-    /// A file of another size is written anew where the chunk comes again.
-    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {}
+    func isWhole(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+        do {
+            return try read(id).map { WireHash.blake2b(Array($0.readableBytesView), personal: "") == id } ?? true
+        } catch is RelayError {
+            return false
+        }
+    }
+
+    private func has(_ bytes: ByteBuffer, id: Digest256) throws -> Bool {
+        guard size(id) == bytes.readableBytes else { return false }
+        do {
+            return try read(id) == bytes
+        } catch is RelayError {
+            return false
+        }
+    }
+
+    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws { try setAside(id) }
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {
-        let old = try await RelayThreads.run { names(before: date) }
+        let old = try await RelayThreads.run {
+            removeDamaged(before: date)
+            return names(before: date)
+        }
         for start in stride(from: 0, to: old.count, by: 256) {
             let names = old[start..<min(start + 256, old.count)]
             try await database.write(nil) { session in

@@ -93,19 +93,45 @@ struct ChunkFiles: Sendable {
     /// Removes the file; does nothing where there is none.
     func remove(_ id: Digest256) { unlink(path(id)) }
 
-    /// Ids of files that were last written before `date`.
+    /// Where files lie that are not what their names say.
+    private var damaged: String { folder + "/damaged" }
+
+    /// Moves the file away from where chunks are looked for; does nothing where there is none.
+    func setAside(_ id: Digest256) throws {
+        if mkdir(damaged, 0o700) != 0, errno != EEXIST { throw RelayError.disk("mkdir", errno) }
+        guard rename(path(id), "\(damaged)/\(id)") == 0 else {
+            if errno == ENOENT { return }
+            throw RelayError.disk("rename", errno)
+        }
+        // How long it stays counts from now.
+        utimensat(AT_FDCWD, "\(damaged)/\(id)", nil, 0)
+        for folder in [damaged, leaf(id)] { try sync(folder: folder) }
+    }
+
+    /// Removes files that were set aside before `date`.
+    func removeDamaged(before date: Date) {
+        for file in files(in: damaged, before: date) { unlink(file.path) }
+    }
+
+    /// Ids of files that were last written before `date`, those that were set aside not counted.
     func names(before date: Date) -> [Digest256] {
-        let url = URL(filePath: folder)
+        files(in: folder, before: date).compactMap { file in
+            file.deletingLastPathComponent().lastPathComponent == "damaged"
+                ? nil : Digest256(hex: file.lastPathComponent)
+        }
+    }
+
+    private func files(in folder: String, before date: Date) -> [URL] {
         guard
             let files = FileManager.default.enumerator(
-                at: url, includingPropertiesForKeys: [.contentModificationDateKey, .isRegularFileKey])
+                at: URL(filePath: folder), includingPropertiesForKeys: [.contentModificationDateKey, .isRegularFileKey])
         else { return [] }
         return files.compactMap { item in
-            guard let file = item as? URL, let id = Digest256(hex: file.lastPathComponent),
+            guard let file = item as? URL, Digest256(hex: file.lastPathComponent) != nil,
                 let values = try? file.resourceValues(forKeys: [.contentModificationDateKey]),
                 let written = values.contentModificationDate, written < date
             else { return nil }
-            return id
+            return file
         }
     }
 

@@ -23,18 +23,26 @@ package protocol RelayMaintenance: RelayStore {
 
     /// Counts again what circles have, and returns the sums that differ from what is there; bytes of chunks too.
     ///
-    /// - Parameter mends: whether to put the right sums in their place; chunks whose bytes are gone are not there then,
-    ///   and devices that have them send them again.
-    func check(mends: Bool) async throws -> [SumDifference]
+    /// - Parameters:
+    ///   - mends: whether to put the right sums in their place; chunks whose bytes are gone are not there then, and devices
+    ///     that have them send them again.
+    ///   - contents: whether to read every chunk too: one whose bytes are not those of its id is as one that is gone.
+    func check(mends: Bool, contents: Bool) async throws -> [SumDifference]
 
     /// Has devices ask again about all chunks that they have: some may be gone without anybody's knowing.
     func renewChunkGeneration() async throws
 }
 
+extension RelayMaintenance {
+    /// As `check(mends:contents:)`, without reading chunks.
+    package func check(mends: Bool) async throws -> [SumDifference] { try await check(mends: mends, contents: false) }
+}
+
 /// A sum that is not what is there.
 package struct SumDifference: Codable, Hashable, Sendable {
     package let circle: Digest256
-    /// Such as `bytes`, or the id of a chunk or a device; `bytes of chunk` and an id for what its file has.
+    /// Such as `bytes`, or the id of a chunk or a device; `bytes of chunk` and an id for what its file has, and `content
+    /// of chunk` where that is something else.
     package let sum: String
     package let counted: Int64
     package let there: Int64

@@ -28,10 +28,8 @@ struct StoreConformance {
         self.store = store
         self.clock = clock
         circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
-        #expect(try await store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
+        #expect(try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
     }
-
-    private static func stored(_ link: Link) -> StoredLink { StoredLink(link) }
 
     /// What a row of its kind costs beside its bytes.
     enum Cost {
@@ -59,9 +57,9 @@ struct StoreConformance {
 
     func circlesAndLinks() async throws {
         var circle = circle
-        #expect(try await !store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
+        #expect(try await !store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
         #expect(try await store.head(of: SyntheticCircle.chunk().id) == nil)
-        let link = Self.stored(try circle.add(SyntheticDevice(), by: founder))
+        let link = StoredLink(try circle.add(SyntheticDevice(), by: founder))
         func append(after: Digest256) async throws -> Bool {
             try await store.appendLinks([link], to: circle.id, after: after, cutOffs: [])
         }
@@ -82,11 +80,11 @@ struct StoreConformance {
         let other = try SyntheticCircle(founder: SyntheticDevice(), paper: SyntheticDevice(paper: true))
         let third = try SyntheticCircle(founder: SyntheticDevice(), paper: SyntheticDevice(paper: true))
         await #expect(throws: RelayError.self) {
-            try await store.createCircle(other.id, genesis: Self.stored(other.links[0]), invite: "other")
+            try await store.createCircle(other.id, genesis: StoredLink(other.links[0]), invite: "other")
         }
-        #expect(try await store.createCircle(other.id, genesis: Self.stored(other.links[0]), invite: "token"))
+        #expect(try await store.createCircle(other.id, genesis: StoredLink(other.links[0]), invite: "token"))
         await #expect(throws: RelayError.self) {
-            try await store.createCircle(third.id, genesis: Self.stored(third.links[0]), invite: "token")
+            try await store.createCircle(third.id, genesis: StoredLink(third.links[0]), invite: "token")
         }
     }
 
@@ -224,7 +222,7 @@ struct StoreConformance {
         #expect(status.entries == 0)
         #expect(status.chunks == 0)
         #expect(status.bytes == 0)
-        #expect(try await store.createCircle(circle.id, genesis: Self.stored(circle.links[0]), invite: nil))
+        #expect(try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
         #expect(try await store.missing([chunk.id], in: circle.id) == [chunk.id])
     }
 
@@ -261,7 +259,7 @@ struct StoreConformance {
         let last = log[599]
         #expect(
             try await store.appendLinks(
-                [Self.stored(link)], to: circle.id, after: head.link.hash,
+                [StoredLink(link)], to: circle.id, after: head.link.hash,
                 cutOffs: [CutOff(device: founder.id, seq: 600, entry: last.hash)]))
         try await store.workOff()
         var kept: [[UInt8]] = []

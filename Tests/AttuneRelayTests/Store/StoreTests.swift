@@ -107,6 +107,64 @@ import Testing
         #expect(try await store.check(mends: false).isEmpty)
     }
 
+    @Test("chunks whose files hold other bytes are found by reading them, and can come again once that is mended")
+    func damagedFiles() async throws {
+        let folder = try TemporaryDirectory()
+        let shift = Atomic<Int64>(0)
+        let store = try SQLRelayStore(
+            folder: folder.path,
+            now: { Int64(Date().timeIntervalSince1970) + shift.load(ordering: .relaxed) })
+        let shelf = try await Shelf(store)
+        let (named, unnamed) = (shelf.chunks[1], shelf.chunks[3])
+        for chunk in [named, unnamed] { try Self.flip(Self.file(of: chunk.id, in: folder.path)) }
+        #expect(try await store.check(mends: false).isEmpty)
+        let found = try await store.check(mends: false, contents: true).filter { $0.sum.hasPrefix("content of ") }
+        #expect(Set(found.map(\.sum)) == Set([named, unnamed].map { "content of chunk \($0.id)" }))
+        #expect(found.allSatisfy { $0.circle == shelf.circle.id })
+        #expect(try await store.missing([named.id], in: shelf.circle.id).isEmpty)
+
+        _ = try await store.check(mends: true, contents: true)
+        #expect(try await store.check(mends: false, contents: true).isEmpty)
+        #expect(try await store.missing([named.id], in: shelf.circle.id, ifNamed: true) == [named.id])
+        let aside = folder.path + "/chunks/damaged/\(named.id)"
+        #expect(FileManager.default.fileExists(atPath: aside))
+        #expect(try await store.putChunk(ByteBuffer(bytes: named.bytes), id: named.id, in: shelf.circle.id))
+        #expect(try await store.chunk(named.id, in: shelf.circle.id) == ByteBuffer(bytes: named.bytes))
+        #expect(try await store.check(mends: false, contents: true).isEmpty)
+        // What was set aside stays for as long as other bytes that nothing counts.
+        shift.store(29 * 86_400, ordering: .relaxed)
+        try await store.collectGarbage()
+        #expect(FileManager.default.fileExists(atPath: aside))
+        shift.store(31 * 86_400, ordering: .relaxed)
+        try await store.collectGarbage()
+        #expect(!FileManager.default.fileExists(atPath: aside))
+        #expect(try await store.chunk(named.id, in: shelf.circle.id) == ByteBuffer(bytes: named.bytes))
+    }
+
+    @Test("a file that nothing counts and that holds other bytes is not taken for the chunk that comes")
+    func damagedLeftovers() async throws {
+        let folder = try TemporaryDirectory()
+        let store = try SQLRelayStore(folder: folder.path)
+        let shelf = try await Shelf(store)
+        let chunk = shelf.chunks[0]
+        try Self.flip(Self.file(of: chunk.id, in: folder.path))
+        try await Self.database(in: folder.path).write { database in
+            try database.execute(sql: "UPDATE chunks SET size = 0 WHERE id = ?", arguments: [Data(chunk.id.bytes)])
+        }
+        #expect(try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: shelf.circle.id))
+        #expect(try await store.chunk(chunk.id, in: shelf.circle.id) == ByteBuffer(bytes: chunk.bytes))
+    }
+
+    /// Changes one bit in the middle of a file.
+    private static func flip(_ path: String) throws {
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        defer { try? file.close() }
+        try file.seek(toOffset: 5000)
+        let byte = try #require(try file.read(upToCount: 1)?.first)
+        try file.seek(toOffset: 5000)
+        try file.write(contentsOf: Data([byte ^ 4]))
+    }
+
     @Test("of a lost database the files stay for a month, and an entry that names them again gets them by mending")
     func lostRows() async throws {
         let folder = try TemporaryDirectory()
@@ -162,6 +220,39 @@ import Testing
         let bytes = try await store.chunk(chunk.id, in: shelf.circle.id)
         #expect(bytes == ByteBuffer(bytes: chunk.bytes))
         #expect(try await store.check(mends: false).isEmpty)
+
+        // Bytes that are others than they were.
+        try server.execute("UPDATE chunk_bytes SET bytes = set_byte(bytes, 5000, (get_byte(bytes, 5000) + 1) % 256)")
+        #expect(try await store.check(mends: false).isEmpty)
+        let changed = try await store.check(mends: false, contents: true)
+        #expect(changed.map(\.sum).contains("content of chunk \(chunk.id)"))
+        _ = try await store.check(mends: true, contents: true)
+        #expect(try await store.check(mends: false, contents: true).isEmpty)
+        #expect(try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: shelf.circle.id))
+        #expect(try await store.chunk(chunk.id, in: shelf.circle.id) == ByteBuffer(bytes: chunk.bytes))
+    }
+
+    @Test("a start that cannot say another generation of its chunks tells its log, and serves")
+    func unsaidGeneration() async throws {
+        let folder = try TemporaryDirectory()
+        let store = try SQLRelayStore(folder: folder.path)
+        try await store.renewChunkGeneration()
+        let database = try Self.database(in: folder.path)
+        try await database.write { database in
+            try database.execute(
+                sql: """
+                    CREATE TRIGGER full BEFORE INSERT ON health WHEN NEW.id = 2
+                    BEGIN SELECT RAISE(ABORT, 'no room'); END
+                    """)
+        }
+        let relay = try RelayProcess(folder: folder.path)
+        #expect(relay.log.contains("devices are not asked for chunks that the folder may have lost"), "\(relay.log)")
+        #expect(relay.log.contains("no room") || relay.log.contains("E-RELAY-"), "\(relay.log)")
+        #expect(try relay.stop() == .exit(0))
+        try await database.write { try $0.execute(sql: "DROP TRIGGER full") }
+        let next = try RelayProcess(folder: folder.path)
+        #expect(!next.log.contains("not asked"), "\(next.log)")
+        #expect(try next.stop() == .exit(0))
     }
 
     private static func file(of chunk: Digest256, in folder: String) -> String {
