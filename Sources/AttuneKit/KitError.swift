@@ -84,7 +84,9 @@ package enum KitFailure: String, FailureKind {
         case .weights: FailureSummary(.usage, "another count of weights than of versions")
         case .foreignVersion: FailureSummary(.invalidData, "a version that was made elsewhere is refused")
         case .refusedArrival: FailureSummary(.invalidData, "a version that came by sync has tensors that are none")
-        case .importNameTaken: FailureSummary(.conflict, "an import is to become a new adapter, and its name is taken")
+        case .importNameTaken:
+            FailureSummary(
+                .conflict, "an import is to become a new adapter, and its name is taken or looks as if it were")
         case .noBase: FailureSummary(.notFound, "there is no base of this name")
         case .baseMissing: FailureSummary(.notFound, "the base of an adapter is not on this machine")
         case .baseNameTaken: FailureSummary(.conflict, "another base has this name")
@@ -101,7 +103,7 @@ package enum KitFailure: String, FailureKind {
         case .noCircle: FailureSummary(.keyRequired, "the store is in no circle of devices")
         case .inOtherCircle: FailureSummary(.conflict, "the store is in a circle with other devices already")
         case .noDevice: FailureSummary(.notFound, "no device has this name")
-        case .severalDevices: FailureSummary(.usage, "several devices have this name")
+        case .severalDevices: FailureSummary(.usage, "several devices have this name, or names that look the same")
         case .revokesItself: FailureSummary(.usage, "a device would revoke itself")
         case .damagedCircle: FailureSummary(.invalidData, "what the store holds of its circle does not fit together")
         case .otherRecoveryWords: FailureSummary(.wrongKey, "these are not the recovery words of the circle")
@@ -112,7 +114,7 @@ package enum KitFailure: String, FailureKind {
         case .linksDiffer: FailureSummary(.conflict, "a relay has another history of the circle's devices")
         case .circleMoved: FailureSummary(.conflict, "another device changed the circle in the meantime")
         case .otherDeletion: FailureSummary(.wrongKey, "the confirmation of a second device is for something else")
-        case .deviceNameTaken: FailureSummary(.conflict, "another device has this name")
+        case .deviceNameTaken: FailureSummary(.conflict, "another device has this name, or one that looks the same")
         case .nameInDoubt:
             FailureSummary(.conflict, "a name is new or was another device's, and nobody can be asked which is meant")
         case .wordsNeedAgreement:

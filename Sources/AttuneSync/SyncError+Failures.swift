@@ -23,7 +23,9 @@ extension SyncError {
     static func unknownCircle(_ remote: String) -> SyncError {
         SyncError(
             .unknownCircle, "\(remote) does not know this circle",
-            remedy: "Check its address, or bring the circle to it: attune devices add --relay URL")
+            remedy:
+                "Check its address, or bring the circle to it: attune sync relay \(RemoteAddress(remote)?.base ?? "URL")"
+        )
     }
 
     package static func revoked(_ remote: String) -> SyncError {
@@ -115,7 +117,7 @@ extension SyncError {
     }
 
     package static let noRelay = noRelay(
-        remedy: "Set one with attune devices add --relay URL, or sync directly: attune sync now --direct HOST:PORT")
+        remedy: "Set one with attune sync relay URL, or sync directly: attune sync now --direct HOST:PORT")
 
     package static func noRelay(remedy: String) -> SyncError {
         SyncError(.noRelay, "no relay is set for this circle", remedy: remedy)

@@ -23,6 +23,11 @@ package enum ShownText {
             && !text.hasPrefix(" ") && !text.hasSuffix(" ") && !text.contains("  ")
     }
 
+    /// The text with every character outside ASCII written out, which shows two apart that look the same.
+    package static func spelled(_ text: String) -> String {
+        text.unicodeScalars.map { $0.isASCII ? String($0) : "\\u{" + String($0.value, radix: 16) + "}" }.joined()
+    }
+
     private static func isVariationSelector(_ scalar: Unicode.Scalar) -> Bool {
         (0xFE00...0xFE0F).contains(scalar.value)
     }

@@ -69,15 +69,15 @@ package struct DeviceCircle: Sendable {
         device.isPaper ? "recovery words" : keyring?.name(of: device) ?? device.id.fingerprint
     }
 
-    /// `name` for a device that joins, with a number behind it where an active device has that name.
+    /// `name` for a device that joins, with a number behind it where an active device has a name that looks the same.
     func freeName(_ name: String, keyring: EpochKeyring?) -> String {
-        let taken = Set(chain.active.map { self.name(of: $0, keyring: keyring) })
-        guard taken.contains(name) else { return name }
+        let taken = Set(chain.active.map { NameLook(self.name(of: $0, keyring: keyring)) })
+        guard taken.contains(NameLook(name)) else { return name }
         for number in 2...taken.count + 2 {
             let suffix = "-\(number)"
             var stem = name
             while stem.utf8.count + suffix.utf8.count > 64 { stem.removeLast() }
-            if !taken.contains(stem + suffix) { return stem + suffix }
+            if !taken.contains(NameLook(stem + suffix)) { return stem + suffix }
         }
         return name
     }

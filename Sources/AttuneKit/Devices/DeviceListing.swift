@@ -19,8 +19,11 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     package let ownName: String
     /// What it called itself before, the newest first.
     package let formerNames: [String]
+    /// Whether another device of the circle has a name that looks the same: names alone do not tell them apart.
+    package private(set) var looksLikeAnother = false
     /// Whether this store has a name of its own for it, which no other device sees.
     package let hasNickname: Bool
+    /// Eight letters and digits, or the id where another device has the same ones: whoever has a device can look for such.
     package let fingerprint: String
     package let isThis: Bool
     /// The recovery words.
@@ -28,8 +31,8 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     package let state: State
     /// When this store first saw it, by this machine's clock; nil where that was not noted.
     package let added: Date?
-    /// The name of the device that brought it in; nil for those that the circle began with.
-    package let addedBy: String?
+    /// The device that brought it in, as `label` has it; nil for those that the circle began with.
+    package internal(set) var addedBy: String?
     /// When this store saw that it called itself otherwise than before.
     package let renamed: Date?
     /// Whether other devices than this one gave it a name, which does not count.
@@ -44,6 +47,42 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     /// The id in its own form.
     package var device: DeviceID? { DeviceID(hex: id) }
 
+    /// The name, with the fingerprint where the name alone does not say which device it is.
+    package var label: String { looksLikeAnother && name != fingerprint ? "\(name) (\(fingerprint))" : name }
+
+    /// Whether a person may take a text for what this device is called: its name here, its own, or its fingerprint.
+    package func looksLike(_ text: String) -> Bool { looks.contains(Self.look(of: text)) }
+
+    private var looks: Set<NameLook> { Set([name, ownName, fingerprint].map(Self.look)) }
+
+    /// Fingerprints are read in capital letters, and so is a name that looks like one.
+    private static func look(of text: String) -> NameLook {
+        let isLikeFingerprint = text.count == 9 && text.dropFirst(4).first == "-"
+        return NameLook(isLikeFingerprint ? text.uppercased() : text)
+    }
+
+    /// What tells each of these devices from all the others.
+    package static func fingerprints(of devices: some Collection<DeviceID>) -> [DeviceID: String] {
+        let alike = Dictionary(grouping: devices, by: \.fingerprint)
+        return alike.values.reduce(into: [:]) { result, devices in
+            for device in devices {
+                result[device] = devices.count == 1 ? device.fingerprint : device.description
+            }
+        }
+    }
+
+    /// Notes which of all devices of a circle have names that look like an active one's.
+    static func tellApart(_ all: inout [DeviceListing]) {
+        var called: [NameLook: Set<String>] = [:]
+        for device in all where device.state == .active {
+            for look in device.looks { called[look, default: []].insert(device.id) }
+        }
+        for index in all.indices {
+            let id = all[index].id
+            all[index].looksLikeAnother = all[index].looks.contains { called[$0]?.contains { $0 != id } ?? false }
+        }
+    }
+
     /// How long a new name alone does not say which device is meant, where nobody is asked.
     package static let nameTrial: TimeInterval = 7 * 86_400
 
@@ -51,6 +90,7 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     package func isNameInDoubt(among others: [DeviceListing], now: Date = Date()) -> Bool {
         guard !hasNickname else { return false }
         let isNew = renamed.map { abs(now.timeIntervalSince($0)) < Self.nameTrial } ?? false
-        return isNew || others.contains { $0.id != id && $0.formerNames.contains(name) }
+        let look = NameLook(name)
+        return isNew || others.contains { $0.id != id && $0.formerNames.contains { NameLook($0) == look } }
     }
 }

@@ -24,9 +24,11 @@ extension KitError {
             .noDevice, "no device of the circle is called \(name)", remedy: "Look at the names: attune devices list")
     }
 
-    static func deviceNameTaken(_ name: String) -> KitError {
+    /// `E-DEVICE-015`: another device has the name, or one that looks the same.
+    static func deviceNameTaken(_ name: String, by device: DeviceListing) -> KitError {
         KitError(
-            .deviceNameTaken, "another device of the circle is called \(name)",
+            .deviceNameTaken,
+            "\(device.name) (\(device.fingerprint)) is called \(name), or has a name that looks the same",
             remedy: "Choose another name; who has which: attune devices list")
     }
 
@@ -39,10 +41,17 @@ extension KitError {
             remedy: "Name its fingerprint: attune devices revoke \(device.fingerprint)")
     }
 
-    static func severalDevices(_ name: String) -> KitError {
-        KitError(
-            .severalDevices, "several devices are called \(name)",
-            remedy: "Name the fingerprint instead: attune devices list")
+    /// `E-DEVICE-004`: devices have names that are, or look, the same, or the same as a person's.
+    static func severalDevices(_ name: String, _ devices: [DeviceListing], orPerson: Bool = false) -> KitError {
+        let all = devices.map { "\($0.name) (\($0.fingerprint))" }.joined(separator: ", ")
+        return KitError(
+            .severalDevices,
+            orPerson
+                ? "a person is called \(name), and a device is called so or looks as if it were: \(all)"
+                : "several devices are called \(name), or look as if they were: \(all)",
+            remedy: orPerson
+                ? "Name the device's fingerprint, or share with the person: attune adapters share NAME --with PERSON FILE"
+                : "Name the fingerprint instead: attune devices list")
     }
 
     static var revokesItself: KitError {
@@ -97,7 +106,10 @@ extension KitError {
             case .unreachable(let reason): (reason, "Check the address and the network.")
             case .timedOut: ("it does not answer", "Check the address and the network.")
             case .forbidden, .unauthorised:
-                ("it refuses this device", "Does it ask for an invite? attune devices add --invite-file FILE")
+                (
+                    "it refuses this device",
+                    "Does it ask for an invite? attune sync relay \(relay) --invite-file FILE; for a device that is alone yet: attune devices add --relay \(relay) --invite-file FILE"
+                )
             case .unknownCircle, .notFound: ("it does not know the circle", "Check its address.")
             case .deleted: ("the circle was deleted there", "Bring it back: attune sync undelete")
             case .busy: ("it is busy", "Try again in a minute.")

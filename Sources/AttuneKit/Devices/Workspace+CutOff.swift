@@ -68,11 +68,9 @@ extension Workspace {
         let all = try devices().filter { !$0.isPaper }
         let wanted = name.lowercased()
         let exact = all.filter { $0.id == wanted || $0.fingerprint.lowercased() == wanted }
-        let found = exact.isEmpty ? all.filter { $0.name == name } : exact
         guard !all.isEmpty else { throw KitError.noCircle }
-        guard let first = found.first else { throw KitError.noDevice(name) }
-        guard found.count == 1 else { throw KitError.severalDevices(name) }
-        return first
+        if let only = exact.first, exact.count == 1 { return only }
+        return try Self.only(called: name, of: all)
     }
 
     private static func words(for effect: DeedRecord.Effect) -> String {

@@ -25,20 +25,28 @@ extension Workspace {
             nicknames[device.id] ?? keyring?.name(of: device, givenBy: circle.device)
                 ?? circle.name(of: device, keyring: keyring)
         }
-        return circle.chain.devices.values.map { device in
+        let fingerprints = DeviceListing.fingerprints(of: circle.chain.devices.keys)
+        var all = circle.chain.devices.values.map { device in
             let contact = device.id == circle.device ? nil : contacts[device.id]
             return DeviceListing(
                 id: device.id.description, name: name(device), ownName: circle.name(of: device, keyring: keyring),
                 formerNames: keyring?.formerNames(of: device) ?? [],
                 hasNickname: name(device) != circle.name(of: device, keyring: keyring),
-                fingerprint: device.id.fingerprint, isThis: device.id == circle.device, isPaper: device.isPaper,
-                state: device.isActive ? .active : .revoked, added: times[device.addedAt],
-                addedBy: device.sponsor.flatMap { circle.chain.devices[$0] }.map(name),
+                fingerprint: fingerprints[device.id] ?? device.id.description, isThis: device.id == circle.device,
+                isPaper: device.isPaper,
+                state: device.isActive ? .active : .revoked, added: times[device.addedAt], addedBy: nil,
                 renamed: device.name.at > device.addedAt ? times[device.name.at] : nil,
                 namedByOthers: device.givenNames.keys.contains { $0 != circle.device },
                 entries: heads[device.id.bytes]?.seq ?? 0,
                 lastSeen: contact?.time, route: contact?.route)
-        }.sorted { left, right in
+        }
+        DeviceListing.tellApart(&all)
+        let labels = Dictionary(all.map { ($0.id, $0.label) }, uniquingKeysWith: { first, _ in first })
+        for index in all.indices {
+            let sponsor = all[index].device.flatMap { circle.chain.devices[$0]?.sponsor }
+            all[index].addedBy = sponsor.flatMap { labels[$0.description] }
+        }
+        return all.sorted { left, right in
             if left.isThis != right.isThis { return left.isThis }
             if left.isPaper != right.isPaper { return right.isPaper }
             return (left.name, left.id) < (right.name, right.id)
@@ -55,10 +63,17 @@ extension Workspace {
         let wanted = name.lowercased()
         let found = active.filter { $0.id == wanted || $0.fingerprint.lowercased() == wanted }
         if let only = found.first, found.count == 1 { return only }
-        let named = active.filter { $0.name == name || $0.ownName == name }
-        guard let first = named.first else { throw KitError.noDevice(name) }
-        guard named.count == 1 else { throw KitError.severalDevices(name) }
-        return first
+        return try Self.only(called: name, of: active)
+    }
+
+    /// The device with this name, unless another one has a name that looks the same.
+    static func only(called name: String, of all: [DeviceListing]) throws -> DeviceListing {
+        guard let found = all.first(where: { $0.name == name || $0.ownName == name }) else {
+            throw KitError.noDevice(name)
+        }
+        let alike = all.filter { $0.id == found.id || $0.looksLike(name) }
+        guard alike.count == 1 else { throw KitError.severalDevices(name, alike) }
+        return found
     }
 
     /// The active devices that these words name: by name, fingerprint or id.
@@ -86,8 +101,8 @@ extension Workspace {
         guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
         try await BlockingWork.run { [self] in
             let others = try devices().filter { $0.state == .active && $0.id != found.id }
-            guard !others.contains(where: { $0.name == other || $0.ownName == other }) else {
-                throw KitError.deviceNameTaken(other)
+            if let taken = others.first(where: { $0.looksLike(other) }) {
+                throw KitError.deviceNameTaken(other, by: taken)
             }
             guard EpochKey.isName(other) else { throw CryptoError.deviceName }
             if !found.isThis {

@@ -78,11 +78,15 @@ extension KitError {
             remedy: "Ask whoever made it for a good one.")
     }
     /// `E-ADAPTER-031`: an import is to become a new adapter, and the name is one of an adapter that is there.
-    static func importNameTaken(_ name: String) -> KitError {
+    static func importNameTaken(_ name: String, by other: String) -> KitError {
         KitError(
-            .importNameTaken, "there is already an adapter named \(name)",
-            remedy: "Choose another name, or add a version to it: --into \(name)")
+            .importNameTaken,
+            name == other
+                ? "there is already an adapter named \(name)"
+                : "\(ShownText.spelled(name)) looks the same as the adapter \(ShownText.spelled(other))",
+            remedy: "Choose another name, or add a version to it: --into \(other)")
     }
+
     /// `E-MEMORY-004`: the bytes of a version are on another device, and more than what is fetched by itself.
     static func tooLargeToFetch(_ record: VersionRecord, largest: Int) -> KitError {
         let size = Double(record.size) / 1_048_576

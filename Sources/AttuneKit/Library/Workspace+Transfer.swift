@@ -62,7 +62,10 @@ extension Workspace {
                         manifest: try JSON.stored(manifest), content: adapter.content(rounding: false), parents: [],
                         lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)))
         case .new(let name):
-            guard try freeName(name) == name else { throw KitError.importNameTaken(name) }
+            let look = NameLook(name)
+            if let taken = try vault.adapters().first(where: { NameLook($0.name) == look }) {
+                throw KitError.importNameTaken(name, by: taken.name)
+            }
             return .version(try keep(adapter, manifest: manifest, as: name))
         case .into(let name):
             guard try vault.adapters().contains(where: { $0.name == name }) else { throw VaultError.noAdapter(name) }

@@ -66,7 +66,7 @@ extension Workspace {
                     guard EpochKey.isName(offer.deviceName) else {
                         throw PairingError.badMessage("the other device has a name that cannot be shown")
                     }
-                    await sponsor.set(offer.deviceName)
+                    await sponsor.set(DeviceID(offer.device))
                     try await dialogue.showWords(words)
                     guard try await dialogue.confirm(offer.deviceName) else { throw PairingError.refused }
                 },
@@ -89,11 +89,13 @@ extension Workspace {
                     }
                 }))
         let hints = await sponsor.bases
-        let name = await sponsor.name
+        let id = await sponsor.id
         return try await BlockingWork.run { [self] in
             let here = Set(try bases.list().map(\.id))
             return JoinedCircle(
-                circle: chain.circle.description, sponsor: name, devices: chain.active.count,
+                circle: chain.circle.description,
+                sponsor: try devices().first { $0.device == id }?.label ?? id?.fingerprint ?? "",
+                devices: chain.active.count,
                 relay: try syncSettings().relay,
                 missingBases: hints.filter { hint in Digest256(hint.digest).map { !here.contains($0) } ?? false }
                     .map { $0.name.isEmpty ? "without a name" : $0.name })
@@ -102,9 +104,9 @@ extension Workspace {
 
     /// What the other device said of itself.
     private actor Sponsor {
-        private(set) var name = ""
+        private(set) var id: DeviceID?
         private(set) var bases: [ProtoPairingWelcome.BaseHint] = []
-        func set(_ name: String) { self.name = name }
+        func set(_ id: DeviceID) { self.id = id }
         func set(bases: [ProtoPairingWelcome.BaseHint]) { self.bases = bases }
     }
 

@@ -72,13 +72,14 @@ extension Workspace {
         _ meeting: PairingMeeting, host: Host?, dialogue: PairingDialogue
     ) async throws -> DeviceListing {
         let code = try PairingCode(nameplate: meeting.nameplate)
-        let (circle, name) = try await BlockingWork.run { [self] in
+        let (circle, name, members) = try await BlockingWork.run { [self] in
             let circle = try DeviceCircle.require(vault)
             _ = try circle.writer()
             let keyring = try circle.keyring()
+            let members = try listings(of: circle).filter { $0.state == .active }
             // The other device may take minutes; meanwhile another command may write.
             vault.yieldLock()
-            return (circle, circle.own.map { circle.name(of: $0, keyring: keyring) } ?? "")
+            return (circle, circle.own.map { circle.name(of: $0, keyring: keyring) } ?? "", members)
         }
         let session = PairingSession(mailbox: meeting.mailbox)
         do {
@@ -99,7 +100,9 @@ extension Workspace {
                     guard EpochKey.isName(answer.deviceName) else {
                         throw PairingError.badMessage("the other device has a name that cannot be shown")
                     }
-                    guard try await dialogue.confirm(answer.deviceName) else { throw PairingError.refused }
+                    let isTaken = members.contains { $0.looksLike(answer.deviceName) }
+                    let shown = isTaken ? "\(answer.deviceName), which is new here" : answer.deviceName
+                    guard try await dialogue.confirm(shown) else { throw PairingError.refused }
                 },
                 admit: { [self] answer in
                     try await welcome(answer, into: circle, host: host, relay: meeting.relay)

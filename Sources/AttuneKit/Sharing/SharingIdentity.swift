@@ -23,16 +23,6 @@ struct SharingIdentity: Sendable {
         chain = try DeviceChain(verifying: links)
     }
 
-    /// The active device that a person means: by name, fingerprint or hexadecimal id; nil if there is none.
-    func device(named text: String) throws -> CircleDevice? {
-        let keyring = try EpochKeyring(chain: chain, device: keys)
-        let named = chain.active.filter { keyring.name(of: $0) == text }
-        if named.count == 1 { return named[0] }
-        return chain.active.first {
-            $0.id.fingerprint == text.uppercased() || $0.id.description == text.lowercased()
-        }
-    }
-
     /// What people call a device of this circle.
     func name(of device: CircleDevice) -> String {
         (try? EpochKeyring(chain: chain, device: keys))?.name(of: device) ?? device.id.fingerprint

@@ -106,12 +106,12 @@ extension Workspace {
         return try vault.acceptReceived(record, as: name)
     }
 
-    /// The name, or the first of NAME-2, NAME-3 and so on that no adapter has.
+    /// The name, or the first of NAME-2, NAME-3 and so on that does not look like an adapter's.
     package func freeName(_ name: String) throws -> String {
-        let taken = Set(try vault.adapters().map(\.name))
-        guard taken.contains(name) else { return name }
+        let taken = Set(try vault.adapters().map { NameLook($0.name) })
+        guard taken.contains(NameLook(name)) else { return name }
         var number = 2
-        while taken.contains("\(name)-\(number)") { number += 1 }
+        while taken.contains(NameLook("\(name)-\(number)")) { number += 1 }
         return "\(name)-\(number)"
     }
 

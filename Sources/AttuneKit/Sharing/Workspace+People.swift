@@ -76,14 +76,25 @@ extension Workspace {
 
     /// Seals a version into a file for one device of this circle, or for a person.
     ///
-    /// - Throws: `KitError` E-SHARE-003 if nobody is called so, and as `share`.
+    /// - Throws: `KitError` E-SHARE-003 if nobody is called so, E-DEVICE-004 where the name does not say who is meant, and
+    ///   as `share`.
     package func export(_ reference: String, to path: String, encryptedTo name: String) throws {
         let identity = try SharingIdentity(vault)
-        if let device = try identity.device(named: name) {
-            return try export(reference, to: path, devices: [device], circle: identity.chain.circle)
+        if try vault.people().contains(where: { $0.name == name }) {
+            // Devices name themselves: one in the wrong hands could be called as a person is.
+            let alike = try devices().filter { $0.state == .active && $0.looksLike(name) }
+            guard alike.isEmpty else { throw KitError.severalDevices(name, alike, orPerson: true) }
+            return try share(reference, with: name, to: path)
         }
-        guard try vault.people().contains(where: { $0.name == name }) else { throw KitError.unknownRecipient(name) }
-        try share(reference, with: name, to: path)
+        do {
+            let found = try device(named: name)
+            guard !found.isPaper, let device = found.device.flatMap({ identity.chain.devices[$0] }) else {
+                throw KitError.unknownRecipient(name)
+            }
+            try export(reference, to: path, devices: [device], circle: identity.chain.circle)
+        } catch let error as KitError where error.kind == .noDevice {
+            throw KitError.unknownRecipient(name)
+        }
     }
 
     private func export(_ reference: String, to path: String, devices: [CircleDevice], circle: Digest256) throws {

@@ -92,6 +92,11 @@ extension Workspace {
         }
     }
 
+    /// What people are told of a device that is asked directly.
+    static func remoteName(_ peer: DeviceID, _ devices: [DeviceListing]) -> String {
+        "device \(devices.first { $0.device == peer }?.label ?? peer.fingerprint)"
+    }
+
     private func session(
         _ keys: CircleKeys, _ settings: SyncSettings, address: RemoteAddress, peer: DeviceID?, client: HTTPClient,
         attempts: Int, takesEntriesOnly: Bool
@@ -99,9 +104,10 @@ extension Workspace {
         try await BlockingWork.run { [self] in
             let store = try VaultSyncStore(vault)
             let circle = try keys.current().circle
+            let devices = peer == nil ? [] : try listings(of: circle)
             let transport = HTTPTransport(
-                client: client, address: address, remote: peer.map { "device \($0)" }, circle: store.circle,
-                device: store.device,
+                client: client, address: address, remote: peer.map { "device \($0)" },
+                remoteName: peer.map { Self.remoteName($0, devices) }, circle: store.circle, device: store.device,
                 clockOffset: settings.clockOffset, uploadLimit: settings.uploadLimit,
                 downloadLimit: settings.downloadLimit, sign: { circle.keys.sign($0) })
             let applier = try applier(store: store, keys: keys)

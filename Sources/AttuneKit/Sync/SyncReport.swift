@@ -14,6 +14,8 @@ package struct SyncReport: Sendable, Encodable {
     package let schema = 1
     /// The relay's address, or `device ` and an id.
     package let remote: String
+    /// The relay's address, or `device ` and what it is called here.
+    package let remoteName: String
     package let isComplete: Bool
     package let entriesTaken: Int
     package let entriesPublished: Int
@@ -34,7 +36,8 @@ package struct SyncReport: Sendable, Encodable {
     package let failure: (any AttuneError)?
 
     private enum CodingKeys: String, CodingKey {
-        case schema, remote, isComplete, entriesTaken, entriesPublished, entriesSent, chunksTaken, chunksSent
+        case schema, remote, remoteName, isComplete, entriesTaken, entriesPublished, entriesSent, chunksTaken,
+            chunksSent
         case bytesReceived, bytesSent, seconds, conflicts, news, refused, problems
     }
 
@@ -51,9 +54,11 @@ package struct SyncReport: Sendable, Encodable {
     }
 
     init(
-        remote: String, outcomes: [SyncOutcome], conflicts: [String], inspection: Workspace.Inspection
+        remote: String, remoteName: String, outcomes: [SyncOutcome], conflicts: [String],
+        inspection: Workspace.Inspection
     ) {
         self.remote = remote
+        self.remoteName = remoteName
         let problems: [any AttuneError] = (outcomes.last?.problems ?? []) + inspection.postponed
         isComplete = problems.isEmpty
         entriesTaken = outcomes.reduce(0) { $0 + $1.entriesTaken }

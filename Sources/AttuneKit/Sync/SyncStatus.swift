@@ -15,6 +15,7 @@ package struct SyncStatus: Sendable, Encodable {
         /// The device whose log it is about.
         package let subject: Party
         package let seq: UInt64
+        /// The relay's address, or `device ` and what it is called here.
         package let remote: String
         /// Whether no name moves by itself until it is settled.
         package let stopsNames: Bool
@@ -74,9 +75,13 @@ extension Workspace {
         _ store: VaultSyncStore, _ devices: [DeviceListing]
     ) throws -> [(suspicion: Suspicion, doubt: SyncStatus.Doubt)] {
         func party(_ device: DeviceID) -> SyncStatus.Party {
-            SyncStatus.Party(
-                name: devices.first { $0.id == device.description }?.name ?? device.fingerprint,
-                fingerprint: device.fingerprint)
+            let known = devices.first { $0.device == device }
+            return SyncStatus.Party(
+                name: known?.name ?? device.fingerprint, fingerprint: known?.fingerprint ?? device.fingerprint)
+        }
+        func remote(_ name: String) -> String {
+            guard name.hasPrefix("device "), let peer = DeviceID(hex: String(name.dropFirst(7))) else { return name }
+            return Self.remoteName(peer, devices)
         }
         return try store.evidence().filter { !$0.isSettled }.map { piece in
             let suspicion = piece.suspicion
@@ -84,7 +89,7 @@ extension Workspace {
                 suspicion,
                 SyncStatus.Doubt(
                     kind: suspicion.kind.rawValue, author: suspicion.author.map(party),
-                    subject: party(suspicion.subject), seq: suspicion.seq, remote: piece.remote,
+                    subject: party(suspicion.subject), seq: suspicion.seq, remote: remote(piece.remote),
                     stopsNames: suspicion.kind.stopsNames,
                     sentence: suspicion.sentence { "\(party($0).name) (\(party($0).fingerprint))" })
             )

@@ -60,11 +60,12 @@ extension Workspace {
     func report(
         _ outcomes: [SyncOutcome], _ inspection: Inspection, of connection: SyncConnection, isLogged: Bool
     ) async throws -> SyncReport {
-        let (remote, peer) = (connection.transport.remote, connection.peer)
+        let (transport, peer) = (connection.transport, connection.peer)
         return try await BlockingWork.run { [vault] in
             defer { vault.yieldLock() }
             let report = SyncReport(
-                remote: remote, outcomes: outcomes, conflicts: try vault.adaptersWithSeveralHeads(),
+                remote: transport.remote, remoteName: transport.remoteName, outcomes: outcomes,
+                conflicts: try vault.adaptersWithSeveralHeads(),
                 inspection: inspection)
             var heard = outcomes.reduce(into: Set<DeviceID>()) { $0.formUnion($1.authors) }
             if let peer, report.isComplete { heard.insert(peer) }
@@ -72,7 +73,7 @@ extension Workspace {
             if isLogged {
                 try VaultSyncStore(vault).append(
                     SyncLogLine(
-                        level: report.isComplete ? .info : .warning, remote: remote,
+                        level: report.isComplete ? .info : .warning, remote: transport.remoteName,
                         text: report.summary + (report.isComplete ? "" : "; not complete")))
             }
             return report

@@ -55,7 +55,7 @@ extension Workspace {
         progress: @escaping @Sendable (SyncProgress) -> Void, event: @escaping @Sendable (SyncWatchEvent) -> Void
     ) async throws {
         try await connect(to: remote, keys, state.settings, attempts: Self.attemptsWhileWatching) { connection in
-            event(.started(remote: connection.transport.remote))
+            event(.started(remote: connection.transport.remote, name: connection.transport.remoteName))
             let (nudges, nudge) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await self.untilSettingsChange(from: state, changes) { nudge.yield() } }

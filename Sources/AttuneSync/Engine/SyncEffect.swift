@@ -19,10 +19,7 @@ package enum SyncEffect: Sendable {
     /// Say which chunks are wanted here, at most so many, with `wanted`.
     case listWanted(limit: Int)
     case setMarks([DeviceID: LogPosition])
-    /// Up to where the remote has the chunks of each log.
-    case setChunkMarks([DeviceID: LogPosition])
-    /// The remote may have lost chunks: none are marked any more, and this is its generation from now on.
-    case forgetChunkMarks(generation: UInt64)
+    case setChunkMarks(ChunkMarks)
     /// Keep a piece of evidence and say so in the sync log.
     case record(SyncEvidence)
     case settle(Set<Suspicion>)

@@ -47,7 +47,7 @@ extension SyncEngine {
     mutating func completeChunks(reading log: some SyncLogReading) throws {
         for (device, head) in heads.sorted(by: { $0.key < $1.key }) where !isForked(device) {
             let common = min(head.seq, remoteHeads[device]?.seq ?? 0)
-            let done = chunkMarks[device]?.seq ?? 0
+            let done = chunkMarks.logs[device]?.seq ?? 0
             guard done < common else { continue }
             let page = try log.entries(of: device, after: done, limit: 64, byteLimit: WireLimits.pushBytes)
                 .map { try Entry(parsing: $0) }.prefix { $0.seq <= common }
@@ -61,15 +61,14 @@ extension SyncEngine {
 
     /// The remote was set back to a copy, or has noticed that it lost chunks: it is asked about all of them again.
     mutating func forgetChunkMarks(_ generation: UInt64) {
-        chunkMarks = [:]
-        chunkGeneration = generation
-        emit(.forgetChunkMarks(generation: generation))
+        chunkMarks = ChunkMarks(generation: generation)
+        emit(.setChunkMarks(chunkMarks))
     }
 
     /// The remote has the chunks of these entries, as far as they are here.
     mutating func moveChunkMarks(over entries: [Entry]) {
-        for entry in entries where entry.seq == (chunkMarks[entry.device]?.seq ?? 0) + 1 {
-            chunkMarks[entry.device] = entry.position
+        for entry in entries where entry.seq == (chunkMarks.logs[entry.device]?.seq ?? 0) + 1 {
+            chunkMarks.logs[entry.device] = entry.position
         }
         if !entries.isEmpty { emit(.setChunkMarks(chunkMarks)) }
     }

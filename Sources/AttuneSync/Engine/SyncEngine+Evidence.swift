@@ -44,9 +44,11 @@ extension SyncEngine {
     ) throws {
         holdBack(device)
         do {
-            guard let bytes = entries.first else { throw SyncError.misbehaved(remote, "no entry") }
+            guard let bytes = entries.first else { throw SyncError.misbehaved(remoteName, "no entry") }
             let entry = try Entry(parsing: bytes)
-            guard entry.device == device, entry.seq == seq else { throw SyncError.misbehaved(remote, "another entry") }
+            guard entry.device == device, entry.seq == seq else {
+                throw SyncError.misbehaved(remoteName, "another entry")
+            }
             switch try rules.verdict(on: entry, in: known, reading: log) {
             case .exists: doubt("it shows one entry \(seq) of device \(device.fingerprint) and names another")
             case .forks:

@@ -13,33 +13,35 @@ extension SyncEngine {
 
     mutating func fail(_ failure: RemoteFailure, of purpose: Purpose, reading log: some SyncLogReading) throws {
         switch failure {
-        case .unreachable(let reason): retry(.unreachable(remote, reason))
-        case .timedOut: retry(.unreachable(remote, "no answer in time"))
-        case .server(let status): retry(.unreachable(remote, "it failed with status \(status)"))
-        case .malformed(let reason): retry(.misbehaved(remote, reason))
+        case .unreachable(let reason): retry(.unreachable(remoteName, reason))
+        case .timedOut: retry(.unreachable(remoteName, "no answer in time"))
+        case .server(let status): retry(.unreachable(remoteName, "it failed with status \(status)"))
+        case .malformed(let reason): retry(.misbehaved(remoteName, reason))
         case .busy(let seconds): wait(seconds)
         case .clock(let offset):
             guard !wasClockAdjusted, offset.magnitude < Self.largestClockOffset else {
-                return stop(.refused(remote, "the clocks differ"))
+                return stop(.refused(remoteName, "the clocks differ"))
             }
             wasClockAdjusted = true
             emit(.adjustClock(offset))
             emit(.log(.info, "The clock here differs from the remote's by \(offset) ms; requests allow for it."))
             beginRound()
-        case .unauthorised(let reason): stop(.refused(remote, reason))
+        case .unauthorised(let reason): stop(.refused(remoteName, reason))
         case .forbidden:
             // Only a signed link says that this device was removed; a removed device may still read it.
-            guard purpose != .links else { return stop(.refused(remote, "it refuses this device")) }
-            guard fruitlessRounds < 2 else { return stop(.refused(remote, "it refuses this device, and no link does")) }
+            guard purpose != .links else { return stop(.refused(remoteName, "it refuses this device")) }
+            guard fruitlessRounds < 2 else {
+                return stop(.refused(remoteName, "it refuses this device, and no link does"))
+            }
             fruitlessRounds += 1
             emit(.cancelRequests)
             purposes = [:]
             phase = .links
             send(.links(after: chain.seq), for: .links)
-        case .unknownCircle: stop(.unknownCircle(remote))
+        case .unknownCircle: stop(.unknownCircle(remoteName))
         case .deleted(let until):
             outcome.deletion = SyncSettings.Deletion(until: until)
-            stop(.deleted(remote, until: until))
+            stop(.deleted(remoteName, until: until))
         case .notFound, .conflict: try failOne(failure, of: purpose, reading: log)
         case .tooLarge, .full: try overflow(purpose, reading: log)
         }
@@ -56,12 +58,12 @@ extension SyncEngine {
             try pumpUploads(reading: log)
         case .pushLinks:
             // Somebody else was first: what they added comes with the next frontier.
-            nextRound(.misbehaved(remote, "it takes no links and shows no other ones"))
+            nextRound(.misbehaved(remoteName, "it takes no links and shows no other ones"))
         case .forkProof(let device, let seq):
             doubt("it names an entry \(seq) of device \(device.fingerprint) and does not give it")
             holdBack(device)
             try proofDone(reading: log)
-        default: retry(.misbehaved(remote, failure == .notFound ? "something is not there" : "a conflict"))
+        default: retry(.misbehaved(remoteName, failure == .notFound ? "something is not there" : "a conflict"))
         }
     }
 
@@ -69,7 +71,7 @@ extension SyncEngine {
     private mutating func overflow(_ purpose: Purpose, reading log: some SyncLogReading) throws {
         switch purpose {
         case .upload, .pushEntries, .missing, .pushLinks:
-            if !isFull { outcome.problems.append(.full(remote)) }
+            if !isFull { outcome.problems.append(.full(remoteName)) }
             isFull = true
             emit(.cancelRequests)
             purposes = [:]
@@ -77,7 +79,7 @@ extension SyncEngine {
             transfers = Transfers()
             emit(.log(.warning, "The remote takes no more: its space for the circle is used up."))
             beginDownloads()
-        default: retry(.misbehaved(remote, "it calls a question too large"))
+        default: retry(.misbehaved(remoteName, "it calls a question too large"))
         }
     }
 
@@ -95,12 +97,12 @@ extension SyncEngine {
     }
 
     private mutating func wait(_ seconds: Int?) {
-        guard let seconds else { return retry(.busy(remote, seconds: 60)) }
+        guard let seconds else { return retry(.busy(remoteName, seconds: 60)) }
         let bounded = max(1, min(seconds, Self.longestWait))
         _ = backOff.next()
         if let attempts = options.attempts, backOff.failures >= attempts || bounded > 60 {
             outcome.retryAfter = bounded
-            return stop(.busy(remote, seconds: bounded))
+            return stop(.busy(remoteName, seconds: bounded))
         }
         pause(milliseconds: bounded * 1000)
     }

@@ -12,8 +12,8 @@ extension SyncEngine {
     mutating func compareLinks(_ shown: RemoteFrontier, reading log: some SyncLogReading) throws {
         frontier = shown
         phase = .links
-        if shown.chunkGeneration != chunkGeneration { forgetChunkMarks(shown.chunkGeneration) }
-        guard shown.linkSeq >= 1 else { return stop(.misbehaved(remote, "it shows a circle without links")) }
+        if shown.chunkGeneration != chunkMarks.generation { forgetChunkMarks(shown.chunkGeneration) }
+        guard shown.linkSeq >= 1 else { return stop(.misbehaved(remoteName, "it shows a circle without links")) }
         if shown.linkSeq > chain.seq {
             send(.links(after: chain.seq), for: .links)
         } else if shown.linkSeq == chain.seq, shown.link == chain.head {
@@ -42,7 +42,7 @@ extension SyncEngine {
     }
 
     mutating func takeLinks(_ received: [[UInt8]], reading log: some SyncLogReading) throws {
-        guard !received.isEmpty else { return nextRound(.misbehaved(remote, "it promised links and gave none")) }
+        guard !received.isEmpty else { return nextRound(.misbehaved(remoteName, "it promised links and gave none")) }
         var next = chain
         var links: [Link] = []
         do {
@@ -77,7 +77,7 @@ extension SyncEngine {
             return try adopt(theirs, after: UInt64(common), suffix, reading: log)
         }
         guard let first = suffix.first else {
-            return stop(.misbehaved(remote, "its device chain is not the one it names"))
+            return stop(.misbehaved(remoteName, "its device chain is not the one it names"))
         }
         let own = try Link(parsing: mine[common])
         keep(
@@ -95,7 +95,7 @@ extension SyncEngine {
 
     private mutating func refuseLinks(_ error: WireError) {
         emit(.log(.alarm, "A link was refused: \(error.message)"))
-        stop(.misbehaved(remote, error.message))
+        stop(.misbehaved(remoteName, error.message))
     }
 
     private mutating func adopt(
@@ -110,7 +110,7 @@ extension SyncEngine {
         }
         settleWhatIsDecided()
         guard let me = next.devices[device] else { return stop(.additionLost) }
-        guard me.isActive else { return stop(.revoked(remote)) }
+        guard me.isActive else { return stop(.revoked(remoteName)) }
         // A long chain comes in pages.
         if next.seq < frontier?.linkSeq ?? 0 { return send(.links(after: next.seq), for: .links) }
         try compareHeads(reading: log)
@@ -119,7 +119,9 @@ extension SyncEngine {
     /// Has the store take links and drop the entries beyond `cutOffs`, which are no heads here any more, with the marks of
     /// their chunks.
     mutating func replaceLinks(after seq: UInt64, _ links: [Link], cutOffs: [DeviceID: UInt64]) {
-        for (device, last) in cutOffs where chunkMarks[device]?.seq ?? 0 > last { chunkMarks[device] = heads[device] }
+        for (device, last) in cutOffs where chunkMarks.logs[device]?.seq ?? 0 > last {
+            chunkMarks.logs[device] = heads[device]
+        }
         emit(.replaceLinks(after: seq, links, cutOffs: cutOffs))
     }
 }

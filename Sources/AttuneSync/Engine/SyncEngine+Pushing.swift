@@ -136,17 +136,17 @@ extension SyncEngine {
             case .gap: hasGap = true
             case .full:
                 unwelcome.insert(entry.device)
-                let problem = SyncError.placesTaken(entry.device, isThis: entry.device == device, remote)
+                let problem = SyncError.placesTaken(entry.device, isThis: entry.device == device, remoteName)
                 emit(.log(.warning, problem.message))
                 outcome.problems.append(problem)
             case .refused, .unspecified, .UNRECOGNIZED:
                 unwelcome.insert(entry.device)
                 emit(
                     .log(.warning, "The remote did not take entry \(entry.seq) of device \(entry.device.fingerprint)."))
-                if entry.device == device { outcome.problems.append(.refused(remote, "it refused an entry")) }
+                if entry.device == device { outcome.problems.append(.refused(remoteName, "it refused an entry")) }
             }
         }
-        if hasGap { return nextRound(.misbehaved(remote, "it loses entries")) }
+        if hasGap { return nextRound(.misbehaved(remoteName, "it loses entries")) }
         keepMarks()
         guard proofs.isEmpty else {
             for entry in proofs { askForProof(of: entry.device, seq: entry.seq) }

@@ -54,7 +54,7 @@ extension SyncEngine {
         phase = .idle
         if !absentChunks.isEmpty {
             outcome.chunksAbsent = absentChunks.count
-            outcome.problems.append(.chunksAbsent(absentChunks.count, remote))
+            outcome.problems.append(.chunksAbsent(absentChunks.count, remoteName))
         }
         // What one device says of another's log is told when it is noticed, and then waits for a person.
         let grave = open.filter(\.kind.stopsNames).union(noticed)
@@ -99,7 +99,7 @@ extension SyncEngine {
     mutating func doubt(_ reason: String) {
         emit(.log(.alarm, reason))
         if !outcome.problems.contains(where: { $0.kind == .misbehaved }) {
-            outcome.problems.append(.misbehaved(remote, reason))
+            outcome.problems.append(.misbehaved(remoteName, reason))
         }
     }
 }

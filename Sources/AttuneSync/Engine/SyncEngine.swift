@@ -15,27 +15,26 @@ package struct SyncEngine: Sendable {
     /// What the store says when the engine starts.
     package struct Start: Sendable {
         package var device: DeviceID
-        /// The remote's name, for marks, evidence and messages.
+        /// The remote's name for marks and evidence.
         package var remote: String
+        /// The remote's name for people.
+        package var remoteName: String
         package var known: KnownLogs
         package var ownMark: LogPosition?
         package var marks: [DeviceID: LogPosition]
-        /// Up to where the remote has the chunks of each log, as far as this device has them.
-        package var chunkMarks: [DeviceID: LogPosition]
-        /// The remote's generation of chunks to which `chunkMarks` belong.
-        package var chunkGeneration: UInt64
+        package var chunkMarks: ChunkMarks
 
         package init(
-            device: DeviceID, remote: String, known: KnownLogs, ownMark: LogPosition?,
-            marks: [DeviceID: LogPosition], chunkMarks: [DeviceID: LogPosition], chunkGeneration: UInt64 = 0
+            device: DeviceID, remote: String, remoteName: String, known: KnownLogs, ownMark: LogPosition?,
+            marks: [DeviceID: LogPosition], chunkMarks: ChunkMarks
         ) {
             self.device = device
             self.remote = remote
+            self.remoteName = remoteName
             self.known = known
             self.ownMark = ownMark
             self.marks = marks
             self.chunkMarks = chunkMarks
-            self.chunkGeneration = chunkGeneration
         }
     }
 
@@ -52,15 +51,14 @@ package struct SyncEngine: Sendable {
 
     package let device: DeviceID
     package let remote: String
+    package let remoteName: String
     let options: SyncOptions
     let rules: any LogRules
 
     var known: KnownLogs
     var ownMark: LogPosition?
     var marks: [DeviceID: LogPosition]
-    var chunkMarks: [DeviceID: LogPosition]
-    /// The remote's generation of chunks to which these marks belong.
-    var chunkGeneration: UInt64
+    var chunkMarks: ChunkMarks
     /// What was noticed in this run, be it new or not.
     var noticed: Set<Suspicion> = []
 
@@ -104,13 +102,13 @@ package struct SyncEngine: Sendable {
     package init(_ start: Start, options: SyncOptions, rules: any LogRules = CircleRules()) {
         device = start.device
         remote = start.remote
+        remoteName = start.remoteName
         self.options = options
         self.rules = rules
         known = start.known
         ownMark = start.ownMark
         marks = start.marks
         chunkMarks = start.chunkMarks
-        chunkGeneration = start.chunkGeneration
         backOff = SyncBackOff(seed: options.seed)
     }
 

@@ -51,7 +51,7 @@ package enum EntryReceiver {
 
         let outcomes = try pushed.map(outcome)
         if !accepted.isEmpty { try store.accept(accepted) }
-        for piece in found { try store.note(piece) }
+        for piece in found { try store.note(piece, by: remote) }
         let decided = rules.decided(in: logs)
         if !decided.isEmpty { try store.settle(decided) }
         return outcomes
@@ -60,8 +60,10 @@ package enum EntryReceiver {
 
 extension SyncStore {
     /// Keeps a piece of evidence and says so in the sync log.
-    func note(_ evidence: SyncEvidence) throws {
+    ///
+    /// - Parameter remoteName: the name for people of the remote that showed it.
+    func note(_ evidence: SyncEvidence, by remoteName: String) throws {
         guard try record(evidence) else { return }
-        try append(SyncLogLine(level: .alarm, remote: evidence.remote, text: evidence.suspicion.sentence()))
+        try append(SyncLogLine(level: .alarm, remote: remoteName, text: evidence.suspicion.sentence()))
     }
 }

@@ -80,10 +80,10 @@ package protocol SyncStore: SyncLogReading, Sendable {
     func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws
 
     /// Up to where a remote was offered the chunks of each log; before an entry whose chunks have come here since then.
-    func chunkMarks(of remote: String) throws -> [DeviceID: LogPosition]
+    func chunkMarks(of remote: String) throws -> ChunkMarks
 
     /// Replaces them.
-    func setChunkMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws
+    func setChunkMarks(_ marks: ChunkMarks, of remote: String) throws
 
     // MARK: Evidence
 
@@ -123,4 +123,16 @@ package protocol SyncStore: SyncLogReading, Sendable {
 
     /// Adds a line with the time of now; the store keeps the newest 10,000.
     func append(_ line: SyncLogLine) throws
+}
+
+/// Up to where a remote has the chunks of each log, as far as this device has them.
+package struct ChunkMarks: Hashable, Sendable {
+    package var logs: [DeviceID: LogPosition]
+    /// The remote's generation of chunks that this is about, at most 2^63 - 1; 0 where it says none.
+    package var generation: UInt64
+
+    package init(_ logs: [DeviceID: LogPosition] = [:], generation: UInt64 = 0) {
+        self.logs = logs
+        self.generation = generation
+    }
 }

@@ -15,11 +15,13 @@ package struct SyncMachine: Sendable {
 
     /// - Parameters:
     ///   - remote: the remote's name, under which marks and evidence are kept.
+    ///   - remoteName: its name for people; `remote` if nil.
     ///   - chain: the store's links where they have been verified already; nil to verify them.
     ///   - apply: opens accepted entries and makes adapters of them; called before anything is published.
     /// - Throws: the store's errors; `WireError` if its own links do not verify.
     package init(
-        store: any SyncStore, remote: String, author: any EntryAuthor, options: SyncOptions,
+        store: any SyncStore, remote: String, remoteName: String? = nil, author: any EntryAuthor,
+        options: SyncOptions,
         rules: any LogRules = CircleRules(), chain verified: DeviceChain? = nil,
         apply: @escaping @Sendable () throws -> Void
     ) throws {
@@ -29,10 +31,10 @@ package struct SyncMachine: Sendable {
         let chain = try verified ?? DeviceChain(verifying: try store.links(after: 0, limit: Int(WireLimits.links)))
         engine = SyncEngine(
             SyncEngine.Start(
-                device: store.device, remote: remote, known: try KnownLogs(of: store, chain: chain),
+                device: store.device, remote: remote, remoteName: remoteName ?? remote,
+                known: try KnownLogs(of: store, chain: chain),
                 ownMark: try store.ownMark(), marks: try store.marks(of: remote),
-                chunkMarks: try store.chunkMarks(of: remote),
-                chunkGeneration: try store.marks(of: Self.generation(of: remote))[store.device]?.seq ?? 0),
+                chunkMarks: try store.chunkMarks(of: remote)),
             options: options, rules: rules)
     }
 
@@ -70,15 +72,10 @@ package struct SyncMachine: Sendable {
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
         case .setChunkMarks(let marks): try store.setChunkMarks(marks, of: engine.remote)
-        case .forgetChunkMarks(let generation):
-            // In this order: marks of an earlier generation never stand beside a later one.
-            try store.setChunkMarks([:], of: engine.remote)
-            let mark = generation > 0 ? LogPosition(seq: generation, hash: store.circle) : nil
-            try store.setMarks(mark.map { [store.device: $0] } ?? [:], of: Self.generation(of: engine.remote))
-        case .record(let evidence): try store.note(evidence)
+        case .record(let evidence): try store.note(evidence, by: engine.remoteName)
         case .settle(let suspicions): try store.settle(suspicions)
         case .log(let level, let text):
-            try store.append(SyncLogLine(level: level, remote: engine.remote, text: text))
+            try store.append(SyncLogLine(level: level, remote: engine.remoteName, text: text))
         case .adjustClock(let offset):
             var settings = try store.settings()
             settings.clockOffset = settings.clockOffset.addingReportingOverflow(offset).partialValue
@@ -96,9 +93,6 @@ package struct SyncMachine: Sendable {
         settings.deletion = deletion
         try store.update(settings)
     }
-
-    /// The name under which this device has the generation of a remote's chunks, as if it were a mark.
-    private static func generation(of remote: String) -> String { remote + " generation" }
 
     /// Only the questions of a store.
     private struct StoreReading: SyncLogReading {

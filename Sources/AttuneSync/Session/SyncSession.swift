@@ -108,7 +108,8 @@ package final class SyncSession: Sendable {
             transport.adjustClock(try store.settings().clockOffset)
             return MachineBox(
                 try SyncMachine(
-                    store: store, remote: transport.remote, author: author, options: options, apply: apply))
+                    store: store, remote: transport.remote, remoteName: transport.remoteName, author: author,
+                    options: options, apply: apply))
         }
     }
 

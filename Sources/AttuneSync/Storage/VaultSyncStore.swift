@@ -76,12 +76,13 @@ package struct VaultSyncStore: SyncStore {
         try vault.setMarks(Self.stored(marks), of: remote)
     }
 
-    package func chunkMarks(of remote: String) throws -> [DeviceID: LogPosition] {
-        Self.heads(try vault.chunkMarks(of: remote))
+    package func chunkMarks(of remote: String) throws -> ChunkMarks {
+        let (logs, generation) = try vault.chunkMarks(of: remote)
+        return ChunkMarks(Self.heads(logs), generation: generation)
     }
 
-    package func setChunkMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
-        try vault.setChunkMarks(Self.stored(marks), of: remote)
+    package func setChunkMarks(_ marks: ChunkMarks, of remote: String) throws {
+        try vault.setChunkMarks(Self.stored(marks.logs), generation: marks.generation, of: remote)
     }
 
     package func record(_ evidence: SyncEvidence) throws -> Bool {

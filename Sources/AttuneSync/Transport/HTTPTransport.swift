@@ -26,6 +26,7 @@ package final class HTTPTransport: SyncTransport {
     static let answerBytes = 8 << 20
 
     package let remote: String
+    package let remoteName: String
     let client: HTTPClient
     let address: RemoteAddress
     let circle: Digest256
@@ -56,16 +57,19 @@ package final class HTTPTransport: SyncTransport {
     /// - Parameters:
     ///   - client: its TLS settings say which servers are trusted; redirects must be off, as `makeClient` has them.
     ///   - remote: the name that marks and evidence are kept under; the address if nil.
+    ///   - remoteName: the name for people; `remote` if nil.
     ///   - clockOffset: milliseconds to add to this machine's clock.
     ///   - sign: gives the device's Ed25519 signature.
     package init(
-        client: HTTPClient, address: RemoteAddress, remote: String? = nil, circle: Digest256, device: DeviceID,
-        clockOffset: Int64 = 0, uploadLimit: Int? = nil, downloadLimit: Int? = nil,
+        client: HTTPClient, address: RemoteAddress, remote: String? = nil, remoteName: String? = nil, circle: Digest256,
+        device: DeviceID, clockOffset: Int64 = 0, uploadLimit: Int? = nil, downloadLimit: Int? = nil,
         deadlines: Deadlines = Deadlines(), sign: @escaping @Sendable ([UInt8]) throws -> [UInt8]
     ) {
         self.client = client
         self.address = address
-        self.remote = remote ?? address.base
+        let remote = remote ?? address.base
+        self.remote = remote
+        self.remoteName = remoteName ?? remote
         self.circle = circle
         self.device = device
         self.deadlines = deadlines

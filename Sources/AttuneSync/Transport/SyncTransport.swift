@@ -6,8 +6,10 @@ import AttuneWire
 
 /// A remote, as the session asks it. Every call throws a `RemoteFailure`, or `CancellationError`.
 package protocol SyncTransport: Sendable {
-    /// The remote's name, for marks, evidence and messages: the address of a relay, or `device ` and an id.
+    /// The remote's name for marks and evidence: the address of a relay, or `device ` and an id.
     var remote: String { get }
+    /// The remote's name for people: the address of a relay, or `device ` and what it is called.
+    var remoteName: String { get }
 
     func frontier() async throws -> RemoteFrontier
     /// A page of links, and whether more follow.

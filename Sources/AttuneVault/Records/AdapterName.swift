@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Foundation
 
 /// What may name an adapter or a label.
@@ -13,11 +14,14 @@ enum AdapterName {
 
     /// The name in its one canonical spelling (Unicode form C), or nil if it cannot be a name.
     ///
-    /// 1 to 64 letters, digits, dots, underscores and hyphens; a letter or digit first; not a reserved word.
+    /// 1 to 64 letters, digits, dots, underscores and hyphens that can be seen; a letter or digit first; not a reserved
+    /// word.
     static func normalized(_ text: String) -> String? {
         let name = text.precomposedStringWithCanonicalMapping
         guard let first = name.first, first.isLetter || first.isNumber, name.utf8.count <= 256, name.count <= 64,
             name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-" }),
+            // A letter may have something invisible behind it.
+            ShownText.isName(name, limit: 256),
             !reserved.contains(name.lowercased())
         else { return nil }
         return name

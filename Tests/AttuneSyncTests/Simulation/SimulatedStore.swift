@@ -16,7 +16,7 @@ final class SimulatedStore: SyncStore {
         var drafts: [EntryDraft] = []
         var lastDraft: Int64 = 0
         var marks: [String: [DeviceID: LogPosition]] = [:]
-        var chunkMarks: [String: [DeviceID: LogPosition]] = [:]
+        var chunkMarks: [String: ChunkMarks] = [:]
         var evidence: [SyncEvidence] = []
         var wanted: Set<Digest256> = []
         /// What the entries say of adapters, and of which versions the bytes are wanted; nil for all.
@@ -29,9 +29,9 @@ final class SimulatedStore: SyncStore {
         var knowsCulprits = false
 
         mutating func offerAgain(before entry: Entry) {
-            for (remote, marks) in chunkMarks where marks[entry.device]?.seq ?? 0 >= entry.seq {
+            for (remote, marks) in chunkMarks where marks.logs[entry.device]?.seq ?? 0 >= entry.seq {
                 let log = logs[entry.device] ?? []
-                chunkMarks[remote]?[entry.device] = entry.seq > 1 ? log[Int(entry.seq) - 2].position : nil
+                chunkMarks[remote]?.logs[entry.device] = entry.seq > 1 ? log[Int(entry.seq) - 2].position : nil
             }
         }
     }
@@ -258,9 +258,9 @@ final class SimulatedStore: SyncStore {
         try change(durably: false) { $0.marks[remote] = marks }
     }
 
-    func chunkMarks(of remote: String) throws -> [DeviceID: LogPosition] { state.chunkMarks[remote] ?? [:] }
+    func chunkMarks(of remote: String) throws -> ChunkMarks { state.chunkMarks[remote] ?? ChunkMarks() }
 
-    func setChunkMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
+    func setChunkMarks(_ marks: ChunkMarks, of remote: String) throws {
         try change(durably: false) { $0.chunkMarks[remote] = marks }
     }
 

@@ -233,6 +233,17 @@ struct SyncTests {
         #expect(try Set(a.vault.adapters().map(\.id)) == Set(b.vault.adapters().map(\.id)))
     }
 
+    @Test func aNameThatOnlyLooksLikeAnotherShowsTheDeviceBehindIt() throws {
+        let (a, b) = try Self.pair()
+        try a.add(1)
+        try b.add(2)
+        try b.vault.rename("notes", to: "n\u{43E}tes")
+        try a.take(try b.publish())
+        #expect(try a.vault.adapters().map(\.name) == ["notes", "n\u{43E}tes-desk"])
+        // Where it was renamed before anything else had the name, it is what it is.
+        #expect(try b.vault.adapters().map(\.name) == ["n\u{43E}tes"])
+    }
+
     @Test func namesAndTrashFollowTheLatestWord() throws {
         let (a, b) = try Self.pair()
         try a.add(1)
@@ -417,6 +428,27 @@ struct SyncTests {
         #expect(try b.vault.versions(of: "notes").count == 1)
         try b.add(2)
         #expect(try b.vault.draftCount() == 0)
+    }
+
+    @Test func marksOfChunksAndTheirGenerationAreReplacedTogether() throws {
+        let device = try Device(1, "laptop")
+        try device.join()
+        let other = try device.vault.chunkMarks(of: "s")
+        #expect(other.logs.isEmpty)
+        #expect(other.generation == 0)
+        let marks = [[UInt8](repeating: 7, count: 16): LogPosition(seq: 3, hash: TestStore.base)]
+        try device.vault.setMarks(marks, of: "r")
+        // As they were kept at first: the generation as a mark of this device.
+        try device.vault.setMarks(
+            [[UInt8](repeating: 1, count: 16): LogPosition(seq: 9, hash: TestStore.base)], of: "r generation")
+        #expect(try device.vault.chunkMarks(of: "r").generation == 9)
+        for generation in [UInt64(5), UInt64(Int64.max), 0] {
+            try device.vault.setChunkMarks(generation == 5 ? marks : [:], generation: generation, of: "r")
+            let kept = try device.vault.chunkMarks(of: "r")
+            #expect(kept.generation == generation)
+            #expect(kept.logs == (generation == 5 ? marks : [:]))
+        }
+        #expect(try device.vault.marks(of: "r") == marks)
     }
 
     @Test func questionsOfASyncWithoutNewsAreQuickWithTenThousandVersions() throws {

@@ -46,6 +46,8 @@ import Testing
 
         let taken = try second.run("devices", "rename", "desk", "loft")
         #expect(taken.status == 6 && taken.errors.contains("E-DEVICE-015"))
+        // As any device could, that has another client: from now on names alone do not say which one is meant.
+        #expect(try second.run("devices", "rename", "desk", "l\u{43E}ft").status == 6)
         // Where nobody answers nothing is said to be new or not.
         let away = try second.run("sync", "now", "--relay", "http://127.0.0.1:1")
         #expect(away.status == 75 && away.output.isEmpty)

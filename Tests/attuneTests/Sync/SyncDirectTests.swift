@@ -20,6 +20,11 @@ import Testing
         #expect(try SyncCircle.answer(second, "notes") == SyncCircle.answer(first, "notes"))
         let log = try second.expect("sync", "log", exits: 0).output
         #expect(log.contains(" received"), "\(log)")
+        #expect(log.contains("device loft: "), "\(log)")
+        try SyncCircle.serving(first) { address in
+            let said = try second.expect("sync", "now", "--direct", address, exits: 0).output
+            #expect(said.hasPrefix("device loft: nothing new"), "\(said)")
+        }
 
         // The other way round: what the device that connects has made reaches the one that serves.
         try first.train(rows, name: "notes", seed: 11, extra: ["--from", "notes"])
@@ -39,6 +44,9 @@ import Testing
         // A name that is taken gets a number; a stranger's key is refused.
         try SyncCircle.pairDirectly(third, try TinyStore(outside: first.outside), name: "loft")
         #expect(try SyncCircle.devices(third) == ["loft", "loft-2"])
+        // So does one that only looks as if it were.
+        try SyncCircle.pairDirectly(third, try TinyStore(outside: first.outside), name: "l\u{43E}ft")
+        #expect(try SyncCircle.devices(third) == ["loft", "loft-2", "l\u{43E}ft-3"])
         try SyncCircle.serving(first) { try third.expect("sync", "now", "--direct", $0, exits: 12) }
         try first.expect("devices", "revoke", "desk", "--yes", "--words-file", "/nonexistent", exits: 5)
     }

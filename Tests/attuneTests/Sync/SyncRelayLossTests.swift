@@ -51,13 +51,18 @@ import Testing
             }
         }
 
-        func check(mends: Bool, exits status: Int32) throws -> [[String: Any]] {
+        func check(mends: Bool, contents: Bool = false, exits status: Int32) throws -> [[String: Any]] {
             let output = folder + ".check"
             let process = try ChildProcess(
-                try RelayProcess.binary, ["check", "--dir", folder] + (mends ? ["--mend"] : []),
+                try RelayProcess.binary,
+                ["check", "--dir", folder] + (mends ? ["--mend"] : []) + (contents ? ["--contents"] : []),
                 environment: ["PATH": "/usr/bin:/bin"], folder: machines[0].outside.path, output: output,
                 errors: output + "-errors")
             #expect(try process.wait(limit: 60) == .exit(status))
+            let errors = try String(contentsOfFile: output + "-errors", encoding: .utf8)
+            if status == 8 {
+                #expect(errors.contains("--mend \(contents ? "--contents " : "")--dir \(folder)"), "\(errors)")
+            }
             let data = try Data(contentsOf: URL(filePath: output))
             return try #require(try JSONSerialization.jsonObject(with: data) as? [[String: Any]])
         }
@@ -115,6 +120,52 @@ import Testing
         #expect(Circle.chunkFiles(below: circle.folder).count == files.count)
     }
 
+    @Test func aChunkThatIsDamagedOnTheRelaysDiskComesAgain() throws {
+        let circle = try Circle()
+        let loft = circle.machines[0]
+        try loft.train(circle.rows, name: "notes")
+        try SyncCircle.sync(loft)
+        let file = try #require(Circle.chunkFiles(below: circle.folder).first)
+        var bytes = try Data(contentsOf: file)
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: file)
+
+        #expect(try circle.check(mends: false, exits: 0).isEmpty)
+        let found = try circle.check(mends: false, contents: true, exits: 8)
+        #expect(found.contains { $0["sum"] as? String == "content of chunk \(file.lastPathComponent)" }, "\(found)")
+        _ = try circle.check(mends: true, contents: true, exits: 0)
+        #expect(try circle.check(mends: false, contents: true, exits: 0).isEmpty)
+        let aside = circle.folder + "/chunks/damaged/" + file.lastPathComponent
+        #expect(try Data(contentsOf: URL(filePath: aside)) == bytes)
+        #expect(try SyncCircle.sync(loft)["chunks_sent"] as? Int == 1)
+        try circle.expectAgreement(on: ["notes"])
+        #expect(try circle.check(mends: false, contents: true, exits: 0).isEmpty)
+    }
+
+    /// Entries that another device brought back make everything seem to be there.
+    @Test func aRelayThatIsSetBackGetsChunksFromWhomItShowsNothingOdd() throws {
+        var circle = try Circle()
+        let (loft, desk, tower) = (circle.machines[0], circle.machines[1], circle.machines[2])
+        let (folder, copy) = (circle.folder, circle.folder + ".week")
+        try circle.restart { try FileManager.default.copyItem(atPath: folder, toPath: copy) }
+        // The desk has what was said, and none of its bytes.
+        try desk.expect("sync", "limit", "--largest", "1", exits: 0)
+        try loft.train(circle.rows, name: "notes")
+        try SyncCircle.sync(loft)
+        #expect(try SyncCircle.sync(desk)["chunks_taken"] as? Int == 0)
+        try circle.restart {
+            try FileManager.default.removeItem(atPath: folder)
+            try FileManager.default.moveItem(atPath: copy, toPath: folder)
+        }
+        try desk.expect("sync", "now", exits: 6)
+        #expect(try SyncCircle.sync(desk)["chunks_sent"] as? Int == 0)
+
+        let sent = try SyncCircle.sync(loft)
+        #expect(sent["chunks_sent"] as? Int ?? 0 > 0, "\(sent)")
+        try SyncCircle.sync(tower)
+        #expect(try SyncCircle.answer(tower, "notes") == SyncCircle.answer(loft, "notes"))
+    }
+
     @Test func aRelayWhoseDatabaseIsLostGetsTheCircleFromItsDevices() throws {
         var circle = try Circle()
         let (loft, desk) = (circle.machines[0], circle.machines[1])
@@ -134,12 +185,8 @@ import Testing
         // What the error says works as it is typed, and nobody has to join.
         let lost = try loft.expect("sync", "now", exits: 5)
         #expect(lost.errors.contains("E-SYNC-003"))
-        #expect(lost.errors.contains("attune devices add --relay"))
-        let adding = try loft.attune.start(["devices", "add", "--relay", circle.relay.address, "--yes", "--json"])
-        _ = try SyncCircle.code(adding)
-        adding.send(SIGINT)
-        _ = adding.remainingLines()
-        _ = try adding.wait()
+        #expect(lost.errors.contains("attune sync relay \(circle.relay.address)"), "\(lost.errors)")
+        try loft.expect("sync", "relay", circle.relay.address, exits: 0)
 
         // Both notice that entries were gone, and bring back what they have.
         for machine in [desk, loft] {

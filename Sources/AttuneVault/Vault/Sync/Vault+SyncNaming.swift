@@ -8,7 +8,8 @@ import GRDB
 
 /// What other devices say of an adapter as a whole: its name, and whether it lies in the trash.
 extension Vault {
-    /// The last name counts; one that another adapter has here is shown with the device's name behind it.
+    /// The last name counts; one that another adapter has here, or that looks like another's, is shown with the device's
+    /// name behind it.
     func apply(_ database: Database, _ adapter: Data, name: String, _ context: EntryContext) throws {
         let isLast = try isLast(database, adapter, "name", context)
         try insertEvent(database, adapter, kind: "name", name: name, context: context)
@@ -93,7 +94,11 @@ extension Vault {
         return try Word.last(kind, of: adapter, database).map { $0.place < place } ?? true
     }
 
-    /// `name`, or where another live adapter has it `name-DEVICE`, or `name-DEVICE-2` and so on.
+    /// Adapters, the oldest here, that another one's name may not look like: whoever makes many costs no more than that.
+    private static let comparedNames = 512
+
+    /// `name`, or where another live adapter has it or a name that looks the same `name-DEVICE`, or `name-DEVICE-2` and so
+    /// on.
     ///
     /// However many names others have taken, there is one: the last resort ends in the adapter's id.
     func freeName(_ database: Database, _ name: String, for adapter: Data, besides device: String) throws -> String {
@@ -103,6 +108,11 @@ extension Vault {
                 $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" ? $0 : "-"
             }.prefix(24))
         let stem = "\(wanted.prefix(32))-\(suffix.isEmpty ? "2" : suffix)"
+        let looks = Set(
+            try String.fetchAll(
+                database, sql: "SELECT name FROM adapters WHERE trashed = 0 AND id <> ? ORDER BY seq LIMIT ?",
+                arguments: [adapter, Self.comparedNames]
+            ).map { NameLook($0) })
         for attempt in 0..<16 {
             let candidate = attempt == 0 ? wanted : attempt == 1 ? stem : "\(stem)-\(attempt)"
             let taken =
@@ -110,7 +120,9 @@ extension Vault {
                     database,
                     sql: "SELECT EXISTS (SELECT 1 FROM adapters WHERE name = ? AND trashed = 0 AND id <> ?)",
                     arguments: [candidate, adapter]) ?? true
-            if !taken, AdapterName.normalized(candidate) != nil { return candidate }
+            if !taken, !looks.contains(NameLook(candidate)), AdapterName.normalized(candidate) != nil {
+                return candidate
+            }
         }
         return "\(wanted.prefix(20))-\(Hex.encode(adapter))"
     }

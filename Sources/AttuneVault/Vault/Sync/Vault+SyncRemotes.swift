@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneCrypto
 import Foundation
 import GRDB
 
@@ -48,37 +49,53 @@ extension Vault {
     /// How many lines of the sync log are kept.
     package static let syncLogLines = 10_000
 
-    /// What follows on a remote's name in the name under which the marks of its chunks are kept.
+    /// What follows on a remote's name in the names under which the marks of its chunks and their generation are kept.
     private static let chunkMarks = " chunks"
+    private static let chunkGeneration = " generation"
 
     /// The highest head of each device that a remote has shown.
     package func marks(of remote: String) throws -> [[UInt8]: LogPosition] {
-        try read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM remote_marks WHERE remote = ?", arguments: [remote])
-                .reduce(into: [:]) { $0[try $1.bytes("device")] = try Self.position($1) }
-        }
+        try read { try Self.marks($0, of: remote) }
     }
 
     /// Replaces them.
     package func setMarks(_ marks: [[UInt8]: LogPosition], of remote: String) throws {
-        try write { database in
-            try database.execute(sql: "DELETE FROM remote_marks WHERE remote = ?", arguments: [remote])
-            for (device, mark) in marks {
-                try database.execute(
-                    sql: "INSERT INTO remote_marks (remote, device, seq, hash) VALUES (?, ?, ?, ?)",
-                    arguments: [remote, Data(device), Int64(clamping: mark.seq), mark.hash.data])
-            }
+        try write { try Self.setMarks($0, marks, of: remote) }
+    }
+
+    /// Up to where a remote was offered the chunks of each log, and the generation of its chunks then, 0 for none.
+    package func chunkMarks(of remote: String) throws -> (logs: [[UInt8]: LogPosition], generation: UInt64) {
+        try read { database in
+            let generation = try Self.marks(database, of: remote + Self.chunkGeneration).values.first?.seq ?? 0
+            return (try Self.marks(database, of: remote + Self.chunkMarks), generation)
         }
     }
 
-    /// Up to where a remote was offered the chunks of each log.
-    package func chunkMarks(of remote: String) throws -> [[UInt8]: LogPosition] {
-        try marks(of: remote + Self.chunkMarks)
+    /// Replaces both.
+    package func setChunkMarks(
+        _ logs: [[UInt8]: LogPosition], generation: UInt64, of remote: String
+    ) throws {
+        // No device's mark: only its number means anything.
+        let mark = LogPosition(seq: generation, hash: BLAKE2b.hash([]))
+        let nobody = [UInt8](repeating: 0, count: 16)
+        try write { database in
+            try Self.setMarks(database, logs, of: remote + Self.chunkMarks)
+            try Self.setMarks(database, generation > 0 ? [nobody: mark] : [:], of: remote + Self.chunkGeneration)
+        }
     }
 
-    /// Replaces them.
-    package func setChunkMarks(_ marks: [[UInt8]: LogPosition], of remote: String) throws {
-        try setMarks(marks, of: remote + Self.chunkMarks)
+    private static func marks(_ database: Database, of remote: String) throws -> [[UInt8]: LogPosition] {
+        try Row.fetchAll(database, sql: "SELECT * FROM remote_marks WHERE remote = ?", arguments: [remote])
+            .reduce(into: [:]) { $0[try $1.bytes("device")] = try position($1) }
+    }
+
+    private static func setMarks(_ database: Database, _ marks: [[UInt8]: LogPosition], of remote: String) throws {
+        try database.execute(sql: "DELETE FROM remote_marks WHERE remote = ?", arguments: [remote])
+        for (device, mark) in marks {
+            try database.execute(
+                sql: "INSERT INTO remote_marks (remote, device, seq, hash) VALUES (?, ?, ?, ?)",
+                arguments: [remote, Data(device), Int64(clamping: mark.seq), mark.hash.data])
+        }
     }
 
     /// Sets them back, of all remotes, before the entries that name a blob: its chunks may have come another way than by a

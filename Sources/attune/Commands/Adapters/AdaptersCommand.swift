@@ -31,6 +31,10 @@ struct AdaptersCommand: ParsableCommand {
             for name in try workspace.vault.adaptersWithSeveralHeads() {
                 global.console.note("\(name) went on at two devices at once: attune adapters resolve \(name)")
             }
+            for alike in Dictionary(grouping: adapters.map(\.name), by: NameLook.init).values where alike.count > 1 {
+                let names = alike.sorted().map(ShownText.spelled).joined(separator: " and ")
+                global.console.note("\(names) look the same, and are different adapters")
+            }
             if heads.isEmpty { global.console.note("none yet: attune train FOLDER") }
         }
     }

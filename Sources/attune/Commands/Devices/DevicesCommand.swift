@@ -45,7 +45,10 @@ struct DevicesCommand: ParsableCommand {
             global.console.print(table)
             for device in devices where device.namedByOthers {
                 global.console.note(
-                    "another device gave \(device.name) a name: a device names itself only, so that does not count")
+                    "another device gave \(device.label) a name: a device names itself only, so that does not count")
+            }
+            if devices.contains(where: \.looksLikeAnother) {
+                global.console.note("some names look the same: only fingerprints tell these devices apart")
             }
         }
 

@@ -28,6 +28,36 @@ extension SyncCommand {
         }
     }
 
+    struct Relay: AttuneCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Have the circle use a relay, which gets it from this device if it does not know it.",
+            discussion:
+                "Without an address, shows which relay is used. The other devices keep theirs until they are told too.")
+        @Argument(help: "Its address, such as https://relay.example.") var address: String?
+        @Option(help: "A file with an invite token, for a relay that asks for one; - for standard input.")
+        var inviteFile: String?
+        @OptionGroup var global: GlobalOptions
+
+        func execute() throws {
+            let console = global.console
+            guard let address else {
+                let relay = try global.open(.reading).syncSettings().relay
+                if console.json { return try console.print(Used(relay: relay)) }
+                return console.print(relay ?? "none")
+            }
+            let invite = try inviteFile.map { try PairingCodeSource.line(ofFile: $0) }
+            let workspace = try global.open(.writing)
+            let relay = try Waiting.run { try await workspace.useRelay(address, invite: invite) }
+            if console.json { return try console.print(Used(relay: relay)) }
+            try global.done("the circle uses \(relay): attune sync now")
+        }
+
+        private struct Used: Encodable {
+            let schema = 1
+            let relay: String?
+        }
+    }
+
     struct Limit: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Limit how fast sync sends and receives, and how large what it fetches may be.",

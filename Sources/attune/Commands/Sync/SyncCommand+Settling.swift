@@ -70,7 +70,7 @@ extension SyncCommand {
                 for deed in deeds {
                     table.add(["\(deed.seq)", deed.arrived.map { Format.ago($0) } ?? "-", deed.deed])
                 }
-                guard !deeds.isEmpty else { return console.note("\(found.name) did nothing that is known here") }
+                guard !deeds.isEmpty else { return console.note("\(found.label) did nothing that is known here") }
                 return console.print(table)
             }
             console.note(

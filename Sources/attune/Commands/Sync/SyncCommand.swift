@@ -15,7 +15,7 @@ struct SyncCommand: ParsableCommand {
         discussion: "Everything is sealed on this device; a relay sees padded sizes and times.",
         subcommands: [
             Now.self, Watch.self, Status.self, Log.self, Pause.self, Resume.self, AdaptersCommand.Resolve.self,
-            Limit.self, Settle.self, Undo.self, Serve.self, Delete.self, Undelete.self,
+            Relay.self, Limit.self, Settle.self, Undo.self, Serve.self, Delete.self, Undelete.self,
         ],
         defaultSubcommand: Now.self)
 
@@ -49,7 +49,7 @@ struct SyncCommand: ParsableCommand {
                 }
                 // Where nobody answered there is nothing to report but the failure.
                 if report.isComplete || report.movedAnything {
-                    console.print("\(report.remote): \(report.summary) in \(Format.duration(report.seconds))")
+                    console.print("\(report.remoteName): \(report.summary) in \(Format.duration(report.seconds))")
                 }
                 for line in report.news { console.say(ShownText.line(line)) }
                 for version in report.refused {
@@ -72,10 +72,11 @@ struct SyncCommand: ParsableCommand {
             let status = try global.open(.reading).syncStatus()
             let console = global.console
             if global.json { return try console.print(status) }
+            let isAlone = !status.devices.contains { $0.state == .active && !$0.isThis && !$0.isPaper }
             console.say(
                 "Relay     "
                     + (status.relay.map { "\($0), cannot read names or content" }
-                        ?? "none: attune devices add --relay URL, or devices nearby"))
+                        ?? "none: attune \(isAlone ? "devices add --relay" : "sync relay") URL, or devices nearby"))
             console.print("Circle    \(status.circle.prefix(16))")
             if let deletion = status.deletion {
                 console.say(

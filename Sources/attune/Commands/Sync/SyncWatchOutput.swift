@@ -27,8 +27,8 @@ final class SyncWatchOutput: Sendable {
     func show(_ event: SyncWatchEvent) {
         line.end()
         switch event {
-        case .started(let remote):
-            say("Watching \(remote).  Ctrl-C ends it.", Event(event: "started", remote: remote))
+        case .started(let remote, let name):
+            say("Watching \(name).  Ctrl-C ends it.", Event(event: "started", remote: remote))
         case .synced(let report):
             let wasWaiting = standing.withLock { standing in
                 defer { if report.isComplete { standing = nil } }
