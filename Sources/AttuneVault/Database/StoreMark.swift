@@ -46,6 +46,9 @@ final class StoreMark: Sendable {
         /// The newest position that this object was told of.
         var newest: StorePosition?
         var failure: VaultError?
+        /// What this object wrote last, and in which hold of the store's lock: while that lasts nobody else writes the
+        /// file, so it need not be read and proved again.
+        var written: (content: Content, hold: Int)?
     }
 
     init(folder: StoreFolder, key: borrowing SecretBytes) {
@@ -73,13 +76,15 @@ final class StoreMark: Sendable {
     /// Moves the mark to a position that is durable in the database; what fails is kept in `failure`.
     ///
     /// Only for the holder of the store's lock.
-    func advance(to position: StorePosition) {
+    ///
+    /// - Parameter hold: which hold of the lock this is.
+    func advance(to position: StorePosition, hold: Int) {
         state.withLock { state in
             // Threads may come here in another order than they committed in.
             if let newest = state.newest, !newest.precedes(position) { return }
             state.newest = position
             do {
-                try update { $0.position = position }
+                try update(&state, hold: hold) { $0.position = position }
                 state.failure = nil
             } catch {
                 state.failure = error as? VaultError ?? VaultError.failed("\(error)")
@@ -91,31 +96,49 @@ final class StoreMark: Sendable {
     ///
     /// - Parameter durably: waits until the disk has it.
     func update(durably: Bool = false, _ change: (inout Content) -> Void) throws {
-        guard case .content(var content) = try read() else {
-            var first = Content(keyFile: try Self.keyFileDigest(folder.keyFile))
-            change(&first)
-            return try create(first)
-        }
+        try state.withLock { try update(&$0, hold: nil, durably: durably, change) }
+    }
+
+    private func update(
+        _ state: inout State, hold: Int?, durably: Bool = false, _ change: (inout Content) -> Void
+    ) throws {
+        var known = state.written.flatMap { $0.hold == hold ? $0.content : nil }
+        state.written = nil
+        if known == nil, case .content(let found) = try read() { known = found }
+        var content = try known ?? Content(keyFile: Self.keyFileDigest(folder.keyFile))
         change(&content)
         content.turn += 1
+        if try known == nil || !write(content, durably: durably) { try create(content) }
+        state.written = hold.map { (content, $0) }
+    }
+
+    /// Writes the half of this turn; false if there is no file.
+    private func write(_ content: Content, durably: Bool) throws -> Bool {
         let bytes = encoded(content)
         let descriptor = open(folder.mark, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw VaultError.system("cannot open \(folder.mark)", errno: errno) }
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return false }
+            throw VaultError.system("cannot open \(folder.mark)", errno: errno)
+        }
         defer { close(descriptor) }
-        let offset = content.turn.isMultiple(of: 2) ? 0 : off_t(Self.halfOffset)
-        let written = pwrite(descriptor, bytes, bytes.count, offset)
+        let written = pwrite(descriptor, bytes, bytes.count, off_t(Self.offset(ofTurn: content.turn)))
         guard written == bytes.count else {
             throw VaultError.system("cannot write \(folder.mark)", errno: written < 0 ? errno : ENOSPC)
         }
         guard !durably || fsync(descriptor) == 0 else {
             throw VaultError.system("cannot write \(folder.mark)", errno: errno)
         }
+        return true
     }
+
+    private static func offset(ofTurn turn: UInt64) -> Int { turn.isMultiple(of: 2) ? 0 : halfOffset }
 
     /// Puts a new file in place, durably.
     func create(_ content: Content) throws {
-        var bytes = encoded(content)
-        bytes += [UInt8](repeating: 0, count: Self.byteCount - bytes.count)
+        let half = encoded(content)
+        var bytes = [UInt8](repeating: 0, count: Self.byteCount)
+        let offset = Self.offset(ofTurn: content.turn)
+        bytes.replaceSubrange(offset..<offset + half.count, with: half)
         try DurableFile.makeFolder(folder.staging)
         let staging = folder.staging + "/mark"
         unlink(staging)

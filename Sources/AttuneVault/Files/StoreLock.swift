@@ -18,6 +18,8 @@ final class StoreLock: Sendable {
 
     private struct State {
         var descriptor: Int32?
+        /// How often it was taken.
+        var holds = 0
         /// Changes under way on threads of this process.
         var uses = 0
         /// To be given back with the end of the last change under way.
@@ -33,6 +35,9 @@ final class StoreLock: Sendable {
     deinit { release() }
 
     var isHeld: Bool { state.withLock { $0.descriptor != nil } }
+
+    /// The number of the newest hold: as long as it stays the same while the lock is held, nobody else held it between.
+    var hold: Int { state.withLock { $0.holds } }
 
     /// Takes the lock, waiting up to `patience`; does nothing if this object holds it.
     ///
@@ -84,6 +89,7 @@ final class StoreLock: Sendable {
         // The note only serves a message: a disk too full for it must not keep anyone from freeing space.
         if ftruncate(file, 0) == 0 { _ = pwrite(file, note, note.count, 0) }
         state.descriptor = file
+        state.holds += 1
     }
 
     /// Gives the lock back, at once or with the end of the changes under way; does nothing if it is not held.

@@ -94,7 +94,7 @@ package final class Vault: Sendable {
                 }
             }
             // The commit is on disk by now: synchronous = FULL.
-            if let position { mark.advance(to: position) }
+            if let position { mark.advance(to: position, hold: lock.hold) }
             return value
         }
     }
