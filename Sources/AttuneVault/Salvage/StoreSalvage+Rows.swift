@@ -79,12 +79,11 @@ extension StoreSalvage {
                 $0.lostRows += count
             }
         }
-        try database.execute(
-            sql: """
-                DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM versions WHERE blob = blobs.id)
-                    AND NOT EXISTS (SELECT 1 FROM runs WHERE checkpoint = blobs.id)
-                    AND NOT EXISTS (SELECT 1 FROM received WHERE blob = blobs.id)
-                """)
+        // A store of before has no claims.
+        let users = [("versions", "blob"), ("claims", "blob"), ("runs", "checkpoint"), ("received", "blob")]
+        let isUnused = users.filter { user in targets.contains { $0.name == user.0 } }
+            .map { "NOT EXISTS (SELECT 1 FROM \($0.0) WHERE \($0.1) = blobs.id)" }
+        try database.execute(sql: "DELETE FROM blobs WHERE \(isUnused.joined(separator: " AND "))")
         try database.execute(sql: "DELETE FROM chunks WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE id = chunks.blob)")
         return tables.knowsAllTables && Self.circleTables.isDisjoint(with: partial.map(\.name))
     }

@@ -155,6 +155,37 @@ struct SalvageTests {
         try patient.salvage { report, rows, _ in #expect(report.isComplete && rows == patient.rows) }
     }
 
+    @Test func whatSeveralDevicesSayOfAVersionIsSaved() throws {
+        let (author, store) = try SyncTests.pair()
+        try author.add(1)
+        let honest = try author.publish()
+        try store.take(honest)
+        guard case .version(var packet) = honest[0].1 else { throw VaultError.failed("no version") }
+        packet.blob.id = [UInt8](repeating: 7, count: 16)
+        packet.blob.chunks = packet.blob.chunks.map { BLAKE2b.hash($0.bytes) }
+        let (hash, device) = (BLAKE2b.hash([7]), [UInt8](repeating: 7, count: 16))
+        let entry = StoredEntry(
+            hash: hash, device: device, seq: 1, previous: Digest256(repeatElement(0, count: 32))!, kind: 1, lamport: 9,
+            bytes: hash.bytes)
+        let context = EntryContext(entry: hash, device: device, deviceName: "third", lamport: 9, parents: [])
+        try store.take([(entry, .version(packet), context)])
+        func rows(_ vault: Vault) throws -> [String] {
+            try BackupTests.rows(vault).filter { row in
+                ["claims ", "blobs ", "chunks ", "events "].contains { row.hasPrefix($0) }
+            }.sorted()
+        }
+        let before = try rows(store.vault)
+        #expect(before.count { $0.hasPrefix("claims ") } == 2)
+        try store.vault.close()
+        let target = store.store.directory.path + "/new"
+        let report = try Vault.salvage(
+            from: store.vault.path, passphrase: TestStore.secret(TestStore.passphrase), to: target)
+        #expect(report.isComplete, "\(report)")
+        let vault = try TestStore.open(target)
+        #expect(try rows(vault) == before)
+        #expect(try vault.verify().isWhole)
+    }
+
     @Test func whatCannotBeRepairedIsRefused() throws {
         let store = try BackupTests.filled()
         let (path, target) = (store.path, store.directory.path + "/new")
