@@ -119,6 +119,8 @@ CREATE INDEX events_drafts ON events (seq) WHERE entry IS NULL;
 
 CREATE INDEX events_order ON events (adapter, kind, lamport, device);
 
+CREATE INDEX events_tip_versions ON events (adapter, version) WHERE tip = 1;
+
 CREATE INDEX events_tips ON events (adapter) WHERE tip = 1;
 
 CREATE INDEX events_version ON events (adapter, version);

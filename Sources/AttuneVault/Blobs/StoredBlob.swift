@@ -29,7 +29,7 @@ struct StoredBlob: Equatable {
 
     func insert(_ database: Database) throws {
         try database.execute(
-            sql: """
+            cached: """
                 INSERT INTO blobs (id, key, size, digest, codec, encoded_size, state, wire)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
@@ -39,16 +39,16 @@ struct StoredBlob: Equatable {
             ])
         for (position, chunk) in chunks.enumerated() {
             try database.execute(
-                sql: "INSERT INTO chunks (blob, position, id) VALUES (?, ?, ?)",
+                cached: "INSERT INTO chunks (blob, position, id) VALUES (?, ?, ?)",
                 arguments: [Data(id), position, chunk.data])
         }
     }
 
     static func fetch(_ database: Database, id: [UInt8]) throws -> StoredBlob {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM blobs WHERE id = ?", arguments: [Data(id)])
+        guard let row = try Row.fetchOne(database, cached: "SELECT * FROM blobs WHERE id = ?", arguments: [Data(id)])
         else { throw VaultError.damaged("a run of bytes is not listed") }
         let rows = try Row.fetchAll(
-            database, sql: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [Data(id)])
+            database, cached: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [Data(id)])
         let size = try row.value("size", as: Int.self)
         return StoredBlob(
             id: id, wire: try row.optional("wire", as: Data.self).map { [UInt8]($0) }, key: try row.bytes("key"),
@@ -63,19 +63,20 @@ struct StoredBlob: Equatable {
         let needed =
             try Bool.fetchOne(
                 database,
-                sql: """
+                cached: """
                     SELECT EXISTS (SELECT 1 FROM versions WHERE blob = :id)
                         OR EXISTS (SELECT 1 FROM claims WHERE blob = :id)
                         OR EXISTS (SELECT 1 FROM runs WHERE checkpoint = :id)
                         OR EXISTS (SELECT 1 FROM received WHERE blob = :id)
                     """, arguments: ["id": Data(id)]) ?? true
         guard !needed else { return [] }
-        let rows = try Row.fetchAll(database, sql: "SELECT id FROM chunks WHERE blob = ?", arguments: [Data(id)])
-        try database.execute(sql: "DELETE FROM blobs WHERE id = ?", arguments: [Data(id)])
+        let rows = try Row.fetchAll(database, cached: "SELECT id FROM chunks WHERE blob = ?", arguments: [Data(id)])
+        try database.execute(cached: "DELETE FROM blobs WHERE id = ?", arguments: [Data(id)])
         return try rows.map { try $0.digest("id") }.filter { chunk in
             try
                 !(Bool.fetchOne(
-                    database, sql: "SELECT EXISTS (SELECT 1 FROM chunks WHERE id = ?)", arguments: [chunk.data]) ?? true)
+                    database, cached: "SELECT EXISTS (SELECT 1 FROM chunks WHERE id = ?)", arguments: [chunk.data])
+                ?? true)
         }
     }
 

@@ -86,6 +86,8 @@ extension StoreSchema {
         // What is said of one adapter is found in the order in which it counts, however much one device says.
         "CREATE INDEX events_order ON events (adapter, kind, lamport, device)",
         "DROP INDEX events_adapter",
+        // Whether a version is one of the heads, however many heads there are and however often it was said.
+        "CREATE INDEX events_tip_versions ON events (adapter, version) WHERE tip = 1",
         // A version goes without looking at every adapter.
         "CREATE INDEX adapters_head ON adapters (head)",
         "ALTER TABLE entries ADD COLUMN arrived INTEGER",

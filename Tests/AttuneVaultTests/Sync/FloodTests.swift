@@ -35,7 +35,7 @@ import Testing
         case releases
     }
 
-    private static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
+    static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
     private static let culprit = [UInt8](repeating: 9, count: 16)
 
     @Test(arguments: Flood.allCases) func aFloodCostsItsSizeAndLeavesNothing(flood: Flood) throws {

@@ -112,7 +112,7 @@ extension Vault {
     }
 
     static func isInCircle(_ database: Database) throws -> Bool {
-        try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM identity)") ?? false
+        try Bool.fetchOne(database, cached: "SELECT EXISTS (SELECT 1 FROM identity)") ?? false
     }
 
     struct Released: Codable {
@@ -122,14 +122,14 @@ extension Vault {
 
     /// Notes something about an adapter.
     ///
-    /// - Returns: its number, and the events of the adapter that are tips now or are none any more; nil if any may be.
+    /// - Returns: its number, and the events of the adapter that are tips now or are none any more.
     @discardableResult
     func insertEvent(
         _ database: Database, _ adapter: Data, kind: String, version: Digest256? = nil, name: String? = nil,
         trashed: Bool? = nil, released: String? = nil, parents: [Int64] = [], context: EntryContext? = nil
-    ) throws -> (event: Int64, changed: [Int64]?) {
+    ) throws -> (event: Int64, changed: [Int64]) {
         try database.execute(
-            sql: """
+            cached: """
                 INSERT INTO events (adapter, kind, version, name, trashed, released, entry, device, lamport)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
@@ -140,35 +140,91 @@ extension Vault {
         let event = database.lastInsertedRowID
         for parent in parents.prefix(Self.parentLimit) {
             try database.execute(
-                sql: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
+                cached: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
         }
         guard kind == "version" || kind == "head" else { return (event, []) }
-        try markTips(database, adapter, event, parents)
-        let changed = [event] + parents.prefix(Self.parentLimit)
-        guard try anyRefused(database, changed) else { return (event, changed) }
-        try recountTips(database, adapter)
-        return (event, nil)
+        return (event, try markTips(database, adapter, event, parents))
     }
 
     /// A new event is a tip, and what it follows is none any more.
     ///
     /// Two devices may say the same version, one that made it and one that got it in a file: what follows one of them
-    /// follows the other.
-    private func markTips(_ database: Database, _ adapter: Data, _ event: Int64, _ parents: [Int64]) throws {
+    /// follows the other, so all of them are tips or none is. Comes to what `recountTips` finds, without looking at
+    /// other events than those that change.
+    ///
+    /// - Returns: the events that are tips now or are none any more.
+    private func markTips(
+        _ database: Database, _ adapter: Data, _ event: Int64, _ parents: [Int64]
+    ) throws -> [Int64] {
+        guard let new = try TipState.fetch(database, event), !new.isRefused else { return [event] }
         try database.execute(
-            sql: """
-                UPDATE events SET tip = NOT (kind = 'version' AND EXISTS (
-                    SELECT 1 FROM events o JOIN event_parents p ON p.parent = o.seq
-                    WHERE o.adapter = events.adapter AND o.version = events.version AND o.kind = 'version'))
+            cached: """
+                UPDATE events SET tip = kind = 'head' OR COALESCE((
+                    SELECT o.tip FROM events o
+                    WHERE o.adapter = events.adapter AND o.version = events.version AND o.kind = 'version'
+                        AND o.seq < events.seq ORDER BY o.seq DESC LIMIT 1), 1)
                 WHERE seq = ?
                 """, arguments: [event])
-        for parent in parents.prefix(Self.parentLimit) {
-            try database.execute(
-                sql: """
-                    UPDATE events SET tip = 0 WHERE seq = :parent OR adapter = :adapter AND kind = 'version'
-                        AND version = (SELECT version FROM events WHERE seq = :parent AND kind = 'version')
-                    """, arguments: ["parent": parent, "adapter": adapter])
+        var changed = [event]
+        var seen: Set<Int64> = []
+        var waiting = Array(parents.prefix(Self.parentLimit))
+        while let parent = waiting.popLast() {
+            guard seen.insert(parent).inserted, let state = try TipState.fetch(database, parent) else { continue }
+            changed.append(parent)
+            if state.isTip { try endTip(database, adapter, parent, state) }
+            if state.isRefused { waiting += try ancestors(database, ofRefused: parent, followedBy: event) }
         }
+        return changed
+    }
+
+    /// Whether an event is a tip, and what that hangs on.
+    private struct TipState {
+        let isTip: Bool
+        /// Nil where it is no version that the event brought.
+        let version: Data?
+        /// Whether the version that it is about was refused.
+        let isRefused: Bool
+
+        static func fetch(_ database: Database, _ event: Int64) throws -> TipState? {
+            try Row.fetchOne(
+                database,
+                cached: """
+                    SELECT tip, CASE kind WHEN 'version' THEN version END AS version, EXISTS (
+                        SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob
+                        WHERE v.adapter = events.adapter AND v.id = events.version AND b.state = 3) AS refused
+                    FROM events WHERE seq = ?
+                    """, arguments: [event]
+            ).map {
+                TipState(
+                    isTip: try $0.value("tip"), version: try $0.optional("version"), isRefused: try $0.value("refused"))
+            }
+        }
+    }
+
+    private func endTip(_ database: Database, _ adapter: Data, _ event: Int64, _ state: TipState) throws {
+        guard let version = state.version else {
+            return try database.execute(cached: "UPDATE events SET tip = 0 WHERE seq = ?", arguments: [event])
+        }
+        try database.execute(
+            cached: """
+                UPDATE events SET tip = 0 WHERE adapter = ? AND version = ? AND kind = 'version' AND tip = 1
+                """, arguments: [adapter, version])
+    }
+
+    /// The events that an event of a refused version follows: what follows it follows them. None if another one that
+    /// counts has followed it before.
+    private func ancestors(
+        _ database: Database, ofRefused event: Int64, followedBy newest: Int64
+    ) throws -> [Int64] {
+        try Int64.fetchAll(
+            database,
+            cached: """
+                SELECT parent FROM event_parents WHERE event = :event AND NOT EXISTS (
+                    SELECT 1 FROM event_parents p JOIN events o ON o.seq = p.event
+                    WHERE p.parent = :event AND p.event <> :newest AND NOT EXISTS (
+                        SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob
+                        WHERE v.adapter = o.adapter AND v.id = o.version AND b.state = 3))
+                """, arguments: ["event": event, "newest": newest])
     }
 
     /// Finds the tips of an adapter anew, after events were taken away or a version was refused.
@@ -191,19 +247,6 @@ extension Vault {
                         SELECT o.version FROM events o JOIN followed f ON f.seq = o.seq WHERE o.kind = 'version'))
                 WHERE adapter = :adapter
                 """, arguments: ["adapter": adapter])
-    }
-
-    /// Whether one of these events is about a version that was refused.
-    private func anyRefused(_ database: Database, _ events: [Int64]) throws -> Bool {
-        try events.contains { event in
-            try Bool.fetchOne(
-                database,
-                sql: """
-                    SELECT EXISTS (
-                        SELECT 1 FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
-                        JOIN blobs b ON b.id = v.blob WHERE e.seq = ? AND b.state = 3)
-                    """, arguments: [event]) ?? false
-        }
     }
 
     /// The events that a local change follows: heads with one of these versions, else the newest event of `version`.

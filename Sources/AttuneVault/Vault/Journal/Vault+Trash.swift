@@ -152,24 +152,25 @@ extension Vault {
         switch kind {
         case .adapter:
             try database.execute(
-                sql: "UPDATE adapters SET trashed = ? WHERE id = ?", arguments: [trashed, try Self.data(hex: subject)])
+                cached: "UPDATE adapters SET trashed = ? WHERE id = ?",
+                arguments: [trashed, try Self.data(hex: subject)])
         case .version:
             try database.execute(
-                sql: "UPDATE versions SET trashed = ? WHERE seq = ?", arguments: [trashed, Int64(subject)])
+                cached: "UPDATE versions SET trashed = ? WHERE seq = ?", arguments: [trashed, Int64(subject)])
         case .run:
-            try database.execute(sql: "UPDATE runs SET trashed = ? WHERE id = ?", arguments: [trashed, subject])
+            try database.execute(cached: "UPDATE runs SET trashed = ? WHERE id = ?", arguments: [trashed, subject])
         case .chat:
             try database.execute(
-                sql: "UPDATE chats SET trashed = ? WHERE seq = ?", arguments: [trashed, Int64(subject)])
+                cached: "UPDATE chats SET trashed = ? WHERE seq = ?", arguments: [trashed, Int64(subject)])
         }
         guard database.changesCount == 1 else { throw VaultError.notInTrash(name.isEmpty ? subject : name) }
         if trashed {
             try database.execute(
-                sql: "INSERT INTO trash (kind, subject, name, trashed) VALUES (?, ?, ?, ?)",
+                cached: "INSERT INTO trash (kind, subject, name, trashed) VALUES (?, ?, ?, ?)",
                 arguments: [kind.rawValue, subject, name, Timestamp.milliseconds(now())])
         } else {
             try database.execute(
-                sql: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [kind.rawValue, subject])
+                cached: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [kind.rawValue, subject])
         }
         if kind == .adapter, isLocal { try noteTrashed(database, try Self.data(hex: subject), trashed) }
     }

@@ -116,7 +116,7 @@ extension Vault {
     ) throws -> [VersionRecord] {
         try Row.fetchAll(
             database,
-            sql: """
+            cached: """
                 SELECT v.*, \(versionColumns)
                 FROM versions v JOIN adapters a ON a.id = v.adapter JOIN blobs b ON b.id = v.blob
                 WHERE \(condition) ORDER BY a.seq, v.number

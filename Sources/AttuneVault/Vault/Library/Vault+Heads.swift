@@ -103,7 +103,8 @@ extension Vault {
     func advance(
         _ database: Database, _ adapter: Data, isCutOff: Bool = false, changed: [Int64]? = nil
     ) throws {
-        guard let row = try Row.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
+        guard
+            let row = try Row.fetchOne(database, cached: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
         else { return }
         let head = try row.optional("head", as: Int64.self)
         var now = head
@@ -115,32 +116,35 @@ extension Vault {
         let isTip = try head.map { head in
             try Bool.fetchOne(
                 database,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM versions v JOIN events e INDEXED BY events_version
+                cached: """
+                    SELECT EXISTS (SELECT 1 FROM versions v JOIN events e
                         ON e.adapter = v.adapter AND e.version = v.id WHERE v.seq = ? AND e.tip = 1)
                     """, arguments: [head]) ?? false
         }
         if isTip != true,
             let first = try Int64.fetchOne(
-                database, sql: "SELECT v.seq FROM \(tips) ORDER BY e.seq LIMIT 1", arguments: ["adapter": adapter])
+                database, cached: "SELECT v.seq FROM \(tips) ORDER BY e.seq LIMIT 1", arguments: ["adapter": adapter])
         {
             let isNew = head == nil || isCutOff
-            let isOnly = try Bool.fetchOne(
-                database, sql: "SELECT NOT EXISTS (SELECT 1 FROM \(tips) AND v.seq <> :first)",
-                arguments: ["adapter": adapter, "first": first])
-            if isNew || isOnly == true, try isNew || !Self.hasOpenEvidence(database) {
+            func isOnly() throws -> Bool {
+                try Bool.fetchOne(
+                    database, cached: "SELECT NOT EXISTS (SELECT 1 FROM \(tips) AND v.seq <> :first)",
+                    arguments: ["adapter": adapter, "first": first]) ?? false
+            }
+            if try isNew || !Self.hasOpenEvidence(database) && isOnly() {
                 try setHead(database, adapter, to: first)
                 now = first
             }
         }
         guard let changed else { return try refreshWanted(database, adapter) }
-        let events = changed.map(String.init).joined(separator: ", ")
-        var rows = try Int64.fetchAll(
-            database,
-            sql: """
-                SELECT v.seq FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
-                WHERE e.seq IN (\(events)) AND e.adapter = ?
-                """, arguments: [adapter])
+        var rows = try changed.flatMap { event in
+            try Int64.fetchAll(
+                database,
+                cached: """
+                    SELECT v.seq FROM events e JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
+                    WHERE e.seq = ?
+                    """, arguments: [event])
+        }
         if now != head { rows += [head, now].compactMap(\.self) }
         try refreshWanted(database, adapter, of: rows)
     }

@@ -163,7 +163,7 @@ extension Vault {
         run: String?, lossBefore: Double?, lossAfter: Double?, created: Int64? = nil, number: Int? = nil
     ) throws -> Int64 {
         try database.execute(
-            sql: """
+            cached: """
                 INSERT INTO versions
                     (id, adapter, number, parents, manifest, blob, created, run, loss_before, loss_after)
                 VALUES (?, ?, COALESCE(?, (SELECT COALESCE(MAX(number), 0) + 1 FROM versions WHERE adapter = ?)),
@@ -177,6 +177,6 @@ extension Vault {
     }
 
     func setHead(_ database: Database, _ adapterID: Data, to row: Int64?) throws {
-        try database.execute(sql: "UPDATE adapters SET head = ? WHERE id = ?", arguments: [row, adapterID])
+        try database.execute(cached: "UPDATE adapters SET head = ? WHERE id = ?", arguments: [row, adapterID])
     }
 }

@@ -41,12 +41,12 @@ extension Vault {
     static func localAdapter(_ database: Database, _ wire: [UInt8], base: Digest256) throws -> [UInt8] {
         let known = try Data.fetchOne(
             database,
-            sql: """
+            cached: """
                 SELECT id FROM adapters WHERE (wire = :wire OR id = :wire AND wire IS NULL) AND base = :base
                 """, arguments: ["wire": Data(wire), "base": base.data])
         if let known { return [UInt8](known) }
         let isTaken = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [Data(wire)])
+            database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [Data(wire)])
         return isTaken == true ? digest16("adapter", [wire, base.bytes]) : wire
     }
 
@@ -58,7 +58,7 @@ extension Vault {
     ) throws -> [UInt8] {
         let found = try Data.fetchOne(
             database,
-            sql: """
+            cached: """
                 SELECT a.id FROM adapters a WHERE a.wire = :wire OR a.id = :wire AND a.wire IS NULL
                 ORDER BY
                     EXISTS (SELECT 1 FROM versions v WHERE v.adapter = a.id AND v.id = :version) DESC,
@@ -74,7 +74,7 @@ extension Vault {
         _ database: Database, wire: [UInt8], local: [UInt8], name: String, base: Digest256, created: Int64
     ) throws {
         try database.execute(
-            sql: "INSERT INTO adapters (id, name, base, created, wire) VALUES (?, ?, ?, ?, ?)",
+            cached: "INSERT INTO adapters (id, name, base, created, wire) VALUES (?, ?, ?, ?, ?)",
             arguments: [Data(local), name, base.data, created, local == wire ? nil : Data(wire)])
     }
 
@@ -91,7 +91,8 @@ extension Vault {
                 Array(version.manifest.utf8),
             ])
         func isHere(_ id: [UInt8]) throws -> Bool {
-            try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [Data(id)])
+            try Bool.fetchOne(
+                database, cached: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [Data(id)])
                 ?? true
         }
         // Whoever says the id first has it here as it is; what another says under it is known by all of it.
@@ -102,7 +103,7 @@ extension Vault {
             // The same bytes said to be another version are judged by themselves.
             let isSame = try Bool.fetchOne(
                 database,
-                sql: """
+                cached: """
                     SELECT EXISTS (SELECT 1 FROM versions
                         WHERE blob = :blob AND id = :id AND manifest = :manifest)
                     OR EXISTS (SELECT 1 FROM claims c JOIN versions v ON v.seq = c.version
@@ -136,26 +137,27 @@ extension Vault {
 
     // MARK: Claims
 
+    /// Notes what an entry says of a version: refused at once where it says bytes that were refused.
     func insertClaim(
         _ database: Database, version row: Int64, _ packet: VersionPacket, blob: [UInt8], _ context: EntryContext
     ) throws {
         try database.execute(
-            sql: """
+            cached: """
                 INSERT OR IGNORE INTO claims
-                    (entry, version, device, lamport, manifest, parents, blob, created, loss_before, loss_after)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    (entry, version, device, lamport, manifest, parents, created, loss_before, loss_after, blob, refused)
+                SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, id, state = 3 FROM blobs WHERE id = ?
                 """,
             arguments: [
                 context.entry.data, row, Data(context.device), Int64(clamping: context.lamport), packet.manifest,
-                try storedJSON(packet.parents), Data(blob), Int64(clamping: packet.created), packet.lossBefore,
-                packet.lossAfter,
+                try storedJSON(packet.parents), Int64(clamping: packet.created), packet.lossBefore, packet.lossAfter,
+                Data(blob),
             ])
     }
 
     /// Bytes that only an earlier claim of a device is about are not fetched any more, now that it has a newer one.
     func dropEarlierClaim(_ database: Database, version row: Int64, of device: [UInt8]) throws {
         try database.execute(
-            sql: """
+            cached: """
                 UPDATE blobs SET wanted = 0 WHERE state = 1
                     AND id = (\(Self.newest("blob", version: ":row", device: ":device")) OFFSET 1)
                 """, arguments: ["row": row, "device": Data(device)])
@@ -167,10 +169,11 @@ extension Vault {
     func showClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws {
         let isProven = try Bool.fetchOne(
             database,
-            sql: "SELECT b.state = 0 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ?", arguments: [row])
+            cached: "SELECT b.state = 0 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ?", arguments: [row]
+        )
         guard isProven == false, let claim = try Self.shownClaim(database, version: row, blob: blob) else { return }
         try database.execute(
-            sql: """
+            cached: """
                 UPDATE versions SET blob = ?, manifest = ?, parents = ?, created = ?, loss_before = ?, loss_after = ?
                 WHERE seq = ?
                 """,
@@ -184,13 +187,13 @@ extension Vault {
     func retell(_ database: Database, version row: Int64) throws {
         guard let claim = try Self.shownClaim(database, version: row) else { return }
         try database.execute(
-            sql: "UPDATE versions SET parents = ?, created = ?, loss_before = ?, loss_after = ? WHERE seq = ?",
+            cached: "UPDATE versions SET parents = ?, created = ?, loss_before = ?, loss_after = ? WHERE seq = ?",
             arguments: [claim["parents"], claim["created"], claim["loss_before"], claim["loss_after"], row])
     }
 
     private static func shownClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws -> Row? {
         let rows = try Row.fetchAll(
-            database, sql: "SELECT c.* FROM versions v CROSS JOIN \(standing) WHERE v.seq = ?", arguments: [row])
+            database, cached: "SELECT c.* FROM versions v CROSS JOIN \(standing) WHERE v.seq = ?", arguments: [row])
         let claims = try rows.map {
             (
                 row: $0, place: try $0.precedence(), blob: try $0.bytes("blob")
@@ -202,7 +205,7 @@ extension Vault {
     /// Bytes of the other claims of a version are not fetched any more.
     func dropRivals(_ database: Database, ofVersion row: Int64) throws {
         try database.execute(
-            sql: """
+            cached: """
                 UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (SELECT blob FROM claims WHERE version = :row)
                     AND id <> (SELECT blob FROM versions WHERE seq = :row)
                 """, arguments: ["row": row])

@@ -86,7 +86,7 @@ extension Vault {
     private static func isSaid(_ database: Database, _ version: VersionRecord) throws -> Bool {
         try Bool.fetchOne(
             database,
-            sql: """
+            cached: """
                 SELECT EXISTS (SELECT 1 FROM claims WHERE version = :row)
                     OR EXISTS (SELECT 1 FROM events WHERE adapter = :adapter AND version = :id)
                 """,
@@ -95,27 +95,28 @@ extension Vault {
 
     /// Forgets a version whose bytes were never in use.
     private func erase(_ database: Database, _ version: VersionRecord) throws -> [Digest256] {
-        try database.execute(sql: "UPDATE adapters SET head = NULL WHERE head = ?", arguments: [version.row])
+        try database.execute(cached: "UPDATE adapters SET head = NULL WHERE head = ?", arguments: [version.row])
         try database.execute(
-            sql: "DELETE FROM trash WHERE kind = 'version' AND subject = ?", arguments: ["\(version.row)"])
-        try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [version.row])
+            cached: "DELETE FROM trash WHERE kind = 'version' AND subject = ?", arguments: ["\(version.row)"])
+        try database.execute(cached: "DELETE FROM versions WHERE seq = ?", arguments: [version.row])
         return try StoredBlob.release(database, id: version.blob)
     }
 
     /// Takes a version out of the trash that lies there only because nobody said it for a while.
     func takeBack(_ database: Database, version row: Int64, of adapter: Data) throws {
         for (kind, subject) in [(TrashEntry.Kind.adapter, Hex.encode(adapter)), (.version, "\(row)")] {
+            let isThere = try Bool.fetchOne(
+                database, cached: "SELECT EXISTS (SELECT 1 FROM trash WHERE kind = ? AND subject = ?)",
+                arguments: [kind.rawValue, subject])
+            guard isThere == true else { continue }
             let isMeant = try Bool.fetchOne(
                 database,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM trash WHERE kind = ? AND subject = ?)
-                        AND NOT EXISTS (SELECT 1 FROM operations WHERE kind = 'trash' AND reversal = ?)
-                        AND NOT EXISTS (SELECT 1 FROM events WHERE adapter = ? AND trashed = 1)
+                cached: """
+                    SELECT EXISTS (SELECT 1 FROM operations WHERE kind = 'trash' AND reversal = ?)
+                        OR EXISTS (SELECT 1 FROM events WHERE adapter = ? AND kind = 'trashed' AND trashed = 1)
                     """,
-                arguments: [
-                    kind.rawValue, subject, try storedJSON(Reversal.restore(kind: kind, subject: subject)), adapter,
-                ])
-            guard isMeant == true else { continue }
+                arguments: [try storedJSON(Reversal.restore(kind: kind, subject: subject)), adapter])
+            guard isMeant == false else { continue }
             if kind == .adapter {
                 try showWhatCounts(database, adapter, isDenied: true)
             } else {
@@ -128,14 +129,14 @@ extension Vault {
     private func discard(_ database: Database, _ versions: [VersionRecord], of adapter: Data) throws {
         let rows = Set(versions.map(\.row))
         let others = try Int64.fetchAll(
-            database, sql: "SELECT seq FROM versions WHERE adapter = ? AND trashed = 0 ORDER BY number",
+            database, cached: "SELECT seq FROM versions WHERE adapter = ? AND trashed = 0 ORDER BY number",
             arguments: [adapter]
         ).filter { !rows.contains($0) }
         guard let last = others.last,
-            let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
+            let row = try Row.fetchOne(database, cached: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
         else {
             let name = try String.fetchOne(
-                database, sql: "SELECT name FROM adapters WHERE id = ? AND trashed = 0", arguments: [adapter])
+                database, cached: "SELECT name FROM adapters WHERE id = ? AND trashed = 0", arguments: [adapter])
             guard let name else { return }
             return try setTrashed(database, .adapter, Hex.encode(adapter), true, name: name, isLocal: false)
         }
@@ -144,7 +145,7 @@ extension Vault {
         }
         for version in versions {
             let isTrashed = try Bool.fetchOne(
-                database, sql: "SELECT trashed FROM versions WHERE seq = ?", arguments: [version.row])
+                database, cached: "SELECT trashed FROM versions WHERE seq = ?", arguments: [version.row])
             guard isTrashed == false else { continue }
             try setTrashed(database, .version, "\(version.row)", true, name: "\(version.reference)", isLocal: false)
         }
@@ -154,15 +155,15 @@ extension Vault {
     private func eraseIfEmpty(_ database: Database, _ adapter: Data) throws {
         let isNeeded = try Bool.fetchOne(
             database,
-            sql: """
+            cached: """
                 SELECT EXISTS (SELECT 1 FROM versions WHERE adapter = :id)
                     OR EXISTS (SELECT 1 FROM events WHERE adapter = :id)
                 """, arguments: ["id": adapter])
         guard isNeeded == false else { return }
         let subject = Hex.encode(adapter)
-        try database.execute(sql: "DELETE FROM trash WHERE kind = 'adapter' AND subject = ?", arguments: [subject])
-        try database.execute(sql: "UPDATE operations SET reversal = NULL WHERE subject = ?", arguments: [subject])
-        try database.execute(sql: "DELETE FROM adapters WHERE id = ?", arguments: [adapter])
+        try database.execute(cached: "DELETE FROM trash WHERE kind = 'adapter' AND subject = ?", arguments: [subject])
+        try database.execute(cached: "UPDATE operations SET reversal = NULL WHERE subject = ?", arguments: [subject])
+        try database.execute(cached: "DELETE FROM adapters WHERE id = ?", arguments: [adapter])
     }
 
     /// Bytes that a device let go which does not count any more are wanted again, and what was refused for what it had

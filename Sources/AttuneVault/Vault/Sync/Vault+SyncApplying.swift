@@ -38,7 +38,7 @@ extension Vault {
     /// An entry of this device itself, seen again after a restore, takes the place of the draft that says the same.
     private func apply(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws {
         let state = try Int.fetchOne(
-            database, sql: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry.data])
+            database, cached: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry.data])
         guard state == 0 else { return }
         if try !adopt(database, event, context) {
             switch event {
@@ -79,7 +79,7 @@ extension Vault {
         case .release: return false
         }
         try database.execute(
-            sql: """
+            cached: """
                 UPDATE events SET entry = ?, device = ?, lamport = ? WHERE seq = (
                     SELECT MIN(seq) FROM events WHERE entry IS NULL AND adapter = ? AND kind = ? AND version IS ?
                         AND (name IS ? OR kind = 'version') AND trashed IS ?)
@@ -97,7 +97,7 @@ extension Vault {
         let local = try Self.localAdapter(database, packet.adapter, base: packet.base)
         let adapter = Data(local)
         let isKnown = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [adapter])
+            database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [adapter])
         if isKnown != true {
             let name = try freeName(database, packet.name, for: adapter, besides: context.deviceName)
             try insertAdapter(
@@ -106,7 +106,7 @@ extension Vault {
         }
         let blob = try blob(database, packet.blob, of: packet)
         let known = try Int64.fetchOne(
-            database, sql: "SELECT seq FROM versions WHERE adapter = ? AND id = ?",
+            database, cached: "SELECT seq FROM versions WHERE adapter = ? AND id = ?",
             arguments: [adapter, packet.id.data])
         let row: Int64
         if let known {
@@ -114,7 +114,7 @@ extension Vault {
         } else {
             let taken =
                 try Bool.fetchOne(
-                    database, sql: "SELECT EXISTS (SELECT 1 FROM versions WHERE adapter = ? AND number = ?)",
+                    database, cached: "SELECT EXISTS (SELECT 1 FROM versions WHERE adapter = ? AND number = ?)",
                     arguments: [adapter, packet.number]) ?? true
             row = try insertVersion(
                 database, adapterID: adapter, id: packet.id, blob: blob, manifest: packet.manifest,
@@ -127,7 +127,7 @@ extension Vault {
         if known != nil { try dropEarlierClaim(database, version: row, of: context.device) }
         try showClaim(database, version: row)
         let isNoted = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry.data])
+            database, cached: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry.data])
         var changed: [Int64]? = []
         if isNoted != true {
             changed = try insertEvent(
@@ -136,7 +136,7 @@ extension Vault {
             ).changed
         }
         // A version that was refused for what another device said may be one of the heads again.
-        if wasRefused {
+        if try wasRefused != Self.isRefused(database, version: row) {
             try recountTips(database, adapter)
             changed = nil
         }
@@ -149,7 +149,7 @@ extension Vault {
     private static func isRefused(_ database: Database, version row: Int64) throws -> Bool {
         try Bool.fetchOne(
             database,
-            sql:
+            cached:
                 "SELECT EXISTS (SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ? AND b.state = 3)",
             arguments: [row]) ?? true
     }
@@ -167,7 +167,7 @@ extension Vault {
     private func release(_ database: Database, _ versions: [Digest256]) throws {
         for version in versions {
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (\(Self.candidates("v.id = :id")))",
+                cached: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (\(Self.candidates("v.id = :id")))",
                 arguments: ["id": version.data])
         }
     }
@@ -186,7 +186,7 @@ extension Vault {
         try entries.compactMap {
             try Int64.fetchOne(
                 database,
-                sql: "SELECT seq FROM events WHERE entry = ? AND adapter = ? AND kind IN ('version', 'head')",
+                cached: "SELECT seq FROM events WHERE entry = ? AND adapter = ? AND kind IN ('version', 'head')",
                 arguments: [$0.data, adapter])
         }
     }

@@ -154,7 +154,7 @@ extension Vault {
 
     private static func largestFetched(_ database: Database) throws -> Int {
         let text = try String.fetchOne(
-            database, sql: "SELECT value FROM settings WHERE key = ?", arguments: [largestKey])
+            database, cached: "SELECT value FROM settings WHERE key = ?", arguments: [largestKey])
         return text.flatMap { Int($0) } ?? Room.all / 8
     }
 
@@ -165,42 +165,35 @@ extension Vault {
     func refreshWanted(_ database: Database, _ adapter: Data, of rows: [Int64]? = nil) throws {
         guard rows?.isEmpty != true else { return }
         let largest = try Self.largestFetched(database)
-        let arguments: StatementArguments = ["adapter": adapter, "largest": largest]
-        let list = rows.map { $0.map(String.init).joined(separator: ", ") }
-        let among = "v.adapter = :adapter" + (list.map { " AND v.seq IN (\($0))" } ?? "")
-        switch try Self.policy(database, adapter) {
-        case .none: return
-        case .all:
-            try database.execute(
-                sql: """
-                    UPDATE blobs SET wanted = 1
-                    WHERE state = 1 AND wanted = 0 AND size <= :largest AND id IN (\(Self.candidates(among)))
-                    """, arguments: arguments)
-        case .heads:
-            let isTip = """
-                EXISTS (SELECT 1 FROM events t INDEXED BY events_version
-                    WHERE t.adapter = v.adapter AND t.version = v.id AND t.tip = 1)
-                """
-            try database.execute(
-                sql: """
-                    UPDATE blobs SET wanted = 1 WHERE state = 1 AND wanted = 0 AND size <= :largest
-                    AND id IN (\(Self.candidates("\(among) AND \(isTip)")))
-                    """, arguments: arguments)
-            // Heads of before that never came are not worth their bytes any more.
-            let other = """
-                \(among) AND NOT \(isTip) AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter)
-                """
-            try database.execute(
-                sql: """
-                    UPDATE blobs SET wanted = 0
-                    WHERE state = 1 AND wanted = 1 AND id IN (\(Self.candidates(other)))
-                    """, arguments: ["adapter": adapter])
+        let policy = try Self.policy(database, adapter)
+        guard policy != .none else { return }
+        let among = "v.adapter = :adapter" + (rows == nil ? "" : " AND v.seq = :row")
+        let isTip = """
+            EXISTS (SELECT 1 FROM events t WHERE t.adapter = v.adapter AND t.version = v.id AND t.tip = 1)
+            """
+        func each(_ sql: String, _ arguments: StatementArguments) throws {
+            for row in rows.map({ $0.map(Optional.some) }) ?? [nil] {
+                let of: StatementArguments = row.map { ["row": $0] } ?? [:]
+                try database.execute(cached: sql, arguments: arguments &+ ["adapter": adapter] &+ of)
+            }
         }
+        let kept = policy == .all ? among : "\(among) AND \(isTip)"
+        try each(
+            """
+            UPDATE blobs SET wanted = 1
+            WHERE state = 1 AND wanted = 0 AND size <= :largest AND id IN (\(Self.candidates(kept)))
+            """, ["largest": largest])
+        guard policy == .heads else { return }
+        // Heads of before that never came are not worth their bytes any more.
+        let other = "\(among) AND NOT \(isTip) AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter)"
+        try each(
+            "UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND id IN (\(Self.candidates(other)))", [:])
     }
 
     private static func policy(_ database: Database, _ adapter: Data) throws -> PinPolicy {
-        let own = try String.fetchOne(database, sql: "SELECT policy FROM pins WHERE adapter = ?", arguments: [adapter])
-        let general = try String.fetchOne(database, sql: "SELECT value FROM settings WHERE key = 'sync.keep'")
+        let own = try String.fetchOne(
+            database, cached: "SELECT policy FROM pins WHERE adapter = ?", arguments: [adapter])
+        let general = try String.fetchOne(database, cached: "SELECT value FROM settings WHERE key = 'sync.keep'")
         return (own ?? general).flatMap(PinPolicy.init(rawValue:)) ?? .heads
     }
 }

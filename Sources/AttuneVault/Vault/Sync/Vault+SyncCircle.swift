@@ -158,7 +158,7 @@ extension Vault {
     }
 
     static func circleIdentity(_ database: Database) throws -> CircleIdentity? {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM identity") else { return nil }
+        guard let row = try Row.fetchOne(database, cached: "SELECT * FROM identity") else { return nil }
         return CircleIdentity(
             circle: try row.digest("circle"), device: try row.bytes("device"), sealedKeys: try row.bytes("keys"),
             joined: try row.date("joined"))

@@ -25,7 +25,8 @@ extension Vault {
         guard let seq = Int64(exactly: seq) else { return nil }
         return try read { database in
             try Row.fetchOne(
-                database, sql: "SELECT hash FROM entries WHERE device = ? AND seq = ?", arguments: [Data(device), seq]
+                database, cached: "SELECT hash FROM entries WHERE device = ? AND seq = ?",
+                arguments: [Data(device), seq]
             )?.digest("hash")
         }
     }
@@ -33,7 +34,7 @@ extension Vault {
     /// The accepted entry with this hash, as received.
     package func entry(_ hash: Digest256) throws -> [UInt8]? {
         try read { database in
-            try Row.fetchOne(database, sql: "SELECT bytes FROM entries WHERE hash = ?", arguments: [hash.data])?
+            try Row.fetchOne(database, cached: "SELECT bytes FROM entries WHERE hash = ?", arguments: [hash.data])?
                 .bytes("bytes")
         }
     }
@@ -91,7 +92,8 @@ extension Vault {
         try write { database in
             for hash in entries {
                 try database.execute(
-                    sql: "UPDATE entries SET looked = ? WHERE hash = ? AND applied = 0", arguments: [means, hash.data])
+                    cached: "UPDATE entries SET looked = ? WHERE hash = ? AND applied = 0",
+                    arguments: [means, hash.data])
             }
         }
     }
@@ -114,7 +116,7 @@ extension Vault {
     }
 
     static func mark(_ database: Database, _ hash: Digest256, applied: Int) throws {
-        try database.execute(sql: "UPDATE entries SET applied = ? WHERE hash = ?", arguments: [applied, hash.data])
+        try database.execute(cached: "UPDATE entries SET applied = ? WHERE hash = ?", arguments: [applied, hash.data])
     }
 
     /// - Parameter time: when it came here, in milliseconds; for show only.
@@ -123,17 +125,17 @@ extension Vault {
             throw VaultError.notNext
         }
         let known = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM entries WHERE hash = ?)", arguments: [entry.hash.data])
+            database, cached: "SELECT EXISTS (SELECT 1 FROM entries WHERE hash = ?)", arguments: [entry.hash.data])
         if known == true { return }
         let head = try Row.fetchOne(
-            database, sql: "SELECT * FROM entry_heads WHERE device = ?", arguments: [Data(entry.device)]
+            database, cached: "SELECT * FROM entry_heads WHERE device = ?", arguments: [Data(entry.device)]
         ).map { try position($0) }
         let zeros = entry.previous.bytes.allSatisfy { $0 == 0 }
         guard entry.seq == (head?.seq ?? 0) + 1, head.map({ $0.hash == entry.previous }) ?? zeros else {
             throw VaultError.notNext
         }
         try database.execute(
-            sql: """
+            cached: """
                 INSERT INTO entries (hash, device, seq, kind, lamport, bytes, applied, arrived)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
@@ -142,7 +144,7 @@ extension Vault {
                 time,
             ])
         try database.execute(
-            sql: """
+            cached: """
                 INSERT INTO entry_heads (device, seq, hash) VALUES (?, ?, ?)
                 ON CONFLICT (device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
                 """, arguments: [Data(entry.device), seq, entry.hash.data])

@@ -14,7 +14,7 @@ extension Vault {
         let isLast = try isLast(database, adapter, "name", context)
         try insertEvent(database, adapter, kind: "name", name: name, context: context)
         guard isLast,
-            try Row.fetchOne(database, sql: "SELECT id FROM adapters WHERE id = ?", arguments: [adapter]) != nil
+            try Row.fetchOne(database, cached: "SELECT id FROM adapters WHERE id = ?", arguments: [adapter]) != nil
         else { return }
         try setShownName(
             database, adapter, to: try freeName(database, name, for: adapter, besides: context.deviceName))
@@ -28,7 +28,7 @@ extension Vault {
 
     /// Puts an adapter into the trash or takes it out, as other devices say.
     private func show(_ database: Database, _ adapter: Data, trashed: Bool, besides device: String) throws {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter]),
+        guard let row = try Row.fetchOne(database, cached: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter]),
             try row.value("trashed", as: Bool.self) != trashed
         else { return }
         let name = try row.value("name", as: String.self)
@@ -85,7 +85,7 @@ extension Vault {
     }
 
     private func setShownName(_ database: Database, _ adapter: Data, to name: String) throws {
-        try database.execute(sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, adapter])
+        try database.execute(cached: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, adapter])
     }
 
     /// True if no later event of this kind is known, and none waits to be published here.
@@ -118,7 +118,7 @@ extension Vault {
             let taken =
                 try Bool.fetchOne(
                     database,
-                    sql: "SELECT EXISTS (SELECT 1 FROM adapters WHERE name = ? AND trashed = 0 AND id <> ?)",
+                    cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE name = ? AND trashed = 0 AND id <> ?)",
                     arguments: [candidate, adapter]) ?? true
             if !taken, !looks.contains(NameLook(candidate)), AdapterName.normalized(candidate) != nil {
                 return candidate
@@ -151,7 +151,7 @@ private struct Word {
     ) throws -> Word? {
         try Row.fetchOne(
             database,
-            sql: """
+            cached: """
                 SELECT lamport, device, entry, name, trashed FROM events
                 WHERE adapter = ? AND kind = ? AND (name IS NOT NULL OR kind = 'trashed') ORDER BY \(order) LIMIT 1
                 """, arguments: [adapter, kind]

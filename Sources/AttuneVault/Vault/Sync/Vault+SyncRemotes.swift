@@ -228,7 +228,7 @@ extension Vault {
 
     /// Whether something about the circle's logs is in doubt, so that nothing moves by itself.
     static func hasOpenEvidence(_ database: Database) throws -> Bool {
-        try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM evidence WHERE settled = 0 AND stops = 1)")
+        try Bool.fetchOne(database, cached: "SELECT EXISTS (SELECT 1 FROM evidence WHERE settled = 0 AND stops = 1)")
             ?? false
     }
 

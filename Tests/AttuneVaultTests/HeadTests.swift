@@ -1,0 +1,142 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneCrypto
+import AttuneTestSupport
+import Foundation
+import GRDB
+import Testing
+
+@testable import AttuneVault
+
+/// The heads of an adapter are kept as entries come; looking at all entries anew finds the same.
+@Suite struct HeadTests {
+    /// A fault of the store, put there by a trigger, for the comparison to find.
+    enum Fault: String, CaseIterable, Sendable {
+        case newOnesAreNoHeads = "NEW.tip = 1"
+        case followedOnesStay = "NEW.tip = 0"
+        /// Only where a version was said once is it one no longer.
+        case twinsStay = """
+            NEW.tip = 0 AND NEW.seq > (SELECT MIN(o.seq) FROM events o
+                WHERE o.adapter = NEW.adapter AND o.version = NEW.version AND o.kind = 'version')
+            """
+
+        var trigger: String {
+            "CREATE TRIGGER planted BEFORE UPDATE OF tip ON events WHEN \(rawValue) BEGIN SELECT RAISE(IGNORE); END"
+        }
+    }
+
+    @Test func headsAreThoseOfAllEntriesAfterEachEntry() throws {
+        for seed in 0..<(FloodTests.isSlow ? 300 : 12) as Range<UInt64> {
+            let differences = try Talk(seed: seed).differences()
+            #expect(differences.isEmpty, "seed \(seed): \(differences)")
+        }
+    }
+
+    @Test(arguments: Fault.allCases) func aFaultOfEachKindIsFound(fault: Fault) throws {
+        let isFound = try (0..<8 as Range<UInt64>).contains { try !Talk(seed: $0, fault: fault).differences().isEmpty }
+        #expect(isFound)
+    }
+}
+
+/// Devices that make, repeat, choose and follow versions of one adapter, some of which are refused.
+private final class Talk {
+    private let device: SyncTests.Device
+    private let fault: HeadTests.Fault?
+    private var random: SyntheticRandom
+    private var entries: [StoredEntry] = []
+    private var said: [VersionPacket] = []
+
+    init(seed: UInt64, fault: HeadTests.Fault? = nil) throws {
+        device = try SyncTests.Device(1, "laptop")
+        try device.join()
+        random = SyntheticRandom(seed: seed)
+        self.fault = fault
+    }
+
+    /// What was kept otherwise than it is found anew, with the number of entries by then.
+    func differences() throws -> [String] {
+        for count in 1...40 {
+            try say()
+            if Int.random(in: 0...4, using: &random) == 0 { try refuse() }
+            let (kept, found) = try tips()
+            if kept != found { return ["\(count) entries: \(kept), anew \(found)"] }
+        }
+        return []
+    }
+
+    private func say() throws {
+        let author = UInt8.random(in: 2...4, using: &random)
+        let log = entries.filter { $0.device[0] == author }
+        let hash = digest()
+        let entry = StoredEntry(
+            hash: hash, device: [UInt8](repeating: author, count: 16), seq: UInt64(log.count) + 1,
+            previous: log.last?.hash ?? Digest256(repeatElement(0, count: 32))!, kind: 1,
+            lamport: UInt64(entries.count) + 1, bytes: hash.bytes)
+        let parents = entries.suffix(8).filter { _ in Int.random(in: 0...3, using: &random) == 0 }.map(\.hash)
+        entries.append(entry)
+        try device.vault.acceptEntries([entry])
+        let context = EntryContext(
+            entry: hash, device: entry.device, deviceName: "d\(author)", lamport: entry.lamport, parents: parents)
+        if let fault { try device.vault.write { try $0.execute(sql: fault.trigger) } }
+        try device.vault.apply(event(), context)
+        if fault != nil { try device.vault.write { try $0.execute(sql: "DROP TRIGGER planted") } }
+    }
+
+    private func event() -> AdapterEvent {
+        var packet = VersionPacket(
+            adapter: [UInt8](repeating: 8, count: 16), name: "notes", base: TestStore.base, id: digest(),
+            parents: [], manifest: "{}",
+            blob: BlobPacket(
+                id: Array(digest().bytes.prefix(16)), key: digest().bytes, size: 9, encodedSize: 9, digest: digest(),
+                codec: .stored, chunks: [digest()]),
+            created: 1, lossBefore: nil, lossAfter: nil, number: said.count + 1)
+        if let known = said.randomElement(using: &random) {
+            switch Int.random(in: 0...6, using: &random) {
+            case 0, 1: return .version(known)
+            case 2: return .head(adapter: known.adapter, version: known.id)
+            case 3:
+                // Other bytes for it.
+                packet.id = known.id
+                return .version(packet)
+            default: break
+            }
+        }
+        said.append(packet)
+        return .version(packet)
+    }
+
+    /// The bytes of some version came and are none of an adapter.
+    private func refuse() throws {
+        guard let id = said.randomElement(using: &random)?.id else { return }
+        let version = try device.vault.version(id: id)
+        guard version.state == .remote else { return }
+        try device.vault.write {
+            try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [Data(version.blob)])
+        }
+        try device.vault.judge(version, isSound: false)
+    }
+
+    private func tips() throws -> (kept: [Int64], found: [Int64]) {
+        func tips(_ database: Database) throws -> [Int64] {
+            try Int64.fetchAll(database, sql: "SELECT seq FROM events WHERE tip = 1 ORDER BY seq")
+        }
+        return try device.vault.write { database in
+            let kept = try tips(database)
+            var found = kept
+            try database.inSavepoint {
+                for adapter in try Data.fetchAll(database, sql: "SELECT id FROM adapters") {
+                    try device.vault.recountTips(database, adapter)
+                }
+                found = try tips(database)
+                return .rollback
+            }
+            return (kept, found)
+        }
+    }
+
+    private func digest() -> Digest256 {
+        Digest256((0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } })!
+    }
+}
