@@ -39,7 +39,7 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     /// Called on the connection's thread once no answer is under way any more.
     var onAnswered: (() -> Void)?
     /// Whether bytes that come belong to the request under way, or no request is and one may come.
-    var takesMore: Bool { isBodyUnderWay || pending == 0 && !isLast }
+    var takesMore: Bool { isBodyUnderWay && bodyLeft != 0 || pending == 0 && !isLast }
     /// Whether the connection was closed for what the peer sent: the rest of that is not looked at.
     private(set) var isRefused = false
     /// Bytes of the body under way that have not come; nil where nobody knows how many.
@@ -77,6 +77,11 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
             let length = head.headerFields[.contentLength].flatMap { Int($0) }
             let isChunked = head.headerFields[.transferEncoding] != nil
             bodyLeft = length ?? (isChunked ? nil : 0)
+            // The parser would keep whatever follows for the other protocol, a body of this request among it.
+            let isOtherProtocol = head.headerFields[.upgrade] != nil || head.method == .connect
+            guard !isOtherProtocol || bodyLeft == 0 else { return refuse(context) }
+            // Parts of a body have heads of their own, from which RequestBytes does not tell those of requests.
+            if isChunked || isOtherProtocol { isLast = true }
             let bytes = min(length ?? (isChunked ? limits.bodyBytes : 0), limits.bodyBytes)
             awaitPeer(context, seconds: limits.seconds(for: bytes))
         case .body(let bytes):
@@ -118,13 +123,14 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(let head) where head.status.kind == .informational: context.write(data, promise: promise)
-        case .head(let head):
+        case .head(var head):
             if head.headerFields[.connection] == "close" { isLast = true }
+            if isLast { head.headerFields[.connection] = "close" }
             let length = head.headerFields[.contentLength].flatMap { Int($0) }
             isStream = head.headerFields[.contentType] == "text/event-stream"
             outbound?.cancel()
             outbound = isStream ? nil : closing(context, in: limits.seconds(for: length ?? 0))
-            context.write(data, promise: promise)
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body: context.write(data, promise: promise)
         case .end:
             let written = promise ?? context.eventLoop.makePromise()

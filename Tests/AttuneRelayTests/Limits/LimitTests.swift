@@ -155,6 +155,45 @@ import Testing
         #expect(refused.components(separatedBy: "HTTP/1.1 404").count == 6, "\(refused)")
     }
 
+    /// The most kibibytes that the relay ever had in memory.
+    private func peak(of relay: RelayProcess) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(relay.process.id)/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        return try #require(Int(line.split(separator: " ")[1]))
+    }
+
+    @Test("a request for another protocol, or with a body of unknown length, is the last of its connection")
+    func lastRequests() async throws {
+        let relay = try RelayProcess()
+        let health = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
+        for first in [
+            "\(health)Connection: Upgrade\r\nUpgrade: x\r\n\r\n",
+            "\(health)Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
+            "\(health)Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "\(health)Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        ] {
+            for parts in [[first + String(repeating: "\(health)\r\n", count: 7)], [first, "\(health)\r\n"]] {
+                let start = ContinuousClock.now
+                let answer = try RawConnection(port: relay.port).exchange(parts.map { Array($0.utf8) })
+                #expect(answer.components(separatedBy: "HTTP/1.1 200").count == 2, "\(parts): \(answer)")
+                #expect(answer.lowercased().contains("connection: close"), "\(parts): \(answer)")
+                #expect(ContinuousClock.now - start < .seconds(8), "\(parts)")
+            }
+        }
+        // A body would be kept for that protocol, so such a request is not answered at all.
+        let post =
+            "POST /v1/rendezvous HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
+            + "Content-Length: 9\r\n\r\n"
+        #expect(try RawConnection(port: relay.port).exchange(post + "123456789\(health)\r\n") == "")
+        // What follows stays with who sends it: the buffers of a connection take some of it, the relay none.
+        let before = try peak(of: relay)
+        let flood = [UInt8](repeating: 97, count: 64 << 20)
+        _ = try RawConnection(port: relay.port).exchange(
+            [Array("\(health)Connection: Upgrade\r\nUpgrade: x\r\n\r\n".utf8), flood], seconds: 5)
+        #expect(try peak(of: relay) - before < 32 << 10)
+        #expect(relay.process.poll() == nil)
+    }
+
     @Test("a body that comes byte by byte buys no time, and neither does one that was refused")
     func drips() async throws {
         let relay = try RelayProcess(options: ["--transfer-seconds", "2", "--slowest-bytes-per-second", "1000000"])
