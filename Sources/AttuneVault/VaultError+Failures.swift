@@ -86,8 +86,11 @@ extension VaultError {
 
     static var strayLog: VaultError {
         VaultError(
-            .damaged, "the store is damaged: attune.db-wal is not the log of attune.db, which is the newest without it",
-            remedy: "Let it be set aside as attune.db-wal.earlier: attune doctor --accept-older")
+            .damaged,
+            "the store is damaged: attune.db-wal was changed, or is not the log of attune.db, which without it is "
+                + "no older than what is known of it",
+            remedy: "Save what opens of both into a new store: attune doctor --repair NEWPATH. Or, if the log is of "
+                + "before, let it be set aside as attune.db-wal.earlier: attune doctor --accept-older")
     }
 
     static func damagedLog(frame: Int, of frames: Int) -> VaultError {

@@ -43,7 +43,10 @@ package enum StoreDatabase {
     /// - Throws: as `requireSound` of a reader.
     static func requireSound(_ database: Database) throws {
         let lines = try String.fetchAll(database, sql: "PRAGMA quick_check(20)")
-        if lines != ["ok"] { throw VaultError.damaged(lines.joined(separator: "; ")) }
+        if lines != ["ok"] {
+            let found = lines.flatMap { $0.split(separator: "\n") }.filter { !$0.hasPrefix("***") }
+            throw VaultError.damaged(found.joined(separator: "; "))
+        }
         let broken = try Row.fetchAll(database, sql: "PRAGMA foreign_key_check").count
         if broken > 0 { throw VaultError.damaged("\(broken) records refer to others that are missing") }
     }

@@ -101,7 +101,7 @@ extension Vault {
     ) throws -> Vault {
         let sealed = try SealedDatabase(path: folder.database, vaultKey: vaultKey)
         do {
-            guard access(folder.database, F_OK) == 0 else { throw VaultError.damaged("attune.db is missing") }
+            try Self.requireFile(folder.database)
             let logBytes = DurableFile.size(folder.databaseLog)
             let wasStoppedEarly = logBytes > 0
             let mark = StoreMark(folder: folder, key: vaultKey)
@@ -158,6 +158,13 @@ extension Vault {
                     || mode == .writing && DurableFile.isDiskFull(probing: folder.staging + "/probe")
             }
         }
+    }
+
+    /// - Throws: `VaultError` E-VAULT-005 if there is no such file, or something that would be waited for.
+    private static func requireFile(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw VaultError.damaged("attune.db is missing") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw VaultError.damaged("attune.db is no file") }
     }
 
     /// Bytes of a log with one frame; a shorter one is not read at all.
