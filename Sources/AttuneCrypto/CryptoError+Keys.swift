@@ -20,19 +20,19 @@ extension CryptoError {
     static var vaultFileDamaged: CryptoError {
         CryptoError(
             .vaultFileDamaged, "the key is right, but the vault file was changed or damaged",
-            remedy: "Restore the vault file from a backup.")
+            remedy: "Restore a backup: attune restore BACKUP --store NEWPATH")
     }
 
     static func malformedVaultFile(_ reason: String) -> CryptoError {
         CryptoError(
             .malformedVaultFile, "not a vault file of this version: \(reason)",
-            remedy: "Restore the vault file from a backup.")
+            remedy: "Restore a backup: attune restore BACKUP --store NEWPATH")
     }
 
     static var costOutOfRange: CryptoError {
         CryptoError(
             .costOutOfRange, "a key slot asks for a derivation cost that no vault of ours has",
-            remedy: "Do not trust this file; restore it from a backup.")
+            remedy: "Do not trust this file. Restore a backup: attune restore BACKUP --store NEWPATH")
     }
 
     static func notEnoughMemory(bytes: UInt64) -> CryptoError {

@@ -16,7 +16,9 @@ extension KitError {
     static var inOtherCircle: KitError {
         KitError(
             .inOtherCircle, "this store is in a circle with other devices, and a store is in one circle only",
-            remedy: "Join with a store of its own: attune init --store DIR --join --relay URL")
+            remedy:
+                "Leave that circle with all that is here: attune key show --new-recovery --new-circle, and join then. "
+                + "Or join with a store of its own: attune init --store DIR --join --relay URL")
     }
 
     static func noDevice(_ name: String) -> KitError {

@@ -113,7 +113,7 @@ extension Workspace {
     /// Passes where the store may enter a circle: it is in none, alone in its own, or shut out of it.
     ///
     /// - Throws: `KitError` E-DEVICE-002.
-    private func requireFree() throws {
+    package func requireFree() throws {
         guard let circle = try DeviceCircle.open(vault) else { return }
         let others = circle.chain.active.contains { $0.id != circle.device }
         guard !others || circle.own?.isActive != true else { throw KitError.inOtherCircle }

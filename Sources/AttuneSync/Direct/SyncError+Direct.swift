@@ -8,7 +8,7 @@ extension SyncError {
     package static func noDevice(_ address: String) -> SyncError {
         SyncError(
             .noDevice, "no device answers at \(address)",
-            remedy: "On that device: attune sync serve. And check the address and the network.")
+            remedy: "On that device: attune sync serve --listen ADDR:PORT. And check the address and the network.")
     }
 
     /// `E-SYNC-071`: the device at this address is not one of the circle.

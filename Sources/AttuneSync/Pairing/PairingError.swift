@@ -32,7 +32,9 @@ package enum PairingFailure: String, FailureKind {
 package typealias PairingError = Failure<PairingFailure>
 
 extension PairingError {
-    private static var anew: String { "Make a new code on the device that is in the circle: attune devices add" }
+    private static var anew: String {
+        "Make a new code on the device that is in the circle: attune devices add (with --relay URL for the first device)"
+    }
 
     /// `E-PAIR-001`: the two sides did not use the same code, or someone changed a message on the way.
     package static var wrongCode: PairingError {
@@ -53,7 +55,7 @@ extension PairingError {
     /// `E-PAIR-004`: the other side gave up.
     package static var abandoned: PairingError {
         PairingError(
-            .abandoned, "the other device stopped pairing", remedy: "Look at its screen, then: attune devices add")
+            .abandoned, "the other device stopped pairing", remedy: "Look at its screen. \(anew)")
     }
 
     /// `E-PAIR-005`: a person said that the words differ.
@@ -65,7 +67,8 @@ extension PairingError {
     package static var noMailbox: PairingError {
         PairingError(
             .noMailbox, "nobody waits under this code, or another device has used it",
-            remedy: "Check the code and the relay on the other device, or make a new one there: attune devices add")
+            remedy: "Check the code and the relay on the other device, or make a new one there: attune devices add "
+                + "(with --relay URL for the first device)")
     }
 
     /// `E-PAIR-007`: what the other device calls its circle is not one, or does not hold this device.

@@ -85,7 +85,7 @@ struct Console {
         Self.columns(of: descriptor).map { TerminalText.wrapped(text, columns: $0) } ?? text
     }
 
-    private static func columns(of descriptor: Int32) -> Int? {
+    static func columns(of descriptor: Int32) -> Int? {
         var size = winsize()
         guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1 else {
             return nil
@@ -113,11 +113,20 @@ struct Console {
     func dim(_ text: String) -> String { color ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
     func green(_ text: String) -> String { color ? "\u{1B}[32m\(text)\u{1B}[0m" : text }
 
+    /// Asks for a line on the terminal; what was typed before the question was there is no answer to it.
+    ///
+    /// - Returns: nil at the end of the input.
+    func answer(to question: String) -> String? {
+        if isatty(STDIN_FILENO) == 1 { tcflush(STDIN_FILENO, TCIFLUSH) }
+        ask(question, terminator: "")
+        return readLine()
+    }
+
     /// Asks for y or n on the terminal; an empty answer means `standard`.
     func confirm(_ question: String, standard: Bool) -> Bool {
         while true {
-            ask("\(question) \(standard ? "[Y/n]" : "[y/N]") ", terminator: "")
-            guard let answer = readLine()?.trimmingCharacters(in: .whitespaces).lowercased() else { return false }
+            let answer = answer(to: "\(question) \(standard ? "[Y/n]" : "[y/N]") ")
+            guard let answer = answer?.trimmingCharacters(in: .whitespaces).lowercased() else { return false }
             switch answer {
             case "": return standard
             case "y", "yes": return true

@@ -11,22 +11,25 @@ struct RecoveryDialogue {
     /// Whether a person is there to answer.
     let asks: Bool
 
-    func show(_ words: borrowing RecoveryWords) throws {
+    /// - Parameter notice: what holds until the words were asked back; nil if they count at once.
+    func show(_ words: borrowing RecoveryWords, notice: String? = nil) throws {
         let list = words.words
         console.ask("Recovery words. Write them on paper; they open the store when the passphrase is lost:")
-        for row in 0..<6 {
-            let cells = (0..<4).map { column in
-                let index = row * 4 + column
+        let width = Console.columns(of: STDERR_FILENO) ?? 80
+        let columns = [6, 4, 3, 2].first { 2 + 14 * $0 <= min(width, 60) } ?? 1
+        for row in 0..<24 / columns {
+            let cells = (0..<columns).map { column in
+                let index = row * columns + column
                 return String(format: "%2d. ", index + 1)
                     + list[index].padding(toLength: 10, withPad: " ", startingAt: 0)
             }
             console.ask("  " + cells.joined())
         }
         guard asks else { return }
+        if let notice { console.ask(notice) }
         for index in (0..<24).shuffled().prefix(3).sorted() {
             while true {
-                console.ask("Word \(index + 1): ", terminator: "")
-                guard let answer = readLine() else {
+                guard let answer = console.answer(to: "Word \(index + 1): ") else {
                     console.ask("")
                     return console.note(
                         "not confirmed; new words, should these get lost: attune key show --new-recovery")

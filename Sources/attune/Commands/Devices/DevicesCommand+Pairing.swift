@@ -97,6 +97,7 @@ extension DevicesCommand {
 
         func execute() throws {
             let workspace = try global.open(.writing)
+            try workspace.requireFree()
             try joining.join(workspace, code: joining.code.read(global), global: global)
         }
     }

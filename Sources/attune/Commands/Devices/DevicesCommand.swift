@@ -133,19 +133,26 @@ struct DevicesCommand: ParsableCommand {
                         ? "Nothing that it published counts any more."
                         : "Of what it published its entries up to \(last) count, and later ones do not.")
             }
-            guard try found.count > 1 && global.canAsk || global.agrees("Revoke \(names)?", to: "revoking") else {
+            guard
+                try found.count > 1 && global.canAsk
+                    || global.agrees(
+                        second.writeConfirmation == nil
+                            ? "Revoke \(names)?" : "Agree that another device revokes \(names)?",
+                        to: "revoking")
+            else {
                 return
             }
             if let file = second.writeConfirmation {
                 try workspace.confirm(.revocation(of: found.compactMap(\.device)), to: file)
+                let path = VaultError.quoted(file)
                 let words = found.map { $0.isPaper ? "\"\($0.name)\"" : $0.fingerprint }.joined(separator: " ")
                 if found.contains(where: \.isPaper), found.count == 1 {
                     return try global.done(
-                        "agreed; for new words, on the other device: attune key show --new-recovery --confirmation FILE"
+                        "agreed; for new words, on the other device: attune key show --new-recovery --confirmation \(path)"
                     )
                 }
                 return try global.done(
-                    "agreed; on the other device: attune devices revoke \(words) --confirmation FILE")
+                    "agreed; on the other device: attune devices revoke \(words) --confirmation \(path)")
             }
             let confirmation = try workspace.needsConfirmation(toRevoke: found) ? second.read(global) : nil
             let (isFetched, isPublished) = try Waiting.run {

@@ -28,7 +28,8 @@ struct NewRecovery {
         let agreement = isForCircle && !show.newCircle ? try agreement(workspace) : nil
         workspace.vault.yieldLock()  // a person may take long to write them down
         let words = RecoveryWords.random()
-        try RecoveryDialogue(console: console, asks: global.canAsk).show(words)
+        try RecoveryDialogue(console: console, asks: global.canAsk).show(
+            words, notice: "They count once you have typed three of them here; until then nothing has changed.")
         guard isForCircle else {
             try workspace.vault.replaceRecoveryWords(words)
             return try finish(workspace, isInCircle: workspace.wordsNeedAgreement())
@@ -88,8 +89,10 @@ struct NewRecovery {
         if show.newCircle {
             try global.done("new recovery words are set, in a new circle of this device alone")
             return console.note(
-                "Other devices are in the circle that was, whose relay keeps what it has, for whoever has its words. Let "
-                    + "them join this one: attune devices add. People need your new card: attune people card FILE")
+                "Other devices are in the circle that was, whose relay keeps what it has, for whoever has its words. "
+                    + "Each of them can come: there attune key show --new-recovery --new-circle, here attune devices add "
+                    + "--relay URL, and there attune devices join --relay URL. People need your new card: attune people "
+                    + "card FILE")
         }
         let isAlone = try workspace.devices().count { $0.state == .active && !$0.isPaper } == 1
         let isSent = try isPublished || workspace.syncSettings().relay == nil && isAlone

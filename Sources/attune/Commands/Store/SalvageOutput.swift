@@ -79,7 +79,10 @@ struct SalvageOutput: Encodable {
         }
         console.print("versions  \(versions) whole")
         for version in fetchedAgain {
-            console.say(ShownText.line("AGAIN     \(version): its bytes come with the next attune sync now"))
+            console.say(
+                ShownText.line(
+                    "AGAIN     \(version): its bytes come with the next attune sync now --store "
+                        + VaultError.quoted(store)))
         }
         for loss in lost { console.say(ShownText.line("LOST      \(loss.subject): \(loss.reason)")) }
         if circle == "left" {
