@@ -24,13 +24,18 @@ struct DueWork {
     let session: any SQLSession
     let now: Int64
     let rules: RetentionRules
+    /// Chunks, entries or links that a piece goes through.
+    let rows: Int
     private var owner: SQLValue { .int(circle.number) }
 
-    init(circle: CircleRow, session: any SQLSession, now: Int64, rules: RetentionRules) {
+    init(
+        circle: CircleRow, session: any SQLSession, now: Int64, rules: RetentionRules, rows: Int = ChunkUses.piece
+    ) {
         self.circle = circle
         self.session = session
         self.now = now
         self.rules = rules
+        self.rows = rows
     }
 
     static func add(
@@ -90,7 +95,7 @@ struct DueWork {
 
     private func name(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {
         let uses = ChunkUses(session: session, circle: circle.number, ends: now)
-        var (done, left) = (task.position, ChunkUses.piece)
+        var (done, left) = (task.position, rows)
         while left > 0 {
             let row = try session.first(
                 """
@@ -122,7 +127,7 @@ struct DueWork {
     ) throws -> Bool {
         let released = EntryReferences(try bytes(of: task.position), chunks: 0..<0).released
         let uses = ChunkUses(session: session, circle: circle.number, ends: now + rules.grace)
-        var (index, left) = (Int(task.upto), ChunkUses.piece)
+        var (index, left) = (Int(task.upto), rows)
         while index < released.count, left > 0 {
             left -= 1
             let row = try session.first(
@@ -186,7 +191,7 @@ struct DueWork {
     /// After those behind the last entry that counts come those of the other half of a fork before it.
     private func drop(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {
         let (device, seq) = (task.row.values[4], task.row.values[5])
-        var left = ChunkUses.piece
+        var left = rows
         var dropped: Int64 = 0
         var isDone = false
         if task.upto == 0 {

@@ -40,8 +40,8 @@ extension SQLRelayStore {
     private static func finishSmall(
         _ row: CircleRow, now: Int64, rules: RetentionRules, in session: any SQLSession
     ) throws {
-        let work = DueWork(circle: row, session: session, now: now, rules: rules)
-        for _ in 0..<4 * ChunkUses.small / ChunkUses.piece where try !work.piece() { return }
+        let work = DueWork(circle: row, session: session, now: now, rules: rules, rows: ChunkUses.small)
+        for _ in 0..<4 where try !work.piece() { return }
     }
 
     package func entries(

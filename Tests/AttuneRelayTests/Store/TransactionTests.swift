@@ -105,7 +105,7 @@ import Testing
         (0..<count).compactMap { _ in Digest256(SyntheticDevice.random(32)) }
     }
 
-    /// Rows are gone through in pieces of 512, with up to three statements for each; an entry has up to a MiB or so.
+    /// Rows are gone through in pieces of 512 at the most, with up to three statements for each; an entry has up to a MiB or so.
     private func expectSmall(_ name: String, pieces: Int = 1) {
         let work = database.take()
         print("\(name): \(work)")

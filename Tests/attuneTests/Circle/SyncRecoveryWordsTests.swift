@@ -106,7 +106,7 @@ import Testing
         try SyncCircle.sync(desk)
         let agreed = try desk.expect(
             "devices", "revoke", "recovery words", "--write-confirmation", consent, "--yes", exits: 0)
-        #expect(agreed.output.contains("attune key show --new-recovery --confirmation FILE"))
+        #expect(agreed.output.contains("attune key show --new-recovery --confirmation \(consent)"))
         let made = try loft.expect("key", "show", "--new-recovery", "--yes", "--confirmation", consent, exits: 0)
         let new = Self.shown(made)
         try loft.expect("key", "show", "--new-recovery", "--yes", "--confirmation", consent, exits: 12)
