@@ -19,6 +19,8 @@ package struct DeviceCircle: Sendable {
     package var circle: Digest256 { chain.circle }
     /// This device as the chain has it; nil where its addition does not count any more.
     package var own: CircleDevice? { chain.devices[device] }
+    /// Whether no other device is in the circle now.
+    var isAlone: Bool { chain.active.allSatisfy { $0.id == device } }
 
     /// Opens what a store holds of its circle; nil where it is in none.
     ///

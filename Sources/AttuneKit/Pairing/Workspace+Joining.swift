@@ -115,7 +115,6 @@ extension Workspace {
     /// - Throws: `KitError` E-DEVICE-002.
     package func requireFree() throws {
         guard let circle = try DeviceCircle.open(vault) else { return }
-        let others = circle.chain.active.contains { $0.id != circle.device }
-        guard !others || circle.own?.isActive != true else { throw KitError.inOtherCircle }
+        guard circle.isAlone || circle.own?.isActive != true else { throw KitError.inOtherCircle }
     }
 }

@@ -28,7 +28,7 @@ extension Workspace {
             otherwise: "Name one: attune devices add --relay URL; or do without: attune devices add --listen HOST:PORT")
         return try await RemoteCircle.withClient { client in
             var circle = try await BlockingWork.run { [self] in try beginCircle(named: ownName, paper: nil) }
-            let isAlone = circle.chain.active.allSatisfy { $0.id == circle.device }
+            let isAlone = circle.isAlone
             let host = Host(remote: RemoteCircle(vault: vault, address: address, client: client), invite: invite)
             let greeting = try await PairingMeeting.greet(address, client: client)
             if !isAlone {

@@ -58,9 +58,7 @@ extension Workspace {
         let (keys, settings) = try await BlockingWork.run { [vault, self] in (try CircleKeys(vault), try syncSettings())
         }
         guard !settings.isPaused else { throw SyncError.paused }
-        let isAlone = try await BlockingWork.run { [self] in
-            try !devices().contains { $0.state == .active && !$0.isThis && !$0.isPaper }
-        }
+        let isAlone = try await BlockingWork.run { try keys.current().circle.isAlone }
         guard !isAlone else { throw SyncError.nobodyElse }
         var reports: [SyncReport] = []
         for addresses in try await nearbyAddresses(keys) {

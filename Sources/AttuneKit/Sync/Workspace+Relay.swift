@@ -17,10 +17,7 @@ extension Workspace {
     ///   is alone, of which a relay hears nothing.
     package func useRelay(_ text: String, invite: String?) async throws -> String {
         guard let address = RemoteAddress(text) else { throw KitError.notAnAddress(text) }
-        let isAlone = try await BlockingWork.run { [vault] in
-            let circle = try DeviceCircle.require(vault)
-            return circle.chain.active.allSatisfy { $0.id == circle.device }
-        }
+        let isAlone = try await BlockingWork.run { [vault] in try DeviceCircle.require(vault).isAlone }
         guard !isAlone else { throw SyncError.nobodyElse }
         return try await RemoteCircle.withClient { client in
             _ = try await RemoteCircle(vault: vault, address: address, client: client).reconcile(invite: invite)

@@ -76,13 +76,16 @@ final class ConnectionPlaces: Sendable {
     var count: (all: Int, strangers: Int) { state.withLock { ($0.holders.count, $0.strangers.count) } }
 
     /// Whether a connection that arrives is looked at; called once for each, before anything is made for it.
-    func admits(_ peer: String, trusted: Set<String>) -> Bool {
-        trusted.contains(peer) || arrivals.admit(ClientAddress(peer))
+    func admits(_ channel: any Channel, trusted: Set<String>) -> Bool {
+        let peer = Self.peer(of: channel)
+        return trusted.contains(peer) || arrivals.admit(ClientAddress(peer))
     }
+
+    private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.ipAddress ?? "local" }
 
     /// Lets a connection in; false if there is no place for it.
     func enter(_ channel: any Channel, trusted: Set<String>) -> Bool {
-        let peer = channel.remoteAddress?.ipAddress ?? "local"
+        let peer = Self.peer(of: channel)
         let close: @Sendable () -> Void = { [weak channel] in channel?.close(promise: nil) }
         let address = ClientAddress(peer)
         let place = trusted.contains(peer) ? enterProxy(address, close: close) : enter(address, close: close)

@@ -28,7 +28,7 @@ final class ArrivingConnections: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let channel = unwrapInboundIn(data)
-        guard places.admits(channel.remoteAddress?.ipAddress ?? "local", trusted: trusted) else {
+        guard places.admits(channel, trusted: trusted) else {
             channel.close(promise: nil)
             return
         }

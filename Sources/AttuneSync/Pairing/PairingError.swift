@@ -32,9 +32,8 @@ package enum PairingFailure: String, FailureKind {
 package typealias PairingError = Failure<PairingFailure>
 
 extension PairingError {
-    private static var anew: String {
-        "Make a new code on the device that is in the circle: attune devices add (with --relay URL for the first device)"
-    }
+    private static var adding: String { "attune devices add (with --relay URL for the first device)" }
+    private static var anew: String { "Make a new code on the device that is in the circle: \(adding)" }
 
     /// `E-PAIR-001`: the two sides did not use the same code, or someone changed a message on the way.
     package static var wrongCode: PairingError {
@@ -67,8 +66,7 @@ extension PairingError {
     package static var noMailbox: PairingError {
         PairingError(
             .noMailbox, "nobody waits under this code, or another device has used it",
-            remedy: "Check the code and the relay on the other device, or make a new one there: attune devices add "
-                + "(with --relay URL for the first device)")
+            remedy: "Check the code and the relay on the other device, or make a new one there: \(adding)")
     }
 
     /// `E-PAIR-007`: what the other device calls its circle is not one, or does not hold this device.

@@ -40,7 +40,7 @@ final class SyncMeter: Sendable {
             }
             while samples.count > 2, now - samples[1].at >= .seconds(Self.window) { samples.removeFirst() }
             guard let first = samples.first, now - first.at > .milliseconds(200) else { return nil }
-            return Double(bytes - first.bytes) / ((now - first.at).seconds)
+            return Double(bytes - first.bytes) / (now - first.at).seconds
         }
         guard let rate, rate > 0 else { return progress }
         progress.rate = Int(rate)

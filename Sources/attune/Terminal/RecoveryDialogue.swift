@@ -16,7 +16,7 @@ struct RecoveryDialogue {
         let list = words.words
         console.ask("Recovery words. Write them on paper; they open the store when the passphrase is lost:")
         let width = Console.columns(of: STDERR_FILENO) ?? 80
-        let columns = [6, 4, 3, 2].first { 2 + 14 * $0 <= min(width, 60) } ?? 1
+        let columns = [4, 3, 2].first { 2 + 14 * $0 <= width } ?? 1
         for row in 0..<24 / columns {
             let cells = (0..<columns).map { column in
                 let index = row * columns + column
