@@ -26,10 +26,9 @@ import Testing
         let isStrict = ProcessInfo.processInfo.environment["ATTUNE_STRICT_TIMES"] != nil
         let worst = try #require(sorted.last)
         #expect(worst < (isStrict ? 0.2 : 40), "\(sorted.suffix(3)) \(counts)")
-        let status = try String(contentsOfFile: "/proc/\(relay.process.id)/status", encoding: .utf8)
-        let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        let kilobytes = try #require(peak?.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
-        #expect(kilobytes < 200 << 10, "\(counts)")
+        let peak = ProcessUsage(relay.process.id).peakBytes
+        try #require(peak > 0)
+        #expect(peak < 200 << 20, "\(counts)")
         if name == "mailboxes" {
             #expect(counts["honest_met"] ?? 0 > 0, "\(counts)")
             #expect(counts["honest_without_mailbox"] == nil, "\(counts)")

@@ -155,13 +155,6 @@ import Testing
         #expect(refused.components(separatedBy: "HTTP/1.1 404").count == 6, "\(refused)")
     }
 
-    /// The most kibibytes that the relay ever had in memory.
-    private func peak(of relay: RelayProcess) throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(relay.process.id)/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
-        return try #require(Int(line.split(separator: " ")[1]))
-    }
-
     @Test("a request for another protocol, or with a body of unknown length, is the last of its connection")
     func lastRequests() async throws {
         let relay = try RelayProcess()
@@ -186,11 +179,13 @@ import Testing
             + "Content-Length: 9\r\n\r\n"
         #expect(try RawConnection(port: relay.port).exchange(post + "123456789\(health)\r\n") == "")
         // What follows stays with who sends it: the buffers of a connection take some of it, the relay none.
-        let before = try peak(of: relay)
+        let usage = ProcessUsage(relay.process.id)
+        let before = usage.peakBytes
+        try #require(before > 0)
         let flood = [UInt8](repeating: 97, count: 64 << 20)
         _ = try RawConnection(port: relay.port).exchange(
             [Array("\(health)Connection: Upgrade\r\nUpgrade: x\r\n\r\n".utf8), flood], seconds: 5)
-        #expect(try peak(of: relay) - before < 32 << 10)
+        #expect(usage.peakBytes - before < 32 << 20)
         #expect(relay.process.poll() == nil)
     }
 

@@ -4,20 +4,20 @@
 import Foundation
 
 /// What a process takes, as the kernel counts it; 0 where that cannot be read.
-struct ProcessUsage {
+package struct ProcessUsage {
     private let folder: String
 
     /// - Parameter process: this one by default.
-    init(_ process: Int32? = nil) { folder = "/proc/" + (process.map(String.init) ?? "self") }
+    package init(_ process: Int32? = nil) { folder = "/proc/" + (process.map(String.init) ?? "self") }
 
     /// Bytes in memory.
-    var residentBytes: Int { status("VmRSS:") }
+    package var residentBytes: Int { status("VmRSS:") }
 
     /// Most bytes that were in memory since the start, or since `resetPeak`.
-    var peakBytes: Int { status("VmHWM:") }
+    package var peakBytes: Int { status("VmHWM:") }
 
     /// Seconds on a processor, of all threads.
-    var processorSeconds: Double {
+    package var processorSeconds: Double {
         guard let text = try? String(contentsOfFile: folder + "/stat", encoding: .utf8),
             let name = text.lastIndex(of: ")")
         else { return 0 }
@@ -28,7 +28,7 @@ struct ProcessUsage {
     }
 
     /// Forgets the peak so far.
-    func resetPeak() { try? "5".write(toFile: folder + "/clear_refs", atomically: false, encoding: .utf8) }
+    package func resetPeak() { try? "5".write(toFile: folder + "/clear_refs", atomically: false, encoding: .utf8) }
 
     private func status(_ field: String) -> Int {
         guard let status = try? String(contentsOfFile: folder + "/status", encoding: .utf8),

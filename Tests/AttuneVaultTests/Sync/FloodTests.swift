@@ -52,7 +52,7 @@ import Testing
         var random = SyntheticRandom(seed: 1)
         var times: [Double] = []
         var last: StoredEntry?
-        let before = Self.residentBytes()
+        let before = MemoryLimits.resident()
         for block in 0..<count / blockSize {
             let said = try (0..<blockSize).map { index in
                 let number = block * blockSize + index
@@ -66,7 +66,7 @@ import Testing
             times.append(TestStore.ownSeconds() - start)
             if flood == .children, block == 0 { try Self.refuse(heard, "bomb") }
         }
-        let grown = Self.residentBytes() - before
+        let grown = MemoryLimits.resident() - before
         let third = times.count / 3
         let (early, late) = (times.prefix(third).reduce(0, +), times.suffix(third).reduce(0, +))
         #expect(late < 4 * early + 0.5, "\(flood): \(early) s for the first third, \(late) s for the last")
@@ -165,13 +165,5 @@ import Testing
         EntryContext(
             entry: entry.hash, device: culprit, deviceName: "mal", lamport: entry.lamport,
             parents: entry.seq == 1 ? [] : [digest(of: -1)])
-    }
-
-    // MARK: Measuring
-
-    private static func residentBytes() -> Int {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
     }
 }
