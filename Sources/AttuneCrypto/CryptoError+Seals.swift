@@ -4,7 +4,7 @@
 import AttuneCore
 
 extension CryptoError {
-    static func chunkDamaged(id: Digest256) -> CryptoError {
+    static func chunkDamaged(id: ChunkID) -> CryptoError {
         CryptoError(
             .chunkDamaged, "chunk \(id.short) does not have the bytes that its id names",
             remedy: "Fetch it again from another device or a backup.")

@@ -49,7 +49,7 @@ extension RelayError {
     static let circleExists = RelayError(.circleExists, 409, "the circle is on this relay already", remedy: nil)
 
     /// Links were appended meanwhile.
-    static func linkRace(head: LogPosition) -> RelayError {
+    static func linkRace(head: LinkPosition) -> RelayError {
         RelayError(
             .linkRace, 412, "the newest link is another than If-Match names", remedy: "Read the links and try again.",
             fields: ["ETag": "\"\(head.hash)\""])

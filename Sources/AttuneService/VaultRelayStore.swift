@@ -43,7 +43,7 @@ package final class VaultRelayStore: RelayStore {
     deinit { thread.shutdownGracefully { _ in } }
 
     private func run<Value: Sendable>(
-        of circle: Digest256, _ body: @escaping @Sendable (VaultRelayStore) throws -> Value
+        of circle: CircleID, _ body: @escaping @Sendable (VaultRelayStore) throws -> Value
     ) async throws -> Value {
         guard circle == store.circle else { throw RelayError.unknownCircle }
         return try await thread.runIfActive { [self] in
@@ -55,25 +55,25 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: Circles and links
 
-    package func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool { false }
+    package func createCircle(_ circle: CircleID, genesis: StoredLink, invite: String?) async throws -> Bool { false }
 
     package func knowsInvite(_ token: String) async throws -> Bool { false }
 
-    package func deleteCircle(_ circle: Digest256) async throws -> Int64 { throw RelayError.unknownCircle }
+    package func deleteCircle(_ circle: CircleID) async throws -> Int64 { throw RelayError.unknownCircle }
 
-    package func undeleteCircle(_ circle: Digest256) async throws { throw RelayError.unknownCircle }
+    package func undeleteCircle(_ circle: CircleID) async throws { throw RelayError.unknownCircle }
 
-    package func head(of circle: Digest256) async throws -> CircleHead? {
+    package func head(of circle: CircleID) async throws -> CircleHead? {
         guard circle == store.circle else { return nil }
         return try await run(of: circle) { CircleHead(link: try $0.head()) }
     }
 
-    private func head() throws -> LogPosition {
+    private func head() throws -> LinkPosition {
         let chain = try keys.current().circle.chain
-        return LogPosition(seq: chain.seq, hash: chain.head)
+        return LinkPosition(seq: chain.seq, hash: chain.head)
     }
 
-    package func links(of circle: Digest256, after: UInt64, limit: Int) async throws -> LinkPage {
+    package func links(of circle: CircleID, after: UInt64, limit: Int) async throws -> LinkPage {
         try await run(of: circle) { own in
             var bytes = 0
             let links = try own.store.links(after: after, limit: limit + 1)
@@ -86,7 +86,7 @@ package final class VaultRelayStore: RelayStore {
     }
 
     package func appendLinks(
-        _ links: [StoredLink], to circle: Digest256, after: Digest256, cutOffs: [CutOff]
+        _ links: [StoredLink], to circle: CircleID, after: LinkHash, cutOffs: [CutOff]
     ) async throws -> Bool {
         let kept = try await run(of: circle) { own in
             let chain = try own.keys.current().circle.chain
@@ -100,7 +100,7 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: Entries
 
-    package func frontier(of circle: Digest256) async throws -> StoredFrontier {
+    package func frontier(of circle: CircleID) async throws -> StoredFrontier {
         try await run(of: circle) { own in
             // What was made here gets its place once this log was compared with another device's.
             if own.isCompared.load(ordering: .relaxed) { try own.publishDrafts() }
@@ -132,7 +132,7 @@ package final class VaultRelayStore: RelayStore {
     }
 
     package func append(
-        _ entries: [AttuneRelay.StoredEntry], to circle: Digest256, newest: Digest256, release: ReleaseAllowance
+        _ entries: [AttuneRelay.StoredEntry], to circle: CircleID, newest: LinkHash, release: ReleaseAllowance
     ) async throws -> [AppendOutcome]? {
         let outcomes = try await run(of: circle) { own in
             let chain = try own.keys.current().circle.chain
@@ -164,7 +164,7 @@ package final class VaultRelayStore: RelayStore {
     }
 
     package func entries(
-        of circle: Digest256, device: DeviceID?, after: UInt64, limit: Int
+        of circle: CircleID, device: DeviceID?, after: UInt64, limit: Int
     ) async throws -> EntryPage {
         try await run(of: circle) { own in
             // Devices ask for one log at a time; only that order is stable here.
@@ -177,7 +177,7 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: Chunks
 
-    package func missing(_ ids: [Digest256], in circle: Digest256, ifNamed: Bool) async throws -> [Digest256] {
+    package func missing(_ ids: [ChunkID], in circle: CircleID, ifNamed: Bool) async throws -> [ChunkID] {
         try await run(of: circle) { own in
             // Who names no chunk asks for all that are wanted here, having pushed every entry that this log lacked.
             guard !ids.isEmpty else {
@@ -188,11 +188,11 @@ package final class VaultRelayStore: RelayStore {
         }
     }
 
-    package func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int? {
+    package func chunkSize(_ id: ChunkID, in circle: CircleID) async throws -> Int? {
         try await run(of: circle) { $0.vault.chunkSize(id) }
     }
 
-    package func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer? {
+    package func chunk(_ id: ChunkID, in circle: CircleID) async throws -> ByteBuffer? {
         try await run(of: circle) { own in
             guard let path = try own.store.chunkPath(id), let handle = FileHandle(forReadingAtPath: path) else {
                 return nil
@@ -204,7 +204,7 @@ package final class VaultRelayStore: RelayStore {
         }
     }
 
-    package func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool {
+    package func putChunk(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool {
         try await run(of: circle) { own in
             guard try own.store.chunkPath(id) == nil else { return false }
             guard try own.vault.wantsChunk(id) else { throw RelayError.unwantedChunk }
@@ -215,7 +215,7 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: News
 
-    package func changes() -> AsyncStream<Digest256?> { changed.stream() }
+    package func changes() -> AsyncStream<CircleID?> { changed.stream() }
 
     package func check() async throws {}
 }

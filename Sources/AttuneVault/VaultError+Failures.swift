@@ -222,7 +222,7 @@ extension VaultError {
 
     // Runs, chats, trash, undo.
 
-    static func noRun(_ id: String) -> VaultError {
+    static func noRun(_ id: RunID) -> VaultError {
         VaultError(.noRun, "there is no run \(id)", remedy: "Run: attune runs list")
     }
 
@@ -230,7 +230,7 @@ extension VaultError {
         VaultError(.noChat, "there is no chat \(id)", remedy: nil)
     }
 
-    static func noDocument(_ digest: Digest256) -> VaultError {
+    static func noDocument(_ digest: DocumentID) -> VaultError {
         VaultError(.noDocument, "there is no document \(digest.short)", remedy: nil)
     }
 

@@ -127,7 +127,7 @@ extension StoreOptions {
     /// The store and the id of one of its circles.
     fileprivate func circle(
         _ text: String, of command: String
-    ) async throws -> (any RelayMaintenance, Digest256) {
+    ) async throws -> (any RelayMaintenance, CircleID) {
         let id = try circleID(text, of: command)
         let store = try await open(serving: false).store
         guard try await store.head(of: id) != nil else { throw RelayProcessError.noCircle(text) }
@@ -135,8 +135,8 @@ extension StoreOptions {
     }
 }
 
-private func circleID(_ text: String, of command: String) throws -> Digest256 {
-    guard let id = Digest256(hex: text) else {
+private func circleID(_ text: String, of command: String) throws -> CircleID {
+    guard let id = CircleID(hex: text) else {
         throw RelayProcessError.option("\(text) is no circle's id", of: command)
     }
     return id

@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneTensor
+import AttuneTestSupport
 import Testing
 
 @Suite struct AdapterMergeTests {
@@ -111,7 +112,7 @@ import Testing
         }
         let half = AdapterMerge.Part(one, weight: 0.5)
         let elsewhere = Sample.adapter(
-            base: BaseIdentity(id: Digest256([UInt8](repeating: 8, count: 32))!, name: "other", shape: Sample.shape()))
+            base: BaseIdentity(id: .filled(8), name: "other", shape: Sample.shape()))
         #expect(refused([half]) == "E-ADAPTER-014")
         #expect(refused([half, .init(elsewhere, weight: 0.5)]) == "E-ADAPTER-014")
         #expect(refused([half, .init(random(rank: 2, modules: [.query], seed: 9), weight: 0.5)]) == "E-ADAPTER-014")

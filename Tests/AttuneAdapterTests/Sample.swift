@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneTensor
+import AttuneTestSupport
 
 /// Small bases and adapters for the tests of this target.
 enum Sample {
@@ -14,11 +15,11 @@ enum Sample {
     }
 
     static func base(_ shape: BaseShape = shape()) -> BaseIdentity {
-        BaseIdentity(id: Digest256([UInt8](repeating: 7, count: 32))!, name: "tiny", shape: shape)
+        BaseIdentity(id: .filled(7), name: "tiny", shape: shape)
     }
 
     static let smolLM2 = BaseIdentity(
-        id: Digest256([UInt8](repeating: 1, count: 32))!, name: "smollm2",
+        id: .filled(1), name: "smollm2",
         shape: BaseShape(
             architecture: "llama", layers: 30, width: 576, feedForward: 1536, heads: 9, keyValueHeads: 3,
             headDimension: 64, vocabulary: 49152, rotatesAdjacentPairs: true))

@@ -19,14 +19,14 @@ import Testing
             let size: Int
             let start: HexBytes
             let tag: HexBytes
-            let id: Digest256
+            let id: ChunkID
         }
         struct Blob: Codable {
             let length: Int
             let chunks: [Chunk]
         }
         let blobKey: HexBytes
-        let blobID: HexBytes
+        let blobID: BlobID
         var content: String?
         let padme: [Length]
         var blobs: [Blob]
@@ -39,13 +39,13 @@ import Testing
 
     private func seal(_ plaintext: [UInt8]) throws -> [SealedChunk] {
         try plaintext.withUnsafeBytes {
-            try ChunkSealer.seal($0, blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes)
+            try ChunkSealer.seal($0, blobKey: vectors.blobKey.secret, blobID: vectors.blobID)
         }
     }
 
     private func open(_ chunks: [SealedChunk], _ length: Int) throws -> [UInt8] {
         try ChunkSealer.open(
-            chunks, length: length, blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes)
+            chunks, length: length, blobKey: vectors.blobKey.secret, blobID: vectors.blobID)
     }
 
     @Test func padmeAgreesWithTheVectorsAndWastesAtMostTwelvePercent() {
@@ -64,7 +64,7 @@ import Testing
         let vectors = try SchemaVectors.load(name, as: Vectors.self)
         for blob in vectors.blobs {
             let chunks = try SchemaVectors.content(blob.length).withUnsafeBytes {
-                try ChunkSealer.seal($0, blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes)
+                try ChunkSealer.seal($0, blobKey: vectors.blobKey.secret, blobID: vectors.blobID)
             }
             #expect(chunks.map(\.id) == blob.chunks.map(\.id))
             for (chunk, expected) in zip(chunks, blob.chunks) {
@@ -84,7 +84,7 @@ import Testing
             #expect(chunks.map(\.id) == blob.chunks.map(\.id))
             #expect(chunks.allSatisfy { $0.bytes.count == 1 << 20 })
             let opened = try ChunkSealer.open(
-                chunks, length: blob.length, blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes)
+                chunks, length: blob.length, blobKey: vectors.blobKey.secret, blobID: vectors.blobID)
             #expect(opened == content)
         }
     }
@@ -122,7 +122,7 @@ import Testing
             let padded = try #require(Padme.padded(length))
             func sizes(_ length: Int) throws -> [Int] {
                 let sealer = try ChunkSealer(
-                    blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes, length: length)
+                    blobKey: vectors.blobKey.secret, blobID: vectors.blobID, length: length)
                 return (0..<sealer.chunkCount).map { sealer.byteCount(of: $0) }
             }
             let found = try sizes(length)
@@ -141,7 +141,7 @@ import Testing
         let sealed = try seal(content)[0]
         #expect(sealed.bytes.count == 20_480 + 4096)
         let sealer = try ChunkSealer(
-            blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes, length: content.count)
+            blobKey: vectors.blobKey.secret, blobID: vectors.blobID, length: content.count)
         func open(_ bytes: [UInt8]) -> String? {
             errorCode { _ = try bytes.withUnsafeBytes { try sealer.open($0, index: 0) } }
         }
@@ -201,7 +201,7 @@ import Testing
         // Shorter by some bytes but the same count of chunks: what is left over is not padding.
         #expect(errorCode { _ = try open(chunks, length - 1) } == "E-SEAL-003")
         let foreign = try ChunkSealer(
-            blobKey: vectors.blobKey.secret, blobID: [UInt8](repeating: 1, count: 16), length: length)
+            blobKey: vectors.blobKey.secret, blobID: .filled(1), length: length)
         #expect(
             errorCode { _ = try chunks[0].bytes.withUnsafeBytes { try foreign.open($0, index: 0) } } == "E-SEAL-003")
     }
@@ -210,7 +210,7 @@ import Testing
         let content = SchemaVectors.content(1000)
         let chunk = try seal(content)[0]
         let sealer = try ChunkSealer(
-            blobKey: vectors.blobKey.secret, blobID: vectors.blobID.bytes, length: content.count)
+            blobKey: vectors.blobKey.secret, blobID: vectors.blobID, length: content.count)
         var generator = SystemRandomNumberGenerator()
         for round in 0..<60 {
             let place = round < 24 ? round : Int.random(in: 0..<chunk.bytes.count, using: &generator)
@@ -224,7 +224,7 @@ import Testing
     @Test func equalContentUnderAnotherKeyLooksUnrelated() throws {
         let content = SchemaVectors.content(1000)
         let other = try content.withUnsafeBytes {
-            try ChunkSealer.seal($0, blobKey: SecretBytes(random: 32), blobID: vectors.blobID.bytes)
+            try ChunkSealer.seal($0, blobKey: SecretBytes(random: 32), blobID: vectors.blobID)
         }
         #expect(try seal(content)[0].id != other[0].id)
     }

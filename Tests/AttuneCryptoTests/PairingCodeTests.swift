@@ -65,8 +65,8 @@ import Testing
     }
 
     @Test func aSafetyNumberIsTheSameFromBothSidesAndHasSixtyDigits() throws {
-        let one = try #require(Digest256([UInt8](repeating: 1, count: 32)))
-        let other = try #require(Digest256([UInt8](repeating: 2, count: 32)))
+        let one = CircleID.filled(1)
+        let other = CircleID.filled(2)
         let number = SafetyNumber(one, other)
         #expect(number == SafetyNumber(other, one))
         #expect(number.groups.count == 12 && number.groups.allSatisfy { $0.count == 5 })

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneKit
 import AttuneTestSupport
 import AttuneTraining
@@ -23,10 +24,10 @@ import Testing
     @Test func eachAdapterGetsItsVersionAndItsRun() throws {
         let store = try KitStore()
         let session = try TrainingSession.prepare(try request(store), in: store.workspace)
-        var runs: [String] = []
+        var runs: [RunID?] = []
         var steps: [String: Int] = [:]
         let results = try session.run(stop: StopFlag()) { part in
-            runs.append(part.runID ?? "none")
+            runs.append(part.runID)
         } onEvent: { event, part in
             if case .step = event { steps[part.name, default: 0] += 1 }
         }

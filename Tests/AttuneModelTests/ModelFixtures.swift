@@ -72,7 +72,7 @@ enum ModelFixtures {
     static func adapter(
         _ model: BaseModel, seed: UInt64 = 5, rank: Int = 3, amplitude: Double = 0.2
     ) throws -> Adapter {
-        let id = try #require(Digest256(Array(repeating: 0, count: 32)))
+        let id = BaseID.zero
         let configuration = LoRAConfiguration(rank: rank, alpha: 6, layers: Array(0..<model.shape.layers))
         return Adapter(
             base: BaseIdentity(id: id, name: "tiny", shape: model.shape), configuration: configuration,

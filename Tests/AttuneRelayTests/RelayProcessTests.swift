@@ -149,7 +149,7 @@ import Testing
         relay = try RelayProcess(folder: folder.path + "/relay")
         let fixture = try await RelayFixture(relay)
         var log: [Entry] = []
-        var kept: [Digest256] = []
+        var kept: [ChunkID] = []
         for round in 0..<rounds {
             let client = RelayClient(relay, device: fixture.founder, circle: fixture.circle.id)
             let process = relay.process
@@ -159,7 +159,7 @@ import Testing
                 process.send(SIGKILL)
             }
             let last = log.last
-            let (entries, chunks) = await withTaskGroup(of: (Entry?, Digest256?).self) { group in
+            let (entries, chunks) = await withTaskGroup(of: (Entry?, ChunkID?).self) { group in
                 group.addTask {
                     var newest = last
                     while let entry = try? fixture.circle.entry(by: fixture.founder, after: newest),
@@ -174,7 +174,7 @@ import Testing
                         return (nil, chunk.id)
                     }
                 }
-                return await group.reduce(into: ([Entry](), [Digest256]())) {
+                return await group.reduce(into: ([Entry](), [ChunkID]())) {
                     if let entry = $1.0 { $0.0.append(entry) }
                     if let chunk = $1.1 { $0.1.append(chunk) }
                 }
@@ -187,7 +187,7 @@ import Testing
             #expect(try await after.missing(kept.suffix(1000)) == [], "round \(round), killed after \(moment) ms")
             for chunk in chunks {
                 let answer = try await after.get(chunk)
-                #expect(WireHash.blake2b(answer.body, personal: "") == chunk)
+                #expect(ChunkID(WireHash.blake2b(answer.body, personal: "")) == chunk)
             }
             // Where the last one was kept though its answer was lost, the log goes on from it.
             let head = try await after.frontier().heads.first

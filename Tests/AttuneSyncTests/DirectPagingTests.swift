@@ -13,7 +13,7 @@ import Testing
         let circle = try Simulation(seed: 4, quiet: 2)
         let (sender, taker) = (circle.devices[0].store, circle.devices[1].store)
         // The other device names at most 1,024 at once.
-        let ids = (0..<2_500).map { BLAKE2b.hash(Array("chunk \($0)".utf8)) }
+        let ids = (0..<2_500).map { ChunkID(BLAKE2b.hash(Array("chunk \($0)".utf8))) }
         _ = try sender.draft(Simulation.marker, kind: .version, chunks: ids)
         try taker.want(ids)
         try circle.sync(0, with: 1)

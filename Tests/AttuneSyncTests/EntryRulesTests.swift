@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneSync
+import AttuneTestSupport
 import AttuneWire
 import Foundation
 import SwiftProtobuf
@@ -22,9 +23,8 @@ import Testing
         frontier: [DeviceID: LogPosition] = [:]
     ) throws -> Entry {
         let identity = circle.devices[index].identity
-        let zero = try #require(Digest256([UInt8](repeating: 0, count: 32)))
         let place = EntryPlace(
-            circle: circle.relay.chain.circle, device: identity.id, seq: seq, previous: previous?.hash ?? zero,
+            circle: circle.relay.chain.circle, device: identity.id, seq: seq, previous: previous?.hash ?? .zero,
             epoch: circle.relay.chain.epoch, lamport: lamport, frontier: frontier)
         let draft = EntryDraft(id: 1, kind: .change, payload: Array(word.utf8), parents: [], chunks: [])
         return try Entry(parsing: SimulatedAuthor(identity: identity, key: circle.key).write(draft, at: place))
@@ -71,7 +71,7 @@ import Testing
     @Test func entriesThatNameTheFloodOfADeviceThatWasShutOutAreTaken() throws {
         for device in circle.devices { device.store.admitCulprits() }
         let flooder = circle.devices[2]
-        let flood = LogPosition(seq: 2_000_000, hash: WireHash.blake2b([1], personal: "flood"))
+        let flood = LogPosition(seq: 2_000_000, hash: .filled(1))
         circle.relay.logs[circle.devices[1].id] = [try entry(1, lamport: 9, frontier: [flooder.id: flood])]
         #expect(try sync(0) == ["E-SYNC-016"])
         #expect(circle.devices[0].store.state.logs[circle.devices[1].id] == nil)
@@ -91,7 +91,7 @@ import Testing
     @Test func entriesThatNameALongLogThatTheRemoteHasWaitForIt() throws {
         for device in circle.devices { device.store.admitCulprits() }
         let author = circle.devices[2].id
-        let far = LogPosition(seq: 1 << 21, hash: WireHash.blake2b([2], personal: "far"))
+        let far = LogPosition(seq: 1 << 21, hash: .filled(2))
         circle.relay.logs[circle.devices[1].id] = [try entry(1, lamport: 9, frontier: [author: far])]
         circle.relay.lie = { request, answer, _ in
             guard case .frontier = request, case .frontier(var frontier) = answer else { return answer }
@@ -132,10 +132,9 @@ import Testing
 
     @Test func aPushedEntryOfAnOutsiderOrOfNoShapeIsRefused() throws {
         let intruder = try Simulation(seed: 3, quiet: 2)
-        let zero = try #require(Digest256([UInt8](repeating: 0, count: 32)))
         let identity = intruder.devices[0].identity
         let place = EntryPlace(
-            circle: circle.relay.chain.circle, device: identity.id, seq: 1, previous: zero, epoch: 1, lamport: 1,
+            circle: circle.relay.chain.circle, device: identity.id, seq: 1, previous: .zero, epoch: 1, lamport: 1,
             frontier: [:])
         let draft = EntryDraft(id: 1, kind: .change, payload: [1], parents: [], chunks: [])
         let bytes = try SimulatedAuthor(identity: identity, key: circle.key).write(draft, at: place)

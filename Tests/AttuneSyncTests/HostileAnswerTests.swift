@@ -22,9 +22,9 @@ import Testing
         var deadlines = HTTPTransport.Deadlines()
         deadlines.message = seconds
         deadlines.chunk = seconds
-        let id = WireHash.blake2b([], personal: "")
+        let id = ChunkID(WireHash.blake2b([], personal: ""))
         let transport = HTTPTransport(
-            client: client, address: try #require(RemoteAddress(server.address)), circle: id, device: identity.id,
+            client: client, address: try #require(RemoteAddress(server.address)), circle: .zero, device: identity.id,
             deadlines: deadlines, sign: { identity.sign($0) })
         func failure(_ body: () async throws -> Void) async -> RemoteFailure? {
             do {

@@ -96,7 +96,7 @@ import Testing
         ) throws -> Entry {
             let place = EntryPlace(
                 circle: chain.circle, device: device.id, seq: UInt64(log.count) + 1,
-                previous: log.last?.hash ?? Digest256(repeatElement(0, count: 32))!, epoch: chain.epoch,
+                previous: log.last?.hash ?? .zero, epoch: chain.epoch,
                 lamport: lamport + 1, frontier: logs.compactMapValues(\.last?.position).filter { $0.key != device.id })
             let draft = EntryDraft(id: 1, kind: .change, payload: random.bytes(8), parents: [], chunks: [])
             let bytes = try SimulatedAuthor(identity: device, key: key).write(draft, at: place)
@@ -122,7 +122,7 @@ import Testing
         let other = devices[author.id == devices[1].id ? 2 : 1].id
         let kind = Int.random(in: 0...11, using: &random)
         let jump = random.percent(50) ? UInt64.random(in: 1...4, using: &random) : 1 << 21
-        func name(_ seq: UInt64, _ hash: Digest256, _ header: inout ProtoEntryHeader) {
+        func name(_ seq: UInt64, _ hash: EntryHash, _ header: inout ProtoEntryHeader) {
             header.frontier.removeAll { $0.device == Data(other.bytes) }
             header.frontier.append(
                 .with {
@@ -132,7 +132,7 @@ import Testing
                 })
             header.frontier.sort { Array($0.device).lexicographicallyPrecedes(Array($1.device)) }
         }
-        let noise = Digest256(random.bytes(32))!
+        let noise = EntryHash(random.bytes(32))!
         var entry: Entry
         // An entry that a remote gives out of its turn is not looked at any further, be it signed or cut off.
         let isActive = chain.devices[author.id]?.isActive == true

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneTestSupport
 import AttuneWire
 import Foundation
 import SwiftProtobuf
@@ -20,7 +21,7 @@ import Testing
 
     // MARK: Steps
 
-    private func draft(_ index: Int, chunks: [Digest256] = []) throws {
+    private func draft(_ index: Int, chunks: [ChunkID] = []) throws {
         try circle.devices[index].store.draft(
             Simulation.marker + circle.random.bytes(17), kind: chunks.isEmpty ? .change : .version, chunks: chunks)
     }
@@ -213,7 +214,7 @@ import Testing
     }
 
     @Test func aSwappedChunkIsThrownAway() throws {
-        let id = WireHash.blake2b([1], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([1], personal: "chunk"))
         try draft(2, chunks: [id])
         try sync(2)
         try circle.devices[0].store.want([id])
@@ -226,7 +227,7 @@ import Testing
     }
 
     @Test func aChunkThatTheRelayDropsBeforeItsEntryComesIsSentOnceMore() throws {
-        let id = WireHash.blake2b([3], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([3], personal: "chunk"))
         try draft(0, chunks: [id])
         var isDropped = false
         circle.relay.lie = { [relay = circle.relay] request, answer, _ in
@@ -241,7 +242,7 @@ import Testing
 
     /// Whoever syncs first brings the entries back, and need not have their chunks.
     @Test func aRelayThatWasSetBackGetsChunksAgainFromWhoHasThemThoughAnotherBroughtTheEntries() throws {
-        let id = WireHash.blake2b([4], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([4], personal: "chunk"))
         try draft(0, chunks: [id])
         #expect(try sync(0).isEmpty)
         #expect(try sync(1).isEmpty)
@@ -256,7 +257,7 @@ import Testing
     }
 
     @Test func chunksThatARelayLostAreSentAgainOnceItSaysSoAndAskedForNoMoreThen() throws {
-        let id = WireHash.blake2b([5], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([5], personal: "chunk"))
         try draft(0, chunks: [id])
         #expect(try sync(0).isEmpty)
         circle.relay.chunks = []
@@ -275,7 +276,7 @@ import Testing
     }
 
     @Test func aRelayThatSaysNoGenerationAnyMoreIsAskedOnceMore() throws {
-        let id = WireHash.blake2b([6], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([6], personal: "chunk"))
         try draft(0, chunks: [id])
         #expect(try sync(0).isEmpty)
         circle.relay.chunks = []
@@ -286,7 +287,7 @@ import Testing
     }
 
     @Test func chunksThatCameFromADeviceAreOfferedToARelayThatGaveTheirEntryWithoutThem() throws {
-        let id = WireHash.blake2b([7], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([7], personal: "chunk"))
         try draft(0, chunks: [id])
         #expect(try sync(0).isEmpty)
         circle.relay.chunks = []
@@ -301,9 +302,9 @@ import Testing
 
     @Test func chunksThatNobodyHasHoldUpNoOthers() throws {
         let absent = (0..<1100).compactMap { number in
-            Digest256([0, UInt8(number >> 8), UInt8(number & 255)] + [UInt8](repeating: 0, count: 29))
+            ChunkID([0, UInt8(number >> 8), UInt8(number & 255)] + [UInt8](repeating: 0, count: 29))
         }
-        let present = try #require(Digest256([UInt8](repeating: 255, count: 32)))
+        let present = ChunkID.filled(255)
         try circle.devices[0].store.want(absent + [present])
         circle.relay.chunks = [present]
         #expect(try sync(0) == ["E-SYNC-012"])
@@ -315,9 +316,9 @@ import Testing
         count: Int, questions: Int
     ) throws {
         let absent = (0..<UInt32(count)).map { number in
-            withUnsafeBytes(of: number.bigEndian) { WireHash.blake2b(Array($0), personal: "absent") }
+            withUnsafeBytes(of: number.bigEndian) { ChunkID(WireHash.blake2b(Array($0), personal: "absent")) }
         }
-        let present = (0..<10).compactMap { Digest256([UInt8](repeating: $0, count: 32)) }
+        let present = (0..<10).map { ChunkID.filled($0) }
         try circle.devices[0].store.want(absent + present)
         circle.relay.chunks = Set(present)
         var (asked, tried) = (0, 0)
@@ -334,7 +335,7 @@ import Testing
     /// Every absent chunk is said to be there, and none comes.
     @Test func promisesThatAreBrokenAreNotBelievedForLong() throws {
         let absent = (0..<UInt32(5000)).map { number in
-            withUnsafeBytes(of: number) { WireHash.blake2b(Array($0), personal: "absent") }
+            withUnsafeBytes(of: number) { ChunkID(WireHash.blake2b(Array($0), personal: "absent")) }
         }
         try circle.devices[0].store.want(absent)
         var tried = 0
@@ -362,7 +363,7 @@ import Testing
     }
 
     private func lie(aboutNextLink bytes: [UInt8]) throws {
-        let hash = try WireHash.blake2b(Array(ProtoSignedLink(serializedBytes: bytes).body), personal: "AT-devlink")
+        let hash = try Link.hash(body: Array(ProtoSignedLink(serializedBytes: bytes).body))
         circle.relay.lie = { request, answer, _ in
             switch (request, answer) {
             case (.frontier, .frontier(var frontier)):
@@ -398,7 +399,7 @@ import Testing
         var signed = ProtoSignedLink()
         signed.body = Data(encoded)
         signed.signature = Data(
-            circle.devices[1].identity.sign(SignedText.link(WireHash.blake2b(encoded, personal: "AT-devlink"))))
+            circle.devices[1].identity.sign(SignedText.link(Link.hash(body: encoded))))
         try lie(aboutNextLink: try signed.serializedBytes())
         #expect(try sync(0) == ["E-SYNC-002"])
     }
@@ -417,7 +418,7 @@ import Testing
         .conflict, .notFound, .timedOut, .clock(offset: .max), .clock(offset: .min), .malformed("x"),
     ])
     func aStormOfFailuresEndsAndLosesNothing(failure: RemoteFailure) throws {
-        let id = WireHash.blake2b([2], personal: "chunk")
+        let id = ChunkID(WireHash.blake2b([2], personal: "chunk"))
         try draft(0, chunks: [id])
         circle.relay.lie = { _, _, _ in .failed(failure) }
         #expect(try !sync(0).isEmpty)
@@ -434,7 +435,7 @@ import Testing
         circle.relay.lie = { request, answer, _ in
             switch (request, answer) {
             case (.frontier, .frontier(var frontier)):
-                frontier.heads[ghost] = LogPosition(seq: WireLimits.counter, hash: frontier.link)
+                frontier.heads[ghost] = LogPosition(seq: WireLimits.counter, hash: .filled(1))
                 return .frontier(frontier)
             default: return answer
             }

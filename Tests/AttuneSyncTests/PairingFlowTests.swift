@@ -26,7 +26,7 @@ import Testing
 
         let offer = try old.offer(circle: material.circle, seq: 3, link: material.link, name: "loft")
         guard case .offered(let offered) = try new.receive(offer).event else { return #expect(Bool(false)) }
-        #expect(Digest256(offered.circle) == material.circle && offered.linkSeq == 3 && offered.deviceName == "loft")
+        #expect(CircleID(offered.circle) == material.circle && offered.linkSeq == 3 && offered.deviceName == "loft")
         #expect(offered.device == PairingMaterial.record(material.oldKeys))
 
         let answer = try new.answer(counterSignature: Array(repeating: 7, count: 64), name: "desk")

@@ -11,15 +11,13 @@ import Foundation
 struct PairingMaterial {
     let oldKeys: DeviceKeys
     let newKeys: DeviceKeys
-    let circle = Self.digest(0xC1)
-    let link = Self.digest(0xA7)
+    let circle = CircleID(BLAKE2b.hash([0xC1]))
+    let link = LinkHash(BLAKE2b.hash([0xA7]))
 
     init() throws {
         oldKeys = try .generate()
         newKeys = try .generate()
     }
-
-    static func digest(_ byte: UInt8) -> Digest256 { BLAKE2b.hash([byte]) }
 
     static func record(_ keys: DeviceKeys) -> ProtoDeviceRecord {
         var record = ProtoDeviceRecord()

@@ -57,10 +57,10 @@ import Testing
             options: SyncOptions(attempts: 2, seed: 1), apply: {})
     }
 
-    private func chunks(_ count: Int, in store: SimulatedStore) throws -> [Digest256] {
+    private func chunks(_ count: Int, in store: SimulatedStore) throws -> [ChunkID] {
         try (0..<count).map { index in
             let bytes = [UInt8](repeating: UInt8(index), count: 1 << 20)
-            let id = BLAKE2b.hash(bytes)
+            let id = SealedChunk.id(of: bytes)
             try store.storeChunk(id, bytes: bytes)
             return id
         }
@@ -87,7 +87,7 @@ import Testing
         #expect(second.state.logs == first.state.logs)
         for id in ids {
             let path = try #require(try second.chunkPath(id))
-            #expect(BLAKE2b.hash(Array(try Data(contentsOf: URL(filePath: path)))) == id)
+            #expect(SealedChunk.id(of: Array(try Data(contentsOf: URL(filePath: path)))) == id)
         }
     }
 

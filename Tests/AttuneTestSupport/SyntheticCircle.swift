@@ -10,7 +10,7 @@ import SwiftProtobuf
 package struct SyntheticCircle: Sendable {
     package private(set) var chain: DeviceChain
     package private(set) var links: [Link]
-    package var id: Digest256 { chain.circle }
+    package var id: CircleID { chain.circle }
 
     /// Starts a circle.
     package init(founder: SyntheticDevice, paper: SyntheticDevice) throws {
@@ -78,7 +78,7 @@ package struct SyntheticCircle: Sendable {
     }
 
     private static func link(
-        _ content: ProtoLinkBody, seq: UInt64, previous: Digest256?, epoch: UInt32, by signer: SyntheticDevice
+        _ content: ProtoLinkBody, seq: UInt64, previous: LinkHash?, epoch: UInt32, by signer: SyntheticDevice
     ) throws -> Link {
         var body = content
         body.version = Link.version(of: content.payload)
@@ -90,7 +90,7 @@ package struct SyntheticCircle: Sendable {
         let bytes: [UInt8] = try body.serializedBytes()
         var signed = ProtoSignedLink()
         signed.body = Data(bytes)
-        signed.signature = Data(signer.sign(SignedText.link(WireHash.blake2b(bytes, personal: "AT-devlink"))))
+        signed.signature = Data(signer.sign(SignedText.link(Link.hash(body: bytes))))
         return try Link(signed)
     }
 
@@ -110,8 +110,8 @@ package struct SyntheticCircle: Sendable {
     /// An entry of a device after `previous`: a version where there are chunks, a release where there are released
     /// entries, else a change.
     package func entry(
-        by device: SyntheticDevice, after previous: Entry? = nil, chunks: [Digest256] = [],
-        releasing released: [Digest256] = []
+        by device: SyntheticDevice, after previous: Entry? = nil, chunks: [ChunkID] = [],
+        releasing released: [EntryHash] = []
     ) throws -> Entry {
         var header = ProtoEntryHeader()
         header.version = Entry.version
@@ -134,8 +134,8 @@ package struct SyntheticCircle: Sendable {
     }
 
     /// Random bytes of a chunk's size, and their id.
-    package static func chunk(_ count: Int = WireLimits.chunkBytes) -> (id: Digest256, bytes: [UInt8]) {
+    package static func chunk(_ count: Int = WireLimits.chunkBytes) -> (id: ChunkID, bytes: [UInt8]) {
         let bytes = SyntheticDevice.random(count)
-        return (WireHash.blake2b(bytes, personal: ""), bytes)
+        return (ChunkID(WireHash.blake2b(bytes, personal: "")), bytes)
     }
 }

@@ -31,7 +31,7 @@ struct TinyRun {
     init(model: BaseModel) throws {
         self.model = model
         let layers = model.shape.layers
-        base = BaseIdentity(id: Digest256([UInt8](repeating: 3, count: 32))!, name: "tiny", shape: model.shape)
+        base = BaseIdentity(id: .filled(3), name: "tiny", shape: model.shape)
         configuration = TrainingConfiguration(
             lora: LoRAConfiguration(rank: 2, alpha: 4, layers: Array(0..<layers)), epochs: 2, learningRate: 0.02,
             maxLength: 24, batch: 2)

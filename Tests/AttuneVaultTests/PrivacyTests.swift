@@ -42,7 +42,7 @@ struct PrivacyTests {
             name: "/home/me/\(words[0]).txt", text: String(repeating: "\(words[1]) ", count: 3000))
         let run = try vault.createRun(
             adapter: words[2], configuration: #"{"sample":"\#(words[3])"}"#, base: TestStore.base,
-            data: TestStore.base, steps: 1, documents: [document.digest])
+            data: TestStore.data, steps: 1, documents: [document.digest])
         try vault.saveCheckpoint(BlobContent(Array("\(words[4])".utf8)), step: 1, ofRun: run.id)
         try vault.addVersion(
             to: words[2], base: TestStore.base,

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTestSupport
 import Foundation
 import GRDB
@@ -92,7 +93,7 @@ struct StoreSchemaTests {
                 try database.execute(
                     sql:
                         "INSERT INTO documents (digest, name, text, bytes, added, local) VALUES (?, 'a', 'b', 1, 0, 0)",
-                    arguments: [TestStore.base.data])
+                    arguments: [TestStore.base])
             }
         }
         #expect(error != nil)

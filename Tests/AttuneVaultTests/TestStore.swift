@@ -12,8 +12,9 @@ import Foundation
 struct TestStore {
     static let cost = PassphraseCost(opslimit: 1, memlimit: 8192)
     static let passphrase = "correct horse battery staple"
-    static let base = Digest256(repeatElement(7, count: 32))!
-    static let otherBase = Digest256(repeatElement(8, count: 32))!
+    static let base = BaseID.filled(7)
+    static let data = Digest256.filled(6)
+    static let otherBase = BaseID.filled(8)
 
     let directory: TemporaryDirectory
     let vault: Vault

@@ -81,7 +81,7 @@ import Testing
         #expect(errorCode { _ = try replaced(circle, by: circle.paper, second: second) } == "E-WIRE-007")
         // Nor does an agreement to something else count, or one from before.
         var body = try replaced(circle, by: second, second: circle.first).links.last.map { try Link(parsing: $0).body }
-        let other = circle.first.sign(SignedText.revoke(previous: circle.chain.circle, devices: [circle.paper.id]))
+        let other = circle.first.sign(SignedText.revoke(previous: circle.genesis, devices: [circle.paper.id]))
         for signature in [
             other, circle.first.sign(SignedText.revoke(previous: circle.chain.head, devices: [fresh.id])),
         ] {

@@ -13,6 +13,9 @@ struct TestCircle {
     private(set) var chain: DeviceChain
     private(set) var links: [[UInt8]]
 
+    /// The hash of the first link.
+    var genesis: LinkHash { LinkHash(chain.circle.digest) }
+
     init(paper hasPaper: Bool = true) throws {
         let (first, paper) = (first, paper)
         let genesis = try Self.signed(by: first) { body in
@@ -41,7 +44,7 @@ struct TestCircle {
     }
 
     static func signed(
-        by signer: TestDevice, seq: UInt64 = 1, previous: Digest256? = nil, epoch: UInt32 = 0,
+        by signer: TestDevice, seq: UInt64 = 1, previous: LinkHash? = nil, epoch: UInt32 = 0,
         _ fill: (inout ProtoLinkBody) -> Void
     ) throws -> [UInt8] {
         var body = ProtoLinkBody()
@@ -57,7 +60,7 @@ struct TestCircle {
 
     static func seal(_ body: ProtoLinkBody, by signer: TestDevice) throws -> [UInt8] {
         let encoded: [UInt8] = try body.serializedBytes()
-        let hash = WireHash.blake2b(encoded, personal: "AT-devlink")
+        let hash = Link.hash(body: encoded)
         let signed = ProtoSignedLink.with {
             $0.body = Data(encoded)
             $0.signature = Data(signer.sign(SignedText.link(hash)))
@@ -93,7 +96,7 @@ struct TestCircle {
 
     func revocation(
         of devices: [TestDevice], staying: [TestDevice], by signer: TestDevice, second: TestDevice? = nil,
-        lastSeq: UInt64 = 0, lastEntry: Digest256? = nil
+        lastSeq: UInt64 = 0, lastEntry: EntryHash? = nil
     ) throws -> Link {
         let ids = devices.map(\.id).sorted()
         return try next(by: signer) { body in

@@ -123,7 +123,7 @@ struct TinyStore {
     }
 
     /// The finished versions: reference and content.
-    func versions() throws -> [String: Digest256] {
+    func versions() throws -> [String: VersionID] {
         let vault = try vault()
         defer { try? vault.close() }
         let records = try vault.adapters().flatMap { try vault.versions(of: $0.name) }

@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// What is remembered about the training of an adapter version.
 package struct TrainingSummary: Codable, Hashable, Sendable {
     package var documents: Int
@@ -15,13 +17,13 @@ package struct TrainingSummary: Codable, Hashable, Sendable {
     package var lossAfter: Double?
     /// Hexadecimal digest of the data as it was read.
     package var dataDigest: String
-    package var runID: String?
+    package var runID: RunID?
     /// Seconds since 1970.
     package var created: Double
 
     package init(
         documents: Int, examples: Int, tokens: Int, steps: Int, epochs: Double, seed: UInt64, lossBefore: Double?,
-        lossAfter: Double?, dataDigest: String, runID: String?, created: Double
+        lossAfter: Double?, dataDigest: String, runID: RunID?, created: Double
     ) {
         self.documents = documents
         self.examples = examples

@@ -21,7 +21,7 @@ extension AttuneError {
     package var cause: (any Error)? { nil }
 
     /// Whether what was read is not what it should be, so that a reader can leave it out and go on with the rest.
-    package var isOfData: Bool { exitStatus == .invalidData }
+    package var isOfData: Bool { [.invalidData].contains(exitStatus) }
     /// Whether it may go away by itself: the network, another process, a full disk, a part that is still to come.
     package var isPassing: Bool { [.network, .storeLocked, .doesNotFit, .partial].contains(exitStatus) }
 

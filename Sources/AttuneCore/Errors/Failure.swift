@@ -50,7 +50,7 @@ package struct Failure<Kind: FailureKind>: AttuneError {
 extension Failure: Equatable {
     /// Compares what a person reads; the error underneath does not count.
     package static func == (one: Failure, other: Failure) -> Bool {
-        one.kind == other.kind && one.message == other.message && one.remedy == other.remedy
-            && one.exitStatus == other.exitStatus
+        (one.kind, one.message, one.remedy, one.exitStatus)
+            == (other.kind, other.message, other.remedy, other.exitStatus)
     }
 }

@@ -22,7 +22,11 @@ package struct DevicePublicKeys: Sendable, Equatable {
     package var isPaper: Bool { tlsKeyHash.isEmpty }
 
     /// BLAKE2b-128 of both keys with personal string `AT-device-id`: the device's id.
-    package var id: [UInt8] {
-        (signingKey + sealingKey).withUnsafeBytes { BLAKE2b.raw(count: 16, $0, key: nil, personal: "AT-device-id") }
+    package var id: DeviceID {
+        let bytes = (signingKey + sealingKey).withUnsafeBytes {
+            BLAKE2b.raw(count: 16, $0, key: nil, personal: "AT-device-id")
+        }
+        guard let id = DeviceID(bytes) else { preconditionFailure("BLAKE2b gave another length than asked") }
+        return id
     }
 }

@@ -18,20 +18,20 @@ package enum Envelope {
     ///
     /// - Parameters:
     ///   - circle: nil inside the genesis link, whose hash is not yet known; then 32 zero bytes.
-    ///   - device: 16 bytes.
-    package static func epochInfo(circle: Digest256?, epoch: UInt32, device: [UInt8]) -> [UInt8] {
+    ///   - device: nil for the key of the epoch before, which is sealed for none.
+    package static func epochInfo(circle: CircleID?, epoch: UInt32, device: DeviceID?) -> [UInt8] {
         var writer = ByteWriter()
         writer.append("attune/v1/epoch\0")
         writer.append(circle?.bytes ?? [UInt8](repeating: 0, count: 32))
         writer.bigEndian(epoch)
-        writer.append(device)
+        writer.append(device?.bytes ?? [])
         return writer.bytes
     }
 
     /// The info string of a copy for another circle's device: `attune/v1/share` ‖ 00 ‖ sender's circle ‖ recipient's
     /// circle ‖ device id.
-    package static func shareInfo(from circle: Digest256, to recipient: Digest256, device: [UInt8]) -> [UInt8] {
-        Array("attune/v1/share\0".utf8) + circle.bytes + recipient.bytes + device
+    package static func shareInfo(from circle: CircleID, to recipient: CircleID, device: DeviceID) -> [UInt8] {
+        Array("attune/v1/share\0".utf8) + circle.bytes + recipient.bytes + device.bytes
     }
 
     /// Seals a key.

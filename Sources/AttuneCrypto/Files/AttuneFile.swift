@@ -38,7 +38,7 @@ package enum AttuneFile {
     /// - Throws: `CryptoError` E-SEAL-010, E-KEY-005.
     package static func recipients(
         _ bytes: UnsafeRawBufferPointer
-    ) throws -> (takesPassphrase: Bool, devices: [[UInt8]]) {
+    ) throws -> (takesPassphrase: Bool, devices: [DeviceID]) {
         var reader = ByteReader(bytes)
         let header = try AttuneFileHeader(parsing: &reader, of: bytes)
         return (!header.slots.isEmpty, header.envelopes.map(\.device))

@@ -23,7 +23,7 @@ struct AttuneFileHeader: Sendable {
     let fileID: [UInt8]
     let slots: [KeySlot]
     /// Envelopes of the file key by the id of the device that opens them.
-    let envelopes: [(device: [UInt8], envelope: [UInt8])]
+    let envelopes: [(device: DeviceID, envelope: [UInt8])]
     /// Everything from the magic to the last stanza, as read or written.
     let authenticatedBytes: [UInt8]
 
@@ -44,14 +44,14 @@ struct AttuneFileHeader: Sendable {
         guard (1...Self.stanzaLimit).contains(devices.count) else { throw CryptoError.tooManyRecipients }
         fileID = Sodium.random(16)
         slots = []
-        var sealed: [(device: [UInt8], envelope: [UInt8])] = []
+        var sealed: [(device: DeviceID, envelope: [UInt8])] = []
         for device in devices {
             let info = Self.deviceInfo(fileID: fileID, device: device.id)
             sealed.append((device.id, try Envelope.seal(fileKey, to: device.sealingKey, info: info)))
         }
         envelopes = sealed
         authenticatedBytes = Self.encoded(
-            fileID: fileID, stanzas: sealed.map { [Self.deviceKind] + $0.device + $0.envelope })
+            fileID: fileID, stanzas: sealed.map { [Self.deviceKind] + $0.device.bytes + $0.envelope })
     }
 
     private static func encoded(fileID: [UInt8], stanzas: [[UInt8]]) -> [UInt8] {
@@ -89,15 +89,15 @@ struct AttuneFileHeader: Sendable {
                 throw CryptoError.malformedAttuneFile("\(count) stanzas")
             }
             var slots: [KeySlot] = []
-            var envelopes: [(device: [UInt8], envelope: [UInt8])] = []
+            var envelopes: [(device: DeviceID, envelope: [UInt8])] = []
             for _ in 0..<count {
                 let stanza = try header.run(UInt64(try header.bigEndian(UInt16.self)))
                 guard let kind = stanza.first else { throw CryptoError.malformedAttuneFile("an empty stanza") }
                 if kind == Self.deviceKind {
-                    guard stanza.count == Self.deviceStanzaCount else {
+                    guard stanza.count == Self.deviceStanzaCount, let device = DeviceID(stanza[1..<17]) else {
                         throw CryptoError.malformedAttuneFile("its device stanzas")
                     }
-                    envelopes.append((Array(stanza[1..<17]), Array(stanza[17...])))
+                    envelopes.append((device, Array(stanza[17...])))
                 }
                 guard kind == KeySlot.Kind.passphrase.rawValue else { continue }
                 guard stanza.count == KeySlot.byteCount, slots.count < Self.passphraseLimit else {
@@ -146,8 +146,8 @@ struct AttuneFileHeader: Sendable {
     }
 
     /// The info string of a file's envelope: `attune/v1/file` ‖ 00 ‖ file id ‖ device id.
-    private static func deviceInfo(fileID: [UInt8], device: [UInt8]) -> [UInt8] {
-        Array("attune/v1/file\0".utf8) + fileID + device
+    private static func deviceInfo(fileID: [UInt8], device: DeviceID) -> [UInt8] {
+        Array("attune/v1/file\0".utf8) + fileID + device.bytes
     }
 
     /// BLAKE2b-256 over magic, length and header, keyed by subkey 2 `ATfilmac` of the file key.

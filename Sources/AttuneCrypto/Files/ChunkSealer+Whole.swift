@@ -8,7 +8,7 @@ extension ChunkSealer {
     ///
     /// - Throws: `CryptoError` E-SEAL-002 if the blob is too long.
     package static func seal(
-        _ plaintext: UnsafeRawBufferPointer, blobKey: borrowing SecretBytes, blobID: [UInt8]
+        _ plaintext: UnsafeRawBufferPointer, blobKey: borrowing SecretBytes, blobID: BlobID
     ) throws -> [SealedChunk] {
         let sealer = try ChunkSealer(blobKey: blobKey, blobID: blobID, length: plaintext.count)
         var chunks: [SealedChunk] = []
@@ -26,7 +26,7 @@ extension ChunkSealer {
     /// - Throws: `CryptoError` E-SEAL-002 (length and count of chunks disagree), E-SEAL-003 (a chunk was changed, is at
     ///   another place or belongs to another blob).
     package static func open(
-        _ chunks: [SealedChunk], length: Int, blobKey: borrowing SecretBytes, blobID: [UInt8]
+        _ chunks: [SealedChunk], length: Int, blobKey: borrowing SecretBytes, blobID: BlobID
     ) throws -> [UInt8] {
         let sealer = try ChunkSealer(blobKey: blobKey, blobID: blobID, length: length)
         guard sealer.chunkCount == chunks.count else { throw CryptoError.blobLength }

@@ -15,7 +15,7 @@ import CSodium
 package struct ChunkSealer: ~Copyable {
     private let blobKey: SecretBytes
     private let nonceKey: SecretBytes
-    private let blobID: [UInt8]
+    private let blobID: BlobID
     /// Count of plaintext bytes of the blob.
     package let length: Int
     /// Count of chunks, at least 1.
@@ -28,8 +28,8 @@ package struct ChunkSealer: ~Copyable {
     ///   - blobID: 16 random bytes.
     ///   - length: count of plaintext bytes.
     /// - Throws: `CryptoError` E-SEAL-002 if no blob can have this length.
-    package init(blobKey: borrowing SecretBytes, blobID: [UInt8], length: Int) throws {
-        precondition(blobKey.count == 32 && blobID.count == 16)
+    package init(blobKey: borrowing SecretBytes, blobID: BlobID, length: Int) throws {
+        precondition(blobKey.count == 32)
         guard let padded = Padme.padded(length), let count = Self.chunkCount(length: length) else {
             throw CryptoError.blobLength
         }
@@ -130,7 +130,7 @@ package struct ChunkSealer: ~Copyable {
         var writer = ByteWriter()
         writer.append("ATCK")
         writer.bigEndian(UInt8(1))
-        writer.append(blobID)
+        writer.append(blobID.bytes)
         writer.bigEndian(UInt32(index))
         writer.bigEndian(UInt32(chunkCount))
         return writer.bytes

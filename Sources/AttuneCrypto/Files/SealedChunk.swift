@@ -21,20 +21,23 @@ package struct SealedChunk: Sendable, Equatable {
     static func byteCount(payload: Int) -> Int { (payload + overhead + step - 1) / step * step }
 
     /// BLAKE2b-256 of `bytes`, by which chunks are stored, asked for and checked without a key.
-    package let id: Digest256
+    package let id: ChunkID
     /// A count of bytes for which `isByteCount` holds.
     package let bytes: [UInt8]
 
+    /// The id of a chunk with these bytes.
+    package static func id(of bytes: [UInt8]) -> ChunkID { ChunkID(BLAKE2b.hash(bytes)) }
+
     init(sealed bytes: [UInt8]) {
-        id = BLAKE2b.hash(bytes)
+        id = Self.id(of: bytes)
         self.bytes = bytes
     }
 
     /// Takes bytes from a file or the network, checking their length and their id.
     ///
     /// - Throws: `CryptoError` E-SEAL-001.
-    package init(bytes: [UInt8], id: Digest256) throws {
-        guard Self.isByteCount(bytes.count), BLAKE2b.hash(bytes) == id else { throw CryptoError.chunkDamaged(id: id) }
+    package init(bytes: [UInt8], id: ChunkID) throws {
+        guard Self.isByteCount(bytes.count), Self.id(of: bytes) == id else { throw CryptoError.chunkDamaged(id: id) }
         self.bytes = bytes
         self.id = id
     }

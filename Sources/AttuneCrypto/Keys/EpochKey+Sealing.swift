@@ -46,27 +46,28 @@ extension EpochKey {
 
     /// Seals a device's name, padded with zeros to 64 bytes: nonce 24 ‖ 64 bytes sealed ‖ tag 16.
     ///
-    /// - Parameter device: the id of the device that has the name.
+    /// - Parameter device: who has the name.
     /// - Throws: `CryptoError` E-KEY-044 if it is empty, too long or has control characters.
-    package func seal(name: String, device: [UInt8]) throws -> [UInt8] {
+    package func seal(name: String, device: DeviceID) throws -> [UInt8] {
         try seal(name: name, device: device, nonce: nil)
     }
 
     /// As `seal(name:device:)` with a nonce that vectors fix.
-    func seal(name: String, device: [UInt8], nonce: [UInt8]?) throws -> [UInt8] {
+    func seal(name: String, device: DeviceID, nonce: [UInt8]?) throws -> [UInt8] {
         guard Self.isName(name) else { throw CryptoError.deviceName }
         let padded = Array(name.utf8) + [UInt8](repeating: 0, count: 64 - name.utf8.count)
         return padded.withUnsafeBytes {
-            AEAD.seal($0, key: subkey("ATdvname"), associatedData: Self.nameContext + device, nonce: nonce)
+            AEAD.seal($0, key: subkey("ATdvname"), associatedData: Self.nameContext + device.bytes, nonce: nonce)
         }
     }
 
     /// Opens a device's name.
     ///
     /// - Throws: `CryptoError` E-KEY-043 if it was changed, belongs to another device or cannot be shown.
-    package func open(name sealed: [UInt8], device: [UInt8]) throws -> String {
+    package func open(name sealed: [UInt8], device: DeviceID) throws -> String {
         guard sealed.count == Self.sealedNameBytes,
-            let padded = AEAD.openArray(sealed, key: subkey("ATdvname"), associatedData: Self.nameContext + device)
+            let padded = AEAD.openArray(
+                sealed, key: subkey("ATdvname"), associatedData: Self.nameContext + device.bytes)
         else { throw CryptoError.epochRefused("a device's name", epoch: epoch) }
         let bytes = padded.prefix { $0 != 0 }
         guard padded[bytes.endIndex...].allSatisfy({ $0 == 0 }),

@@ -33,7 +33,7 @@ package final class EpochKey: Sendable {
     ///   - circle: nil inside the genesis link.
     ///   - device: public keys of the recipient.
     /// - Throws: `CryptoError` E-KEY-042.
-    package func envelope(for device: DevicePublicKeys, circle: Digest256?) throws -> [UInt8] {
+    package func envelope(for device: DevicePublicKeys, circle: CircleID?) throws -> [UInt8] {
         try Envelope.seal(
             key, to: device.sealingKey, info: Envelope.epochInfo(circle: circle, epoch: epoch, device: device.id))
     }
@@ -43,7 +43,7 @@ package final class EpochKey: Sendable {
     /// - Parameter circle: nil for the envelopes of the genesis link.
     /// - Throws: `CryptoError` E-KEY-041.
     package static func open(
-        _ envelope: [UInt8], epoch: UInt32, circle: Digest256?, keys: DeviceKeys
+        _ envelope: [UInt8], epoch: UInt32, circle: CircleID?, keys: DeviceKeys
     ) throws -> EpochKey {
         let info = Envelope.epochInfo(circle: circle, epoch: epoch, device: keys.publicKeys.id)
         let key = try keys.open(envelope, info: info)
@@ -52,7 +52,7 @@ package final class EpochKey: Sendable {
     }
 
     /// The key of the epoch before under this one: nonce 24 ‖ 32 bytes sealed ‖ tag 16.
-    package func seal(previous: EpochKey, circle: Digest256) -> [UInt8] {
+    package func seal(previous: EpochKey, circle: CircleID) -> [UInt8] {
         precondition(previous.epoch + 1 == epoch)
         let subkey = KeyDerivation.subkey(of: key, id: 1, context: "ATepoch_")
         let context = previousContext(circle)
@@ -62,7 +62,7 @@ package final class EpochKey: Sendable {
     /// Opens the key of the epoch before.
     ///
     /// - Throws: `CryptoError` E-KEY-043.
-    package func open(previous sealed: [UInt8], circle: Digest256) throws -> EpochKey {
+    package func open(previous sealed: [UInt8], circle: CircleID) throws -> EpochKey {
         let subkey = KeyDerivation.subkey(of: key, id: 1, context: "ATepoch_")
         guard epoch > 1, sealed.count == 32 + AEAD.overhead,
             let opened = AEAD.open(sealed, key: subkey, associatedData: previousContext(circle))
@@ -73,8 +73,8 @@ package final class EpochKey: Sendable {
     /// A subkey for one purpose.
     func subkey(_ context: String) -> SecretBytes { KeyDerivation.subkey(of: key, id: 1, context: context) }
 
-    private func previousContext(_ circle: Digest256) -> [UInt8] {
-        Envelope.epochInfo(circle: circle, epoch: epoch, device: [])
+    private func previousContext(_ circle: CircleID) -> [UInt8] {
+        Envelope.epochInfo(circle: circle, epoch: epoch, device: nil)
     }
 }
 

@@ -11,7 +11,7 @@ package struct SafetyNumber: Sendable, Equatable, CustomStringConvertible {
     /// Twelve groups of five digits.
     package let groups: [String]
 
-    package init(_ one: Digest256, _ other: Digest256) {
+    package init(_ one: CircleID, _ other: CircleID) {
         let text = min(one, other).bytes + max(one, other).bytes
         let hash = text.withUnsafeBytes { BLAKE2b.raw(count: 64, $0, key: nil, personal: "AT-safety") }
         groups = (0..<12).map { group in

@@ -10,7 +10,7 @@ import Foundation
 package struct BaseRecord: Codable, Sendable {
     package let name: String
     /// BLAKE2b-256 of the file; of the files one after the other where the model is split.
-    package let id: Digest256
+    package let id: BaseID
     package let bytes: UInt64
     /// Absolute paths, the first part first.
     package let files: [String]
@@ -31,9 +31,9 @@ package struct BaseRecord: Codable, Sendable {
 
 /// The identity of a base: BLAKE2b-256 of its file, or of all parts of a split one, first part first.
 enum BaseDigest {
-    static func hash(files: [String]) throws -> Digest256 {
+    static func hash(files: [String]) throws -> BaseID {
         var state = BLAKE2b.Incremental()
         for path in files { try MappedFile(path: path).withBytes { state.update($0) } }
-        return state.finish()
+        return BaseID(state.finish())
     }
 }

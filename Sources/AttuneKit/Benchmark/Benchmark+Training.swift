@@ -105,7 +105,7 @@ extension Benchmark {
     /// Names the file by its path: hashing a large base would take longer than measuring it.
     var identity: BaseIdentity {
         BaseIdentity(
-            id: BLAKE2b.hash(Array(model.file.paths.joined(separator: "\n").utf8)), name: "benchmark",
+            id: BaseID(BLAKE2b.hash(Array(model.file.paths.joined(separator: "\n").utf8))), name: "benchmark",
             shape: model.shape)
     }
 

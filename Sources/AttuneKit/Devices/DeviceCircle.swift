@@ -16,7 +16,7 @@ package struct DeviceCircle: Sendable {
     /// The keys of epochs that the store keeps beside it.
     private let kept: KeptEpochKeys
 
-    package var circle: Digest256 { chain.circle }
+    package var circle: CircleID { chain.circle }
     /// This device as the chain has it; nil where its addition does not count any more.
     package var own: CircleDevice? { chain.devices[device] }
     /// Whether no other device is in the circle now.

@@ -11,8 +11,7 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
         case active, revoked
     }
 
-    /// 32 hexadecimal digits.
-    package let id: String
+    package let id: DeviceID
     /// What it is called here: the name that this store gave it, or else its own.
     package let name: String
     /// What it calls itself; its fingerprint where that cannot be opened.
@@ -44,9 +43,6 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     /// How it came.
     package let route: DeviceContacts.Route?
 
-    /// The id in its own form.
-    package var device: DeviceID? { DeviceID(hex: id) }
-
     /// The name, with the fingerprint where the name alone does not say which device it is.
     package var label: String { looksLikeAnother && name != fingerprint ? "\(name) (\(fingerprint))" : name }
 
@@ -73,7 +69,7 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
 
     /// Notes which of all devices of a circle have names that look like an active one's.
     static func tellApart(_ all: inout [DeviceListing]) {
-        var called: [NameLook: Set<String>] = [:]
+        var called: [NameLook: Set<DeviceID>] = [:]
         for device in all where device.state == .active {
             for look in device.looks { called[look, default: []].insert(device.id) }
         }

@@ -16,8 +16,8 @@ extension Workspace {
         if let present = try DeviceCircle.open(vault) { return present }
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper?.publicKeys).link
-        try enter(circle: link.hash, keys: keys, links: [link])
-        if let paper { try vault.setRecoveryDevice(paper.deviceID.description, new: nil) }
+        try enter(circle: link.circle, keys: keys, links: [link])
+        if let paper { try vault.setRecoveryDevice(paper.deviceID, new: nil) }
         return try DeviceCircle.require(vault)
     }
 
@@ -27,7 +27,7 @@ extension Workspace {
     }
 
     /// - Parameter leavesPresent: whether the store leaves the circle that it is in, in the same step.
-    func enter(circle: Digest256, keys: DeviceKeys, links: [Link], leavesPresent: Bool = false) throws {
+    func enter(circle: CircleID, keys: DeviceKeys, links: [Link], leavesPresent: Bool = false) throws {
         try vault.enterCircle(
             circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
             links: links.map { ($0.hash, $0.bytes) }, leavesPresent: leavesPresent)
@@ -43,7 +43,7 @@ extension Workspace {
     /// Whether the recovery words or a second device have to agree to a revocation.
     package func needsConfirmation(toRevoke devices: [DeviceListing]) throws -> Bool {
         let circle = try DeviceCircle.require(vault)
-        return circle.chain.needsSecondSignature(revoking: devices.compactMap(\.device), by: circle.device)
+        return circle.chain.needsSecondSignature(revoking: devices.map(\.id), by: circle.device)
     }
 
     /// Shuts devices out: nothing that is published from now on reaches them.
@@ -60,13 +60,11 @@ extension Workspace {
     package func revoke(
         _ devices: [DeviceListing], confirmation: SecondConfirmation?, countingUpTo cutOff: DeviceCutOff = .newest
     ) async throws -> (isFetched: Bool, isPublished: Bool) {
-        let ids = devices.compactMap(\.device)
+        let ids = devices.map(\.id)
         let isFetched = try await fetchEntries()
         let isPublished = try await changeCircle(isUrgent: true) { [self] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
-            let last = try devices.compactMap { device in
-                try device.device.map { ($0, try lastEntry(of: device, by: cutOff)) }
-            }
+            let last = try devices.map { ($0.id, try lastEntry(of: $0, by: cutOff)) }
             var second: (device: DeviceID, signature: [UInt8])?
             if circle.chain.needsSecondSignature(revoking: ids, by: circle.device) {
                 guard let confirmation else {

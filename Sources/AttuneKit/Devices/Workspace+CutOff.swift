@@ -28,8 +28,7 @@ package enum DeviceCutOff: Sendable, Equatable {
 extension Workspace {
     /// What a device of the circle did, entry by entry.
     package func deeds(of device: DeviceListing) throws -> [DeviceDeed] {
-        guard let id = device.device else { return [] }
-        return try vault.deeds(of: id.bytes).map { deed in
+        try vault.deeds(of: device.id).map { deed in
             DeviceDeed(seq: deed.seq, arrived: deed.arrived, deed: Self.words(for: deed.effect))
         }
     }
@@ -38,16 +37,15 @@ extension Workspace {
     ///
     /// - Throws: `KitError` E-DEVICE-003 where there is no such entry here.
     package func lastEntry(of device: DeviceListing, by cutOff: DeviceCutOff) throws -> LogPosition? {
-        guard let id = device.device else { return nil }
         switch cutOff {
-        case .newest: return try vault.entryHeads()[id.bytes]
+        case .newest: return try vault.entryHeads()[device.id]
         case .entry(0): return nil
         case .entry(let seq):
-            guard let hash = try vault.entryHash(of: id.bytes, seq: seq) else {
+            guard let hash = try vault.entryHash(of: device.id, seq: seq) else {
                 throw KitError.noDevice("entry \(seq) of \(device.name)")
             }
             return LogPosition(seq: seq, hash: hash)
-        case .moment(let moment): return try vault.lastEntry(of: id.bytes, before: moment)
+        case .moment(let moment): return try vault.lastEntry(of: device.id, before: moment)
         }
     }
 
@@ -57,8 +55,7 @@ extension Workspace {
     /// - Parameter seq: the last of its entries that is not undone.
     /// - Returns: what was done, in words.
     package func undoDeeds(of device: DeviceListing, after seq: UInt64) throws -> [String] {
-        guard let id = device.device else { return [] }
-        return try vault.undoDeeds(of: id.bytes, after: seq)
+        try vault.undoDeeds(of: device.id, after: seq)
     }
 
     /// The device with this name, fingerprint or id, be it in the circle or shut out.
@@ -67,7 +64,7 @@ extension Workspace {
     package func deviceOrFormer(named name: String) throws -> DeviceListing {
         let all = try devices().filter { !$0.isPaper }
         let wanted = name.lowercased()
-        let exact = all.filter { $0.id == wanted || $0.fingerprint.lowercased() == wanted }
+        let exact = all.filter { $0.id.description == wanted || $0.fingerprint.lowercased() == wanted }
         guard !all.isEmpty else { throw KitError.noCircle }
         if let only = exact.first, exact.count == 1 { return only }
         return try Self.only(called: name, of: all)

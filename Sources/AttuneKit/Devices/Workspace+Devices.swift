@@ -29,7 +29,7 @@ extension Workspace {
         var all = circle.chain.devices.values.map { device in
             let contact = device.id == circle.device ? nil : contacts[device.id]
             return DeviceListing(
-                id: device.id.description, name: name(device), ownName: circle.name(of: device, keyring: keyring),
+                id: device.id, name: name(device), ownName: circle.name(of: device, keyring: keyring),
                 formerNames: keyring?.formerNames(of: device) ?? [],
                 hasNickname: name(device) != circle.name(of: device, keyring: keyring),
                 fingerprint: fingerprints[device.id] ?? device.id.description, isThis: device.id == circle.device,
@@ -37,14 +37,14 @@ extension Workspace {
                 state: device.isActive ? .active : .revoked, added: times[device.addedAt], addedBy: nil,
                 renamed: device.name.at > device.addedAt ? times[device.name.at] : nil,
                 namedByOthers: device.givenNames.keys.contains { $0 != circle.device },
-                entries: heads[device.id.bytes]?.seq ?? 0,
+                entries: heads[device.id]?.seq ?? 0,
                 lastSeen: contact?.time, route: contact?.route)
         }
         DeviceListing.tellApart(&all)
         let labels = Dictionary(all.map { ($0.id, $0.label) }, uniquingKeysWith: { first, _ in first })
         for index in all.indices {
-            let sponsor = all[index].device.flatMap { circle.chain.devices[$0]?.sponsor }
-            all[index].addedBy = sponsor.flatMap { labels[$0.description] }
+            let sponsor = circle.chain.devices[all[index].id]?.sponsor
+            all[index].addedBy = sponsor.flatMap { labels[$0] }
         }
         return all.sorted { left, right in
             if left.isThis != right.isThis { return left.isThis }
@@ -61,7 +61,7 @@ extension Workspace {
         guard !all.isEmpty else { throw KitError.noCircle }
         let active = all.filter { $0.state == .active }
         let wanted = name.lowercased()
-        let found = active.filter { $0.id == wanted || $0.fingerprint.lowercased() == wanted }
+        let found = active.filter { $0.id.description == wanted || $0.fingerprint.lowercased() == wanted }
         if let only = found.first, found.count == 1 { return only }
         return try Self.only(called: name, of: active)
     }
@@ -84,7 +84,7 @@ extension Workspace {
         let all = try devices().filter { $0.state == .active }
         return try names.map { word in
             let found = try device(named: word)
-            let isByName = word.lowercased() != found.id && word.lowercased() != found.fingerprint.lowercased()
+            let isByName = ![found.id.description, found.fingerprint.lowercased()].contains(word.lowercased())
             guard !isCertain || !isByName || !found.isNameInDoubt(among: all) else {
                 throw KitError.nameInDoubt(found)
             }
@@ -98,7 +98,7 @@ extension Workspace {
     /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004, E-DEVICE-015; `CryptoError` E-KEY-044.
     package func renameDevice(_ name: String, to other: String) async throws -> (DeviceListing, isLocal: Bool) {
         let found = try await BlockingWork.run { [self] in try device(named: name) }
-        guard let id = found.device, !found.isPaper else { throw KitError.noDevice(name) }
+        guard !found.isPaper else { throw KitError.noDevice(name) }
         try await BlockingWork.run { [self] in
             let others = try devices().filter { $0.state == .active && $0.id != found.id }
             if let taken = others.first(where: { $0.looksLike(other) }) {
@@ -106,10 +106,10 @@ extension Workspace {
             }
             guard EpochKey.isName(other) else { throw CryptoError.deviceName }
             if !found.isThis {
-                try DeviceNicknames.set(other, of: id, in: vault)
+                try DeviceNicknames.set(other, of: found.id, in: vault)
             }
         }
         if found.isThis { try await changeCircle { [try $0.writer().rename(to: other, keyring: $0.keyring())] } }
-        return try await BlockingWork.run { [self] in (try device(named: found.id), !found.isThis) }
+        return try await BlockingWork.run { [self] in (try device(named: found.id.description), !found.isThis) }
     }
 }

@@ -17,7 +17,7 @@ extension Workspace {
     package func wordsAreOfCircle() throws -> Bool {
         guard let circle = try DeviceCircle.open(vault) else { return false }
         guard let paper = circle.chain.paper else { return true }
-        if let noted = try vault.recoveryDevice().flatMap(DeviceID.init(hex:)) {
+        if let noted = try vault.recoveryDevice() {
             // Those that came with a branch of the circle that does not count any more have to be made anew for it.
             return noted == paper.id || circle.chain.devices[noted] == nil
         }
@@ -42,7 +42,7 @@ extension Workspace {
     /// - Throws: as `Vault.replaceRecoveryWords`.
     package func beginNewWords(_ words: borrowing RecoveryWords) throws {
         let paper = try DeviceKeys(paper: words).deviceID
-        try vault.setRecoveryDevice(vault.recoveryDevice(), new: paper.description)
+        try vault.setRecoveryDevice(vault.recoveryDevice(), new: paper)
         try vault.replaceRecoveryWords(words, keepsEarlier: true)
     }
 
@@ -76,7 +76,7 @@ extension Workspace {
         let name = circle.flatMap { circle in circle.own.flatMap { keyring?.name(of: $0) } } ?? otherName
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper.publicKeys).link
-        try enter(circle: link.hash, keys: keys, links: [link], leavesPresent: true)
+        try enter(circle: link.circle, keys: keys, links: [link], leavesPresent: true)
         try updateSyncSettings { $0.relay = nil }
     }
 
@@ -90,8 +90,7 @@ extension Workspace {
     /// Ends earlier words where the program ended between the circle's change and that of the store.
     package func settleWords() throws {
         guard vault.mode == .writing, let new = try vault.newRecoveryDevice(),
-            let device = DeviceID(hex: new), let circle = try DeviceCircle.open(vault),
-            circle.chain.devices[device] != nil
+            let circle = try DeviceCircle.open(vault), circle.chain.devices[new] != nil
         else { return }
         try endEarlierWords()
     }

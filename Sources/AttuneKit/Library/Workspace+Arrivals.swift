@@ -105,7 +105,7 @@ extension Workspace {
                 }
             } catch let error as any AttuneError where error.isOfData {
                 let author = try vault.judge(version, isSound: false)
-                let device = author.flatMap { DeviceID($0.device) }?.fingerprint ?? "unknown"
+                let device = author?.device.fingerprint ?? "unknown"
                 let place = author.map { "entry \($0.seq) of device \(device)" } ?? "a version"
                 try note(.alarm, "\(place) brought tensors that are refused: \(error.message)")
                 found.refused.append(

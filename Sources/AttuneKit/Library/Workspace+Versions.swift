@@ -42,7 +42,7 @@ extension Workspace {
     /// - Throws: `KitError` `E-ADAPTER-021` where the name belongs to an adapter of another base.
     @discardableResult
     package func keep(
-        _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [Digest256] = [], run: String? = nil,
+        _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [VersionID] = [], run: RunID? = nil,
         rounding: Bool = false
     ) throws -> VersionRecord {
         try checkName(name, fits: adapter.base)

@@ -94,10 +94,10 @@ extension Workspace {
             let here = Set(try bases.list().map(\.id))
             return JoinedCircle(
                 circle: chain.circle.description,
-                sponsor: try devices().first { $0.device == id }?.label ?? id?.fingerprint ?? "",
+                sponsor: try devices().first { $0.id == id }?.label ?? id?.fingerprint ?? "",
                 devices: chain.active.count,
                 relay: try syncSettings().relay,
-                missingBases: hints.filter { hint in Digest256(hint.digest).map { !here.contains($0) } ?? false }
+                missingBases: hints.filter { hint in BaseID(hint.digest).map { !here.contains($0) } ?? false }
                     .map { $0.name.isEmpty ? "without a name" : $0.name })
         }
     }

@@ -144,7 +144,7 @@ extension Workspace {
     }
 
     /// The bases that adapters here were trained on, with the name that this machine has for each.
-    private func basesInUse() throws -> [(id: Digest256, name: String)] {
+    private func basesInUse() throws -> [(id: BaseID, name: String)] {
         let here = try bases.list()
         let ids = Set(try vault.adapters().map(\.base))
         return ids.sorted().map { id in (id, here.first { $0.id == id }?.name ?? id.short) }

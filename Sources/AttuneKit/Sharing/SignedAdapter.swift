@@ -26,15 +26,15 @@ struct SignedAdapter: Sendable {
     private static let signatureRange = 56..<120
 
     /// Circle of the device that made the file, and the device.
-    let sender: (circle: Digest256, device: DeviceID)
+    let sender: (circle: CircleID, device: DeviceID)
     /// Circle of those who may open it.
-    let recipient: Digest256
-    /// 16 bytes, the same on all devices of the sender's circle.
-    let adapterID: [UInt8]
+    let recipient: CircleID
+    /// The same on all devices of the sender's circle.
+    let adapterID: AdapterID
     let name: String
-    let parents: [Digest256]
+    let parents: [VersionID]
     /// All versions before it, as far as they are known and fit; the nearest first. None for another circle.
-    let ancestors: [Digest256]
+    let ancestors: [VersionID]
     /// The links of the sender's circle for its own devices, serialised as on a card; empty for another circle.
     let links: [UInt8]
     /// JSON, exactly as the store has it.
@@ -48,8 +48,8 @@ struct SignedAdapter: Sendable {
     /// - Parameter ancestors: versions before this one; of no concern to another circle.
     /// - Throws: `WireError` for links that do not hold.
     static func encode(
-        _ version: VersionRecord, adapterID: [UInt8], bytes: [UInt8], ancestors: [Digest256],
-        from identity: SharingIdentity, to recipient: Digest256
+        _ version: VersionRecord, adapterID: AdapterID, bytes: [UInt8], ancestors: [VersionID],
+        from identity: SharingIdentity, to recipient: CircleID
     ) throws -> [UInt8] {
         let isOwn = recipient == identity.chain.circle
         let links = isOwn ? try PersonCard(links: identity.links).encodedLinks : []
@@ -59,7 +59,7 @@ struct SignedAdapter: Sendable {
         head.append(identity.keys.deviceID.bytes)
         var body = ByteWriter()
         body.append(recipient.bytes)
-        body.append(adapterID)
+        body.append(adapterID.bytes)
         body.bigEndian(UInt16(version.adapter.utf8.count))
         body.append(version.adapter)
         let parents = version.parents.prefix(parentLimit)
@@ -87,21 +87,21 @@ struct SignedAdapter: Sendable {
         do {
             self = try plain.withUnsafeBytes { bytes in
                 var reader = ByteReader(bytes)
-                guard try reader.array(8) == Self.magic, let circle = Digest256(try reader.array(32)),
+                guard try reader.array(8) == Self.magic, let circle = CircleID(try reader.array(32)),
                     let device = DeviceID(try reader.array(16))
                 else { throw refused }
                 let signature = try reader.array(64)
-                guard let recipient = Digest256(try reader.array(32)) else { throw refused }
-                let adapter = try reader.array(16)
+                guard let recipient = CircleID(try reader.array(32)) else { throw refused }
+                guard let adapter = AdapterID(try reader.array(16)) else { throw refused }
                 let nameLength: UInt16 = try reader.bigEndian()
                 guard (1...Self.nameLimit).contains(Int(nameLength)) else { throw refused }
                 let name = try reader.string(UInt64(nameLength))
                 let count: UInt8 = try reader.bigEndian()
                 guard Int(count) <= Self.parentLimit else { throw refused }
-                let parents = try (0..<count).compactMap { _ in Digest256(try reader.array(32)) }
+                let parents = try (0..<count).compactMap { _ in VersionID(try reader.array(32)) }
                 let earlier: UInt16 = try reader.bigEndian()
                 guard Int(earlier) <= Self.ancestorLimit else { throw refused }
-                let ancestors = try (0..<earlier).compactMap { _ in Digest256(try reader.array(32)) }
+                let ancestors = try (0..<earlier).compactMap { _ in VersionID(try reader.array(32)) }
                 let linkBytes: UInt32 = try reader.bigEndian()
                 guard linkBytes <= Self.largestLinks else { throw refused }
                 let links = try reader.array(Int(linkBytes))
@@ -122,8 +122,8 @@ struct SignedAdapter: Sendable {
     }
 
     private init(
-        sender: (circle: Digest256, device: DeviceID), recipient: Digest256, adapterID: [UInt8], name: String,
-        parents: [Digest256], ancestors: [Digest256], links: [UInt8], manifest: String, bytes: [UInt8],
+        sender: (circle: CircleID, device: DeviceID), recipient: CircleID, adapterID: AdapterID, name: String,
+        parents: [VersionID], ancestors: [VersionID], links: [UInt8], manifest: String, bytes: [UInt8],
         signature: [UInt8], signedText: [UInt8]
     ) {
         self.sender = sender

@@ -88,7 +88,7 @@ extension Workspace {
         }
         do {
             let found = try device(named: name)
-            guard !found.isPaper, let device = found.device.flatMap({ identity.chain.devices[$0] }) else {
+            guard !found.isPaper, let device = identity.chain.devices[found.id] else {
                 throw KitError.unknownRecipient(name)
             }
             try export(reference, to: path, devices: [device], circle: identity.chain.circle)
@@ -97,7 +97,7 @@ extension Workspace {
         }
     }
 
-    private func export(_ reference: String, to path: String, devices: [CircleDevice], circle: Digest256) throws {
+    private func export(_ reference: String, to path: String, devices: [CircleDevice], circle: CircleID) throws {
         let version = try vault.version(reference)
         let plain = try SignedAdapter.encode(
             version, adapterID: vault.adapterID(of: version), bytes: vault.versionBytes(version.id),

@@ -94,7 +94,7 @@ extension Workspace {
 
     /// What people are told of a device that is asked directly.
     static func remoteName(_ peer: DeviceID, _ devices: [DeviceListing]) -> String {
-        "device \(devices.first { $0.device == peer }?.label ?? peer.fingerprint)"
+        "device \(devices.first { $0.id == peer }?.label ?? peer.fingerprint)"
     }
 
     private func session(

@@ -75,7 +75,7 @@ extension Workspace {
         _ store: VaultSyncStore, _ devices: [DeviceListing]
     ) throws -> [(suspicion: Suspicion, doubt: SyncStatus.Doubt)] {
         func party(_ device: DeviceID) -> SyncStatus.Party {
-            let known = devices.first { $0.device == device }
+            let known = devices.first { $0.id == device }
             return SyncStatus.Party(
                 name: known?.name ?? device.fingerprint, fingerprint: known?.fingerprint ?? device.fingerprint)
         }

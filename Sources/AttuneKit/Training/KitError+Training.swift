@@ -18,17 +18,17 @@ extension KitError {
             remedy: "Only interrupted and failed runs go on: attune runs list")
     }
 
-    static func noCheckpoint(_ run: String) -> KitError {
+    static func noCheckpoint(_ run: RunID) -> KitError {
         KitError(
             .noCheckpoint, "run \(run) has no saved state to accept", remedy: "Go on with it: attune runs resume \(run)"
         )
     }
 
-    static func runsApart(_ ids: [String]) -> KitError {
+    static func runsApart(_ ids: [RunID]) -> KitError {
         KitError(
             .runsApart,
-            "runs \(ids.joined(separator: ", ")) cannot go on together: they need different adapters, and the "
-                + "same base and precision",
-            remedy: "Go on with one after the other: attune runs resume \(ids.first ?? "ID")")
+            "runs \(ids.map(\.description).joined(separator: ", ")) cannot go on together: they need different adapters, "
+                + "and the same base and precision",
+            remedy: "Go on with one after the other: attune runs resume \(ids.first?.description ?? "ID")")
     }
 }

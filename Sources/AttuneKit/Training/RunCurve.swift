@@ -1,18 +1,19 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTraining
 import AttuneVault
 
 /// Collects the points of a run's curve and writes them to the vault about once a second.
 struct RunCurve {
     private let vault: Vault
-    private let run: String
+    private let run: RunID
     private var pending: [RunPoint] = []
     private var written = ContinuousClock.now
     private var failure: (any Error)?
 
-    init(vault: Vault, run: String) {
+    init(vault: Vault, run: RunID) {
         self.vault = vault
         self.run = run
     }

@@ -10,7 +10,7 @@ package struct RunSettings: Codable, Sendable {
     package let training: TrainingConfiguration
     package let baseName: String
     /// The version it went on from.
-    package let start: Digest256?
+    package let start: VersionID?
     /// Paths as they were given, for people.
     package let paths: [String]
     /// Bytes that the run may use, where a person set a limit.
@@ -19,7 +19,7 @@ package struct RunSettings: Codable, Sendable {
     func encoded() throws -> String { try JSON.stored(self) }
 
     package init(
-        training: TrainingConfiguration, baseName: String, start: Digest256?, paths: [String], memoryLimit: Int? = nil
+        training: TrainingConfiguration, baseName: String, start: VersionID?, paths: [String], memoryLimit: Int? = nil
     ) {
         self.training = training
         self.baseName = baseName

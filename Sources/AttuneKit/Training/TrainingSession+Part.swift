@@ -16,7 +16,7 @@ extension TrainingSession {
         /// Why the settings are what they are; empty for a resumed run.
         package let reasons: [AutoSettings.Reason]
         /// The run's id; nil until `run` made its record.
-        package internal(set) var runID: String?
+        package internal(set) var runID: RunID?
         let settings: RunSettings
         let start: LoadedAdapter?
         let checkpoint: Checkpoint?
@@ -24,7 +24,7 @@ extension TrainingSession {
         init(
             name: String, base: BaseRecord, model: BaseModel, material: TrainingMaterial,
             configuration: TrainingConfiguration, reasons: [AutoSettings.Reason] = [], start: LoadedAdapter?,
-            paths: [String], memoryLimit: Int?, checkpoint: Checkpoint? = nil, runID: String? = nil
+            paths: [String], memoryLimit: Int?, checkpoint: Checkpoint? = nil, runID: RunID? = nil
         ) {
             self.name = name
             self.material = material
@@ -39,7 +39,7 @@ extension TrainingSession {
         }
 
         /// The version it goes on from.
-        var parents: [Digest256] { start.map { [$0.record.id] } ?? [] }
+        var parents: [VersionID] { start.map { [$0.record.id] } ?? [] }
 
         var task: TrainingTask {
             TrainingTask(

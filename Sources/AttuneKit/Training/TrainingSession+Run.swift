@@ -12,7 +12,7 @@ extension TrainingSession {
     package struct Result: Sendable {
         /// Name of the adapter.
         package let name: String
-        package let runID: String
+        package let runID: RunID
         package let outcome: TrainingOutcome
         /// The new version; nil where the run was interrupted or nothing good came of it.
         package let version: VersionRecord?
@@ -43,7 +43,7 @@ extension TrainingSession {
     }
 
     /// Keeps what a run leaves behind as a version, if there is anything to keep.
-    fileprivate func conclude(_ outcome: TrainingOutcome, of part: Part, run id: String) throws -> VersionRecord? {
+    fileprivate func conclude(_ outcome: TrainingOutcome, of part: Part, run id: RunID) throws -> VersionRecord? {
         let vault = workspace.vault
         let summary = outcome.summary
         switch summary.reason {
@@ -67,7 +67,7 @@ extension TrainingSession {
         }
     }
 
-    private func summary(_ summary: TrainingOutcome.Summary, of part: Part, run id: String) -> TrainingSummary {
+    private func summary(_ summary: TrainingOutcome.Summary, of part: Part, run id: RunID) -> TrainingSummary {
         TrainingSummary(
             documents: part.material.rows.count, examples: part.material.trainingExamples.count,
             tokens: part.packed.training.tokens, steps: summary.keptStep, epochs: summary.epochs,
@@ -84,7 +84,7 @@ private final class RunRecorder: TrainingObserver {
     private struct Record {
         let track: TrainingTrack
         let part: TrainingSession.Part
-        let id: String
+        let id: RunID
         var curve: RunCurve
         var result: TrainingSession.Result?
     }

@@ -91,7 +91,7 @@ package final class TrainingSession {
     ///
     /// - Throws: `VaultError` where there is no such run, `KitError` `E-RUN-001` where it is done, `E-RUN-003` for runs
     ///   that have nothing in common.
-    package static func resume(_ ids: [String], in workspace: Workspace) throws -> TrainingSession {
+    package static func resume(_ ids: [RunID], in workspace: Workspace) throws -> TrainingSession {
         let vault = workspace.vault
         try vault.interruptAbandonedRuns()
         let runs = try ids.map { try vault.run($0) }

@@ -11,7 +11,7 @@ extension Workspace {
     /// Keeps what an interrupted run had reached as a version.
     ///
     /// - Throws: `KitError` `E-RUN-001`, `E-RUN-002`.
-    package func accept(run id: String) throws -> VersionRecord {
+    package func accept(run id: RunID) throws -> VersionRecord {
         try vault.interruptAbandonedRuns()
         let run = try vault.run(id)
         guard run.state == .interrupted || run.state == .failed else { throw KitError.notResumable(run) }

@@ -19,7 +19,7 @@ final class EventHub: Sendable {
     struct Subscription: Sendable {
         let signals: AsyncStream<Signal>
         fileprivate let number: Int
-        fileprivate let circle: Digest256
+        fileprivate let circle: CircleID
         fileprivate let continuation: AsyncStream<Signal>.Continuation
 
         func finish() { continuation.finish() }
@@ -31,14 +31,14 @@ final class EventHub: Sendable {
     }
     private struct State {
         var next = 0
-        var circles: [Digest256: Circle] = [:]
+        var circles: [CircleID: Circle] = [:]
     }
     private let state = Mutex(State())
 
     /// Readers of all circles.
     var count: Int { state.withLock { $0.circles.values.reduce(0) { $0 + $1.readers.count } } }
 
-    func subscribe(_ circle: Digest256) -> Subscription {
+    func subscribe(_ circle: CircleID) -> Subscription {
         let (signals, continuation) = AsyncStream.makeStream(of: Signal.self, bufferingPolicy: .bufferingNewest(1))
         return state.withLock { state in
             state.next += 1
@@ -72,9 +72,9 @@ final class EventHub: Sendable {
     }
 
     /// Circles with readers.
-    private var watched: [Digest256] { state.withLock { Array($0.circles.keys) } }
+    private var watched: [CircleID] { state.withLock { Array($0.circles.keys) } }
 
-    private func announce(_ circle: Digest256, store: any RelayStore) async {
+    private func announce(_ circle: CircleID, store: any RelayStore) async {
         guard state.withLock({ $0.circles[circle] != nil }) else { return }
         guard let counters = try? await store.counters(of: circle) else {
             // The circle is gone.

@@ -7,11 +7,11 @@ import Synchronization
 /// Lets so much work run at once, of which no circle has more than its part; circles that wait take turns.
 final class CircleTurns: Sendable {
     private struct State {
-        var running: [Digest256?: Int] = [:]
+        var running: [CircleID?: Int] = [:]
         var count = 0
-        var waiting: [Digest256?: [CheckedContinuation<Void, Never>]] = [:]
+        var waiting: [CircleID?: [CheckedContinuation<Void, Never>]] = [:]
         /// Whose turn is next; each circle that waits stands here once.
-        var turns: [Digest256?] = []
+        var turns: [CircleID?] = []
     }
     private let state = Mutex(State())
     private let places: Int
@@ -26,7 +26,7 @@ final class CircleTurns: Sendable {
     ///
     /// - Throws: what `work` throws.
     func run<Value: Sendable>(
-        for circle: Digest256?, _ work: () async throws -> Value
+        for circle: CircleID?, _ work: () async throws -> Value
     ) async rethrows -> Value {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
@@ -41,14 +41,14 @@ final class CircleTurns: Sendable {
         return try await work()
     }
 
-    private func start(_ circle: Digest256?, _ state: inout State) -> Bool {
+    private func start(_ circle: CircleID?, _ state: inout State) -> Bool {
         guard state.count < places, state.running[circle, default: 0] < each else { return false }
         state.count += 1
         state.running[circle, default: 0] += 1
         return true
     }
 
-    private func end(_ circle: Digest256?) {
+    private func end(_ circle: CircleID?) {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             state.count -= 1
             state.running.countDown(circle)

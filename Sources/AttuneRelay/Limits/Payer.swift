@@ -8,7 +8,7 @@ import AttuneWire
 package struct Payer: Hashable, Sendable, CustomStringConvertible {
     /// Those who share with each other: a circle, or a network (an IPv4 /16, an IPv6 /48).
     enum Group: Hashable, Sendable {
-        case circle(Digest256)
+        case circle(CircleID)
         case network(String)
     }
     enum Member: Hashable, Sendable {
@@ -19,7 +19,7 @@ package struct Payer: Hashable, Sendable, CustomStringConvertible {
     let group: Group
     let member: Member
 
-    init(_ device: DeviceID, of circle: Digest256) {
+    init(_ device: DeviceID, of circle: CircleID) {
         group = .circle(circle)
         member = .device(device)
     }

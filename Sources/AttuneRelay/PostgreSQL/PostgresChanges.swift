@@ -29,7 +29,7 @@ final class PostgresChanges: Sendable {
     /// Starts to listen and to tell.
     ///
     /// - Parameter local: circles that this node has changed.
-    func start(_ local: AsyncStream<Digest256?>) {
+    func start(_ local: AsyncStream<CircleID?>) {
         Thread.detachNewThread { [database, watchers, logger, ended] in
             while !ended.isSet { Self.listen(database, watchers, logger, ended) }
         }
@@ -72,7 +72,7 @@ final class PostgresChanges: Sendable {
                 _ = poll(&waiting, 1, 500)
                 for payload in try connection.notifications() {
                     for name in payload.split(separator: " ") {
-                        let circle = Digest256(hex: String(name))
+                        let circle = CircleID(hex: String(name))
                         if circle != nil || name == any { watchers.tell(circle, isLocal: false) }
                     }
                 }
@@ -99,9 +99,9 @@ private final class EndFlag: Sendable {
 
 /// Circles to tell about; nil for any.
 private final class Shared: Sendable {
-    private let circles = Mutex<Set<Digest256?>>([])
-    func insert(_ circle: Digest256?) { circles.withLock { _ = $0.insert(circle) } }
-    func take() -> [Digest256?] {
+    private let circles = Mutex<Set<CircleID?>>([])
+    func insert(_ circle: CircleID?) { circles.withLock { _ = $0.insert(circle) } }
+    func take() -> [CircleID?] {
         circles.withLock { circles in
             defer { circles = [] }
             return Array(circles)

@@ -20,44 +20,44 @@ struct PostgresChunks: ChunkBytes {
     ]
 
     /// The bytes go with the row that counts them.
-    func prepare(_ bytes: ByteBuffer, id: Digest256) async throws {}
+    func prepare(_ bytes: ByteBuffer, id: ChunkID) async throws {}
 
-    func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+    func keep(_ bytes: ByteBuffer, id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool {
         try session.run(
             "INSERT INTO chunk_bytes (circle, id, bytes) VALUES ($1, $2, $3)",
-            [.int(circle), .digest(id), .bytes(Array(bytes.readableBytesView))])
+            [.int(circle), .id(id), .bytes(Array(bytes.readableBytesView))])
         return true
     }
 
-    func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer? {
+    func read(_ id: ChunkID, of circle: CircleID, number: Int64) async throws -> ByteBuffer? {
         try await database.read(circle) { session in
             try session.first(
-                "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(number), .digest(id)]
+                "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(number), .id(id)]
             ).map { ByteBuffer(bytes: $0.bytes(0)) }
         }
     }
 
     /// The row that counted them took them along.
-    func remove(_ id: Digest256, in session: any SQLSession) throws {}
+    func remove(_ id: ChunkID, in session: any SQLSession) throws {}
 
-    func size(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Int {
+    func size(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Int {
         let row = try session.first(
             "SELECT CAST(LENGTH(bytes) AS BIGINT) FROM chunk_bytes WHERE circle = $1 AND id = $2",
-            [.int(circle), .digest(id)])
+            [.int(circle), .id(id)])
         return Int(row?.int(0) ?? 0)
     }
 
-    func isWhole(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+    func isWhole(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool {
         let row = try session.first(
-            "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .digest(id)])
-        return row.map { WireHash.blake2b($0.bytes(0), personal: "") == id } ?? true
+            "SELECT bytes FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .id(id)])
+        return row.map { ChunkID(WireHash.blake2b($0.bytes(0), personal: "")) == id } ?? true
     }
 
     /// There are none without a row that counts them.
-    func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int { 0 }
+    func unclaimedSize(_ id: ChunkID, in session: any SQLSession) throws -> Int { 0 }
 
-    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws {
-        try session.run("DELETE FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .digest(id)])
+    func discard(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws {
+        try session.run("DELETE FROM chunk_bytes WHERE circle = $1 AND id = $2", [.int(circle), .id(id)])
     }
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {}

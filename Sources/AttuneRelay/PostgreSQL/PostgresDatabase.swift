@@ -72,7 +72,7 @@ final class PostgresDatabase: RelayDatabase {
     }
 
     func read<Value: Sendable>(
-        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
         try await reads.run(for: circle) {
             try await transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", nil, body)
@@ -80,13 +80,13 @@ final class PostgresDatabase: RelayDatabase {
     }
 
     func write<Value: Sendable>(
-        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
         try await writes.run(for: circle) { try await transaction("BEGIN", circle, body) }
     }
 
     private func transaction<Value: Sendable>(
-        _ begin: String, _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ begin: String, _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
         try await threads.runIfActive { [self] in
             do {
@@ -100,7 +100,7 @@ final class PostgresDatabase: RelayDatabase {
     }
 
     private func attempt<Value>(
-        _ begin: String, _ circle: Digest256?, _ body: (any SQLSession) throws -> Value
+        _ begin: String, _ circle: CircleID?, _ body: (any SQLSession) throws -> Value
     ) throws -> Value {
         try use { session in
             try session.command(begin)

@@ -43,7 +43,7 @@ extension RelayService {
     ///
     /// - Throws: `RelayError.unsigned`, `.clockSkew`, `.replayed`, `.revoked`, `.noCircle`, `.tooMany`.
     func caller(
-        of request: Request, _ context: RelayContext, circle: Digest256, access: Access = .active,
+        of request: Request, _ context: RelayContext, circle: CircleID, access: Access = .active,
         isTransfer: Bool = false
     ) async throws -> Caller {
         try await counted(request, context) {

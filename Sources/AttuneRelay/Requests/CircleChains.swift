@@ -15,9 +15,9 @@ struct KnownCircle: Sendable {
 /// The verified chains of circles that were asked for lately, as far as memory was set aside for them.
 final class CircleChains: Sendable {
     private struct State {
-        var chains: [Digest256: DeviceChain] = [:]
+        var chains: [CircleID: DeviceChain] = [:]
         /// Oldest first.
-        var order: [Digest256] = []
+        var order: [CircleID] = []
         var bytes = 0
     }
     private let state = Mutex(State())
@@ -32,7 +32,7 @@ final class CircleChains: Sendable {
     /// The circle with its chain up to its newest link, or nil where there is none.
     ///
     /// - Throws: where the store fails or holds links that do not verify.
-    func circle(_ circle: Digest256) async throws -> KnownCircle? {
+    func circle(_ circle: CircleID) async throws -> KnownCircle? {
         guard let head = try await store.head(of: circle) else { return nil }
         let known = state.withLock { $0.chains[circle] }
         if let known, known.head == head.link.hash {
@@ -58,7 +58,7 @@ final class CircleChains: Sendable {
         return KnownCircle(chain: chain, deletedUntil: head.deletedUntil)
     }
 
-    private func keep(_ chain: DeviceChain, of circle: Digest256) {
+    private func keep(_ chain: DeviceChain, of circle: CircleID) {
         let bytes = Self.bytes(of: chain)
         guard bytes <= Self.limit / 4 else { return }
         state.withLock { state in
@@ -83,7 +83,7 @@ final class CircleChains: Sendable {
         1024 + 6144 * chain.devices.count + 1536 * chain.envelopes.count + 256 * chain.sealedPrevious.count
     }
 
-    func forget(_ circle: Digest256) {
+    func forget(_ circle: CircleID) {
         state.withLock { state in
             guard let gone = state.chains.removeValue(forKey: circle) else { return }
             state.bytes -= Self.bytes(of: gone)

@@ -11,7 +11,7 @@ extension RelayRoutes {
     @Sendable func missingChunks(_ request: Request, _ context: RelayContext) async throws -> Response {
         let (circle, _, body) = try await call(request, context)
         let message = try Bodies.decode(body, of: request, as: ProtoChunkIDs.self)
-        let ids = message.ids.compactMap { Digest256($0) }
+        let ids = message.ids.compactMap { ChunkID($0) }
         guard ids.count == message.ids.count, ids.count <= limits.chunkIDsPerQuery else {
             throw RelayError.malformed("up to \(limits.chunkIDsPerQuery) ids of 32 bytes are asked for at once")
         }
@@ -71,7 +71,7 @@ extension RelayRoutes {
         let signed = caller.signed
         try await RelayThreads.run(for: circle) {
             let whole = Array(bytes.readableBytesView)
-            guard WireHash.blake2b(whole, personal: "") == id, (try? signed.check(body: whole)) != nil else {
+            guard ChunkID(WireHash.blake2b(whole, personal: "")) == id, (try? signed.check(body: whole)) != nil else {
                 throw RelayError.wrongHash
             }
         }
@@ -79,8 +79,8 @@ extension RelayRoutes {
         return Bodies.empty(isNew ? .created : .ok)
     }
 
-    private func chunkID(_ context: RelayContext) throws -> Digest256 {
-        guard let id = context.parameters.get("chunk").flatMap({ Digest256(hex: $0) }) else {
+    private func chunkID(_ context: RelayContext) throws -> ChunkID {
+        guard let id = context.parameters.get("chunk").flatMap({ ChunkID(hex: $0) }) else {
             throw RelayError.malformed("a chunk's id has 64 hexadecimal digits")
         }
         return id

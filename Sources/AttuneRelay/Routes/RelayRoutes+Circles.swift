@@ -36,7 +36,7 @@ extension RelayRoutes {
             let founder = try service.founder(of: request, chain: chain, signed: signed)
             try await Caller(device: founder, chain: chain, signed: signed).check(body)
             // Told before the invite is used up, and without counting: a retry is no new circle.
-            if let head = try await service.store.head(of: link.hash) {
+            if let head = try await service.store.head(of: chain.circle) {
                 throw head.deletedUntil.map { RelayError.deleted(until: $0) } ?? RelayError.circleExists
             }
             var invite: String?
@@ -47,11 +47,11 @@ extension RelayRoutes {
                 throw RelayError.tooMany("new circles from this address or its network", retryAfter: wait)
             }
             let genesis = StoredLink(link)
-            guard try await service.store.createCircle(link.hash, genesis: genesis, invite: invite) else {
+            guard try await service.store.createCircle(chain.circle, genesis: genesis, invite: invite) else {
                 throw RelayError.circleExists
             }
             var response = Bodies.empty(.created)
-            response.headers[.location] = "\(configuration.basePath)/v1/circles/\(link.hash)"
+            response.headers[.location] = "\(configuration.basePath)/v1/circles/\(chain.circle)"
             response.headers[.eTag] = "\"\(link.hash)\""
             return response
         }

@@ -18,7 +18,7 @@ extension RelayRoutes {
     }
 
     private func checkSecondSignature(
-        _ body: ByteBuffer, _ request: Request, circle: Digest256, caller: Caller
+        _ body: ByteBuffer, _ request: Request, circle: CircleID, caller: Caller
     ) throws {
         let message = try Bodies.decode(body, of: request, as: ProtoDeleteCircle.self)
         guard let id = DeviceID(message.secondSigner), id != caller.device.id,

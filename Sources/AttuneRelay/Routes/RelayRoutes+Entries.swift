@@ -83,7 +83,7 @@ extension RelayRoutes {
             outcomes.reverse()
             return verified.map { $0 == nil ? .refused : outcomes.popLast() ?? .refused }
         }
-        throw RelayError.linkRace(head: LogPosition(seq: chain.seq, hash: chain.head))
+        throw RelayError.linkRace(head: LinkPosition(seq: chain.seq, hash: chain.head))
     }
 
     /// The entries whose authors the chain has, nil for the others.

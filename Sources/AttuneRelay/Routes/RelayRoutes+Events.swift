@@ -57,7 +57,7 @@ extension RelayRoutes {
 
     /// Server-sent events: `links` and `entries`, each with its count.
     private func stream(
-        _ subscription: EventHub.Subscription, from counters: RelayCounters, of circle: Digest256,
+        _ subscription: EventHub.Subscription, from counters: RelayCounters, of circle: CircleID,
         to device: DeviceID, end: AtEnd
     ) -> Response {
         let service = service

@@ -30,7 +30,7 @@ extension RelayRoutes {
     @Sendable func appendLinks(_ request: Request, _ context: RelayContext) async throws -> Response {
         let (circle, caller, body) = try await call(request, context)
         guard let match = request.headers[.ifMatch] else { throw RelayError.preconditionRequired }
-        guard let expected = Digest256(hex: match.filter { $0 != "\"" && $0 != " " }) else {
+        guard let expected = LinkHash(hex: match.filter { $0 != "\"" && $0 != " " }) else {
             throw RelayError.malformed("If-Match is the hash of the newest link")
         }
         let message = try Bodies.decode(body, of: request, as: ProtoLinks.self)
@@ -42,7 +42,7 @@ extension RelayRoutes {
         let links = try message.links.map { try Link($0) }
         if let last = links.last, last.hash == chain.head { return appended(last.hash) }
         guard chain.head == expected else {
-            throw RelayError.linkRace(head: LogPosition(seq: chain.seq, hash: chain.head))
+            throw RelayError.linkRace(head: LinkPosition(seq: chain.seq, hash: chain.head))
         }
         let cutOffs = try await RelayThreads.run(for: circle) {
             var next = chain
@@ -70,12 +70,12 @@ extension RelayRoutes {
             let last = stored.last
         else {
             let head = try await service.store.head(of: circle)?.link
-            throw RelayError.linkRace(head: head ?? LogPosition(seq: chain.seq, hash: chain.head))
+            throw RelayError.linkRace(head: head ?? LinkPosition(seq: chain.seq, hash: chain.head))
         }
         return appended(last.hash)
     }
 
-    private func appended(_ head: Digest256) -> Response {
+    private func appended(_ head: LinkHash) -> Response {
         var response = Bodies.empty(.created)
         response.headers[.eTag] = "\"\(head)\""
         return response

@@ -22,7 +22,7 @@ extension RelayRoutes {
     }
 
     private func opener(_ request: Request, _ context: RelayContext) async throws -> Payer {
-        if let circle = request.uri.queryParameters["circle"].flatMap({ Digest256(hex: String($0)) }) {
+        if let circle = request.uri.queryParameters["circle"].flatMap({ CircleID(hex: String($0)) }) {
             do {
                 return try await service.caller(of: request, context, circle: circle).payer
             } catch let error as RelayError where error.status != 429 {

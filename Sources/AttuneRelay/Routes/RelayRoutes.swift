@@ -52,8 +52,8 @@ struct RelayRoutes: Sendable {
     }
 
     /// The circle in the path.
-    func circle(_ context: RelayContext) throws -> Digest256 {
-        guard let circle = context.parameters.get("circle").flatMap({ Digest256(hex: $0) }) else {
+    func circle(_ context: RelayContext) throws -> CircleID {
+        guard let circle = context.parameters.get("circle").flatMap({ CircleID(hex: $0) }) else {
             throw RelayError.malformed("a circle's id has 64 hexadecimal digits")
         }
         return circle
@@ -62,7 +62,7 @@ struct RelayRoutes: Sendable {
     /// A request about the circle in the path that a device of it signed, with its body, which the signature covers.
     func call(
         _ request: Request, _ context: RelayContext, access: RelayService.Access = .active, isTransfer: Bool = false
-    ) async throws -> (circle: Digest256, caller: Caller, body: ByteBuffer) {
+    ) async throws -> (circle: CircleID, caller: Caller, body: ByteBuffer) {
         let circle = try circle(context)
         let caller = try await service.caller(
             of: request, context, circle: circle, access: access, isTransfer: isTransfer)

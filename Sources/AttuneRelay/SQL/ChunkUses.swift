@@ -19,10 +19,10 @@ struct ChunkUses {
     /// Unix seconds from which on a chunk that nobody names any more goes.
     let ends: Int64
 
-    private func arguments(_ id: Digest256) -> [SQLValue] { [.int(circle), .digest(id)] }
+    private func arguments(_ id: ChunkID) -> [SQLValue] { [.int(circle), .id(id)] }
 
     /// Counts one more entry that names a chunk, whether it is there or not.
-    func name(_ id: Digest256, _ ledger: inout CircleLedger) throws {
+    func name(_ id: ChunkID, _ ledger: inout CircleLedger) throws {
         let row = try session.first(
             """
             INSERT INTO chunks (circle, id, size, created, uses) VALUES ($1, $2, 0, 0, 1)
@@ -37,7 +37,7 @@ struct ChunkUses {
     }
 
     /// Counts one entry less that names a chunk; false, and no change, where the share has no room for it.
-    func takeBack(_ id: Digest256, _ share: inout ReleaseShare, _ ledger: inout CircleLedger) throws -> Bool {
+    func takeBack(_ id: ChunkID, _ share: inout ReleaseShare, _ ledger: inout CircleLedger) throws -> Bool {
         let row = try session.first("SELECT uses, size FROM chunks WHERE circle = $1 AND id = $2", arguments(id))
         guard let row, row.int(0) > 0 else { return true }
         let size = row.int(1)

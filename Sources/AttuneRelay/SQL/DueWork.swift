@@ -51,7 +51,7 @@ struct DueWork {
         try session.run(
             "INSERT INTO due (circle, kind, device, seq, entry) VALUES ($1, $2, $3, $4, $5)",
             [
-                .int(circle), .int(Kind.drop.rawValue), .bytes(cutOff.device.bytes), .count(cutOff.seq),
+                .int(circle), .int(Kind.drop.rawValue), .id(cutOff.device), .count(cutOff.seq),
                 .bytes(cutOff.entry?.bytes ?? []),
             ])
     }
@@ -132,7 +132,7 @@ struct DueWork {
             left -= 1
             let row = try session.first(
                 "SELECT position, released, released_by, counted FROM entries WHERE circle = $1 AND hash = $2",
-                [owner, .digest(released[index])])
+                [owner, .id(released[index])])
             // What is not here, or was released by another one, has nothing to free.
             guard let row, row.int(1) == 0 || row.optionalInt(2) == task.position else {
                 index += 1
@@ -249,7 +249,7 @@ struct DueWork {
         return true
     }
 
-    private func bringBack(_ released: [Digest256], releasedBy position: Int64) throws {
+    private func bringBack(_ released: [EntryHash], releasedBy position: Int64) throws {
         guard !released.isEmpty else { return }
         try session.run(
             "DELETE FROM due WHERE circle = $1 AND position = $2 AND kind >= $3",
@@ -259,7 +259,7 @@ struct DueWork {
                 """
                 UPDATE entries SET released = 0, released_by = NULL
                 WHERE circle = $1 AND hash = $2 AND released_by = $3 RETURNING position
-                """, [owner, .digest(hash), .int(position)])
+                """, [owner, .id(hash), .int(position)])
             guard let row else { continue }
             try Self.add(.name, circle: circle.number, position: row.count(0) - 1, upto: row.count(0), in: session)
         }

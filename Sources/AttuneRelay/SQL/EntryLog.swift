@@ -32,9 +32,9 @@ struct EntryLog {
 
     mutating func append(_ entry: StoredEntry, release: ReleaseAllowance) throws -> AppendOutcome {
         work += 4 + entry.bytes.count / ChunkUses.bytesPerRow
-        let device = SQLValue.bytes(entry.device.bytes)
+        let device = SQLValue.id(entry.device)
         guard let seq = Int64(exactly: entry.seq), seq > 0 else { return .refused }
-        if try session.exists("SELECT 1 FROM entries WHERE circle = $1 AND hash = $2", [owner, .digest(entry.hash)]) {
+        if try session.exists("SELECT 1 FROM entries WHERE circle = $1 AND hash = $2", [owner, .id(entry.hash)]) {
             return .exists
         }
         let same = try session.rows(
@@ -46,7 +46,7 @@ struct EntryLog {
         if seq > 1 {
             let follows = try session.exists(
                 "SELECT 1 FROM entries WHERE circle = $1 AND hash = $2 AND device = $3 AND seq = $4",
-                [owner, .digest(entry.previous), device, .int(seq - 1)])
+                [owner, .id(entry.previous), device, .int(seq - 1)])
             guard follows else { return .gap }
         } else if entry.previous.bytes.contains(where: { $0 != 0 }) {
             return .refused
@@ -74,7 +74,7 @@ struct EntryLog {
     }
 
     private mutating func insert(_ entry: StoredEntry, seq: Int64) throws {
-        let device = SQLValue.bytes(entry.device.bytes)
+        let device = SQLValue.id(entry.device)
         let cost = Int64(entry.bytes.count) + RowCost.entry
         let counted = min(entry.chunks.count, ChunkUses.piece)
         // Those that are counted later are taken for absent.
@@ -87,7 +87,7 @@ struct EntryLog {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             """,
             [
-                owner, .count(position), device, .int(seq), .digest(entry.hash), .bytes(entry.bytes),
+                owner, .count(position), device, .int(seq), .id(entry.hash), .bytes(entry.bytes),
                 .int(Int64(counted)),
             ])
         for id in entry.chunks.prefix(counted) { try uses.name(id, &ledger) }
@@ -103,17 +103,17 @@ struct EntryLog {
             ON CONFLICT (circle, device) DO UPDATE SET entries = heads.entries + 1,
             seq = CASE WHEN excluded.seq > heads.seq THEN excluded.seq ELSE heads.seq END,
             hash = CASE WHEN excluded.seq > heads.seq THEN excluded.hash ELSE heads.hash END
-            """, [owner, device, .int(seq), .digest(entry.hash)])
+            """, [owner, device, .int(seq), .id(entry.hash)])
     }
 
     /// Whether releasing these entries frees no more than today's share, and is a small thing to find out.
-    private mutating func isWithinShare(_ released: [Digest256]) throws -> Bool {
-        var naming: [Digest256: Int64] = [:]
+    private mutating func isWithinShare(_ released: [EntryHash]) throws -> Bool {
+        var naming: [ChunkID: Int64] = [:]
         var named: Int64 = 0
         for hash in released {
             let row = try session.first(
                 "SELECT position, counted FROM entries WHERE circle = $1 AND hash = $2 AND released = 0",
-                [owner, .digest(hash)])
+                [owner, .id(hash)])
             guard let row, row.int(1) > 0 else { continue }
             // An entry may name one chunk as often as it likes.
             named += row.int(1)
@@ -128,7 +128,7 @@ struct EntryLog {
         return try naming.allSatisfy { id, count in
             let size = try session.number(
                 "SELECT size FROM chunks WHERE circle = $1 AND id = $2 AND uses = $3",
-                [owner, .digest(id), .int(count)])
+                [owner, .id(id), .int(count)])
             return size == 0 || share.take(size)
         }
     }

@@ -48,9 +48,9 @@ struct LogBranch {
         left -= bytes.count / ChunkUses.bytesPerRow
         let other = try session.first(
             "SELECT position, counted FROM entries WHERE circle = $1 AND device = $2 AND seq = $3 AND hash <> $4 LIMIT 1",
-            [owner, device, fork.values[0], .digest(previous)])
+            [owner, device, fork.values[0], .id(previous)])
         // The one beside it may take more than one piece to go: only then the way goes on.
-        if other == nil { (seq, hash) = (fork.int(0), .digest(previous)) }
+        if other == nil { (seq, hash) = (fork.int(0), .id(previous)) }
         return other
     }
 

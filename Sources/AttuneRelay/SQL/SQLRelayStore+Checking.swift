@@ -9,7 +9,7 @@ extension SQLRelayStore {
     package func check(mends: Bool, contents: Bool) async throws -> [SumDifference] {
         let chunkBytes = chunkBytes
         let circles = try await database.read(nil) { session in
-            try session.rows("SELECT id FROM circles ORDER BY number").compactMap { $0.digest(0) }
+            try session.rows("SELECT id FROM circles ORDER BY number").compactMap { $0.id(0, as: CircleID.self) }
         }
         var found: [SumDifference] = []
         for circle in circles {
@@ -36,17 +36,17 @@ extension SQLRelayStore {
     }
 
     /// Chunks of a circle whose bytes are not those of their ids. Each is read by itself: nothing waits meanwhile.
-    private func damagedChunks(of circle: Digest256) async throws -> Set<Digest256> {
+    private func damagedChunks(of circle: CircleID) async throws -> Set<ChunkID> {
         let chunkBytes = chunkBytes
-        var damaged: Set<Digest256> = []
+        var damaged: Set<ChunkID> = []
         var last: [UInt8] = []
         while true {
-            let (number, ids) = try await database.read(circle) { [last] session -> (Int64, [Digest256]) in
+            let (number, ids) = try await database.read(circle) { [last] session -> (Int64, [ChunkID]) in
                 guard let row = try CircleRow.find(circle, in: session) else { return (0, []) }
                 let rows = try session.rows(
                     "SELECT id FROM chunks WHERE circle = $1 AND size > 0 AND id > $2 ORDER BY id LIMIT 256",
                     [.int(row.number), .bytes(last)])
-                return (row.number, rows.compactMap { $0.digest(0) })
+                return (row.number, rows.compactMap { $0.id(0, as: ChunkID.self) })
             }
             guard let end = ids.last else { return damaged }
             last = end.bytes
@@ -75,17 +75,17 @@ extension SQLRelayStore {
 
 /// The sums of one circle, counted again from its rows.
 private struct CircleCheck {
-    let circle: Digest256
+    let circle: CircleID
     let row: CircleRow
     let session: any SQLSession
     let chunkBytes: any ChunkBytes
     /// Chunks that were found to have other bytes than theirs.
-    let damaged: Set<Digest256>
+    let damaged: Set<ChunkID>
     private var owner: SQLValue { .int(row.number) }
 
     init(
-        circle: Digest256, row: CircleRow, session: any SQLSession, chunkBytes: any ChunkBytes,
-        damaged: Set<Digest256>
+        circle: CircleID, row: CircleRow, session: any SQLSession, chunkBytes: any ChunkBytes,
+        damaged: Set<ChunkID>
     ) {
         self.circle = circle
         self.row = row
@@ -163,7 +163,7 @@ private struct CircleCheck {
     /// How many bytes of a chunk are there: all that are counted, or none. Those that nothing counts, of a chunk that
     /// entries of the circle name, are what is left where a database was lost.
     private func held(_ chunk: SQLRow, isNamed: Bool) throws -> Int64 {
-        guard let id = chunk.digest(0) else { return 0 }
+        guard let id = chunk.id(0, as: ChunkID.self) else { return 0 }
         let counted = chunk.int(1)
         guard counted == 0 else {
             return Int64(try chunkBytes.size(id, circle: row.number, in: session)) == counted ? counted : 0
@@ -173,13 +173,13 @@ private struct CircleCheck {
 
     /// Whether a chunk that was found to be damaged still is.
     private func isDamaged(_ chunk: SQLRow) throws -> Bool {
-        guard let id = chunk.digest(0), damaged.contains(id) else { return false }
+        guard let id = chunk.id(0, as: ChunkID.self), damaged.contains(id) else { return false }
         return try !chunkBytes.isWhole(id, circle: row.number, in: session)
     }
 
     /// Makes a chunk whose bytes are gone one that is awaited, or none where no entry names it.
     private func lose(_ chunk: SQLRow, isNamed: Bool) throws {
-        guard let id = chunk.digest(0) else { return }
+        guard let id = chunk.id(0, as: ChunkID.self) else { return }
         try chunkBytes.discard(id, circle: row.number, in: session)
         guard !isNamed else { return }
         try session.run("DELETE FROM chunks WHERE circle = $1 AND id = $2", [owner, chunk.values[0]])

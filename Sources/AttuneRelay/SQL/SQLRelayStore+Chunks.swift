@@ -5,7 +5,7 @@ import AttuneCore
 import NIOCore
 
 extension SQLRelayStore {
-    package func missing(_ ids: [Digest256], in circle: Digest256, ifNamed: Bool) async throws -> [Digest256] {
+    package func missing(_ ids: [ChunkID], in circle: CircleID, ifNamed: Bool) async throws -> [ChunkID] {
         try await read(circle) { session, row in
             let owner = SQLValue.int(row.number)
             // As long as entries are not counted, nobody knows what they name.
@@ -15,33 +15,33 @@ extension SQLRelayStore {
                     "SELECT 1 FROM due WHERE circle = $1 AND kind = $2", [owner, .int(DueWork.Kind.name.rawValue)])
             return try ids.filter { id in
                 let chunk = try session.first(
-                    "SELECT size FROM chunks WHERE circle = $1 AND id = $2", [owner, .digest(id)])
+                    "SELECT size FROM chunks WHERE circle = $1 AND id = $2", [owner, .id(id)])
                 guard let chunk else { return !isCounted }
                 return chunk.int(0) == 0
             }
         }
     }
 
-    package func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int? {
+    package func chunkSize(_ id: ChunkID, in circle: CircleID) async throws -> Int? {
         try await place(of: id, in: circle).size
     }
 
     /// The circle's row, and the size of a chunk where it has it.
-    private func place(of id: Digest256, in circle: Digest256) async throws -> (circle: CircleRow, size: Int?) {
+    private func place(of id: ChunkID, in circle: CircleID) async throws -> (circle: CircleRow, size: Int?) {
         try await read(circle) { session, row in
             let size = try session.first(
-                "SELECT size FROM chunks WHERE circle = $1 AND id = $2 AND size > 0", [.int(row.number), .digest(id)])
+                "SELECT size FROM chunks WHERE circle = $1 AND id = $2 AND size > 0", [.int(row.number), .id(id)])
             return (row, size.map { Int($0.int(0)) })
         }
     }
 
-    package func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer? {
+    package func chunk(_ id: ChunkID, in circle: CircleID) async throws -> ByteBuffer? {
         let place = try await place(of: id, in: circle)
         guard place.size != nil else { return nil }
         return try await chunkBytes.read(id, of: circle, number: place.circle.number)
     }
 
-    package func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool {
+    package func putChunk(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool {
         let size = bytes.readableBytes
         let place = try await place(of: id, in: circle)
         if place.size != nil { return false }
@@ -65,7 +65,7 @@ extension SQLRelayStore {
 
     /// Removes the bytes of chunks that no row counts any more, now that this is on disk: a change that is taken back
     /// must find them.
-    func removeBytes(_ ids: [Digest256]) async throws {
+    func removeBytes(_ ids: [ChunkID]) async throws {
         let chunkBytes = chunkBytes
         for start in stride(from: 0, to: ids.count, by: 256) {
             let part = ids[start..<min(start + 256, ids.count)]
@@ -74,12 +74,12 @@ extension SQLRelayStore {
     }
 
     /// Counts a chunk whose bytes are there; nil where they are gone.
-    private func count(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool? {
+    private func count(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool? {
         let (chunkBytes, now, rules) = (chunkBytes, now(), rules)
         let size = Int64(bytes.readableBytes)
         return try await database.write(circle) { session in
             guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
-            let place: [SQLValue] = [.int(row.number), .digest(id)]
+            let place: [SQLValue] = [.int(row.number), .id(id)]
             // An entry may have named it before it came.
             let known = try session.first("SELECT size FROM chunks WHERE circle = $1 AND id = $2", place)
             guard known?.int(0) ?? 0 == 0 else { return false }

@@ -5,7 +5,7 @@ import AttuneCore
 
 /// A deleted circle is kept for a while, so that it can come back; then it goes in pieces.
 extension SQLRelayStore {
-    package func deleteCircle(_ circle: Digest256) async throws -> Int64 {
+    package func deleteCircle(_ circle: CircleID) async throws -> Int64 {
         let (now, undelete) = (now(), rules.undelete)
         return try await change(circle) { session, row in
             if let deleted = row.deleted { return deleted + undelete }
@@ -14,7 +14,7 @@ extension SQLRelayStore {
         }
     }
 
-    package func undeleteCircle(_ circle: Digest256) async throws {
+    package func undeleteCircle(_ circle: CircleID) async throws {
         try await change(circle) { session, row in
             _ = try session.run("UPDATE circles SET deleted = NULL WHERE number = $1", [.int(row.number)])
         }
@@ -24,15 +24,17 @@ extension SQLRelayStore {
     func removeDeleted() async throws -> UInt64 {
         let before = now() - rules.undelete
         let circles = try await database.read(nil) { session in
-            try session.rows("SELECT id FROM circles WHERE deleted <= $1", [.int(before)]).compactMap { $0.digest(0) }
+            try session.rows("SELECT id FROM circles WHERE deleted <= $1", [.int(before)]).compactMap {
+                $0.id(0, as: CircleID.self)
+            }
         }
         for circle in circles { try await remove(circle, deletedBefore: before) }
         return UInt64(circles.count)
     }
 
-    private func remove(_ circle: Digest256, deletedBefore date: Int64) async throws {
+    private func remove(_ circle: CircleID, deletedBefore date: Int64) async throws {
         while true {
-            let (chunks, isDone) = try await database.write(circle) { session -> ([Digest256], Bool) in
+            let (chunks, isDone) = try await database.write(circle) { session -> ([ChunkID], Bool) in
                 // It may have come back.
                 guard let row = try CircleRow.find(circle, in: session), row.deleted.map({ $0 <= date }) ?? false else {
                     return ([], true)
@@ -42,7 +44,7 @@ extension SQLRelayStore {
                 for chunk in chunks {
                     try session.run("DELETE FROM chunks WHERE circle = $1 AND id = $2", [owner, chunk.values[0]])
                 }
-                if !chunks.isEmpty { return (chunks.compactMap { $0.digest(0) }, false) }
+                if !chunks.isEmpty { return (chunks.compactMap { $0.id(0) }, false) }
                 for (table, key) in [("entries", "position"), ("links", "seq")] {
                     let removed = try session.run(
                         """

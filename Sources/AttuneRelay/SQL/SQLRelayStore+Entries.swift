@@ -9,7 +9,7 @@ extension SQLRelayStore {
     private static let pageBytes = 4 << 20
 
     package func append(
-        _ entries: [StoredEntry], to circle: Digest256, newest: Digest256, release: ReleaseAllowance
+        _ entries: [StoredEntry], to circle: CircleID, newest: LinkHash, release: ReleaseAllowance
     ) async throws -> [AppendOutcome]? {
         let (now, rules) = (now(), rules)
         try await room.require(entries.reduce(0) { $0 + $1.bytes.count })
@@ -45,7 +45,7 @@ extension SQLRelayStore {
     }
 
     package func entries(
-        of circle: Digest256, device: DeviceID?, after: UInt64, limit: Int
+        of circle: CircleID, device: DeviceID?, after: UInt64, limit: Int
     ) async throws -> EntryPage {
         try await read(circle) { session, row in
             // Without a device the places are those of arrival, which no two entries share.
@@ -58,7 +58,7 @@ extension SQLRelayStore {
                 """
             // Two more than asked for: one may be the other half of a fork, one tells whether more follow.
             var arguments: [SQLValue] = [.int(row.number), .count(after), .int(Int64(limit) + 2)]
-            if let device { arguments.append(.bytes(device.bytes)) }
+            if let device { arguments.append(.id(device)) }
             var page: [[UInt8]] = []
             var (bytes, last, more) = (0, Int64(-1), false)
             try session.each(sql, arguments) { row in

@@ -10,21 +10,21 @@ extension SQLRelayStore: RelayMaintenance {
         try await database.write(nil) { session in
             _ = try session.run(
                 "INSERT INTO invites (hash, created) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                [.digest(InviteToken.hash(token)), .int(now)])
+                [.id(InviteToken.hash(token)), .int(now)])
         }
     }
 
     package func knowsInvite(_ token: String) async throws -> Bool {
         try await database.read(nil) { session in
-            try session.first("SELECT 1 FROM invites WHERE hash = $1", [.digest(InviteToken.hash(token))]) != nil
+            try session.first("SELECT 1 FROM invites WHERE hash = $1", [.id(InviteToken.hash(token))]) != nil
         }
     }
 
-    package func setQuota(_ bytes: UInt64?, of circle: Digest256) async throws -> Bool {
+    package func setQuota(_ bytes: UInt64?, of circle: CircleID) async throws -> Bool {
         try await database.write(circle) { session in
             try session.run(
                 "UPDATE circles SET quota = $1 WHERE id = $2",
-                [.optional(bytes.map { Int64(clamping: $0) }), .digest(circle)]) == 1
+                [.optional(bytes.map { Int64(clamping: $0) }), .id(circle)]) == 1
         }
     }
 
@@ -49,7 +49,7 @@ extension SQLRelayStore: RelayMaintenance {
         let circles = try await database.read(nil) { session in
             try session.rows(
                 "SELECT id FROM circles WHERE number IN (SELECT circle FROM chunks WHERE ends <= $1)", [.int(now)]
-            ).compactMap { $0.digest(0) }
+            ).compactMap { $0.id(0, as: CircleID.self) }
         }
         for circle in circles { try await collect(circle, &report) }
         report.circles = try await removeDeleted()
@@ -61,7 +61,7 @@ extension SQLRelayStore: RelayMaintenance {
     package func workOff() async throws {
         let circles = try await database.read(nil) { session in
             try session.rows("SELECT id FROM circles WHERE number IN (SELECT circle FROM due)").compactMap {
-                $0.digest(0)
+                $0.id(0, as: CircleID.self)
             }
         }
         for circle in circles { try await workOff(circle, pieces: Self.piecesPerRun) }
@@ -71,7 +71,7 @@ extension SQLRelayStore: RelayMaintenance {
     private static let piecesPerRun = 1024
 
     /// Does what is due in one circle, at most so many pieces, and gives the room of what went by it back.
-    func workOff(_ circle: Digest256, pieces: Int) async throws {
+    func workOff(_ circle: CircleID, pieces: Int) async throws {
         let (now, rules) = (now(), rules)
         for _ in 0..<pieces {
             let goesOn = try await database.write(circle) { session in
@@ -83,10 +83,10 @@ extension SQLRelayStore: RelayMaintenance {
     }
 
     /// Removes the chunks of one circle whose time is over, some at a time.
-    private func collect(_ circle: Digest256, _ report: inout GarbageReport) async throws {
+    private func collect(_ circle: CircleID, _ report: inout GarbageReport) async throws {
         let (now, rules) = (now(), rules)
         while true {
-            let gone = try await database.write(circle) { session -> [(id: Digest256, size: UInt64)] in
+            let gone = try await database.write(circle) { session -> [(id: ChunkID, size: UInt64)] in
                 guard let row = try CircleRow.find(circle, in: session) else { return [] }
                 return try Self.collect(row, now: now, rules: rules, in: session)
             }
@@ -100,7 +100,7 @@ extension SQLRelayStore: RelayMaintenance {
     /// Takes some chunks away in one transaction that holds the circle; their bytes are still there.
     private static func collect(
         _ circle: CircleRow, now: Int64, rules: RetentionRules, in session: any SQLSession
-    ) throws -> [(id: Digest256, size: UInt64)] {
+    ) throws -> [(id: ChunkID, size: UInt64)] {
         let owner = SQLValue.int(circle.number)
         // An entry that was not counted yet may name them.
         let isUncounted = try session.exists(
@@ -114,6 +114,6 @@ extension SQLRelayStore: RelayMaintenance {
             ledger.add(bytes: -(row.int(1) + RowCost.chunk))
         }
         try ledger.write()
-        return rows.compactMap { row in row.digest(0).map { ($0, row.count(1)) } }
+        return rows.compactMap { row in row.id(0, as: ChunkID.self).map { ($0, row.count(1)) } }
     }
 }

@@ -32,7 +32,7 @@ package final class SQLRelayStore: RelayStore {
 
     /// Runs a change of one circle and tells those who watch.
     func change<Value: Sendable>(
-        _ circle: Digest256, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
+        _ circle: CircleID, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
     ) async throws -> Value {
         let value = try await database.write(circle) { session in
             guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
@@ -44,7 +44,7 @@ package final class SQLRelayStore: RelayStore {
 
     /// Reads one circle.
     func read<Value: Sendable>(
-        _ circle: Digest256, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
+        _ circle: CircleID, _ body: @escaping @Sendable (any SQLSession, CircleRow) throws -> Value
     ) async throws -> Value {
         try await database.read(circle) { session in
             guard let row = try CircleRow.find(circle, in: session) else { throw RelayError.noCircle }
@@ -52,7 +52,7 @@ package final class SQLRelayStore: RelayStore {
         }
     }
 
-    package func changes() -> AsyncStream<Digest256?> { watchers.stream() }
+    package func changes() -> AsyncStream<CircleID?> { watchers.stream() }
 
     package func check() async throws {
         let now = now()
@@ -66,7 +66,7 @@ package final class SQLRelayStore: RelayStore {
 struct CircleRow: Sendable {
     let number: Int64
     let linkSeq: UInt64
-    let link: Digest256
+    let link: LinkHash
     let entries: UInt64
     let bytes: UInt64
     /// A limit of its own, or nil.
@@ -76,11 +76,11 @@ struct CircleRow: Sendable {
     /// Unix seconds at which it was deleted, or nil.
     let deleted: Int64?
 
-    static func find(_ circle: Digest256, in session: any SQLSession) throws -> CircleRow? {
+    static func find(_ circle: CircleID, in session: any SQLSession) throws -> CircleRow? {
         let row = try session.first(
             "SELECT number, link_seq, link, entries, bytes, quota, kept, deleted FROM circles WHERE id = $1",
-            [.digest(circle)])
-        guard let row, let link = row.digest(2) else { return nil }
+            [.id(circle)])
+        guard let row, let link = row.id(2, as: LinkHash.self) else { return nil }
         return CircleRow(
             number: row.int(0), linkSeq: row.count(1), link: link, entries: row.count(3), bytes: row.count(4),
             quota: row.optionalInt(5).map { UInt64(max(0, $0)) }, kept: row.int(6), deleted: row.optionalInt(7))

@@ -11,7 +11,7 @@ enum SQLValue: Hashable, Sendable {
     case bytes([UInt8])
     case null
 
-    static func digest(_ digest: Digest256) -> SQLValue { .bytes(digest.bytes) }
+    static func id(_ id: Identifier<some IdentifierKind>) -> SQLValue { .bytes(id.bytes) }
     static func count(_ count: UInt64) -> SQLValue { .int(Int64(clamping: count)) }
     static func optional(_ value: Int64?) -> SQLValue { value.map(SQLValue.int) ?? .null }
 }
@@ -32,7 +32,10 @@ struct SQLRow: Sendable {
     /// Empty where the column has no bytes.
     func bytes(_ column: Int) -> [UInt8] { if case .bytes(let value) = values[column] { value } else { [] } }
 
-    func digest(_ column: Int) -> Digest256? { Digest256(bytes(column)) }
+    /// Nil where the column has no such id.
+    func id<Kind>(_ column: Int, as type: Identifier<Kind>.Type = Identifier<Kind>.self) -> Identifier<Kind>? {
+        Identifier(bytes(column))
+    }
 }
 
 /// One connection inside a transaction. Statements are those that SQLite and PostgreSQL both read, with `$1` and so on.
@@ -76,45 +79,45 @@ protocol RelayDatabase: Sendable {
     ///
     /// - Parameter circle: whose turn it takes; nil for queries of no circle.
     func read<Value: Sendable>(
-        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value
 
     /// Runs changes that all happen or none, and returns once they are on disk.
     ///
     /// - Parameter circle: changes of one circle run one after the other, on all nodes.
     func write<Value: Sendable>(
-        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value
 }
 
 /// Where the bytes of chunks lie.
 protocol ChunkBytes: Sendable {
     /// Brings bytes to disk before the transaction that counts them.
-    func prepare(_ bytes: ByteBuffer, id: Digest256) async throws
+    func prepare(_ bytes: ByteBuffer, id: ChunkID) async throws
 
     /// Inside the transaction that counts a chunk: keeps its bytes, or makes sure that they are there.
-    func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool
+    func keep(_ bytes: ByteBuffer, id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool
 
     /// The bytes of a chunk that was counted; nil where they are gone.
-    func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer?
+    func read(_ id: ChunkID, of circle: CircleID, number: Int64) async throws -> ByteBuffer?
 
     /// Inside a transaction after the one that took a chunk away: removes its bytes, unless a row counts them. An upload
     /// of the same bytes looks for them inside its own transaction.
-    func remove(_ id: Digest256, in session: any SQLSession) throws
+    func remove(_ id: ChunkID, in session: any SQLSession) throws
 
     /// Inside a transaction: how many bytes of a chunk that the circle counts are there.
-    func size(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Int
+    func size(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Int
 
     /// Inside a transaction: how many bytes of a chunk are there, whole, that no circle counts.
-    func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int
+    func unclaimedSize(_ id: ChunkID, in session: any SQLSession) throws -> Int
 
     /// Inside a transaction: whether the bytes of a chunk that the circle counts are those of its id, as far as they are
     /// there; not, where the disk does not give them.
-    func isWhole(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool
+    func isWhole(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool
 
     /// Inside the transaction that counts a chunk no more, because its bytes are not there: sets what is left of them
     /// aside.
-    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws
+    func discard(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws
 
     /// Removes bytes older than `date` that nothing counts.
     func sweep(before date: Date, database: any RelayDatabase) async throws

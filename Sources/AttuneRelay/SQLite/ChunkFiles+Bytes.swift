@@ -8,43 +8,44 @@ import NIOCore
 
 /// Files serve all circles that have the same chunk; rows say who has it.
 extension ChunkFiles: ChunkBytes {
-    func prepare(_ bytes: ByteBuffer, id: Digest256) async throws {
+    func prepare(_ bytes: ByteBuffer, id: ChunkID) async throws {
         // What a lost database or a failing disk left there may be anything.
         try await RelayThreads.run { if try !has(bytes, id: id) { try write(bytes, id: id) } }
     }
 
-    func keep(_ bytes: ByteBuffer, id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+    func keep(_ bytes: ByteBuffer, id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool {
         size(id) == bytes.readableBytes
     }
 
-    func read(_ id: Digest256, of circle: Digest256, number: Int64) async throws -> ByteBuffer? {
+    func read(_ id: ChunkID, of circle: CircleID, number: Int64) async throws -> ByteBuffer? {
         try await RelayThreads.run(for: circle) { try read(id) }
     }
 
-    func remove(_ id: Digest256, in session: any SQLSession) throws {
-        if try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.digest(id)]) { remove(id) }
+    func remove(_ id: ChunkID, in session: any SQLSession) throws {
+        if try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.id(id)]) { remove(id) }
     }
 
-    func size(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Int { size(id) ?? 0 }
+    func size(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Int { size(id) ?? 0 }
 
-    func unclaimedSize(_ id: Digest256, in session: any SQLSession) throws -> Int {
+    func unclaimedSize(_ id: ChunkID, in session: any SQLSession) throws -> Int {
         // Of another circle's chunks nobody learns by naming them that they are here.
-        guard try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.digest(id)]),
+        guard try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.id(id)]),
             let bytes = try read(id), WireLimits.isChunk(bytes.readableBytes),
-            WireHash.blake2b(Array(bytes.readableBytesView), personal: "") == id
+            ChunkID(WireHash.blake2b(Array(bytes.readableBytesView), personal: "")) == id
         else { return 0 }
         return bytes.readableBytes
     }
 
-    func isWhole(_ id: Digest256, circle: Int64, in session: any SQLSession) throws -> Bool {
+    func isWhole(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool {
         do {
-            return try read(id).map { WireHash.blake2b(Array($0.readableBytesView), personal: "") == id } ?? true
+            return try read(id).map { ChunkID(WireHash.blake2b(Array($0.readableBytesView), personal: "")) == id }
+                ?? true
         } catch is RelayError {
             return false
         }
     }
 
-    private func has(_ bytes: ByteBuffer, id: Digest256) throws -> Bool {
+    private func has(_ bytes: ByteBuffer, id: ChunkID) throws -> Bool {
         guard size(id) == bytes.readableBytes else { return false }
         do {
             return try read(id) == bytes
@@ -53,7 +54,7 @@ extension ChunkFiles: ChunkBytes {
         }
     }
 
-    func discard(_ id: Digest256, circle: Int64, in session: any SQLSession) throws { try setAside(id) }
+    func discard(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws { try setAside(id) }
 
     func sweep(before date: Date, database: any RelayDatabase) async throws {
         let old = try await RelayThreads.run {

@@ -24,15 +24,15 @@ struct ChunkFiles: Sendable {
         }
     }
 
-    private func leaf(_ id: Digest256) -> String {
+    private func leaf(_ id: ChunkID) -> String {
         let name = id.description
         return "\(folder)/\(name.prefix(2))/\(name.dropFirst(2).prefix(2))"
     }
 
-    func path(_ id: Digest256) -> String { "\(leaf(id))/\(id)" }
+    func path(_ id: ChunkID) -> String { "\(leaf(id))/\(id)" }
 
     /// Bytes of the file, or nil where there is none.
-    func size(_ id: Digest256) -> Int? {
+    func size(_ id: ChunkID) -> Int? {
         let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -41,7 +41,7 @@ struct ChunkFiles: Sendable {
     }
 
     /// Writes a file and returns once it and its name are on disk.
-    func write(_ bytes: ByteBuffer, id: Digest256) throws {
+    func write(_ bytes: ByteBuffer, id: ChunkID) throws {
         let folder = leaf(id)
         try makeFolder(folder)
         let temporary = "\(self.folder)/incoming/\(UUID().uuidString)"
@@ -69,7 +69,7 @@ struct ChunkFiles: Sendable {
     }
 
     /// The whole file, or nil where there is none.
-    func read(_ id: Digest256) throws -> ByteBuffer? {
+    func read(_ id: ChunkID) throws -> ByteBuffer? {
         let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
@@ -91,13 +91,13 @@ struct ChunkFiles: Sendable {
     }
 
     /// Removes the file; does nothing where there is none.
-    func remove(_ id: Digest256) { unlink(path(id)) }
+    func remove(_ id: ChunkID) { unlink(path(id)) }
 
     /// Where files lie that are not what their names say.
     private var damaged: String { folder + "/damaged" }
 
     /// Moves the file away from where chunks are looked for; does nothing where there is none.
-    func setAside(_ id: Digest256) throws {
+    func setAside(_ id: ChunkID) throws {
         if mkdir(damaged, 0o700) != 0, errno != EEXIST { throw RelayError.disk("mkdir", errno) }
         guard rename(path(id), "\(damaged)/\(id)") == 0 else {
             if errno == ENOENT { return }
@@ -114,10 +114,10 @@ struct ChunkFiles: Sendable {
     }
 
     /// Ids of files that were last written before `date`, those that were set aside not counted.
-    func names(before date: Date) -> [Digest256] {
+    func names(before date: Date) -> [ChunkID] {
         files(in: folder, before: date).compactMap { file in
             file.deletingLastPathComponent().lastPathComponent == "damaged"
-                ? nil : Digest256(hex: file.lastPathComponent)
+                ? nil : ChunkID(hex: file.lastPathComponent)
         }
     }
 
@@ -127,7 +127,7 @@ struct ChunkFiles: Sendable {
                 at: URL(filePath: folder), includingPropertiesForKeys: [.contentModificationDateKey, .isRegularFileKey])
         else { return [] }
         return files.compactMap { item in
-            guard let file = item as? URL, Digest256(hex: file.lastPathComponent) != nil,
+            guard let file = item as? URL, ChunkID(hex: file.lastPathComponent) != nil,
                 let values = try? file.resourceValues(forKeys: [.contentModificationDateKey]),
                 let written = values.contentModificationDate, written < date
             else { return nil }

@@ -12,9 +12,9 @@ import Synchronization
 /// savepoint of its own: one that throws takes nothing else back.
 final class CommitQueue: Sendable {
     private struct Waiting {
-        var jobs: [Digest256?: [any CommitJob]] = [:]
+        var jobs: [CircleID?: [any CommitJob]] = [:]
         /// Whose turn is next; each circle with jobs stands here once.
-        var turns: [Digest256?] = []
+        var turns: [CircleID?] = []
         var isDraining = false
 
         /// The first job of the circle whose turn it is; its circle goes to the end.
@@ -40,7 +40,7 @@ final class CommitQueue: Sendable {
     /// - Parameter circle: whose turn it is; nil for changes of no circle.
     /// - Throws: what `change` throws, or what the commit throws.
     func commit<Value: Sendable>(
-        for circle: Digest256?, _ change: @escaping @Sendable (Database) throws -> Value
+        for circle: CircleID?, _ change: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let begins = waiting.withLock { waiting in

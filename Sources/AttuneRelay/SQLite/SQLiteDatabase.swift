@@ -46,7 +46,7 @@ struct SQLiteDatabase: RelayDatabase {
     }
 
     func read<Value: Sendable>(
-        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
         do {
             return try await reads.run(for: circle) {
@@ -58,7 +58,7 @@ struct SQLiteDatabase: RelayDatabase {
     }
 
     func write<Value: Sendable>(
-        _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+        _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
     ) async throws -> Value {
         do {
             return try await commits.commit(for: circle) { try body(SQLiteSession(database: $0)) }

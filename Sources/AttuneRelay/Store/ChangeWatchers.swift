@@ -17,7 +17,7 @@ package final class ChangeWatchers: Sendable {
     /// Circles that change from now on; one that changes often before it is read comes once.
     ///
     /// - Parameter localOnly: without changes that other nodes have made.
-    package func stream(localOnly: Bool = false) -> AsyncStream<Digest256?> {
+    package func stream(localOnly: Bool = false) -> AsyncStream<CircleID?> {
         let changes = PendingChanges()
         readers.withLock { readers in
             readers.removeAll { $0.changes == nil }
@@ -29,7 +29,7 @@ package final class ChangeWatchers: Sendable {
     /// Tells those who watch.
     ///
     /// - Parameter circle: nil where it is not known which have changed.
-    package func tell(_ circle: Digest256?, isLocal: Bool = true) {
+    package func tell(_ circle: CircleID?, isLocal: Bool = true) {
         let told = readers.withLock { $0.filter { isLocal || !$0.localOnly }.compactMap(\.changes) }
         for changes in told { changes.insert(circle) }
     }
@@ -37,19 +37,19 @@ package final class ChangeWatchers: Sendable {
 
 /// Changes that one reader has not read yet.
 private final class PendingChanges: Sendable {
-    private let circles = Mutex<Set<Digest256?>>([])
+    private let circles = Mutex<Set<CircleID?>>([])
     private let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
 
     init() { (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
 
-    func insert(_ circle: Digest256?) {
+    func insert(_ circle: CircleID?) {
         circles.withLock { _ = $0.insert(circle) }
         signal.yield()
     }
 
     /// Waits for a change; nothing once the reader is cancelled.
-    func next() async -> Digest256?? {
+    func next() async -> CircleID?? {
         while true {
             if let circle = circles.withLock({ $0.popFirst() }) { return .some(circle) }
             var iterator = signals.makeAsyncIterator()

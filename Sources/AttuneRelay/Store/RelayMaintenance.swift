@@ -9,7 +9,7 @@ package protocol RelayMaintenance: RelayStore {
     func addInvite(_ token: String) async throws
 
     /// Gives one circle another limit than the default; nil takes it back. False where there is no such circle.
-    func setQuota(_ bytes: UInt64?, of circle: Digest256) async throws -> Bool
+    func setQuota(_ bytes: UInt64?, of circle: CircleID) async throws -> Bool
 
     /// Totals over all circles.
     func status() async throws -> RelayStatus
@@ -40,7 +40,7 @@ extension RelayMaintenance {
 
 /// A sum that is not what is there.
 package struct SumDifference: Codable, Hashable, Sendable {
-    package let circle: Digest256
+    package let circle: CircleID
     /// Such as `bytes`, or the id of a chunk or a device; `bytes of chunk` and an id for what its file has, and `content
     /// of chunk` where that is something else.
     package let sum: String

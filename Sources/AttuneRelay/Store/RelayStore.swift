@@ -15,35 +15,35 @@ package protocol RelayStore: Sendable {
     ///
     /// - Parameter invite: an invite token that is used up by this, or nil where none is needed.
     /// - Throws: `RelayError.inviteRequired` where the token is unknown or used.
-    func createCircle(_ circle: Digest256, genesis: StoredLink, invite: String?) async throws -> Bool
+    func createCircle(_ circle: CircleID, genesis: StoredLink, invite: String?) async throws -> Bool
 
     /// Whether the operator gave out this invite token, used or not.
     func knowsInvite(_ token: String) async throws -> Bool
 
     /// The newest link, or nil where there is no such circle.
-    func head(of circle: Digest256) async throws -> CircleHead?
+    func head(of circle: CircleID) async throws -> CircleHead?
 
     /// Links with a higher seq than `after`, in order: at most `limit`, and about 4 MiB.
-    func links(of circle: Digest256, after: UInt64, limit: Int) async throws -> LinkPage
+    func links(of circle: CircleID, after: UInt64, limit: Int) async throws -> LinkPage
 
     /// Appends all of the links where the newest one is `after`; false, and no change, where it is another.
     ///
     /// - Parameter cutOffs: devices that the links shut out: what they wrote beyond goes, with its chunks and its room.
     /// - Throws: `RelayError.quota` where a link that shuts nobody out has no room.
     func appendLinks(
-        _ links: [StoredLink], to circle: Digest256, after: Digest256, cutOffs: [CutOff]
+        _ links: [StoredLink], to circle: CircleID, after: LinkHash, cutOffs: [CutOff]
     ) async throws -> Bool
 
     /// Marks a circle, so that nobody but an undeletion reaches it and it goes after 30 days.
     ///
     /// - Returns: unix seconds at which it goes; as before where it was marked already.
-    func deleteCircle(_ circle: Digest256) async throws -> Int64
+    func deleteCircle(_ circle: CircleID) async throws -> Int64
 
     /// Takes the mark away.
-    func undeleteCircle(_ circle: Digest256) async throws
+    func undeleteCircle(_ circle: CircleID) async throws
 
     /// The newest entry of each device, and what the circle uses.
-    func frontier(of circle: Digest256) async throws -> StoredFrontier
+    func frontier(of circle: CircleID) async throws -> StoredFrontier
 
     /// Appends entries in order, each by itself; entries that release others free their chunks.
     ///
@@ -51,7 +51,7 @@ package protocol RelayStore: Sendable {
     /// - Returns: nil where another link is the newest: it may have shut their author out.
     /// - Throws: `RelayError.quota` where there is no room; those before may be kept.
     func append(
-        _ entries: [StoredEntry], to circle: Digest256, newest: Digest256, release: ReleaseAllowance
+        _ entries: [StoredEntry], to circle: CircleID, newest: LinkHash, release: ReleaseAllowance
     ) async throws -> [AppendOutcome]?
 
     /// Entries in a stable order, at most `limit` and one more where a fork would be cut.
@@ -59,26 +59,26 @@ package protocol RelayStore: Sendable {
     /// - Parameters:
     ///   - device: entries of this device with a seq above `after`; of all devices when nil.
     ///   - after: without a device, the count of entries that were read before, in order of arrival.
-    func entries(of circle: Digest256, device: DeviceID?, after: UInt64, limit: Int) async throws -> EntryPage
+    func entries(of circle: CircleID, device: DeviceID?, after: UInt64, limit: Int) async throws -> EntryPage
 
     /// Those of `ids` that the circle does not have.
     ///
     /// - Parameter ifNamed: only such as entries name that were not released.
-    func missing(_ ids: [Digest256], in circle: Digest256, ifNamed: Bool) async throws -> [Digest256]
+    func missing(_ ids: [ChunkID], in circle: CircleID, ifNamed: Bool) async throws -> [ChunkID]
 
     /// Bytes of a chunk, or nil where the circle does not have it.
-    func chunkSize(_ id: Digest256, in circle: Digest256) async throws -> Int?
+    func chunkSize(_ id: ChunkID, in circle: CircleID) async throws -> Int?
 
     /// A chunk, or nil where the circle does not have it.
-    func chunk(_ id: Digest256, in circle: Digest256) async throws -> ByteBuffer?
+    func chunk(_ id: ChunkID, in circle: CircleID) async throws -> ByteBuffer?
 
     /// Keeps a chunk whose hash is `id`; false where it was there already.
     ///
     /// - Throws: `RelayError.quota` where the circle has no room, `RelayError.diskFull`.
-    func putChunk(_ bytes: ByteBuffer, id: Digest256, in circle: Digest256) async throws -> Bool
+    func putChunk(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool
 
     /// Circles in which something changed, from the call on, whoever changed it; nil where it may be any circle.
-    func changes() -> AsyncStream<Digest256?>
+    func changes() -> AsyncStream<CircleID?>
 
     /// - Throws: where the store cannot write.
     func check() async throws
@@ -86,12 +86,12 @@ package protocol RelayStore: Sendable {
 
 extension RelayStore {
     /// Those of `ids` that the circle does not have, whether an entry names them or not.
-    package func missing(_ ids: [Digest256], in circle: Digest256) async throws -> [Digest256] {
+    package func missing(_ ids: [ChunkID], in circle: CircleID) async throws -> [ChunkID] {
         try await missing(ids, in: circle, ifNamed: false)
     }
 
     /// Counts that only grow, for event streams.
-    package func counters(of circle: Digest256) async throws -> RelayCounters {
+    package func counters(of circle: CircleID) async throws -> RelayCounters {
         let frontier = try await frontier(of: circle)
         return RelayCounters(links: frontier.link.seq, entries: frontier.entries)
     }

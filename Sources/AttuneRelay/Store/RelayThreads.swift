@@ -19,7 +19,7 @@ enum RelayThreads {
     /// - Parameter circle: whose turn it takes; nil for work of no circle, which is short or seldom.
     /// - Throws: what `work` throws.
     static func run<Value: Sendable>(
-        for circle: Digest256? = nil, _ work: @escaping @Sendable () throws -> Value
+        for circle: CircleID? = nil, _ work: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
         guard let circle else { return try await threads.runIfActive(work) }
         return try await turns.run(for: circle) { try await threads.runIfActive(work) }

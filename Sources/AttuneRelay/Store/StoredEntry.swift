@@ -9,12 +9,12 @@ package struct StoredEntry: Hashable, Sendable {
     package let device: DeviceID
     /// From 1; below 2⁶³.
     package let seq: UInt64
-    package let hash: Digest256
+    package let hash: EntryHash
     /// Zeros for seq 1.
-    package let previous: Digest256
-    package let chunks: [Digest256]
+    package let previous: EntryHash
+    package let chunks: [ChunkID]
     /// Entries whose chunks nobody needs any more; empty unless the entry is a release.
-    package let released: [Digest256]
+    package let released: [EntryHash]
     /// A serialised `SignedEntry`, as received.
     package let bytes: [UInt8]
 

@@ -10,9 +10,9 @@ package struct StoredFrontier: Hashable, Sendable {
     package struct Head: Hashable, Sendable {
         package let device: DeviceID
         package let seq: UInt64
-        package let entry: Digest256
+        package let entry: EntryHash
 
-        package init(device: DeviceID, seq: UInt64, entry: Digest256) {
+        package init(device: DeviceID, seq: UInt64, entry: EntryHash) {
             self.device = device
             self.seq = seq
             self.entry = entry
@@ -21,7 +21,7 @@ package struct StoredFrontier: Hashable, Sendable {
 
     /// Sorted by device.
     package let heads: [Head]
-    package let link: LogPosition
+    package let link: LinkPosition
     /// Entries of all devices, forks too.
     package let entries: UInt64
     /// Bytes of chunks and entries.
@@ -31,7 +31,7 @@ package struct StoredFrontier: Hashable, Sendable {
     package let chunkGeneration: UInt64
 
     package init(
-        heads: [Head], link: LogPosition, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64,
+        heads: [Head], link: LinkPosition, entries: UInt64, bytesUsed: UInt64, bytesLimit: UInt64,
         chunkGeneration: UInt64 = 0
     ) {
         self.heads = heads

@@ -7,13 +7,13 @@ import AttuneWire
 /// A verified link as a store keeps it.
 package struct StoredLink: Hashable, Sendable {
     package let seq: UInt64
-    package let hash: Digest256
+    package let hash: LinkHash
     /// A serialised `SignedLink`, as received.
     package let bytes: [UInt8]
     /// Whether it shuts devices out: it is taken however little room there is.
     package let isRevocation: Bool
 
-    package init(seq: UInt64, hash: Digest256, bytes: [UInt8], isRevocation: Bool = false) {
+    package init(seq: UInt64, hash: LinkHash, bytes: [UInt8], isRevocation: Bool = false) {
         self.seq = seq
         self.hash = hash
         self.bytes = bytes
@@ -46,9 +46,9 @@ package struct CutOff: Hashable, Sendable {
     /// Its last entry that counts; 0 if none does.
     package let seq: UInt64
     /// Hash of that entry; nil if none counts.
-    package let entry: Digest256?
+    package let entry: EntryHash?
 
-    package init(device: DeviceID, seq: UInt64, entry: Digest256?) {
+    package init(device: DeviceID, seq: UInt64, entry: EntryHash?) {
         self.device = device
         self.seq = seq
         self.entry = entry
@@ -57,11 +57,11 @@ package struct CutOff: Hashable, Sendable {
 
 /// The newest link of a circle, and whether the circle was deleted.
 package struct CircleHead: Hashable, Sendable {
-    package let link: LogPosition
+    package let link: LinkPosition
     /// Unix seconds at which what was deleted goes for good; nil where nothing was.
     package let deletedUntil: Int64?
 
-    package init(link: LogPosition, deletedUntil: Int64? = nil) {
+    package init(link: LinkPosition, deletedUntil: Int64? = nil) {
         self.link = link
         self.deletedUntil = deletedUntil
     }

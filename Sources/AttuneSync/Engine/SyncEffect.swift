@@ -43,7 +43,7 @@ package enum SyncEvent: Sendable {
     /// `SyncEffect.publishNext` is done: the entry that is now the own head, or nil if there was no draft.
     case published(Entry?)
     /// `SyncEffect.listWanted` is done.
-    case wanted([Digest256])
+    case wanted([ChunkID])
     /// The time of `SyncEffect.wait` is over.
     case tick
     /// A person paused sync.

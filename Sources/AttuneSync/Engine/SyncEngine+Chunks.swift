@@ -8,14 +8,14 @@ import AttuneWire
 extension SyncEngine {
     /// Chunks of one direction.
     struct Transfers: Sendable {
-        var queue: [Digest256] = []
+        var queue: [ChunkID] = []
         var next = 0
         var underWay = 0
     }
 
     /// Chunks that are wanted here, of which the remote is asked page by page which it has.
     struct Wishes: Sendable {
-        var list: [Digest256] = []
+        var list: [ChunkID] = []
         var next = 0
         /// Chunks that had come in this run when it was listed.
         var takenBefore = 0
@@ -79,7 +79,7 @@ extension SyncEngine {
         emit(.listWanted(limit: Self.listedChunks))
     }
 
-    mutating func download(_ ids: [Digest256]) {
+    mutating func download(_ ids: [ChunkID]) {
         wishes = Wishes(
             list: ids.filter { !absentChunks.contains($0) }, takenBefore: outcome.chunksTaken,
             isFull: ids.count == Self.listedChunks)
@@ -96,7 +96,7 @@ extension SyncEngine {
         if wishes.isFull, outcome.chunksTaken > wishes.takenBefore { beginDownloads() } else { finish() }
     }
 
-    mutating func takeOffers(_ missing: [Digest256], of page: [Digest256]) {
+    mutating func takeOffers(_ missing: [ChunkID], of page: [ChunkID]) {
         let missing = Set(missing)
         absentChunks.formUnion(page.filter { missing.contains($0) })
         transfers.queue = page.filter { !missing.contains($0) }
@@ -104,7 +104,7 @@ extension SyncEngine {
     }
 
     /// A chunk that the remote said to have did not come.
-    mutating func isAbsent(_ id: Digest256) {
+    mutating func isAbsent(_ id: ChunkID) {
         absentChunks.insert(id)
         promisesBroken += 1
         transfers.underWay -= 1

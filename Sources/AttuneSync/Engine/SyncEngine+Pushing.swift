@@ -12,9 +12,9 @@ extension SyncEngine {
         /// Entries that the remote has, whose chunks are on their way.
         var completed: [Entry] = []
         /// Chunk ids that the remote is still to be asked about.
-        var questions: [[Digest256]] = []
+        var questions: [[ChunkID]] = []
         /// All ids that it was or will be asked about.
-        var asked: Set<Digest256> = []
+        var asked: Set<ChunkID> = []
         /// Whether it has the entries that name them: what was released meanwhile is not wanted there.
         var isNamed = false
         /// Chunks that the remote took of those it was asked about last.
@@ -36,8 +36,8 @@ extension SyncEngine {
     }
 
     /// The chunks of these entries that are here.
-    func chunksHere(of entries: [Entry], reading log: some SyncLogReading) throws -> [Digest256] {
-        var seen: Set<Digest256> = []
+    func chunksHere(of entries: [Entry], reading log: some SyncLogReading) throws -> [ChunkID] {
+        var seen: Set<ChunkID> = []
         let ids = entries.flatMap(\.chunks).filter { seen.insert($0).inserted }
         guard !ids.isEmpty else { return [] }
         let absent = Set(try log.missingChunks(among: ids))
@@ -91,7 +91,7 @@ extension SyncEngine {
     /// A device that serves its circle is asked for the chunks it would like.
     private mutating func askForWishes() { send(.missingChunks([]), for: .missing) }
 
-    mutating func missing(_ ids: [Digest256], reading log: some SyncLogReading) throws {
+    mutating func missing(_ ids: [ChunkID], reading log: some SyncLogReading) throws {
         // Only what was asked about, and to a device only what it names itself.
         transfers.queue += push.asked.isEmpty ? ids : ids.filter { push.asked.contains($0) }
         try askForMissing(reading: log)

@@ -46,7 +46,7 @@ package struct SyncEngine: Sendable {
     /// What a request under way is for.
     enum Purpose: Hashable, Sendable {
         case frontier, links, allLinks, pushLinks(count: Int), page(DeviceID), forkProof(DeviceID, seq: UInt64)
-        case missing, pushEntries, upload(Digest256), offers([Digest256]), download(Digest256)
+        case missing, pushEntries, upload(ChunkID), offers([ChunkID]), download(ChunkID)
     }
 
     package let device: DeviceID
@@ -96,7 +96,7 @@ package struct SyncEngine: Sendable {
     var push = Push()
     var transfers = Transfers()
     var wishes = Wishes()
-    var absentChunks: Set<Digest256> = []
+    var absentChunks: Set<ChunkID> = []
     var promisesBroken = 0
 
     package init(_ start: Start, options: SyncOptions, rules: any LogRules = CircleRules()) {

@@ -9,15 +9,15 @@ package enum SyncRequest: Hashable, Sendable {
     case frontier
     case links(after: UInt64)
     /// Signed links that follow on `previous`.
-    case pushLinks([[UInt8]], previous: Digest256)
+    case pushLinks([[UInt8]], previous: LinkHash)
     case entries(DeviceID, after: UInt64, limit: Int)
     /// Signed entries; the remote answers for each.
     case pushEntries([[UInt8]])
     /// Which of these chunks the remote lacks; without any, which ones it would like (a device that serves its circle).
     /// Where it can tell: only such as entries there name that were not released.
-    case missingChunks([Digest256], ifNamed: Bool = false)
-    case upload(Digest256)
-    case download(Digest256)
+    case missingChunks([ChunkID], ifNamed: Bool = false)
+    case upload(ChunkID)
+    case download(ChunkID)
 }
 
 /// What came of a request.
@@ -29,7 +29,7 @@ package enum SyncAnswer: Hashable, Sendable {
     case entries([[UInt8]], more: Bool)
     /// One outcome for each entry, in order.
     case pushed([ProtoPushOutcome])
-    case missingChunks([Digest256])
+    case missingChunks([ChunkID])
     case uploaded
     /// The chunk has the right id and is in the store.
     case downloaded
@@ -42,7 +42,7 @@ package enum SyncAnswer: Hashable, Sendable {
 package struct RemoteFrontier: Hashable, Sendable {
     package var heads: [DeviceID: LogPosition]
     package var linkSeq: UInt64
-    package var link: Digest256
+    package var link: LinkHash
     /// Bytes of chunks kept for the circle, and how many it may have; 0 if the remote does not say.
     package var bytesUsed: UInt64
     package var bytesLimit: UInt64
@@ -50,7 +50,7 @@ package struct RemoteFrontier: Hashable, Sendable {
     package var chunkGeneration: UInt64
 
     package init(
-        heads: [DeviceID: LogPosition], linkSeq: UInt64, link: Digest256, bytesUsed: UInt64 = 0, bytesLimit: UInt64 = 0,
+        heads: [DeviceID: LogPosition], linkSeq: UInt64, link: LinkHash, bytesUsed: UInt64 = 0, bytesLimit: UInt64 = 0,
         chunkGeneration: UInt64 = 0
     ) {
         self.heads = heads

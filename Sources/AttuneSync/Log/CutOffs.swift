@@ -10,7 +10,7 @@ enum CutOffs {
     ///
     /// - Parameter hash: the hash of an accepted entry.
     static func of(
-        _ chain: DeviceChain, heads: inout [DeviceID: LogPosition], hash: (DeviceID, UInt64) throws -> Digest256?
+        _ chain: DeviceChain, heads: inout [DeviceID: LogPosition], hash: (DeviceID, UInt64) throws -> EntryHash?
     ) rethrows -> [DeviceID: UInt64] {
         var cutOffs: [DeviceID: UInt64] = [:]
         for (device, head) in heads {

@@ -15,15 +15,15 @@ package struct EntryDraft: Hashable, Sendable {
     /// A serialised `EntryPayload`, not yet sealed.
     package let payload: [UInt8]
     /// Entries that this one follows: at most 8, sorted. A parent that was a draft itself has been published before.
-    package let parents: [Digest256]
+    package let parents: [EntryHash]
     /// Ids of its chunks, in order; each is in the store already.
-    package let chunks: [Digest256]
+    package let chunks: [ChunkID]
     /// For a release: entries whose chunks may go.
-    package let released: [Digest256]
+    package let released: [EntryHash]
 
     package init(
-        id: Int64, kind: ProtoEntryKind, payload: [UInt8], parents: [Digest256], chunks: [Digest256],
-        released: [Digest256] = []
+        id: Int64, kind: ProtoEntryKind, payload: [UInt8], parents: [EntryHash], chunks: [ChunkID],
+        released: [EntryHash] = []
     ) {
         self.id = id
         self.kind = kind

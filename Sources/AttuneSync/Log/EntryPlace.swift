@@ -6,18 +6,18 @@ import AttuneWire
 
 /// The place in its log that a draft gets when it is published.
 package struct EntryPlace: Hashable, Sendable {
-    package let circle: Digest256
+    package let circle: CircleID
     package let device: DeviceID
     package let seq: UInt64
     /// Hash of the own entry before; zeros for the first.
-    package let previous: Digest256
+    package let previous: EntryHash
     package let epoch: UInt32
     package let lamport: UInt64
     /// The newest accepted entry of every other device.
     package let frontier: [DeviceID: LogPosition]
 
     package init(
-        circle: Digest256, device: DeviceID, seq: UInt64, previous: Digest256, epoch: UInt32, lamport: UInt64,
+        circle: CircleID, device: DeviceID, seq: UInt64, previous: EntryHash, epoch: UInt32, lamport: UInt64,
         frontier: [DeviceID: LogPosition]
     ) {
         self.circle = circle

@@ -18,7 +18,7 @@ package struct KnownLogs: Sendable {
     /// The newest number that the remote of this run shows of each log.
     package internal(set) var shown: [DeviceID: UInt64] = [:]
     /// Hashes of entries that were accepted just now.
-    private var recent: [Place: Digest256] = [:]
+    private var recent: [Place: EntryHash] = [:]
 
     private struct Place: Hashable, Sendable {
         let device: DeviceID
@@ -76,7 +76,7 @@ package struct KnownLogs: Sendable {
     }
 
     /// The hash of the accepted entry of `device` at `seq`.
-    package func hash(of device: DeviceID, seq: UInt64, reading log: some SyncLogReading) throws -> Digest256? {
+    package func hash(of device: DeviceID, seq: UInt64, reading log: some SyncLogReading) throws -> EntryHash? {
         if let head = heads[device] {
             guard seq <= head.seq else { return nil }
             if head.seq == seq { return head.hash }

@@ -11,7 +11,7 @@ package enum LinkReceiver {
     /// - Returns: nil if `previous` is not the newest link here (a race: the caller compares and tries again).
     /// - Throws: `WireError` for a link that must not follow; the store's errors. Nothing changes then.
     package static func take(
-        _ links: [[UInt8]], after previous: Digest256, chain: DeviceChain, into store: some SyncStore,
+        _ links: [[UInt8]], after previous: LinkHash, chain: DeviceChain, into store: some SyncStore,
         by rules: some LogRules = CircleRules()
     ) throws -> DeviceChain? {
         try take(links.map { try Link(parsing: $0) }, after: previous, chain: chain, into: store, by: rules)
@@ -19,7 +19,7 @@ package enum LinkReceiver {
 
     /// As `take(_:after:chain:into:)` of links that have been parsed.
     package static func take(
-        _ links: [Link], after previous: Digest256, chain: DeviceChain, into store: some SyncStore,
+        _ links: [Link], after previous: LinkHash, chain: DeviceChain, into store: some SyncStore,
         by rules: some LogRules = CircleRules()
     ) throws -> DeviceChain? {
         if let last = links.last, last.hash == chain.head { return chain }

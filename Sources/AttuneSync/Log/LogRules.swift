@@ -190,11 +190,3 @@ extension Refusal {
     /// A refusal that says nothing about the device that is named as its author.
     static func made(_ reason: String) -> Refusal { Refusal(reason: reason, isSigned: false) }
 }
-
-extension Digest256 {
-    /// What stands for the entry before the first one.
-    static let zero: Digest256 = {
-        guard let zero = Digest256([UInt8](repeating: 0, count: 32)) else { preconditionFailure("32 bytes") }
-        return zero
-    }()
-}

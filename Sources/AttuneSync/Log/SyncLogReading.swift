@@ -9,10 +9,10 @@ package protocol SyncLogReading {
     /// Signed links as received, with seq above `seq`, in order, at most `limit`.
     func links(after seq: UInt64, limit: Int) throws -> [[UInt8]]
     /// The hash of the accepted entry of `device` at `seq`.
-    func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256?
+    func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash?
     /// Signed entries of `device` exactly as received, with seq above `seq`, in order; at most `limit`, and no more
     /// than fit in `byteLimit`, but at least one if there is one.
     func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]]
     /// Those of `ids` that are not in the store.
-    func missingChunks(among ids: [Digest256]) throws -> [Digest256]
+    func missingChunks(among ids: [ChunkID]) throws -> [ChunkID]
 }

@@ -13,7 +13,7 @@ import AttuneWire
 /// Everything handed in has been verified. Throws are the store's own errors and end the session.
 package protocol SyncStore: SyncLogReading, Sendable {
     /// The circle's id: the hash of its genesis link.
-    var circle: Digest256 { get }
+    var circle: CircleID { get }
     /// This device.
     var device: DeviceID { get }
 
@@ -37,14 +37,14 @@ package protocol SyncStore: SyncLogReading, Sendable {
     func largestLamport() throws -> UInt64
 
     /// The hash of the accepted entry of `device` at `seq`.
-    func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256?
+    func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash?
 
     /// Signed entries of `device` exactly as received, with seq above `seq`, in order; at most `limit`, and no more
     /// than fit in `byteLimit`, but at least one if there is one.
     func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]]
 
     /// The accepted entry with this hash, as received.
-    func entry(_ hash: Digest256) throws -> [UInt8]?
+    func entry(_ hash: EntryHash) throws -> [UInt8]?
 
     /// *Durable.* Appends entries that follow on the heads; several devices may be mixed, each in order of seq.
     ///
@@ -102,17 +102,17 @@ package protocol SyncStore: SyncLogReading, Sendable {
 
     /// Ids of chunks of accepted versions that are wanted here (pinned, or asked for) and not here, at most `limit`,
     /// in a stable order: those of one version together.
-    func wantedChunks(limit: Int) throws -> [Digest256]
+    func wantedChunks(limit: Int) throws -> [ChunkID]
 
     /// Those of `ids` that are not in the store.
-    func missingChunks(among ids: [Digest256]) throws -> [Digest256]
+    func missingChunks(among ids: [ChunkID]) throws -> [ChunkID]
 
     /// Keeps a chunk under its id, which has been compared with its bytes. A torn file may be left by a power cut,
     /// but never counts as there.
-    func storeChunk(_ id: Digest256, bytes: [UInt8]) throws
+    func storeChunk(_ id: ChunkID, bytes: [UInt8]) throws
 
     /// The file of a chunk, of a size that a chunk can have; nil if it is not here.
-    func chunkPath(_ id: Digest256) throws -> String?
+    func chunkPath(_ id: ChunkID) throws -> String?
 
     // MARK: Settings and log
 

@@ -15,5 +15,5 @@ package enum PairingEvent: Sendable {
     /// New side: the chain of links with this device in it; go on with `done`.
     case welcomed(ProtoPairingWelcome)
     /// Old side: the new device holds the chain up to this link.
-    case finished(Digest256)
+    case finished(LinkHash)
 }

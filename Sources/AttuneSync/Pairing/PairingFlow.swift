@@ -152,7 +152,7 @@ package struct PairingFlow: ~Copyable {
             stage = .turn(7)
             return .welcomed(welcome)
         default:
-            guard let done = try? ProtoPairingDone(parsing: bytes), let link = Digest256(done.link) else {
+            guard let done = try? ProtoPairingDone(parsing: bytes), let link = LinkHash(done.link) else {
                 throw PairingError.badMessage("the end is malformed")
             }
             return .finished(link)
@@ -160,7 +160,7 @@ package struct PairingFlow: ~Copyable {
     }
 
     /// Old side, phase 4: the circle that is offered.
-    package mutating func offer(circle: Digest256, seq: UInt64, link: Digest256, name: String) throws -> [UInt8] {
+    package mutating func offer(circle: CircleID, seq: UInt64, link: LinkHash, name: String) throws -> [UInt8] {
         var offer = ProtoPairingOffer()
         offer.circle = Data(circle.bytes)
         offer.linkSeq = seq
@@ -199,7 +199,7 @@ package struct PairingFlow: ~Copyable {
     }
 
     /// New side, phase 7: the chain is verified and kept.
-    package mutating func done(link: Digest256) throws -> [UInt8] {
+    package mutating func done(link: LinkHash) throws -> [UInt8] {
         var done = ProtoPairingDone()
         done.link = Data(link.bytes)
         return try seal(done, phase: 7)

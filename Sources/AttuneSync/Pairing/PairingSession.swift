@@ -70,17 +70,17 @@ package struct PairingSession: Sendable {
         /// Shows the words that both screens must show, and asks whether they are the same.
         package var confirm: @Sendable (_ words: [String], ProtoPairingOffer) async throws -> Void
         /// Signs `attune/v1/join!` over the circle, this device and the offered link.
-        package var counterSign: @Sendable (_ circle: Digest256, _ previous: Digest256) throws -> [UInt8]
+        package var counterSign: @Sendable (_ circle: CircleID, _ previous: LinkHash) throws -> [UInt8]
         /// Fetches the links where they do not fit a message.
-        package var fetchLinks: @Sendable (_ circle: Digest256, _ relay: String) async throws -> [[UInt8]]
+        package var fetchLinks: @Sendable (_ circle: CircleID, _ relay: String) async throws -> [[UInt8]]
         /// Keeps the verified circle.
         package var keep: @Sendable (DeviceChain, _ links: [[UInt8]], ProtoPairingWelcome) async throws -> Void
 
         package init(
             record: ProtoDeviceRecord, name: String,
             confirm: @escaping @Sendable ([String], ProtoPairingOffer) async throws -> Void,
-            counterSign: @escaping @Sendable (Digest256, Digest256) throws -> [UInt8],
-            fetchLinks: @escaping @Sendable (Digest256, String) async throws -> [[UInt8]],
+            counterSign: @escaping @Sendable (CircleID, LinkHash) throws -> [UInt8],
+            fetchLinks: @escaping @Sendable (CircleID, String) async throws -> [[UInt8]],
             keep: @escaping @Sendable (DeviceChain, [[UInt8]], ProtoPairingWelcome) async throws -> Void
         ) {
             self.record = record
@@ -126,7 +126,7 @@ package struct PairingSession: Sendable {
         do {
             let words = try await talk.agree()
             guard case .offered(let offer) = try await talk.next() else { throw PairingError.abandoned }
-            guard let circle = Digest256(offer.circle), let link = Digest256(offer.link) else {
+            guard let circle = CircleID(offer.circle), let link = LinkHash(offer.link) else {
                 throw PairingError.badMessage("the offer is malformed")
             }
             try await guest.confirm(words, offer)
@@ -153,14 +153,14 @@ package struct PairingSession: Sendable {
         _ links: [[UInt8]], offer: ProtoPairingOffer, own: ProtoDeviceRecord
     ) throws -> DeviceChain {
         let chain = try DeviceChain(verifying: links)
-        guard chain.circle == Digest256(offer.circle) else {
+        guard chain.circle == CircleID(offer.circle) else {
             throw PairingError.badCircle("its first link is another one than was offered")
         }
         guard offer.linkSeq >= 1, offer.linkSeq < UInt64(links.count) else {
             throw PairingError.badCircle("links are missing")
         }
         let offered = try Link(parsing: links[Int(offer.linkSeq) - 1])
-        guard offered.hash == Digest256(offer.link) else {
+        guard offered.hash == LinkHash(offer.link) else {
             throw PairingError.badCircle("it does not hold the link that was offered")
         }
         guard let sponsor = chain.devices[DeviceID(offer.device)], sponsor.isActive, !sponsor.isPaper else {

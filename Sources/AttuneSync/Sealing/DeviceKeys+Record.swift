@@ -24,24 +24,21 @@ extension DevicePublicKeys {
             signingKey: Array(record.signingKey), sealingKey: Array(record.sealingKey),
             tlsKeyHash: Array(record.tlsKeyHash))
     }
-
-    /// The device's id.
-    package var deviceID: DeviceID { DeviceID(signingKey: signingKey, sealingKey: sealingKey) }
 }
 
 extension DeviceKeys {
     /// The device's id.
-    package var deviceID: DeviceID { publicKeys.deviceID }
+    package var deviceID: DeviceID { publicKeys.id }
 
     /// What a new device signs to join a circle right after the link `previous`.
-    package func counterSignature(joining circle: Digest256, after previous: Digest256) -> [UInt8] {
+    package func counterSignature(joining circle: CircleID, after previous: LinkHash) -> [UInt8] {
         sign(SignedText.join(circle: circle, device: deviceID, previous: previous))
     }
 
     /// What a second device signs to agree to a revocation right after the link `previous`.
     ///
     /// - Parameter devices: those who are revoked, in any order.
-    package func secondSignature(revoking devices: [DeviceID], after previous: Digest256) -> [UInt8] {
+    package func secondSignature(revoking devices: [DeviceID], after previous: LinkHash) -> [UInt8] {
         sign(SignedText.revoke(previous: previous, devices: devices.sorted()))
     }
 }

@@ -72,6 +72,6 @@ package struct EpochKeyring: Sendable {
 
     private func open(_ name: CircleDevice.Name, of device: CircleDevice) -> String? {
         guard !name.sealed.isEmpty else { return nil }
-        return try? keys[name.epoch]?.open(name: name.sealed, device: device.id.bytes)
+        return try? keys[name.epoch]?.open(name: name.sealed, device: device.id)
     }
 }

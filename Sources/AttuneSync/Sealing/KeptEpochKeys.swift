@@ -51,6 +51,6 @@ package struct KeptEpochKeys: Sendable {
 
     /// What tells an epoch from another one of the same number: the key of the one before is sealed anew for each.
     private static func origin(of epoch: UInt32, in chain: DeviceChain) -> Digest256? {
-        epoch == 1 ? chain.circle : chain.sealedPrevious[epoch].map { BLAKE2b.hash($0) }
+        epoch == 1 ? chain.circle.digest : chain.sealedPrevious[epoch].map { BLAKE2b.hash($0) }
     }
 }

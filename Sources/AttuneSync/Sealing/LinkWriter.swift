@@ -37,9 +37,9 @@ package struct LinkWriter: Sendable {
             $0.device = keys.publicKeys.record
             if let paper { $0.paper = paper.record }
             $0.epochKeys = try Self.epochKeys(key, previous: nil, circle: nil, for: recipients)
-            $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID.bytes))
+            $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID))
         }
-        let body = Self.body(signer: keys, seq: 1, previous: [UInt8](repeating: 0, count: 32), epoch: 0)
+        let body = Self.body(signer: keys, seq: 1, previous: .zero, epoch: 0)
         let link = try Self.sign(body, payload: .genesis(genesis), keys: keys)
         _ = try DeviceChain(genesis: link)
         return (link, key)
@@ -59,7 +59,7 @@ package struct LinkWriter: Sendable {
         let add = try ProtoAddDevice.with {
             $0.device = device
             $0.counterSignature = Data(counterSignature)
-            $0.sealedName = Data(try key.seal(name: name, device: id.bytes))
+            $0.sealedName = Data(try key.seal(name: name, device: id))
         }
         return try next(.add(add))
     }
@@ -79,7 +79,7 @@ package struct LinkWriter: Sendable {
         let key = try current(keyring)
         let rename = try ProtoRenameDevice.with {
             $0.device = Data(keys.deviceID.bytes)
-            $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID.bytes))
+            $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID))
         }
         return try next(.rename(rename))
     }
@@ -152,7 +152,7 @@ package struct LinkWriter: Sendable {
     }
 
     private func next(_ payload: ProtoLinkBody.OneOf_Payload) throws -> Link {
-        let body = Self.body(signer: keys, seq: chain.seq + 1, previous: chain.head.bytes, epoch: chain.epoch)
+        let body = Self.body(signer: keys, seq: chain.seq + 1, previous: chain.head, epoch: chain.epoch)
         let link = try Self.sign(body, payload: payload, keys: keys)
         var copy = chain
         try copy.append(link)
@@ -160,13 +160,13 @@ package struct LinkWriter: Sendable {
     }
 
     private static func epochKeys(
-        _ key: EpochKey, previous: EpochKey?, circle: Digest256?, for devices: [DevicePublicKeys]
+        _ key: EpochKey, previous: EpochKey?, circle: CircleID?, for devices: [DevicePublicKeys]
     ) throws -> ProtoEpochKeys {
         try ProtoEpochKeys.with {
             $0.epoch = key.epoch
-            $0.envelopes = try devices.sorted { $0.deviceID < $1.deviceID }.map { device in
+            $0.envelopes = try devices.sorted { $0.id < $1.id }.map { device in
                 try .with {
-                    $0.device = Data(device.id)
+                    $0.device = Data(device.id.bytes)
                     $0.sealed = Data(try key.envelope(for: device, circle: circle))
                 }
             }
@@ -174,11 +174,11 @@ package struct LinkWriter: Sendable {
         }
     }
 
-    private static func body(signer: DeviceKeys, seq: UInt64, previous: [UInt8], epoch: UInt32) -> ProtoLinkBody {
+    private static func body(signer: DeviceKeys, seq: UInt64, previous: LinkHash, epoch: UInt32) -> ProtoLinkBody {
         .with {
             $0.suite = Link.suite
             $0.seq = seq
-            $0.previous = Data(previous)
+            $0.previous = Data(previous.bytes)
             $0.signer = Data(signer.deviceID.bytes)
             $0.epoch = epoch
         }

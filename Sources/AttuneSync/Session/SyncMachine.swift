@@ -99,12 +99,12 @@ package struct SyncMachine: Sendable {
         let store: any SyncStore
 
         func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try store.links(after: seq, limit: limit) }
-        func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256? {
+        func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
             try store.entryHash(of: device, seq: seq)
         }
         func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
             try store.entries(of: device, after: seq, limit: limit, byteLimit: byteLimit)
         }
-        func missingChunks(among ids: [Digest256]) throws -> [Digest256] { try store.missingChunks(among: ids) }
+        func missingChunks(among ids: [ChunkID]) throws -> [ChunkID] { try store.missingChunks(among: ids) }
     }
 }

@@ -153,7 +153,7 @@ package final class SyncSession: Sendable {
         }
     }
 
-    private func upload(_ id: Digest256) async throws -> SyncAnswer {
+    private func upload(_ id: ChunkID) async throws -> SyncAnswer {
         let store = store
         let bytes = try await BlockingWork.run { () -> [UInt8]? in
             guard let path = try store.chunkPath(id), let handle = FileHandle(forReadingAtPath: path) else {
@@ -169,11 +169,11 @@ package final class SyncSession: Sendable {
         return .uploaded
     }
 
-    private func download(_ id: Digest256) async throws -> SyncAnswer {
+    private func download(_ id: ChunkID) async throws -> SyncAnswer {
         let bytes = try await transport.download(id)
         let store = store
         return try await BlockingWork.run {
-            guard BLAKE2b.hash(bytes) == id else { return .wrongChunk }
+            guard SealedChunk.id(of: bytes) == id else { return .wrongChunk }
             try store.storeChunk(id, bytes: bytes)
             return .downloaded
         }

@@ -50,8 +50,8 @@ package struct EntryApplier: Sendable {
             guard let newest = waiting.last else { return }
             last = newest.number
             var events: [(event: AdapterEvent, context: EntryContext)] = []
-            var entries: [Digest256: Entry] = [:]
-            var putOff: [Digest256] = []
+            var entries: [EntryHash: Entry] = [:]
+            var putOff: [EntryHash] = []
             for (_, bytes) in waiting {
                 let entry = try Entry(parsing: bytes)
                 entries[entry.hash] = entry
@@ -90,7 +90,7 @@ package struct EntryApplier: Sendable {
 
     private func context(of entry: Entry) -> EntryContext {
         EntryContext(
-            entry: entry.hash, device: entry.device.bytes, deviceName: name(entry.device), lamport: entry.lamport,
+            entry: entry.hash, device: entry.device, deviceName: name(entry.device), lamport: entry.lamport,
             parents: entry.parents)
     }
 

@@ -25,15 +25,15 @@ package enum EntryPayloadCoding {
             payload.version = message(packet)
         case .head(let adapter, let version):
             kind = .change
-            payload.change.adapter = Data(adapter)
+            payload.change.adapter = Data(adapter.bytes)
             payload.change.head = Data(version.bytes)
         case .name(let adapter, let name):
             kind = .change
-            payload.change.adapter = Data(adapter)
+            payload.change.adapter = Data(adapter.bytes)
             payload.change.name = name
         case .trashed(let adapter, let isTrashed):
             kind = .change
-            payload.change.adapter = Data(adapter)
+            payload.change.adapter = Data(adapter.bytes)
             payload.change.trashed = isTrashed
         case .release(let versions, _):
             kind = .release
@@ -56,7 +56,7 @@ package enum EntryPayloadCoding {
                 guard (1...nameLimit).contains(name.utf8.count) else { throw SyncError.badContent("a name") }
                 return .name(adapter: adapter, name)
             case .head(let head):
-                guard let version = Digest256(head) else { throw SyncError.badContent("a head") }
+                guard let version = VersionID(head) else { throw SyncError.badContent("a head") }
                 return .head(adapter: adapter, version: version)
             case .trashed(let isTrashed): return .trashed(adapter: adapter, isTrashed)
             // A change of a later version of the program: it is kept and changes nothing here.
@@ -71,13 +71,13 @@ package enum EntryPayloadCoding {
 
     private static func message(_ packet: VersionPacket) -> ProtoAdapterVersion {
         var message = ProtoAdapterVersion()
-        message.adapter = Data(packet.adapter)
+        message.adapter = Data(packet.adapter.bytes)
         message.name = packet.name
         message.base = Data(packet.base.bytes)
         message.version = Data(packet.id.bytes)
         message.parents = packet.parents.map { Data($0.bytes) }
         message.manifest = packet.manifest
-        message.blob.id = Data(packet.blob.id)
+        message.blob.id = Data(packet.blob.id.bytes)
         message.blob.key = Data(packet.blob.key)
         message.blob.size = UInt64(packet.blob.size)
         message.blob.encodedSize = UInt64(packet.blob.encodedSize)
@@ -90,20 +90,20 @@ package enum EntryPayloadCoding {
         return message
     }
 
-    private static func packet(_ message: ProtoAdapterVersion, chunks: [Digest256]) throws -> VersionPacket {
-        guard let base = Digest256(message.base), (1...nameLimit).contains(message.name.utf8.count),
+    private static func packet(_ message: ProtoAdapterVersion, chunks: [ChunkID]) throws -> VersionPacket {
+        guard let base = BaseID(message.base), (1...nameLimit).contains(message.name.utf8.count),
             (1...manifestLimit).contains(message.manifest.utf8.count), message.parents.count <= WireLimits.parents * 8
         else { throw SyncError.badContent("a version") }
         // A version that cannot be stored in 2^40 bytes is no adapter; it also keeps the sums below from overflowing.
-        guard let digest = Digest256(message.blob.digest), message.blob.id.count == 16, message.blob.key.count == 32,
-            message.blob.size <= 1 << 40, message.blob.encodedSize <= 1 << 40,
+        guard let blob = BlobID(message.blob.id), let digest = Digest256(message.blob.digest),
+            message.blob.key.count == 32, message.blob.size <= 1 << 40, message.blob.encodedSize <= 1 << 40,
             let codec = BlobCodec(rawValue: Int(message.blob.codec))
         else { throw SyncError.badContent("the bytes of a version") }
         return VersionPacket(
             adapter: try adapterID(message.adapter), name: message.name, base: base, id: try version(message.version),
             parents: try message.parents.map(version), manifest: message.manifest,
             blob: BlobPacket(
-                id: Array(message.blob.id), key: Array(message.blob.key), size: Int(message.blob.size),
+                id: blob, key: Array(message.blob.key), size: Int(message.blob.size),
                 encodedSize: Int(message.blob.encodedSize), digest: digest, codec: codec, chunks: chunks),
             created: min(message.created, 1 << 53),
             lossBefore: message.hasLossBefore && message.lossBefore.isFinite ? message.lossBefore : nil,
@@ -111,13 +111,13 @@ package enum EntryPayloadCoding {
             number: Int(message.number))
     }
 
-    private static func adapterID(_ data: Data) throws -> [UInt8] {
-        guard data.count == 16 else { throw SyncError.badContent("the id of an adapter") }
-        return Array(data)
+    private static func adapterID(_ data: Data) throws -> AdapterID {
+        guard let id = AdapterID(data) else { throw SyncError.badContent("the id of an adapter") }
+        return id
     }
 
-    private static func version(_ data: Data) throws -> Digest256 {
-        guard let id = Digest256(data) else { throw SyncError.badContent("the id of a version") }
+    private static func version(_ data: Data) throws -> VersionID {
+        guard let id = VersionID(data) else { throw SyncError.badContent("the id of a version") }
         return id
     }
 }

@@ -11,40 +11,36 @@ import Foundation
 /// Nothing but `Vault+Sync*` and the events of adapters is reached from here: documents, runs and chats are not.
 package struct VaultSyncStore: SyncStore {
     package let vault: Vault
-    package let circle: Digest256
+    package let circle: CircleID
     package let device: DeviceID
 
     /// - Throws: `VaultError` E-VAULT-051 if the store is in no circle.
     package init(_ vault: Vault) throws {
-        guard let identity = try vault.circleIdentity(), let device = DeviceID(identity.device) else {
-            throw VaultError.notInCircle
-        }
+        guard let identity = try vault.circleIdentity() else { throw VaultError.notInCircle }
         self.vault = vault
-        self.device = device
+        device = identity.device
         circle = identity.circle
     }
 
     package func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try vault.links(after: seq, limit: limit) }
 
     package func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws {
-        try vault.replaceLinks(
-            after: seq, with: links.map { ($0.hash, $0.bytes) },
-            cutOffs: Dictionary(uniqueKeysWithValues: cutOffs.map { ($0.key.bytes, $0.value) }))
+        try vault.replaceLinks(after: seq, with: links.map { ($0.hash, $0.bytes) }, cutOffs: cutOffs)
     }
 
-    package func heads() throws -> [DeviceID: LogPosition] { Self.heads(try vault.entryHeads()) }
+    package func heads() throws -> [DeviceID: LogPosition] { try vault.entryHeads() }
 
     package func largestLamport() throws -> UInt64 { try vault.largestLamport() }
 
-    package func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256? {
-        try vault.entryHash(of: device.bytes, seq: seq)
+    package func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
+        try vault.entryHash(of: device, seq: seq)
     }
 
     package func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
-        try vault.entries(of: device.bytes, after: seq, limit: limit, byteLimit: byteLimit)
+        try vault.entries(of: device, after: seq, limit: limit, byteLimit: byteLimit)
     }
 
-    package func entry(_ hash: Digest256) throws -> [UInt8]? { try vault.entry(hash) }
+    package func entry(_ hash: EntryHash) throws -> [UInt8]? { try vault.entry(hash) }
 
     package func accept(_ entries: [Entry]) throws { try vault.acceptEntries(entries.map(Self.stored)) }
 
@@ -53,8 +49,8 @@ package struct VaultSyncStore: SyncStore {
     package func nextDraft() throws -> EntryDraft? {
         guard let draft = try vault.nextDraft() else { return nil }
         let (kind, payload) = try EntryPayloadCoding.encode(draft.event)
-        var chunks: [Digest256] = []
-        var released: [Digest256] = []
+        var chunks: [ChunkID] = []
+        var released: [EntryHash] = []
         switch draft.event {
         case .version(let packet): chunks = packet.blob.chunks
         case .release(_, let entries): released = entries
@@ -70,26 +66,26 @@ package struct VaultSyncStore: SyncStore {
 
     package func ownMark() throws -> LogPosition? { try vault.ownMark() }
 
-    package func marks(of remote: String) throws -> [DeviceID: LogPosition] { Self.heads(try vault.marks(of: remote)) }
+    package func marks(of remote: String) throws -> [DeviceID: LogPosition] { try vault.marks(of: remote) }
 
     package func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
-        try vault.setMarks(Self.stored(marks), of: remote)
+        try vault.setMarks(marks, of: remote)
     }
 
     package func chunkMarks(of remote: String) throws -> ChunkMarks {
         let (logs, generation) = try vault.chunkMarks(of: remote)
-        return ChunkMarks(Self.heads(logs), generation: generation)
+        return ChunkMarks(logs, generation: generation)
     }
 
     package func setChunkMarks(_ marks: ChunkMarks, of remote: String) throws {
-        try vault.setChunkMarks(Self.stored(marks.logs), generation: marks.generation, of: remote)
+        try vault.setChunkMarks(marks.logs, generation: marks.generation, of: remote)
     }
 
     package func record(_ evidence: SyncEvidence) throws -> Bool {
         let suspicion = evidence.suspicion
         return try vault.recordEvidence(
             StoredEvidence(
-                kind: suspicion.kind.rawValue, author: suspicion.author?.bytes, device: suspicion.subject.bytes,
+                kind: suspicion.kind.rawValue, author: suspicion.author, device: suspicion.subject,
                 seq: suspicion.seq, held: evidence.held, other: evidence.other, remote: evidence.remote,
                 isSettled: evidence.isSettled, stopsNames: suspicion.kind.stopsNames))
     }
@@ -109,26 +105,24 @@ package struct VaultSyncStore: SyncStore {
 
     /// What a kept piece says. One that was kept before authors were has its author in the signed bytes.
     private static func suspicion(_ stored: StoredEvidence) -> Suspicion? {
-        guard let kind = Suspicion.Kind(rawValue: stored.kind), let subject = DeviceID(stored.device) else {
-            return nil
-        }
+        guard let kind = Suspicion.Kind(rawValue: stored.kind) else { return nil }
         let author: DeviceID? =
             switch kind {
-            case .fork, .linkFork: subject
+            case .fork, .linkFork: stored.device
             case .rollback: nil
             case .hidden, .contradiction:
-                stored.author.flatMap { DeviceID($0) } ?? (try? Entry(parsing: stored.other))?.device
+                stored.author ?? (try? Entry(parsing: stored.other))?.device
             }
-        return Suspicion(kind, by: author, about: subject, seq: stored.seq)
+        return Suspicion(kind, by: author, about: stored.device, seq: stored.seq)
     }
 
-    package func wantedChunks(limit: Int) throws -> [Digest256] { try vault.wantedChunks(limit: limit) }
+    package func wantedChunks(limit: Int) throws -> [ChunkID] { try vault.wantedChunks(limit: limit) }
 
-    package func missingChunks(among ids: [Digest256]) throws -> [Digest256] { vault.missingChunks(among: ids) }
+    package func missingChunks(among ids: [ChunkID]) throws -> [ChunkID] { vault.missingChunks(among: ids) }
 
-    package func storeChunk(_ id: Digest256, bytes: [UInt8]) throws { try vault.storeChunk(id, bytes) }
+    package func storeChunk(_ id: ChunkID, bytes: [UInt8]) throws { try vault.storeChunk(id, bytes) }
 
-    package func chunkPath(_ id: Digest256) throws -> String? { vault.chunkPath(id) }
+    package func chunkPath(_ id: ChunkID) throws -> String? { vault.chunkPath(id) }
 
     package func settings() throws -> SyncSettings {
         guard let text = try vault.setting(Self.settingsKey),
@@ -149,20 +143,9 @@ package struct VaultSyncStore: SyncStore {
     /// The setting that holds `SyncSettings` as JSON.
     private static let settingsKey = "sync.settings"
 
-    private static func stored(_ marks: [DeviceID: LogPosition]) -> [[UInt8]: LogPosition] {
-        Dictionary(uniqueKeysWithValues: marks.map { ($0.key.bytes, $0.value) })
-    }
-
-    private static func heads(_ positions: [[UInt8]: LogPosition]) -> [DeviceID: LogPosition] {
-        positions.reduce(into: [:]) { heads, position in
-            guard let device = DeviceID(position.key) else { return }
-            heads[device] = position.value
-        }
-    }
-
     private static func stored(_ entry: Entry) -> StoredEntry {
         StoredEntry(
-            hash: entry.hash, device: entry.device.bytes, seq: entry.seq, previous: entry.previous,
+            hash: entry.hash, device: entry.device, seq: entry.seq, previous: entry.previous,
             kind: entry.kind.rawValue, lamport: entry.lamport, bytes: entry.bytes)
     }
 }

@@ -17,12 +17,12 @@ extension HTTPTransport {
         guard message.heads.count <= Int(WireLimits.links) else { throw RemoteFailure.malformed("too many heads") }
         var heads: [DeviceID: LogPosition] = [:]
         for item in message.heads {
-            guard let device = DeviceID(item.device), let hash = Digest256(item.entry),
+            guard let device = DeviceID(item.device), let hash = EntryHash(item.entry),
                 (1...WireLimits.counter).contains(item.seq)
             else { throw RemoteFailure.malformed("a head") }
             heads[device] = LogPosition(seq: item.seq, hash: hash)
         }
-        guard let link = Digest256(message.link), (1...WireLimits.links).contains(message.linkSeq) else {
+        guard let link = LinkHash(message.link), (1...WireLimits.links).contains(message.linkSeq) else {
             throw RemoteFailure.malformed("the newest link")
         }
         guard message.chunkGeneration <= UInt64(Int64.max) else { throw RemoteFailure.malformed("a generation") }
@@ -64,7 +64,7 @@ extension HTTPTransport {
         }
     }
 
-    package func push(links: [[UInt8]], previous: Digest256) async throws {
+    package func push(links: [[UInt8]], previous: LinkHash) async throws {
         var message = ProtoLinks()
         message.links = try links.map { try ProtoSignedLink(serializedBytes: $0) }
         let body: [UInt8] = try message.serializedBytes()
@@ -96,7 +96,7 @@ extension HTTPTransport {
         return result.outcomes
     }
 
-    package func missingChunks(among ids: [Digest256], ifNamed: Bool) async throws -> [Digest256] {
+    package func missingChunks(among ids: [ChunkID], ifNamed: Bool) async throws -> [ChunkID] {
         var message = ProtoChunkIDs()
         message.ids = ids.map { Data($0.bytes) }
         let body: [UInt8] = try message.serializedBytes()
@@ -104,20 +104,20 @@ extension HTTPTransport {
             try await send(
                 call(.POST, path + "/chunks/missing", query: ifNamed ? "named=1" : nil, body: body)
             ).body)
-        let missing = answer.ids.compactMap { Digest256($0) }
+        let missing = answer.ids.compactMap { ChunkID($0) }
         guard missing.count == answer.ids.count, missing.count <= WireLimits.chunkIDsPerQuery else {
             throw RemoteFailure.malformed("ids of chunks")
         }
         return missing
     }
 
-    package func upload(_ id: Digest256, bytes: [UInt8]) async throws {
+    package func upload(_ id: ChunkID, bytes: [UInt8]) async throws {
         _ = try await send(
             call(.PUT, path + "/chunks/\(id)", body: bytes, type: "application/octet-stream"), limit: 64 << 10,
             seconds: deadlines.chunk)
     }
 
-    package func download(_ id: Digest256) async throws -> [UInt8] {
+    package func download(_ id: ChunkID) async throws -> [UInt8] {
         let answer = try await send(
             call(.GET, path + "/chunks/\(id)"), limit: WireLimits.chunkBytes, seconds: deadlines.chunk)
         guard WireLimits.isChunk(answer.body.count) else {

@@ -29,7 +29,7 @@ package final class HTTPTransport: SyncTransport {
     package let remoteName: String
     let client: HTTPClient
     let address: RemoteAddress
-    let circle: Digest256
+    let circle: CircleID
     let device: DeviceID
     let deadlines: Deadlines
     private let sign: @Sendable ([UInt8]) throws -> [UInt8]
@@ -61,7 +61,7 @@ package final class HTTPTransport: SyncTransport {
     ///   - clockOffset: milliseconds to add to this machine's clock.
     ///   - sign: gives the device's Ed25519 signature.
     package init(
-        client: HTTPClient, address: RemoteAddress, remote: String? = nil, remoteName: String? = nil, circle: Digest256,
+        client: HTTPClient, address: RemoteAddress, remote: String? = nil, remoteName: String? = nil, circle: CircleID,
         device: DeviceID, clockOffset: Int64 = 0, uploadLimit: Int? = nil, downloadLimit: Int? = nil,
         deadlines: Deadlines = Deadlines(), sign: @escaping @Sendable ([UInt8]) throws -> [UInt8]
     ) {

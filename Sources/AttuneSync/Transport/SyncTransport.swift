@@ -16,15 +16,15 @@ package protocol SyncTransport: Sendable {
     func links(after seq: UInt64) async throws -> (links: [[UInt8]], more: Bool)
     /// All links from the first one on.
     func allLinks() async throws -> [[UInt8]]
-    func push(links: [[UInt8]], previous: Digest256) async throws
+    func push(links: [[UInt8]], previous: LinkHash) async throws
     func entries(of device: DeviceID, after seq: UInt64, limit: Int) async throws -> (entries: [[UInt8]], more: Bool)
     func push(entries: [[UInt8]]) async throws -> [ProtoPushOutcome]
     /// - Parameter ifNamed: only such as entries there name that were not released.
-    func missingChunks(among ids: [Digest256], ifNamed: Bool) async throws -> [Digest256]
+    func missingChunks(among ids: [ChunkID], ifNamed: Bool) async throws -> [ChunkID]
     /// - Parameter bytes: exactly 1,048,576.
-    func upload(_ id: Digest256, bytes: [UInt8]) async throws
+    func upload(_ id: ChunkID, bytes: [UInt8]) async throws
     /// The bytes as they came, exactly 1,048,576 of them; not compared with the id.
-    func download(_ id: Digest256) async throws -> [UInt8]
+    func download(_ id: ChunkID) async throws -> [UInt8]
     /// Returns when the remote has other links or entries than `known`, or after about a minute.
     func news(after known: RemoteCounters?) async throws -> RemoteCounters
     /// Signs with a clock that differs from this machine's by so many milliseconds.

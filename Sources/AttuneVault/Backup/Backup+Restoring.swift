@@ -87,7 +87,7 @@ extension Backup {
     }
 
     private func copyChunks(
-        _ ids: [Digest256], into store: StoreFolder, _ number: Int, _ progress: (BackupProgress) -> Void
+        _ ids: [ChunkID], into store: StoreFolder, _ number: Int, _ progress: (BackupProgress) -> Void
     ) throws {
         let target = ChunkStore(folder: store)
         for (position, id) in ids.enumerated() {

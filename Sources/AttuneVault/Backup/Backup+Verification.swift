@@ -36,7 +36,7 @@ extension Backup {
         var report = BackupVerification()
         report.states = folder.numbers
         checkMarker(&report)
-        var lists: [Int: [Digest256]] = [:]
+        var lists: [Int: [ChunkID]] = [:]
         var intact: Set<Int> = []
         for number in report.states {
             let before = report.problems.count
@@ -45,7 +45,7 @@ extension Backup {
             if report.problems.count == before { intact.insert(number) }
         }
         let damage = checkChunks(Set(lists.values.joined()), &report, progress)
-        var told: Set<Digest256> = []
+        var told: Set<ChunkID> = []
         for number in report.states.reversed() where intact.contains(number) {
             let before = report.problems.count
             let needed = Set(lists[number] ?? [])
@@ -108,9 +108,9 @@ extension Backup {
 
     /// Compares chunk files with their ids; what is wrong with those that are not right.
     private func checkChunks(
-        _ ids: Set<Digest256>, _ report: inout BackupVerification, _ progress: (BackupProgress) -> Void
-    ) -> [Digest256: String] {
-        var damage: [Digest256: String] = [:]
+        _ ids: Set<ChunkID>, _ report: inout BackupVerification, _ progress: (BackupProgress) -> Void
+    ) -> [ChunkID: String] {
+        var damage: [ChunkID: String] = [:]
         for (position, id) in ids.sorted().enumerated() {
             do {
                 _ = try folder.chunkStore.checkedBytes(id)
@@ -126,7 +126,7 @@ extension Backup {
 
     /// Looks into the database of a state: what the damaged chunks belong to, and whether the rest is what it says.
     private func checkContents(
-        of number: Int, _ lost: [Digest256: String], list: [Digest256], _ report: inout BackupVerification,
+        of number: Int, _ lost: [ChunkID: String], list: [ChunkID], _ report: inout BackupVerification,
         _ progress: (BackupProgress) -> Void
     ) throws {
         let place = "state \(number)"

@@ -9,14 +9,14 @@ import GRDB
 /// What the database of a state says about it.
 struct BackupContents {
     /// Distinct chunks that have to be there, in order.
-    let chunks: [Digest256]
+    let chunks: [ChunkID]
     /// `PRAGMA user_version`.
     let layout: Int
     /// The newest entry of this device in its circle's log, and the device.
-    let ownHead: (LogPosition, [UInt8])?
+    let ownHead: (LogPosition, DeviceID)?
     let isInCircle: Bool
     /// Which versions, checkpoints and arrivals a chunk is part of.
-    private let users: [Digest256: [String]]
+    private let users: [ChunkID: [String]]
 
     /// Reads the database of a state that nobody changes.
     init(of state: StoreFolder, key: borrowing SecretBytes) throws {
@@ -35,7 +35,7 @@ struct BackupContents {
     private init(_ database: Database) throws {
         layout = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         chunks = try StoredBlob.chunksHere(database).sorted()
-        var users: [Digest256: [String]] = [:]
+        var users: [ChunkID: [String]] = [:]
         let rows = try Row.fetchCursor(
             database,
             sql: """
@@ -44,19 +44,19 @@ struct BackupContents {
                 UNION ALL SELECT c.id, 'checkpoint of run ' || r.id FROM chunks c JOIN runs r ON r.checkpoint = c.blob
                 UNION ALL SELECT c.id, 'received ' || r.name FROM chunks c JOIN received r ON r.blob = c.blob
                 """)
-        while let row = try rows.next() { users[try row.digest("id"), default: []].append(try row.value("what")) }
+        while let row = try rows.next() { users[try row.value("id"), default: []].append(try row.value("what")) }
         self.users = users
         let identity = try Vault.circleIdentity(database)
         isInCircle = identity != nil
         ownHead = try identity.flatMap { identity in
             try Row.fetchOne(
-                database, sql: "SELECT * FROM entry_heads WHERE device = ?", arguments: [Data(identity.device)]
+                database, sql: "SELECT * FROM entry_heads WHERE device = ?", arguments: [identity.device]
             ).map { (try Vault.position($0), identity.device) }
         }
     }
 
     /// What is lost with these chunks, one sentence for each thing, without a full stop.
-    func sentences(on damage: [Digest256: String]) throws -> [String] {
+    func sentences(on damage: [ChunkID: String]) throws -> [String] {
         damage.sorted { $0.key < $1.key }.flatMap { id, reason in
             let reason = reason.replacing("the store is damaged: ", with: "")
             return (users[id] ?? ["something stored"]).map { ShownText.line("\($0): \(reason)") }
@@ -66,7 +66,7 @@ struct BackupContents {
     /// The ids in the chunk list of a state.
     ///
     /// - Throws: `VaultError` E-BACKUP-004 if the list is not what the manifest says.
-    static func list(of state: StoreFolder, _ manifest: BackupManifest?) throws -> [Digest256] {
+    static func list(of state: StoreFolder, _ manifest: BackupManifest?) throws -> [ChunkID] {
         let path = "\(state.path)/\(BackupManifest.chunkList)"
         guard let manifest, let file = manifest.files.first(where: { $0.name == BackupManifest.chunkList }),
             let bytes = try DurableFile.read(path, limit: file.bytes), BLAKE2b.hash(bytes) == file.digest
@@ -75,18 +75,21 @@ struct BackupContents {
     }
 
     /// The ids in a chunk list; a rest of fewer than 32 bytes is none.
-    static func ids(in list: [UInt8]) -> [Digest256] {
-        stride(from: 0, to: list.count - list.count % 32, by: 32).compactMap { Digest256(list[$0..<$0 + 32]) }
+    static func ids(in list: [UInt8]) -> [ChunkID] {
+        stride(from: 0, to: list.count - list.count % 32, by: 32).compactMap { ChunkID(list[$0..<$0 + 32]) }
     }
 }
 
 extension StoredBlob {
     /// Ids of the chunk files of all blobs whose bytes are here.
-    static func chunksHere(_ database: Database) throws -> Set<Digest256> {
+    static func chunksHere(_ database: Database) throws -> Set<ChunkID> {
         Set(
             try Row.fetchAll(
                 database,
-                sql: "SELECT DISTINCT c.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE b.state IN (0, 2)"
-            ).map { try $0.digest("id") })
+                sql: """
+                    SELECT DISTINCT c.id FROM chunks c JOIN blobs b ON b.id = c.blob
+                    WHERE b.state IN (\(BlobState.here), \(BlobState.arrived))
+                    """
+            ).map { try $0.value("id") })
     }
 }

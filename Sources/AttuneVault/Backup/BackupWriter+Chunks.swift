@@ -13,7 +13,7 @@ extension BackupWriter {
     }
 
     /// Sees to it that the backup has a chunk, and looks whether the store still has it.
-    func secure(_ id: Digest256) throws -> Outcome {
+    func secure(_ id: ChunkID) throws -> Outcome {
         if whole[id] != nil { return .whole }
         let store = folder.chunkStore
         if options.isQuick, let size = store.byteCount(id) {
@@ -62,7 +62,7 @@ extension BackupWriter {
             guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
         }
         try? DurableFile.syncFolder(folder.states)
-        var needed: Set<Digest256> = []
+        var needed: Set<ChunkID> = []
         for number in folder.numbers {
             // What an unreadable list names is not known, so nothing goes.
             guard let manifest = try? BackupManifest.read(folder.state(number), key: vault.key),

@@ -37,9 +37,9 @@ final class BackupWriter {
     let folder: BackupFolder
     let options: BackupOptions
     let vaultID: [UInt8]
-    var copied: [Digest256: Int] = [:]
+    var copied: [ChunkID: Int] = [:]
     /// Chunks that were found whole in the backup in this run.
-    var whole: [Digest256: Int] = [:]
+    var whole: [ChunkID: Int] = [:]
 
     /// How often the database is copied again because chunks went away meanwhile.
     private static let attempts = 200
@@ -63,8 +63,8 @@ final class BackupWriter {
             progress(BackupProgress(what: "copying the database", done: 0, total: 0))
             try copyDatabase(to: staged)
             let contents = try BackupContents(of: staged, key: vault.key)
-            var damage: [Digest256: String] = [:]
-            var lost: Set<Digest256> = []
+            var damage: [ChunkID: String] = [:]
+            var lost: Set<ChunkID> = []
             for (position, id) in contents.chunks.enumerated() {
                 switch try secure(id) {
                 case .whole: break
@@ -132,5 +132,5 @@ final class BackupWriter {
 
     private func removeTree(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 
-    func size(of ids: [Digest256]) -> Int { ids.reduce(0) { $0 + (whole[$1] ?? 0) } }
+    func size(of ids: [ChunkID]) -> Int { ids.reduce(0) { $0 + (whole[$1] ?? 0) } }
 }

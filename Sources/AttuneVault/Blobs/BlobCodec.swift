@@ -10,7 +10,7 @@ package enum BlobCodec: Int, Sendable {
 }
 
 /// What this device has of a blob.
-package enum BlobState: Int, Sendable {
+package enum BlobState: Int, Sendable, CustomStringConvertible {
     /// All chunks, made or checked here.
     case here = 0
     /// Its record, from another device; some chunks are still to be fetched.
@@ -19,4 +19,7 @@ package enum BlobState: Int, Sendable {
     case arrived = 2
     /// Chunks from another device that hold something no adapter may hold.
     case refused = 3
+
+    /// Its number, as statements have it.
+    package var description: String { "\(rawValue)" }
 }

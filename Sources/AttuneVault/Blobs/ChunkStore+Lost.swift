@@ -12,7 +12,7 @@ extension ChunkStore {
 
     /// One that was set aside.
     struct Lost {
-        let id: Digest256
+        let id: ChunkID
         let path: String
         /// Midnight (UTC) of the day on which it was set aside.
         let since: Date
@@ -22,7 +22,7 @@ extension ChunkStore {
     ///
     /// Files with other names are not ours and stay. Only for the holder of the lock: another writer's fresh chunks
     /// look like this too.
-    func setAside(needed: Set<Digest256>, at time: Date) {
+    func setAside(needed: Set<ChunkID>, at time: Date) {
         let day = folder.lost + "/" + Self.day.format(time)
         for (id, path) in files() where !needed.contains(id) {
             guard (try? DurableFile.makeFolder(folder.lost)) != nil, (try? DurableFile.makeFolder(day)) != nil else {
@@ -33,7 +33,7 @@ extension ChunkStore {
     }
 
     /// Moves those of `needed` that were set aside and are not in their place back to it.
-    func bringBack(_ needed: Set<Digest256>) {
+    func bringBack(_ needed: Set<ChunkID>) {
         for lost in lost() where needed.contains(lost.id) {
             let path = folder.chunk(lost.id)
             guard access(path, F_OK) != 0, (try? DurableFile.makeFolder(String(path.prefix(path.count - 65)))) != nil
@@ -54,7 +54,7 @@ extension ChunkStore {
         Self.entries(folder.lost).flatMap { name -> [Lost] in
             guard let since = try? Self.day.parse(name), Self.day.format(since) == name else { return [] }
             return Self.entries("\(folder.lost)/\(name)").compactMap { file in
-                guard let id = Digest256(hex: file), id.description == file else { return nil }
+                guard let id = ChunkID(hex: file), id.description == file else { return nil }
                 return Lost(id: id, path: "\(folder.lost)/\(name)/\(file)", since: since)
             }
         }

@@ -66,7 +66,7 @@ private struct BlobReader: EncodedBytes {
 
     init(_ blob: StoredBlob, in store: ChunkStore) throws {
         let key = SecretBytes(copying: blob.key)
-        guard key.count == 32, blob.sealedID.count == 16, blob.size >= 0,
+        guard key.count == 32, blob.size >= 0,
             ChunkSealer.chunkCount(length: blob.encodedSize) == blob.chunks.count
         else { throw blob.others("it has another length than its chunks") }
         self.blob = blob

@@ -14,10 +14,10 @@ extension ChunkStore {
     /// - Throws: `VaultError` E-VAULT-006 (disk full) or E-VAULT-007; no file is left behind.
     func store(_ content: BlobContent) throws -> StoredBlob {
         let key = SecretBytes(random: 32)
-        let id = Self.randomID()
+        let id: BlobID = Self.freshID()
         let blob = try EncodedBlob(content)
         let sealer = try ChunkSealer(blobKey: key, blobID: id, length: blob.encodedSize)
-        var written: [Digest256] = []
+        var written: [ChunkID] = []
         do {
             try DurableFile.makeFolder(folder.staging)
             if try DurableFile.makeFolder(folder.chunks) { try DurableFile.syncFolder(folder.path) }

@@ -22,12 +22,12 @@ struct ChunkStore: Sendable {
     }
 
     /// The bytes of a chunk file, whatever blob it belongs to; nil if it is not here or not what its id says.
-    func bytes(_ id: Digest256) -> [UInt8]? { try? checkedBytes(id) }
+    func bytes(_ id: ChunkID) -> [UInt8]? { try? checkedBytes(id) }
 
     /// The bytes of a chunk file, compared with its id.
     ///
     /// - Throws: `VaultError` E-VAULT-005 if it is missing or was changed.
-    func checkedBytes(_ id: Digest256) throws -> [UInt8] {
+    func checkedBytes(_ id: ChunkID) throws -> [UInt8] {
         // A reader cannot bring back what was set aside and is named again.
         guard
             let bytes = try DurableFile.read(folder.chunk(id), limit: SealedChunk.byteCount)
@@ -37,12 +37,14 @@ struct ChunkStore: Sendable {
         else {
             throw VaultError.damaged("the chunk file \(id.short) is missing")
         }
-        guard BLAKE2b.hash(bytes) == id else { throw VaultError.damaged("the chunk file \(id.short) was changed") }
+        guard SealedChunk.id(of: bytes) == id else {
+            throw VaultError.damaged("the chunk file \(id.short) was changed")
+        }
         return bytes
     }
 
     /// Puts the bytes of a chunk at its place by way of a file in `staging`; they reach the disk with a sync later.
-    func copy(_ id: Digest256, _ bytes: [UInt8], staging: String) throws {
+    func copy(_ id: ChunkID, _ bytes: [UInt8], staging: String) throws {
         let path = folder.chunk(id)
         try DurableFile.makeFolder(String(path.prefix(path.count - 65)))
         let staged = "\(staging)/\(id)"
@@ -51,10 +53,10 @@ struct ChunkStore: Sendable {
     }
 
     /// Whether the file of a chunk is here, of a size that chunks have.
-    func isHere(_ id: Digest256) -> Bool { byteCount(id) != nil }
+    func isHere(_ id: ChunkID) -> Bool { byteCount(id) != nil }
 
     /// Bytes of the file of a chunk; nil if it is not here or has no size that chunks have.
-    func byteCount(_ id: Digest256) -> Int? {
+    func byteCount(_ id: ChunkID) -> Int? {
         var status = stat()
         guard lstat(folder.chunk(id), &status) == 0, status.st_mode & S_IFMT == S_IFREG,
             SealedChunk.isByteCount(Int(status.st_size))
@@ -63,7 +65,7 @@ struct ChunkStore: Sendable {
     }
 
     /// Keeps the bytes of a chunk from another device; they reach the disk with `makeDurable`.
-    func keep(_ id: Digest256, _ bytes: [UInt8]) throws {
+    func keep(_ id: ChunkID, _ bytes: [UInt8]) throws {
         guard !isHere(id) else { return }
         try DurableFile.makeFolder(folder.staging)
         try DurableFile.makeFolder(folder.chunks)
@@ -77,12 +79,13 @@ struct ChunkStore: Sendable {
     /// Brings chunk files to the disk, comparing those with their ids that are not `known` to be right.
     ///
     /// - Returns: false if one is missing or was torn by a power cut; that one is removed.
-    func makeDurable(_ ids: [Digest256], known: Set<Digest256>) throws -> Bool {
+    func makeDurable(_ ids: [ChunkID], known: Set<ChunkID>) throws -> Bool {
         var parents: Set<String> = []
         for id in ids {
             let path = folder.chunk(id)
             if !known.contains(id) {
-                guard let bytes = try DurableFile.read(path, limit: SealedChunk.byteCount), BLAKE2b.hash(bytes) == id
+                guard let bytes = try DurableFile.read(path, limit: SealedChunk.byteCount),
+                    SealedChunk.id(of: bytes) == id
                 else {
                     unlink(path)
                     return false
@@ -97,25 +100,31 @@ struct ChunkStore: Sendable {
     }
 
     /// Removes chunk files that nothing refers to any more; what cannot be removed now is an orphan for later.
-    func remove(_ ids: [Digest256]) {
+    func remove(_ ids: [ChunkID]) {
         for id in ids { unlink(folder.chunk(id)) }
     }
 
     /// Removes every fragment in the staging folder; only for the holder of the lock.
     func clearStaging() {
-        for name in Self.entries(folder.staging) where Digest256(hex: name) != nil {
+        for name in Self.entries(folder.staging) where ChunkID(hex: name) != nil {
             unlink("\(folder.staging)/\(name)")
         }
     }
 
     /// All chunk files that are there.
-    func files() -> [(id: Digest256, path: String)] {
+    func files() -> [(id: ChunkID, path: String)] {
         Self.entries(folder.chunks).filter { $0.utf8.count == 2 }.flatMap { prefix in
             Self.entries("\(folder.chunks)/\(prefix)").compactMap { name in
-                guard let id = Digest256(hex: name), id.description == name, name.hasPrefix(prefix) else { return nil }
+                guard let id = ChunkID(hex: name), id.description == name, name.hasPrefix(prefix) else { return nil }
                 return (id, "\(folder.chunks)/\(prefix)/\(name)")
             }
         }
+    }
+
+    /// An id that nothing has had before.
+    static func freshID<Kind: ShortKind>() -> Identifier<Kind> {
+        guard let id = Identifier<Kind>(randomID()) else { preconditionFailure("16 bytes were asked for") }
+        return id
     }
 
     static func randomID() -> [UInt8] { SecretBytes(random: 16).withUnsafeBytes { Array($0) } }

@@ -12,7 +12,7 @@ extension Database {
     }
 }
 
-extension DatabaseValueConvertible where Self: StatementColumnConvertible {
+extension DatabaseValueConvertible {
     static func fetchOne(
         _ database: Database, cached sql: String, arguments: StatementArguments = StatementArguments()
     ) throws -> Self? {

@@ -26,17 +26,6 @@ extension Row {
 
     func bytes(_ column: String) throws -> [UInt8] { [UInt8](try value(column, as: Data.self)) }
 
-    func digest(_ column: String) throws -> Digest256 {
-        guard let digest = Digest256(try bytes(column)) else { throw VaultError.damaged("an unreadable \(column)") }
-        return digest
-    }
-
-    func optionalDigest(_ column: String) throws -> Digest256? {
-        guard let data = try optional(column, as: Data.self) else { return nil }
-        guard let digest = Digest256(data) else { throw VaultError.damaged("an unreadable \(column)") }
-        return digest
-    }
-
     /// UTF-8 bytes as text, zero bytes included.
     func text(_ column: String) throws -> String {
         guard let text = String(validating: try value(column, as: Data.self), as: UTF8.self) else {
@@ -57,29 +46,41 @@ extension Row {
         }
     }
 
-    /// A value that is kept as the text of its raw value.
-    func choice<Value: RawRepresentable<String>>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
-        guard let value = Value(rawValue: try value(column)) else { throw VaultError.damaged("an unknown \(column)") }
-        return value
-    }
-
     /// The place of what a published entry says.
     func precedence() throws -> Precedence {
         Precedence(
-            lamport: UInt64(clamping: try value("lamport", as: Int64.self)), device: try bytes("device"),
-            entry: try digest("entry"))
-    }
-
-    /// A value that is kept as the number of its raw value.
-    func choice<Value: RawRepresentable<Int>>(_ column: String, as type: Value.Type = Value.self) throws -> Value {
-        guard let value = Value(rawValue: try value(column)) else { throw VaultError.damaged("an unknown \(column)") }
-        return value
+            lamport: UInt64(clamping: try value("lamport", as: Int64.self)), device: try value("device"),
+            entry: try value("entry"))
     }
 }
 
-extension Digest256 {
-    /// The 32 bytes as the database takes them.
-    var data: Data { Data(bytes) }
+// Kinds and states are kept as their raw values.
+extension EventKind: DatabaseValueConvertible {}
+extension EntryState: DatabaseValueConvertible {}
+extension BlobState: DatabaseValueConvertible {}
+extension BlobCodec: DatabaseValueConvertible {}
+extension MessageRecord.Role: DatabaseValueConvertible {}
+extension OperationRecord.Kind: DatabaseValueConvertible {}
+extension RunRecord.State: DatabaseValueConvertible {}
+extension RunPoint.Kind: DatabaseValueConvertible {}
+extension TrashEntry.Kind: DatabaseValueConvertible {}
+
+/// Runs are kept as the digits of their ids.
+extension RunID: DatabaseValueConvertible {
+    package var databaseValue: DatabaseValue { description.databaseValue }
+
+    package static func fromDatabaseValue(_ value: DatabaseValue) -> RunID? {
+        String.fromDatabaseValue(value).map { RunID($0) }
+    }
+}
+
+/// Ids are kept as their bytes.
+extension Identifier: DatabaseValueConvertible {
+    package var databaseValue: DatabaseValue { Data(bytes).databaseValue }
+
+    package static func fromDatabaseValue(_ value: DatabaseValue) -> Self? {
+        Data.fromDatabaseValue(value).flatMap { Self($0) }
+    }
 }
 
 /// The JSON text of `value`, keys sorted.

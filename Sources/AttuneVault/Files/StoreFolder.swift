@@ -44,7 +44,7 @@ struct StoreFolder: Sendable {
         self.init(resolved: String(cString: resolved))
     }
 
-    func chunk(_ id: Digest256) -> String {
+    func chunk(_ id: ChunkID) -> String {
         let name = id.description
         return "\(chunks)/\(name.prefix(2))/\(name)"
     }

@@ -6,11 +6,11 @@ import Foundation
 
 /// A name and what it stands for.
 package struct AdapterRecord: Sendable, Equatable {
-    /// 16 random bytes that stay the same through renames, as 32 hexadecimal digits.
-    package let id: String
+    /// Stays the same through renames.
+    package let id: AdapterID
     package let name: String
     /// BLAKE2b-256 of the base model's file.
-    package let base: Digest256
+    package let base: BaseID
     /// The version the name points at; nil only if all its versions were undone.
     package let head: VersionRecord?
     /// Count of versions that are not in the trash.

@@ -16,6 +16,6 @@ package struct MessageRecord: Sendable, Equatable {
     package let role: Role
     package let content: String
     /// The adapter version that answered; nil for people and for the base alone.
-    package let version: Digest256?
+    package let version: VersionID?
     package let created: Date
 }

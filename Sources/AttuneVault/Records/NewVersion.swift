@@ -9,15 +9,15 @@ package struct NewVersion: Sendable {
     package var manifest: String
     /// The tensors.
     package var content: BlobContent
-    package var parents: [Digest256]
-    package var run: String?
+    package var parents: [VersionID]
+    package var run: RunID?
     /// Validation loss before training, nats per token.
     package var lossBefore: Double?
     /// Validation loss after training, nats per token.
     package var lossAfter: Double?
 
     package init(
-        manifest: String, content: BlobContent, parents: [Digest256] = [], run: String? = nil,
+        manifest: String, content: BlobContent, parents: [VersionID] = [], run: RunID? = nil,
         lossBefore: Double? = nil, lossAfter: Double? = nil
     ) {
         self.manifest = manifest

@@ -21,14 +21,14 @@ package struct RunRecord: Sendable, Equatable {
     }
 
     /// Four or more hexadecimal digits.
-    package let id: String
+    package let id: RunID
     /// Name of the adapter it trains, as it was at the start.
     package let adapter: String
     package let state: State
     /// JSON of the training configuration.
     package let configuration: String
     /// BLAKE2b-256 of the base model's file.
-    package let base: Digest256
+    package let base: BaseID
     /// Digest of the training data.
     package let data: Digest256
     /// Steps done.
@@ -40,7 +40,7 @@ package struct RunRecord: Sendable, Equatable {
     /// Why it failed, or another remark.
     package let detail: String?
     /// The version it made.
-    package let version: Digest256?
+    package let version: VersionID?
     /// Step of the checkpoint it can be resumed from; nil if there is none.
     package let checkpointStep: Int?
     package let isTrashed: Bool

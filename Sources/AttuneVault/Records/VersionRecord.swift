@@ -7,13 +7,13 @@ import Foundation
 /// One immutable version of an adapter.
 package struct VersionRecord: Sendable, Equatable {
     /// BLAKE2b-256 over the manifest's length (8 bytes, highest first), the manifest and the tensor bytes.
-    package let id: Digest256
+    package let id: VersionID
     /// The adapter's name now.
     package let adapter: String
     /// 1 for the first; a number is never used twice.
     package let number: Int
     /// Versions it was made from; empty for one trained from the base alone.
-    package let parents: [Digest256]
+    package let parents: [VersionID]
     /// JSON that says how to read the bytes.
     package let manifest: String
     /// Bytes of the tensors.
@@ -22,7 +22,7 @@ package struct VersionRecord: Sendable, Equatable {
     package let storedSize: Int
     package let created: Date
     /// The run that made it.
-    package let run: String?
+    package let run: RunID?
     /// Validation loss before training, nats per token.
     package let lossBefore: Double?
     /// Validation loss after training, nats per token.
@@ -35,10 +35,10 @@ package struct VersionRecord: Sendable, Equatable {
     package let state: BlobState
 
     let row: Int64
-    let adapterID: [UInt8]
-    /// The adapter's id (16 bytes) that other devices know it by.
-    let wireAdapter: [UInt8]
-    let blob: [UInt8]
+    let adapterID: AdapterID
+    /// The adapter's id that other devices know it by.
+    let wireAdapter: AdapterID
+    let blob: BlobID
 
     /// Such as `notes@3`.
     package var reference: VersionReference { VersionReference(adapter: adapter, selector: .number(number)) }

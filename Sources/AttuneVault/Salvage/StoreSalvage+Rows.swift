@@ -115,7 +115,7 @@ extension StoreSalvage {
     /// Gives versions and messages whose adapter or conversation is lost a new one, so that they can be found.
     private func adoptOrphans(_ database: Database) throws {
         struct Manifest: Decodable {
-            struct Base: Decodable { let id: Digest256 }
+            struct Base: Decodable { let id: BaseID }
             let base: Base
         }
         let rows = try Row.fetchAll(
@@ -129,7 +129,7 @@ extension StoreSalvage {
             try database.execute(
                 sql: "INSERT OR IGNORE INTO adapters (id, name, base, head, created) VALUES (?, ?, ?, ?, ?)",
                 arguments: [
-                    try row.value("adapter", as: Data.self), "recovered-\(position + 1)", manifest.base.id.data,
+                    try row.value("adapter", as: AdapterID.self), "recovered-\(position + 1)", manifest.base.id,
                     try row.value("head", as: Int64.self), Timestamp.milliseconds(now()),
                 ])
         }

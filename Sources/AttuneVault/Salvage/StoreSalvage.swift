@@ -51,8 +51,9 @@ struct StoreSalvage {
     }
 
     /// The bytes of a chunk file that was set aside; nil if there is none, or it is not what its id says.
-    private static func bytes(at path: String?, _ id: Digest256) -> [UInt8]? {
-        guard let path, let bytes = try? DurableFile.read(path, limit: SealedChunk.byteCount), BLAKE2b.hash(bytes) == id
+    private static func bytes(at path: String?, _ id: ChunkID) -> [UInt8]? {
+        guard let path, let bytes = try? DurableFile.read(path, limit: SealedChunk.byteCount),
+            SealedChunk.id(of: bytes) == id
         else { return nil }
         return bytes
     }
@@ -60,11 +61,11 @@ struct StoreSalvage {
     /// Copies the chunks that the database names and that are right; what is wrong with the others.
     private func copyChunks(
         key: borrowing SecretBytes, _ progress: (BackupProgress) -> Void
-    ) throws -> [Digest256: String] {
+    ) throws -> [ChunkID: String] {
         let ids = try BackupContents(of: store, key: key).chunks
         let (from, to) = (ChunkStore(folder: source), ChunkStore(folder: store))
         let setAside = Dictionary(from.lost().map { ($0.id, $0.path) }, uniquingKeysWith: { first, _ in first })
-        var damage: [Digest256: String] = [:]
+        var damage: [ChunkID: String] = [:]
         for (position, id) in ids.enumerated() {
             do {
                 let bytes: [UInt8]

@@ -10,9 +10,9 @@ extension Vault {
     ///
     /// - Parameter damage: what is wrong with chunks that could not be copied.
     func settleSalvaged(
-        _ report: inout SalvageReport, _ damage: [Digest256: String], _ progress: (BackupProgress) -> Void
+        _ report: inout SalvageReport, _ damage: [ChunkID: String], _ progress: (BackupProgress) -> Void
     ) throws {
-        let versions = try read { try Self.versions($0, "b.state IN (0, 2)", []) }
+        let versions = try read { try Self.versions($0, "b.state IN (\(BlobState.here), \(BlobState.arrived))", []) }
         for (position, version) in versions.enumerated() {
             progress(BackupProgress(what: "checking versions", done: position + 1, total: versions.count))
             guard
@@ -55,7 +55,7 @@ extension Vault {
 
     /// What is wrong with a blob; nil if it is whole.
     private func loss(
-        of blob: [UInt8], _ damage: [Digest256: String], and isRight: ([UInt8]) throws -> Bool = { _ in true }
+        of blob: BlobID, _ damage: [ChunkID: String], and isRight: ([UInt8]) throws -> Bool = { _ in true }
     ) throws -> Loss? {
         var state = BlobState.here
         do {
@@ -81,16 +81,16 @@ extension Vault {
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM events
                         WHERE adapter = ? AND version = ? AND kind = 'version' AND entry IS NOT NULL)
-                    """, arguments: [Data(version.adapterID), version.id.data])
+                    """, arguments: [version.adapterID, version.id])
             guard isPublished == true else { return false }
             try database.execute(
-                sql: "UPDATE blobs SET state = 1, wanted = 1 WHERE id = ?", arguments: [Data(version.blob)])
+                sql: "UPDATE blobs SET state = ?, wanted = 1 WHERE id = ?", arguments: [BlobState.remote, version.blob])
             return true
         }
     }
 
     private func drop(_ version: VersionRecord) throws {
-        let unused: [Digest256] = try write { database in
+        let unused: [ChunkID] = try write { database in
             try forgetDraft(database, of: version)
             try database.execute(sql: "UPDATE adapters SET head = NULL WHERE head = ?", arguments: [version.row])
             try database.execute(
@@ -99,22 +99,22 @@ extension Vault {
             // What would point at it can no longer be undone.
             try database.execute(
                 sql: "UPDATE operations SET reversal = NULL WHERE subject = ?",
-                arguments: [Hex.encode(version.adapterID)])
+                arguments: [version.adapterID.description])
             return try StoredBlob.release(database, id: version.blob)
         }
         chunks.remove(unused)
     }
 
-    private func settleCheckpoints(_ report: inout SalvageReport, _ damage: [Digest256: String]) throws {
+    private func settleCheckpoints(_ report: inout SalvageReport, _ damage: [ChunkID: String]) throws {
         let runs = try read { database in
             try Row.fetchAll(database, sql: "SELECT id, checkpoint FROM runs WHERE checkpoint IS NOT NULL").map {
-                (id: try $0.value("id", as: String.self), blob: try $0.bytes("checkpoint"))
+                (id: try $0.value("id", as: RunID.self), blob: try $0.value("checkpoint", as: BlobID.self))
             }
         }
         for run in runs {
             guard let loss = try loss(of: run.blob, damage) else { continue }
             report.lost.append(.init(subject: "checkpoint of run \(run.id)", reason: loss.reason))
-            let unused: [Digest256] = try write { database in
+            let unused: [ChunkID] = try write { database in
                 try database.execute(
                     sql: """
                         UPDATE runs SET checkpoint = NULL, checkpoint_step = NULL,
@@ -127,19 +127,19 @@ extension Vault {
         }
     }
 
-    private func settleReceived(_ report: inout SalvageReport, _ damage: [Digest256: String]) throws {
+    private func settleReceived(_ report: inout SalvageReport, _ damage: [ChunkID: String]) throws {
         let received = try read { database in
             try Row.fetchAll(database, sql: "SELECT seq, name, blob FROM received").map {
                 (
                     seq: try $0.value("seq", as: Int64.self), name: try $0.value("name", as: String.self),
-                    blob: try $0.bytes("blob")
+                    blob: try $0.value("blob", as: BlobID.self)
                 )
             }
         }
         for item in received {
             guard let loss = try loss(of: item.blob, damage) else { continue }
             report.lost.append(.init(subject: "received \(item.name)", reason: loss.reason))
-            let unused: [Digest256] = try write { database in
+            let unused: [ChunkID] = try write { database in
                 try database.execute(sql: "DELETE FROM received WHERE seq = ?", arguments: [item.seq])
                 return try StoredBlob.release(database, id: item.blob)
             }

@@ -3,17 +3,25 @@
 
 import AttuneCore
 
+/// What a note of an adapter says.
+enum EventKind: String {
+    case version, head, name, trashed, release
+
+    /// Whether the heads of an adapter follow from it.
+    var movesHeads: Bool { self == .version || self == .head }
+}
+
 /// A version of an adapter with all that another device needs to take it in.
 package struct VersionPacket: Sendable, Equatable {
-    /// 16 bytes, the same on all devices.
-    package var adapter: [UInt8]
+    /// The same on all devices.
+    package var adapter: AdapterID
     /// The adapter's name on the author's device.
     package var name: String
     /// BLAKE2b-256 of the base model's file.
-    package var base: Digest256
-    package var id: Digest256
+    package var base: BaseID
+    package var id: VersionID
     /// Versions it was made from.
-    package var parents: [Digest256]
+    package var parents: [VersionID]
     /// JSON.
     package var manifest: String
     package var blob: BlobPacket
@@ -25,7 +33,7 @@ package struct VersionPacket: Sendable, Equatable {
     package var number: Int
 
     package init(
-        adapter: [UInt8], name: String, base: Digest256, id: Digest256, parents: [Digest256], manifest: String,
+        adapter: AdapterID, name: String, base: BaseID, id: VersionID, parents: [VersionID], manifest: String,
         blob: BlobPacket, created: UInt64, lossBefore: Double?, lossAfter: Double?, number: Int
     ) {
         self.adapter = adapter
@@ -44,8 +52,7 @@ package struct VersionPacket: Sendable, Equatable {
 
 /// A sealed run of bytes and the key to it, as devices of a circle tell each other.
 package struct BlobPacket: Sendable, Equatable {
-    /// 16 bytes.
-    package var id: [UInt8]
+    package var id: BlobID
     /// 32 bytes.
     package var key: [UInt8]
     /// Bytes before encoding.
@@ -56,11 +63,11 @@ package struct BlobPacket: Sendable, Equatable {
     package var digest: Digest256
     package var codec: BlobCodec
     /// Chunk ids in order.
-    package var chunks: [Digest256]
+    package var chunks: [ChunkID]
 
     package init(
-        id: [UInt8], key: [UInt8], size: Int, encodedSize: Int, digest: Digest256, codec: BlobCodec,
-        chunks: [Digest256]
+        id: BlobID, key: [UInt8], size: Int, encodedSize: Int, digest: Digest256, codec: BlobCodec,
+        chunks: [ChunkID]
     ) {
         self.id = id
         self.key = key
@@ -76,11 +83,11 @@ package struct BlobPacket: Sendable, Equatable {
 package enum AdapterEvent: Sendable, Equatable {
     case version(VersionPacket)
     /// The version that goes on, out of those that the event follows.
-    case head(adapter: [UInt8], version: Digest256)
-    case name(adapter: [UInt8], String)
-    case trashed(adapter: [UInt8], Bool)
+    case head(adapter: AdapterID, version: VersionID)
+    case name(adapter: AdapterID, String)
+    case trashed(adapter: AdapterID, Bool)
     /// Versions that were erased for good, and the entries whose chunks may go with them.
-    case release(versions: [Digest256], entries: [Digest256])
+    case release(versions: [VersionID], entries: [EntryHash])
 }
 
 /// Something that happened here and was not published yet.
@@ -88,21 +95,20 @@ package struct Draft: Sendable, Equatable {
     package let id: Int64
     package let event: AdapterEvent
     /// Entries that it follows: at most 8, ascending.
-    package let parents: [Digest256]
+    package let parents: [EntryHash]
 }
 
 /// Where an accepted entry stands, for what it does to an adapter.
 package struct EntryContext: Sendable, Equatable {
-    package let entry: Digest256
-    /// 16 bytes.
-    package let device: [UInt8]
+    package let entry: EntryHash
+    package let device: DeviceID
     /// How people call the author's device; used where two devices gave one name to two adapters.
     package let deviceName: String
     package let lamport: UInt64
-    package let parents: [Digest256]
+    package let parents: [EntryHash]
 
     package init(
-        entry: Digest256, device: [UInt8], deviceName: String, lamport: UInt64, parents: [Digest256]
+        entry: EntryHash, device: DeviceID, deviceName: String, lamport: UInt64, parents: [EntryHash]
     ) {
         self.entry = entry
         self.device = device

@@ -9,18 +9,18 @@ import Synchronization
 /// Saves looking at every file again for each chunk that comes; what is forgotten here is found on disk.
 final class Arrivals: Sendable {
     private struct State {
-        var verified: Set<Digest256> = []
-        var absent: [[UInt8]: Set<Digest256>] = [:]
+        var verified: Set<ChunkID> = []
+        var absent: [BlobID: Set<ChunkID>] = [:]
     }
 
     private let state = Mutex(State())
 
     /// Chunks whose bytes this process compared with their ids.
-    var verified: Set<Digest256> { state.withLock { $0.verified } }
+    var verified: Set<ChunkID> { state.withLock { $0.verified } }
 
     /// True if `blob` lacks nothing any more now that `chunk` is here.
     func isComplete(
-        _ blob: [UInt8], with chunk: Digest256, absent: ([UInt8]) throws -> Set<Digest256>
+        _ blob: BlobID, with chunk: ChunkID, absent: (BlobID) throws -> Set<ChunkID>
     ) throws -> Bool {
         let known = state.withLock { state -> Bool in
             state.verified.insert(chunk)
@@ -34,7 +34,7 @@ final class Arrivals: Sendable {
         }
     }
 
-    func forget(_ blob: [UInt8], _ chunks: [Digest256]) {
+    func forget(_ blob: BlobID, _ chunks: [ChunkID]) {
         state.withLock { state in
             state.absent[blob] = nil
             state.verified.subtract(chunks)

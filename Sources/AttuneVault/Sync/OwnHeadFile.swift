@@ -23,26 +23,26 @@ struct OwnHeadFile: ~Copyable {
     }
 
     /// What the file says of `device`; nil if it is not there, is damaged, or is about another device.
-    func read(device: [UInt8]) throws -> LogPosition? {
+    func read(device: DeviceID) throws -> LogPosition? {
         try DurableFile.read(folder.ownHead, limit: Self.byteCount).flatMap { position($0, device: device) }
     }
 
     /// As `read(device:)` of the file's bytes.
-    func position(_ bytes: [UInt8], device: [UInt8]) -> LogPosition? {
+    func position(_ bytes: [UInt8], device: DeviceID) -> LogPosition? {
         guard bytes.count == Self.byteCount,
-            Array(bytes[..<8]) == Self.magic, Array(bytes[8..<24]) == device,
+            Array(bytes[..<8]) == Self.magic, DeviceID(bytes[8..<24]) == device,
             SecretBytes(copying: BLAKE2b.hash(Array(bytes[..<64]), key: key).bytes)
                 .isEqual(to: SecretBytes(copying: Array(bytes[64...])))
         else { return nil }
         let seq = bytes[24..<32].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return Digest256(bytes[32..<64]).map { LogPosition(seq: seq, hash: $0) }
+        return EntryHash(bytes[32..<64]).map { LogPosition(seq: seq, hash: $0) }
     }
 
     /// The bytes of the file that says `position`.
-    func encoded(_ position: LogPosition, device: [UInt8]) -> [UInt8] {
+    func encoded(_ position: LogPosition, device: DeviceID) -> [UInt8] {
         var writer = ByteWriter()
         writer.append(Self.magic)
-        writer.append(device)
+        writer.append(device.bytes)
         writer.bigEndian(position.seq)
         writer.append(position.hash.bytes)
         writer.append(BLAKE2b.hash(writer.bytes, key: key).bytes)
@@ -50,7 +50,7 @@ struct OwnHeadFile: ~Copyable {
     }
 
     /// Replaces the file durably.
-    func write(_ position: LogPosition, device: [UInt8]) throws {
+    func write(_ position: LogPosition, device: DeviceID) throws {
         let staging = folder.staging + "/own-head"
         unlink(staging)
         try encoded(position, device: device).withUnsafeBytes {

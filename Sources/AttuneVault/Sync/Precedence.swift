@@ -6,12 +6,11 @@ import AttuneCore
 /// Where what a device says stands among what others say of the same thing: by the circle's clock, then by who says it.
 package struct Precedence: Hashable, Comparable, Sendable {
     package let lamport: UInt64
-    /// The device (16 bytes).
-    package let device: [UInt8]
+    package let device: DeviceID
     /// The entry that says it.
-    package let entry: Digest256
+    package let entry: EntryHash
 
-    package init(lamport: UInt64, device: [UInt8], entry: Digest256) {
+    package init(lamport: UInt64, device: DeviceID, entry: EntryHash) {
         self.lamport = lamport
         self.device = device
         self.entry = entry
@@ -19,7 +18,7 @@ package struct Precedence: Hashable, Comparable, Sendable {
 
     package static func < (left: Precedence, right: Precedence) -> Bool {
         if left.lamport != right.lamport { return left.lamport < right.lamport }
-        if left.device != right.device { return left.device.lexicographicallyPrecedes(right.device) }
+        if left.device != right.device { return left.device < right.device }
         return left.entry < right.entry
     }
 

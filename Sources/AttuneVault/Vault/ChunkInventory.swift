@@ -8,7 +8,7 @@ import GRDB
 /// Which chunk files are there, beside those that the database names.
 package struct ChunkInventory: Sendable {
     /// Named as bytes that are here, and neither in their place nor set aside.
-    package var missing: [Digest256] = []
+    package var missing: [ChunkID] = []
     /// In their place, and named by nothing: what a killed process left, or what a database that was set back forgot.
     package var unnamed = 0
     package var unnamedBytes = 0
@@ -25,13 +25,7 @@ extension Vault {
     /// Compares the chunk files with the chunks that the database names, in both directions; reads none of them.
     package func chunkInventory() throws -> ChunkInventory {
         let (named, wanted) = try read { database in
-            (
-                try StoredBlob.allChunks(database),
-                try Row.fetchAll(
-                    database,
-                    sql: "SELECT DISTINCT c.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE b.state IN (0, 2)"
-                ).map { try $0.digest("id") }
-            )
+            (try StoredBlob.allChunks(database), try StoredBlob.chunksHere(database))
         }
         var result = ChunkInventory()
         let files = chunks.files()

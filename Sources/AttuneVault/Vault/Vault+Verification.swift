@@ -16,12 +16,12 @@ extension Vault {
         var report = VerificationReport()
         checkDatabase(&report)
         let versions: [VersionRecord]
-        let runs: [(String, [UInt8])]
+        let runs: [(RunID, BlobID)]
         do {
             versions = try read { try Self.versions($0, "TRUE", []) }
             runs = try read { database in
                 try Row.fetchAll(database, sql: "SELECT id, checkpoint FROM runs WHERE checkpoint IS NOT NULL").map {
-                    (try $0.value("id"), try $0.bytes("checkpoint"))
+                    (try $0.value("id"), try $0.value("checkpoint"))
                 }
             }
         } catch let error as VaultError where error.isOfData {

@@ -10,7 +10,7 @@ package struct CircleDevice: Sendable, Equatable {
         /// Its last entry that counts; 0 if none does.
         package let lastSeq: UInt64
         /// Hash of that entry; nil if none counts.
-        package let lastEntry: Digest256?
+        package let lastEntry: EntryHash?
         /// Number of the link that revoked it.
         package let at: UInt64
     }

@@ -75,7 +75,7 @@ extension DeviceChain {
         }
         for (id, revocation) in zip(ids, revoke.revocations) {
             devices[id]?.revocation = CircleDevice.Revocation(
-                lastSeq: revocation.lastSeq, lastEntry: Digest256(revocation.lastEntry), at: seq)
+                lastSeq: revocation.lastSeq, lastEntry: EntryHash(revocation.lastEntry), at: seq)
         }
         guard !active.isEmpty else { throw WireError.refused("no device would be left") }
     }

@@ -6,9 +6,9 @@ import AttuneCore
 /// The devices of a circle as its links tell, every link verified against those before it.
 package struct DeviceChain: Sendable, Equatable {
     /// Hash of the genesis link.
-    package let circle: Digest256
+    package let circle: CircleID
     /// Hash of the newest link.
-    package private(set) var head: Digest256
+    package private(set) var head: LinkHash
     /// Number of the newest link, from 1.
     package private(set) var seq: UInt64
     /// The newest key epoch.
@@ -30,10 +30,10 @@ package struct DeviceChain: Sendable, Equatable {
     ///
     /// - Throws: `WireError` E-WIRE-005 (signature), E-WIRE-006 (not a first link), E-WIRE-007 (against the rules).
     package init(genesis link: Link) throws {
-        guard link.seq == 1, link.previous.bytes.allSatisfy({ $0 == 0 }), link.body.epoch == 0,
+        guard link.seq == 1, link.previous == .zero, link.body.epoch == 0,
             case .genesis(let genesis) = link.body.payload
         else { throw WireError.order("it is not a first link") }
-        circle = link.hash
+        circle = link.circle
         head = link.hash
         seq = 1
         epoch = 0

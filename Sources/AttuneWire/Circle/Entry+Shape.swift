@@ -10,7 +10,7 @@ extension Entry {
         guard (1...WireLimits.counter).contains(seq), (1...WireLimits.counter).contains(lamport), lamport >= seq else {
             throw WireError.entry("number or clock")
         }
-        guard previous.bytes.allSatisfy({ $0 == 0 }) == (seq == 1) else { throw WireError.entry("entry before") }
+        guard (previous == .zero) == (seq == 1) else { throw WireError.entry("entry before") }
         guard epoch >= 1, UInt64(epoch) <= WireLimits.links else { throw WireError.entry("key epoch") }
         guard Self.isAscending(parents) else { throw WireError.entry("order of parents") }
         guard Self.isAscending(released) else { throw WireError.entry("order of released entries") }
@@ -26,11 +26,11 @@ extension Entry {
         }
     }
 
-    static func digests(_ items: [Data], limit: Int, _ what: String) throws -> [Digest256] {
+    static func ids<Kind>(_ items: [Data], limit: Int, _ what: String) throws -> [Identifier<Kind>] {
         guard items.count <= limit else { throw WireError.entry("more than \(limit) \(what)") }
         return try items.map { item in
-            guard let digest = Digest256(item) else { throw WireError.entry(what) }
-            return digest
+            guard let id = Identifier<Kind>(item) else { throw WireError.entry(what) }
+            return id
         }
     }
 
@@ -41,7 +41,7 @@ extension Entry {
         guard Link.isAscending(items.map(\.device)) else { throw WireError.entry("order of the frontier") }
         var frontier: [DeviceID: LogPosition] = [:]
         for item in items {
-            guard let device = DeviceID(item.device), device != author, let hash = Digest256(item.entry),
+            guard let device = DeviceID(item.device), device != author, let hash = EntryHash(item.entry),
                 (1...WireLimits.counter).contains(item.seq)
             else { throw WireError.entry("frontier") }
             frontier[device] = LogPosition(seq: item.seq, hash: hash)
@@ -49,7 +49,7 @@ extension Entry {
         return frontier
     }
 
-    private static func isAscending(_ items: [Digest256]) -> Bool {
+    private static func isAscending(_ items: [EntryHash]) -> Bool {
         zip(items, items.dropFirst()).allSatisfy { $0 < $1 }
     }
 }

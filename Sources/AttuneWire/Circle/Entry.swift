@@ -8,23 +8,23 @@ internal import SwiftProtobuf
 /// One signed entry of a device's log, with the shape of its header checked; the payload stays sealed.
 package struct Entry: Sendable, Equatable {
     /// BLAKE2b-256, personal string `AT-entry-hash`, of header length u32 ‖ header ‖ sealed.
-    package let hash: Digest256
+    package let hash: EntryHash
     package let header: ProtoEntryHeader
-    package let circle: Digest256
+    package let circle: CircleID
     package let device: DeviceID
     /// From 1, dense.
     package let seq: UInt64
     /// Hash of the same device's entry before; zeros for the first.
-    package let previous: Digest256
+    package let previous: EntryHash
     package let kind: ProtoEntryKind
     package let epoch: UInt32
     package let lamport: UInt64
     /// At most 8, ascending.
-    package let parents: [Digest256]
+    package let parents: [EntryHash]
     /// At most 16,384, in the order of the blob.
-    package let chunks: [Digest256]
+    package let chunks: [ChunkID]
     /// For a release: entries whose chunks may go, at most 1,024, ascending.
-    package let released: [Digest256]
+    package let released: [EntryHash]
     /// The newest entry of every other device that the author knew.
     package let frontier: [DeviceID: LogPosition]
     /// The header's bytes as signed: part of the payload's associated data.
@@ -58,8 +58,8 @@ package struct Entry: Sendable, Equatable {
         let encoded = Array(signed.header)
         guard let header = ProtoEntryHeader(canonical: encoded) else { throw WireError.entry("header") }
         guard header.version == Self.version else { throw WireError.unknownVersion("an entry") }
-        guard let circle = Digest256(header.circle), let device = DeviceID(header.device),
-            let previous = Digest256(header.previous)
+        guard let circle = CircleID(header.circle), let device = DeviceID(header.device),
+            let previous = EntryHash(header.previous)
         else { throw WireError.entry("circle, device or entry before") }
         self.header = header
         self.circle = circle
@@ -69,9 +69,9 @@ package struct Entry: Sendable, Equatable {
         kind = header.kind
         epoch = header.epoch
         lamport = header.lamport
-        parents = try Self.digests(header.parents, limit: WireLimits.parents, "parents")
-        chunks = try Self.digests(header.chunks, limit: WireLimits.chunks, "chunks")
-        released = try Self.digests(header.released, limit: WireLimits.released, "released entries")
+        parents = try Self.ids(header.parents, limit: WireLimits.parents, "parents")
+        chunks = try Self.ids(header.chunks, limit: WireLimits.chunks, "chunks")
+        released = try Self.ids(header.released, limit: WireLimits.released, "released entries")
         frontier = try Self.positions(header.frontier, author: device)
         headerBytes = encoded
         sealed = Array(signed.sealed)
@@ -85,12 +85,12 @@ package struct Entry: Sendable, Equatable {
     package static let version: UInt32 = 1
 
     /// The hash of an entry with these parts.
-    package static func hash(header: [UInt8], sealed: [UInt8]) -> Digest256 {
+    package static func hash(header: [UInt8], sealed: [UInt8]) -> EntryHash {
         var writer = ByteWriter()
         writer.bigEndian(UInt32(header.count))
         writer.append(header)
         writer.append(sealed)
-        return WireHash.blake2b(writer.bytes, personal: "AT-entry-hash")
+        return EntryHash(WireHash.blake2b(writer.bytes, personal: "AT-entry-hash"))
     }
 
     /// Checks the signature.

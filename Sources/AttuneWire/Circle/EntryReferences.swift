@@ -8,10 +8,10 @@ import AttuneCore
 /// It is for entries that were verified before: what is no entry names nothing.
 package struct EntryReferences: Hashable, Sendable {
     /// In the order of the blob, as often as they are named; of them those that were asked for.
-    package let chunks: [Digest256]
+    package let chunks: [ChunkID]
     /// How many chunks are named in all.
     package let chunkCount: Int
-    package let released: [Digest256]
+    package let released: [EntryHash]
 
     /// Reads what an entry names; an entry of the largest size names 16,384 chunks.
     ///
@@ -25,18 +25,18 @@ package struct EntryReferences: Hashable, Sendable {
             if field.number == 1, let bytes = field.bytes { header = bytes }
         }
         var fields = FieldReader(header)
-        var (chunks, released): ([Digest256], [Digest256]) = ([], [])
+        var (chunks, released): ([ChunkID], [EntryHash]) = ([], [])
         var count = 0
         while true {
             let stretch = fields.run(of: 11, length: 32)
             let places = count..<count + stretch.count / 34
             for place in wanted.clamped(to: places) {
                 let start = stretch.startIndex + (place - count) * 34 + 2
-                if let id = Digest256(stretch[start..<start + 32]) { chunks.append(id) }
+                if let id = ChunkID(stretch[start..<start + 32]) { chunks.append(id) }
             }
             count = places.upperBound
             guard let field = fields.next() else { break }
-            if field.number == 12, let bytes = field.bytes, let id = Digest256(bytes) { released.append(id) }
+            if field.number == 12, let bytes = field.bytes, let id = EntryHash(bytes) { released.append(id) }
         }
         self.chunks = chunks
         chunkCount = count

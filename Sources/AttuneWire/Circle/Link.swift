@@ -9,15 +9,15 @@ internal import SwiftProtobuf
 ///
 /// Whether it may follow the links before it is for `DeviceChain` to say, and so is its signature.
 package struct Link: Sendable, Equatable {
-    /// BLAKE2b-256 of the body with personal string `AT-devlink`; of the genesis link it is the circle's id.
-    package let hash: Digest256
+    /// BLAKE2b-256 of the body with personal string `AT-devlink`.
+    package let hash: LinkHash
     package let body: ProtoLinkBody
     package let signed: ProtoSignedLink
     package let signer: DeviceID
     /// From 1.
     package let seq: UInt64
     /// Hash of the link before; zeros in the genesis link.
-    package let previous: Digest256
+    package let previous: LinkHash
     /// The serialised `SignedLink`, as received.
     package let bytes: [UInt8]
 
@@ -38,7 +38,7 @@ package struct Link: Sendable, Equatable {
         guard body.version == Self.version(of: body.payload), body.suite == Self.suite else {
             throw WireError.unknownVersion("a link")
         }
-        guard let previous = Digest256(body.previous), let signer = DeviceID(body.signer) else {
+        guard let previous = LinkHash(body.previous), let signer = DeviceID(body.signer) else {
             throw WireError.link("previous or signer")
         }
         guard (1...WireLimits.links).contains(body.seq), UInt64(body.epoch) < body.seq else {
@@ -65,7 +65,7 @@ package struct Link: Sendable, Equatable {
     }
 
     /// The hash of a link with this serialised body.
-    package static func hash(body: [UInt8]) -> Digest256 { WireHash.blake2b(body, personal: "AT-devlink") }
+    package static func hash(body: [UInt8]) -> LinkHash { LinkHash(WireHash.blake2b(body, personal: "AT-devlink")) }
 
     /// The version of a link with this payload: the first one that has its kind.
     package static func version(of payload: ProtoLinkBody.OneOf_Payload?) -> UInt32 {
@@ -83,6 +83,9 @@ package struct Link: Sendable, Equatable {
         guard let body = try? ProtoLinkBody(serializedBytes: body, options: options) else { return false }
         return body.version > newestVersion || body.suite > suite
     }
+
+    /// The circle that it begins, if it is a genesis link.
+    package var circle: CircleID { CircleID(hash.digest) }
 
     /// Whether the link shuts somebody out: a device, or the recovery words before new ones.
     package var isRevocation: Bool {

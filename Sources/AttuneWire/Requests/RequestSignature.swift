@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 internal import Foundation
 
 /// The signature of an HTTP request by a device (RFC 9421), under the label `attune`.

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 internal import Foundation
 
 /// The three fields of a signed request as they were received.

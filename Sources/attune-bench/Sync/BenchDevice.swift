@@ -81,13 +81,13 @@ final class BenchDevice: EntryAuthor {
     func addVersions(_ count: Int) throws {
         var head = try store.heads()[store.device]
         var lamport = try store.largestLamport()
-        guard let zero = Digest256([UInt8](repeating: 0, count: 32)) else { return }
         for start in stride(from: 0, to: count, by: 500) {
             var entries: [Entry] = []
             for index in start..<min(count, start + 500) {
                 lamport += 1
                 let place = EntryPlace(
-                    circle: store.circle, device: store.device, seq: (head?.seq ?? 0) + 1, previous: head?.hash ?? zero,
+                    circle: store.circle, device: store.device, seq: (head?.seq ?? 0) + 1,
+                    previous: head?.hash ?? .zero,
                     epoch: chain.epoch, lamport: lamport, frontier: [:])
                 let entry = try Entry(parsing: write(try Self.draft(index), at: place))
                 head = entry.position
@@ -117,7 +117,7 @@ final class BenchDevice: EntryAuthor {
         payload.version = version
         return EntryDraft(
             id: 0, kind: .version, payload: try payload.serializedBytes(), parents: [],
-            chunks: [WireHash.blake2b(Array("\(index)".utf8), personal: "chunk")])
+            chunks: [ChunkID(WireHash.blake2b(Array("\(index)".utf8), personal: "chunk"))])
     }
 }
 

@@ -55,7 +55,7 @@ struct SyncBenchmark: AsyncParsableCommand {
 
     /// Puts the adapters into the device's store, and beside it into plain files.
     private func store(in device: BenchDevice, files: String) throws {
-        guard let base = Digest256([UInt8](repeating: 1, count: 32)) else { return }
+        guard let base = BaseID([UInt8](repeating: 1, count: 32)) else { return }
         var generator = SystemRandomNumberGenerator()
         // Numbers as weights have them: a bell curve of width 0.02, rounded to bfloat16.
         var weights: [UInt8] = []

@@ -8,9 +8,8 @@ import Testing
 @testable import AttuneCrypto
 
 @Suite struct EpochKeyTests {
-    let circle: Digest256
-    let device = [UInt8](repeating: 3, count: 16)
-    init() throws { circle = try #require(Digest256([UInt8](repeating: 9, count: 32))) }
+    let circle = CircleID.filled(9)
+    let device = DeviceID.filled(3)
 
     @Test func aPayloadIsPaddedBoundToItsHeaderAndOpensUnderItsEpochOnly() throws {
         let key = EpochKey.random(epoch: 1)
@@ -56,7 +55,7 @@ import Testing
         #expect(try keys[2].open(previous: sealed[1], circle: circle).isEqual(to: keys[1]))
         #expect(try keys[1].open(previous: sealed[0], circle: circle).isEqual(to: keys[0]))
         #expect(errorCode { _ = try keys[2].open(previous: sealed[0], circle: circle) } == "E-KEY-043")
-        let other = try #require(Digest256([UInt8](repeating: 8, count: 32)))
+        let other = CircleID.filled(8)
         #expect(errorCode { _ = try keys[2].open(previous: sealed[1], circle: other) } == "E-KEY-043")
         #expect(errorCode { _ = try keys[0].open(previous: sealed[0], circle: circle) } == "E-KEY-043")
         #expect(errorCode { _ = try keys[2].open(previous: [], circle: circle) } == "E-KEY-043")
@@ -80,13 +79,13 @@ import Testing
             #expect(sealed.count == 104)
             #expect(try key.open(name: sealed, device: device) == name)
             #expect(
-                errorCode { _ = try key.open(name: sealed, device: [UInt8](repeating: 4, count: 16)) } == "E-KEY-043")
+                errorCode { _ = try key.open(name: sealed, device: .filled(4)) } == "E-KEY-043")
         }
         for name in ["", String(repeating: "x", count: 65), "a\u{1b}[2J", "a\nb", "a\0b", "\u{202e}evil", "a\u{200b}b"]
         {
             #expect(errorCode { _ = try key.seal(name: name, device: device) } == "E-KEY-044")
         }
-        let context = Array("attune/v1/dname\0".utf8) + device
+        let context = Array("attune/v1/dname\0".utf8) + device.bytes
         for bytes in [[0x1b, 0x5b], [0xff], [0x61, 0, 0x62], []] as [[UInt8]] {
             let padded = bytes + [UInt8](repeating: 0, count: 64 - bytes.count)
             let sealed = padded.withUnsafeBytes {

@@ -18,7 +18,7 @@ import Testing
         let tensorNames: [String]
         let safetensors: HexBytes
         let payload: HexBytes
-        let versionID: Digest256
+        let versionID: VersionID
     }
 
     let vectors: Vectors

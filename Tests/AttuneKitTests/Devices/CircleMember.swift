@@ -109,13 +109,13 @@ struct CircleMember {
 
     /// Writes an entry that no honest device would, at the end of the own log, without keeping it.
     func write(
-        _ kind: ProtoEntryKind, _ payload: [UInt8], chunks: [Digest256] = [], after entries: [Entry] = [],
-        frontier: [DeviceID: LogPosition] = [:], lamport: UInt64 = 1, parents: [Digest256] = []
+        _ kind: ProtoEntryKind, _ payload: [UInt8], chunks: [ChunkID] = [], after entries: [Entry] = [],
+        frontier: [DeviceID: LogPosition] = [:], lamport: UInt64 = 1, parents: [EntryHash] = []
     ) throws -> Entry {
         let last = try entries.last?.position ?? sync.heads()[sync.device]
         let place = EntryPlace(
             circle: sync.circle, device: sync.device, seq: (last?.seq ?? 0) + 1,
-            previous: last?.hash ?? Digest256(repeatElement(0, count: 32))!, epoch: try chain().epoch,
+            previous: last?.hash ?? .zero, epoch: try chain().epoch,
             lamport: max(lamport, (last?.seq ?? 0) + 1), frontier: frontier)
         let draft = EntryDraft(id: 0, kind: kind, payload: payload, parents: parents, chunks: chunks)
         return try EntryWriter(keys: keys).entry(draft, at: place, key: #require(keyring().newest))

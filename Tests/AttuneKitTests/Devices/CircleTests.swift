@@ -113,7 +113,7 @@ import Testing
         try lost.store.train()
         let draft = try #require(try lost.sync.nextDraft())
         let place = EntryPlace(
-            circle: a.sync.circle, device: lost.sync.device, seq: 1, previous: Digest256(repeatElement(0, count: 32))!,
+            circle: a.sync.circle, device: lost.sync.device, seq: 1, previous: .zero,
             epoch: try a.chain().epoch, lamport: 1, frontier: [:])
         let key = try #require(try lost.keyring().newest)
         let halves = try (0..<2).map { _ in try EntryWriter(keys: lost.keys).entry(draft, at: place, key: key) }
@@ -308,7 +308,7 @@ import Testing
     @Test func entriesWhoseManifestNoAdapterHasChangeNothing() throws {
         let devices = try CircleMember.circle(["laptop", "desk"])
         let (a, b) = (devices[0], devices[1])
-        let base = Digest256(repeatElement(3, count: 32))!
+        let base = BaseID.filled(3)
         try a.vault.addVersion(to: "strange", base: base, NewVersion(manifest: "{}", content: BlobContent([1, 2, 3])))
         try a.store.train()
         try a.send(to: b)

@@ -26,10 +26,8 @@ import Testing
     func devicesWhoseNamesLookTheSameAreNamedByTheirFingerprints(_ name: String) throws {
         let (own, desk, other) = try Self.circle(name)
         let list = try own.workspace.devices()
-        #expect(
-            list.filter(\.looksLikeAnother).map(\.id).sorted()
-                == [desk.sync.device, other.sync.device].map(\.description).sorted())
-        let shown = try #require(list.first { $0.id == other.sync.device.description })
+        #expect(list.filter(\.looksLikeAnother).map(\.id).sorted() == [desk.sync.device, other.sync.device].sorted())
+        let shown = try #require(list.first { $0.id == other.sync.device })
         #expect(shown.label == "\(name) (\(shown.fingerprint))")
         #expect(list.first(where: \.isThis)?.label == "laptop")
         for word in [name, "desk"] {
@@ -55,8 +53,8 @@ import Testing
         }
         _ = try await own.workspace.renameDevice(other.sync.device.fingerprint, to: "thief")
         _ = try await own.workspace.renameDevice(desk.sync.device.fingerprint, to: "studio")
-        #expect(try own.workspace.device(named: "thief").id == other.sync.device.description)
-        #expect(try own.workspace.device(named: "studio").id == desk.sync.device.description)
+        #expect(try own.workspace.device(named: "thief").id == other.sync.device)
+        #expect(try own.workspace.device(named: "studio").id == desk.sync.device)
     }
 
     @Test func aNameThatLooksLikeOneAnotherDeviceHadSaysNothingForSure() throws {
@@ -65,7 +63,7 @@ import Testing
         try DeviceCircle.keep([link], after: own.chain(), in: own.vault)
         let list = try own.workspace.devices()
         #expect(list.filter(\.looksLikeAnother).isEmpty)
-        let shown = try #require(list.first { $0.id == other.sync.device.description })
+        let shown = try #require(list.first { $0.id == other.sync.device })
         #expect(shown.isNameInDoubt(among: list, now: Date().addingTimeInterval(8 * 86_400)))
     }
 

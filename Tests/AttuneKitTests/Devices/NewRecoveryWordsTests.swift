@@ -151,7 +151,7 @@ import Testing
         let list = try a.workspace.devices()
         #expect(list.map(\.name).sorted() == ["desk", "desk", "laptop"])
         #expect(code { _ = try a.workspace.device(named: "desk") } == "E-DEVICE-004")
-        let renamed = try #require(list.first { $0.id == thief.sync.device.description })
+        let renamed = try #require(list.first { $0.id == thief.sync.device })
         #expect(renamed.formerNames == ["thief"])
         #expect(renamed.isNameInDoubt(among: list))
         #expect(code { _ = try a.workspace.device(named: "thief") } == "E-DEVICE-003")

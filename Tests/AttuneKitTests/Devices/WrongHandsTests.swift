@@ -5,6 +5,7 @@ import AttuneAdapter
 import AttuneCore
 import AttuneKit
 import AttuneTensor
+import AttuneTestSupport
 import AttuneVault
 import AttuneWire
 import Foundation
@@ -66,14 +67,12 @@ import Testing
         }
     }
 
-    private func noise(_ byte: UInt8) -> Digest256 { Digest256(repeatElement(byte, count: 32))! }
-
-    private func change(_ adapter: [UInt8], _ event: AdapterEvent) throws -> [UInt8] {
+    private func change(_ event: AdapterEvent) throws -> [UInt8] {
         try EntryPayloadCoding.encode(event).payload
     }
 
     /// What a head follows: the second version that the desk has published.
-    private func parents(of event: AdapterEvent, _ desk: CircleMember) throws -> [Digest256] {
+    private func parents(of event: AdapterEvent, _ desk: CircleMember) throws -> [EntryHash] {
         guard case .head = event else { return [] }
         return [try Entry(parsing: desk.published()[1]).hash]
     }
@@ -87,16 +86,16 @@ import Testing
         try circle.bring(to: loft)
         try circle.bring(to: circle.control)
         let adapter = try desk.vault.adapters()[0].id
-        let payload = try change([], .name(adapter: Hex.decode(adapter)!, "renamed"))
+        let payload = try change(.name(adapter: adapter, "renamed"))
 
         // Far beyond all that is known: refused, and no evidence against anybody.
         let far = try mal.write(
-            .change, payload, frontier: [desk.sync.device: LogPosition(seq: 1_000_000_000, hash: noise(1))])
+            .change, payload, frontier: [desk.sync.device: LogPosition(seq: 1_000_000_000, hash: .filled(1))])
         #expect(try loft.receive([far.bytes]) == [.refused])
         #expect(try loft.workspace.openDoubts().isEmpty)
 
         // Another hash for an entry that is here: taken, and a doubt that names both.
-        let other = try mal.write(.change, payload, frontier: [desk.sync.device: LogPosition(seq: 1, hash: noise(2))])
+        let other = try mal.write(.change, payload, frontier: [desk.sync.device: LogPosition(seq: 1, hash: .filled(2))])
         #expect(try loft.receive([other.bytes]) == [.new])
         let doubt = try #require(try loft.workspace.openDoubts().first)
         #expect(doubt.author?.name == "mal")
@@ -133,7 +132,7 @@ import Testing
         let (loft, desk, mal) = (circle.loft, circle.desk, circle.mal)
         try desk.store.train()
         try circle.bring(to: loft)
-        let payload = try change([], .name(adapter: [UInt8](repeating: 1, count: 16), "x"))
+        let payload = try change(.name(adapter: .filled(1), "x"))
         try loft.receive([mal.write(.change, payload).bytes])
         try loft.receive([mal.write(.change, payload).bytes])
         let second = try desk.store.train(seed: 2)
@@ -151,15 +150,15 @@ import Testing
         let (loft, desk, mal) = (circle.loft, circle.desk, circle.mal)
         for seed in 1...2 { try desk.store.train(seed: UInt64(seed)) }
         try circle.bring(to: loft)
-        let payload = try change([], .name(adapter: [UInt8](repeating: 1, count: 16), "x"))
+        let payload = try change(.name(adapter: .filled(1), "x"))
         var entries: [Entry] = []
         for number in 0..<(2 * Vault.evidencePieces) {
             entries.append(
                 try mal.write(
                     .change, payload, after: entries,
                     frontier: [
-                        desk.sync.device: LogPosition(seq: UInt64(number % 2 + 1), hash: noise(3)),
-                        circle.control.sync.device: LogPosition(seq: 1, hash: noise(4)),
+                        desk.sync.device: LogPosition(seq: UInt64(number % 2 + 1), hash: .filled(3)),
+                        circle.control.sync.device: LogPosition(seq: 1, hash: .filled(4)),
                     ].filter { $0.key == desk.sync.device }))
         }
         try loft.receive(entries.map(\.bytes))
@@ -195,7 +194,7 @@ import Testing
         let draft = try #require(try circle.mal.sync.nextDraft())
         let payload = try ProtoEntryPayload(parsing: draft.payload, of: draft.kind)
         var own = honest
-        own.blob.id = Array(payload.version.blob.id)
+        own.blob.id = BlobID(payload.version.blob.id)!
         own.blob.key = Array(payload.version.blob.key)
         own.blob.size = Int(payload.version.blob.size)
         own.blob.encodedSize = Int(payload.version.blob.encodedSize)
@@ -205,13 +204,13 @@ import Testing
         switch squat {
         case .version: own.name = "notes"
         case .adapter:
-            let base = noise(9)
+            let base = BaseID.filled(9)
             own.manifest = own.manifest.replacingOccurrences(of: own.base.description, with: base.description)
             own.base = base
-            own.id = noise(8)
+            own.id = .filled(8)
         case .bytes:
-            own.adapter = [UInt8](repeating: 7, count: 16)
-            own.id = noise(7)
+            own.adapter = .filled(7)
+            own.id = .filled(7)
             own.blob.id = honest.blob.id
         }
         let (kind, said) = try EntryPayloadCoding.encode(.version(own))
@@ -284,11 +283,11 @@ import Testing
         try circle.bring(to: loft)
         try circle.bring(to: circle.control)
         let adapters = try Dictionary(
-            uniqueKeysWithValues: desk.vault.adapters().map { ($0.name, Hex.decode($0.id)!) })
+            uniqueKeysWithValues: desk.vault.adapters().map { ($0.name, $0.id) })
         let notes = try #require(adapters["notes"])
         let diary = try #require(adapters["diary"])
         // One honest change, which stays; then the others.
-        var entries = [try mal.write(.change, change([], .name(adapter: diary, "letters")), lamport: 50)]
+        var entries = [try mal.write(.change, change(.name(adapter: diary, "letters")), lamport: 50)]
         for member in [loft, circle.control] { try member.receive(entries.map(\.bytes)) }
         let last = entries[0].position
         let first = try #require(try loft.vault.versions(of: "notes").first)
@@ -298,7 +297,7 @@ import Testing
         ] {
             entries.append(
                 try mal.write(
-                    .change, change([], event), after: entries, lamport: 60, parents: parents(of: event, desk)))
+                    .change, change(event), after: entries, lamport: 60, parents: parents(of: event, desk)))
         }
         #expect(try loft.receive(entries.dropFirst().map(\.bytes)) == [.new, .new, .new, .new])
         #expect(try loft.vault.adapters().map(\.name) == ["zzz"])
@@ -328,7 +327,7 @@ import Testing
         try desk.store.train("diary", seed: 3)
         for member in [loft, circle.control] { try circle.bring(to: member) }
         let adapters = try Dictionary(
-            uniqueKeysWithValues: desk.vault.adapters().map { ($0.name, Hex.decode($0.id)!) })
+            uniqueKeysWithValues: desk.vault.adapters().map { ($0.name, $0.id) })
         let (notes, diary) = (try #require(adapters["notes"]), try #require(adapters["diary"]))
         let first = try #require(try loft.vault.versions(of: "notes").first)
         var entries: [Entry] = []
@@ -337,7 +336,7 @@ import Testing
         ] {
             entries.append(
                 try mal.write(
-                    .change, change([], event), after: entries, lamport: 60, parents: parents(of: event, desk)))
+                    .change, change(event), after: entries, lamport: 60, parents: parents(of: event, desk)))
         }
         for member in [loft, desk] { try member.receive(entries.map(\.bytes)) }
         // Shut out too late: everything of it counts.

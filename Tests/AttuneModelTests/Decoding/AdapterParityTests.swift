@@ -12,7 +12,7 @@ import Testing
 @Suite struct AdapterParityTests {
     @Test func anAdapterOfPEFTGivesItsLogits() throws {
         let model = try ModelFixtures.base.get()
-        let id = try #require(Digest256(Array(repeating: 0, count: 32)))
+        let id = BaseID.zero
         let base = BaseIdentity(id: id, name: "smollm2", shape: model.shape)
         let adapter = try PEFTFolder.read(TestBase.vectors.appending(path: "peft_adapter"), base: base).adapter
         let vector = try PeerVectors.read(PeerVectors.AdapterLogits.self, "peft_adapter_logits.json")

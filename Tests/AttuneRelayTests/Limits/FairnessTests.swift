@@ -13,7 +13,7 @@ import Testing
 @Suite("Fair shares of a relay") struct FairnessTests {
     private static func address(_ text: String) -> Payer { Payer(ClientAddress(text)) }
     private static func device(of circle: UInt8) -> Payer {
-        Payer(SyntheticDevice().id, of: WireHash.blake2b([circle], personal: ""))
+        Payer(SyntheticDevice().id, of: .filled(circle))
     }
 
     @Test("an IPv6 address counts as its /64 however it is written, and an IPv4 one within IPv6 as itself")
@@ -130,7 +130,7 @@ import Testing
     @Test("a device that holds all its circle may have gives way to the circle's others")
     func pressureInside() async throws {
         let budget = ByteBudget(100, patience: .seconds(60))
-        let circle = SyntheticCircle.chunk().id
+        let circle = CircleID.random()
         let (thief, owner) = (Payer(SyntheticDevice().id, of: circle), Payer(SyntheticDevice().id, of: circle))
         let closed = Mutex(0)
         let held = try await [

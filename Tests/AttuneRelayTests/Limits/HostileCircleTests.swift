@@ -48,7 +48,7 @@ import Testing
     private func largeEntry(_ fixture: RelayFixture, after last: Entry?, chunks: Int = WireLimits.chunks) throws
         -> Entry
     {
-        let ids = (0..<chunks).compactMap { _ in Digest256(SyntheticDevice.random(32)) }
+        let ids = (0..<chunks).map { _ in ChunkID.random() }
         return try fixture.circle.entry(by: fixture.founder, after: last, chunks: ids)
     }
 
@@ -67,7 +67,7 @@ import Testing
             }
         }
         // Every release names all of them, and a thousand entries that there never were.
-        let unknown = (0..<200).compactMap { _ in Digest256(SyntheticDevice.random(32)) }
+        let unknown = (0..<200).map { _ in EntryHash.random() }
         var releases: [Entry] = []
         for _ in 0..<100 {
             releases.append(
@@ -203,7 +203,7 @@ import Testing
         log.append(
             try fixture.circle.entry(
                 by: thief, after: log.last,
-                chunks: [stolen.id] + (0..<900).compactMap { _ in Digest256(SyntheticDevice.random(32)) }))
+                chunks: [stolen.id] + (0..<900).map { _ in ChunkID.random() }))
         while log.count < 60 { log.append(try fixture.circle.entry(by: thief, after: log.last)) }
         let outcomes = try await client.outcomes(Array(log[4...]))
         #expect(outcomes.prefix(36).allSatisfy { $0 == .new })

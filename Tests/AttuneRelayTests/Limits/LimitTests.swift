@@ -20,7 +20,7 @@ import Testing
         #expect(late.status == 429 && late.code == "E-RELAY-013")
         #expect(try #require(late.field("Retry-After").flatMap { Int($0) }) > 0)
         // Guessing circles and signatures counts as well; health does not.
-        let guess = RelayClient(relay, device: SyntheticDevice(), circle: SyntheticCircle.chunk().id)
+        let guess = RelayClient(relay, device: SyntheticDevice(), circle: .random())
         var guessed = try await guess.send("GET", guess.home + "/links")
         for _ in 0..<60 where guessed.status == 404 { guessed = try await guess.send("GET", guess.home + "/links") }
         #expect(guessed.status == 429)

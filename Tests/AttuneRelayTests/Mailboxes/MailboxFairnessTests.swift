@@ -26,7 +26,7 @@ import Testing
     }
 
     private static let places = MailboxLimits.strangerBytes / MailboxLimits.emptyBytes
-    private static let member = Payer(SyntheticDevice().id, of: SyntheticCircle.chunk().id)
+    private static let member = Payer(SyntheticDevice().id, of: .random())
 
     @Test("strangers of thousands of networks take each other's places and none of those kept for devices, in memory")
     func placesOfDevices() async throws {
@@ -64,7 +64,7 @@ import Testing
         // Other devices too, up to what one may have open.
         for _ in 1..<MailboxLimits.openEach { _ = try await mailboxes.open(for: Self.member, claim: nil) }
         await #expect(throws: RelayError.self) { try await mailboxes.open(for: Self.member, claim: nil) }
-        _ = try await mailboxes.open(for: Payer(SyntheticDevice().id, of: SyntheticCircle.chunk().id), claim: nil)
+        _ = try await mailboxes.open(for: Payer(SyntheticDevice().id, of: .random()), claim: nil)
     }
 
     @Test("a device that signs gets one of its places though strangers have used up the ration of its address")
@@ -147,7 +147,7 @@ import Testing
         }
         #expect(kept <= MailboxLimits.strangerBytes, "the messages of strangers have a bound")
         #expect(kept > MailboxLimits.strangerBytes / 2)
-        for payer in [Self.stranger("10.2.0.1"), Payer(SyntheticDevice().id, of: SyntheticCircle.chunk().id)] {
+        for payer in [Self.stranger("10.2.0.1"), Payer(SyntheticDevice().id, of: .random())] {
             let (name, _) = try await mailboxes.open(for: payer, claim: Self.claim("b"))
             for side in MailboxSide.allCases {
                 try await mailboxes.append(message, to: name, side: side, claim: Self.claim("b"))

@@ -40,11 +40,11 @@ import Testing
         #expect(try await fixture.client.put(chunk).code == "E-RELAY-012")
         for count in [1, 4095, 4097, WireLimits.chunkBytes - 1] {
             let bytes = SyntheticDevice.random(count)
-            let short = (id: WireHash.blake2b(bytes, personal: ""), bytes: bytes)
+            let short = (id: ChunkID(WireHash.blake2b(bytes, personal: "")), bytes: bytes)
             #expect(try await fixture.client.put(short).code == "E-RELAY-001")
         }
         let bytes = SyntheticDevice.random(WireLimits.chunkBytes + 1)
-        let long = try await fixture.client.put((id: WireHash.blake2b(bytes, personal: ""), bytes: bytes))
+        let long = try await fixture.client.put((id: ChunkID(WireHash.blake2b(bytes, personal: "")), bytes: bytes))
         #expect(long.status == 413)
         #expect(try await fixture.client.frontier().bytesUsed == before)
     }
@@ -55,7 +55,7 @@ import Testing
         var used = try await fixture.client.frontier().bytesUsed
         for count in [4096, 73_728, WireLimits.chunkBytes - 4096, WireLimits.chunkBytes] {
             let bytes = SyntheticDevice.random(count)
-            let chunk = (id: WireHash.blake2b(bytes, personal: ""), bytes: bytes)
+            let chunk = (id: ChunkID(WireHash.blake2b(bytes, personal: "")), bytes: bytes)
             #expect(try await fixture.client.put(chunk).status == 201)
             #expect(try await fixture.client.get(chunk.id).body == bytes)
             let head = try await fixture.client.send("HEAD", fixture.client.home + "/chunks/\(chunk.id)")

@@ -25,7 +25,7 @@ struct MixedChanges {
     }
 
     /// Makes `count` changes and returns the circle.
-    func run(count: Int) async throws -> Digest256 {
+    func run(count: Int) async throws -> CircleID {
         var circle = try SyntheticCircle(founder: devices[0], paper: SyntheticDevice(paper: true))
         #expect(try await stores[0].createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
         for device in devices.dropFirst() {

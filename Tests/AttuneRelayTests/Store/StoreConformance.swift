@@ -51,23 +51,23 @@ struct StoreConformance {
 
     private func used() async throws -> UInt64 { try await store.frontier(of: circle.id).bytesUsed }
 
-    private func put(_ chunk: (id: Digest256, bytes: [UInt8])) async throws -> Bool {
+    private func put(_ chunk: (id: ChunkID, bytes: [UInt8])) async throws -> Bool {
         try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id)
     }
 
     func circlesAndLinks() async throws {
         var circle = circle
         #expect(try await !store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
-        #expect(try await store.head(of: SyntheticCircle.chunk().id) == nil)
+        #expect(try await store.head(of: .random()) == nil)
         let link = StoredLink(try circle.add(SyntheticDevice(), by: founder))
-        func append(after: Digest256) async throws -> Bool {
+        func append(after: LinkHash) async throws -> Bool {
             try await store.appendLinks([link], to: circle.id, after: after, cutOffs: [])
         }
         let before = try await used()
         #expect(try await !append(after: link.hash))
-        #expect(try await append(after: circle.id))
-        #expect(try await !append(after: circle.id))
-        #expect(try await store.head(of: circle.id) == CircleHead(link: LogPosition(seq: 2, hash: link.hash)))
+        #expect(try await append(after: circle.links[0].hash))
+        #expect(try await !append(after: circle.links[0].hash))
+        #expect(try await store.head(of: circle.id) == CircleHead(link: LinkPosition(seq: 2, hash: link.hash)))
         #expect(try await store.links(of: circle.id, after: 1, limit: 9) == LinkPage(links: [link], more: false))
         #expect(try await store.links(of: circle.id, after: 0, limit: 1).more)
         #expect(try await used() == before + UInt64(link.bytes.count) + Cost.link)

@@ -255,7 +255,7 @@ import Testing
         #expect(try next.stop() == .exit(0))
     }
 
-    private static func file(of chunk: Digest256, in folder: String) -> String {
+    private static func file(of chunk: ChunkID, in folder: String) -> String {
         let name = chunk.description
         return "\(folder)/chunks/\(name.prefix(2))/\(name.dropFirst(2).prefix(2))/\(name)"
     }

@@ -68,13 +68,13 @@ import Testing
         }
 
         func read<Value: Sendable>(
-            _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+            _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
         ) async throws -> Value {
             try await base.read(circle) { [self] in try measured($0, body) }
         }
 
         func write<Value: Sendable>(
-            _ circle: Digest256?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
+            _ circle: CircleID?, _ body: @escaping @Sendable (any SQLSession) throws -> Value
         ) async throws -> Value {
             try await base.write(circle) { [self] in try measured($0, body) }
         }
@@ -101,9 +101,7 @@ import Testing
             entries.map { StoredEntry($0) }, to: circle.id, newest: circle.chain.head, release: allowance) ?? []
     }
 
-    private func random(_ count: Int) -> [Digest256] {
-        (0..<count).compactMap { _ in Digest256(SyntheticDevice.random(32)) }
-    }
+    private func random<Kind>(_ count: Int) -> [Identifier<Kind>] { (0..<count).map { _ in .random() } }
 
     /// Rows are gone through in pieces of 512 at the most, with up to three statements for each; an entry has up to a MiB or so.
     private func expectSmall(_ name: String, pieces: Int = 1) {
@@ -119,13 +117,14 @@ import Testing
         var log: [Entry] = []
         // The largest: all different, and one chunk as often as an entry may name one.
         for index in 0..<4 {
-            let ids = index == 3 ? Array(repeating: random(1)[0], count: WireLimits.chunks) : random(WireLimits.chunks)
+            let ids: [ChunkID] =
+                index == 3 ? Array(repeating: ChunkID.random(), count: WireLimits.chunks) : random(WireLimits.chunks)
             log.append(try circle.entry(by: device, after: log.last, chunks: ids))
             #expect(try await append([log[index]]) == [.new])
         }
         expectSmall("naming")
         let large = log
-        let unknown = random(WireLimits.released - large.count)
+        let unknown: [EntryHash] = random(WireLimits.released - large.count)
         for _ in 0..<24 {
             log.append(
                 try circle.entry(by: device, after: log.last, releasing: large.map(\.hash) + unknown))

@@ -12,7 +12,7 @@ import Testing
 
 @Suite struct EntryWriterTests {
     private func write(
-        _ circle: SealedCircle, by keys: DeviceKeys, _ draft: EntryDraft, seq: UInt64 = 1, previous: Digest256? = nil
+        _ circle: SealedCircle, by keys: DeviceKeys, _ draft: EntryDraft, seq: UInt64 = 1, previous: EntryHash? = nil
     ) throws -> Entry {
         try EntryWriter(keys: keys).entry(
             draft, at: circle.place(of: keys, seq: seq, previous: previous),
@@ -38,7 +38,7 @@ import Testing
                 }
             }
         }
-        let ids = (0..<chunks).compactMap { Digest256([UInt8](repeating: UInt8(200 - $0), count: 32)) }
+        let ids = (0..<chunks).map { ChunkID.filled(UInt8(200 - $0)) }
         return EntryDraft(id: 1, kind: .version, payload: try payload.serializedBytes(), parents: [], chunks: ids)
     }
 
@@ -115,14 +115,15 @@ import Testing
         #expect(sealingCode { _ = try write(circle, by: circle.first, version(chunks: 0)) } == "E-WIRE-002")
         let many = try version(chunks: 1, encoded: 100_000)
         let ids = (0..<16_385).compactMap { number in
-            Digest256((0..<32).map { UInt8(truncatingIfNeeded: number >> ($0 % 4 * 8)) })
+            ChunkID((0..<32).map { UInt8(truncatingIfNeeded: number >> ($0 % 4 * 8)) })
         }
         let draft = EntryDraft(id: 1, kind: .version, payload: many.payload, parents: [], chunks: ids)
         #expect(sealingCode { _ = try write(circle, by: circle.first, draft) } == "E-WIRE-002")
         let fits = EntryDraft(id: 1, kind: .version, payload: many.payload, parents: [], chunks: Array(ids.dropLast()))
         #expect(try write(circle, by: circle.first, fits).chunks.count == 16_384)
         let parents = EntryDraft(
-            id: 1, kind: .version, payload: many.payload, parents: Array(ids[..<9]), chunks: Array(ids[..<1]))
+            id: 1, kind: .version, payload: many.payload, parents: (1...9).map { .filled($0) },
+            chunks: Array(ids[..<1]))
         #expect(sealingCode { _ = try write(circle, by: circle.first, parents) } == "E-WIRE-002")
         let large = try SealedCircle.rename(String(repeating: "x", count: 257))
         #expect(sealingCode { _ = try write(circle, by: circle.first, large) } == "E-WIRE-012")

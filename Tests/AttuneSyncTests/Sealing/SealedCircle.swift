@@ -52,11 +52,10 @@ struct SealedCircle {
 
     /// Where the first entry of a device goes.
     func place(
-        of device: DeviceKeys, seq: UInt64 = 1, previous: Digest256? = nil, epoch: UInt32? = nil
+        of device: DeviceKeys, seq: UInt64 = 1, previous: EntryHash? = nil, epoch: UInt32? = nil
     ) throws -> EntryPlace {
-        guard let zeros = Digest256([UInt8](repeating: 0, count: 32)) else { throw WireError.payload("zeros") }
         return EntryPlace(
-            circle: chain.circle, device: device.deviceID, seq: seq, previous: previous ?? zeros,
+            circle: chain.circle, device: device.deviceID, seq: seq, previous: previous ?? .zero,
             epoch: epoch ?? chain.epoch, lamport: seq + 3, frontier: [:])
     }
 

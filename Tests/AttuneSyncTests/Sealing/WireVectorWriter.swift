@@ -118,7 +118,7 @@ enum WireVectorWriter {
         try take(foreignName("my laptop", of: first, by: second, chain: chain, keyring: keyring))
         let entryWriter = EntryWriter(keys: third)
         let place = EntryPlace(
-            circle: chain.circle, device: third.deviceID, seq: 1, previous: zeros, epoch: chain.epoch, lamport: 1,
+            circle: chain.circle, device: third.deviceID, seq: 1, previous: .zero, epoch: chain.epoch, lamport: 1,
             frontier: [:])
         guard let epochKey = keyring[chain.epoch] else { throw CocoaError(.coderReadCorrupt) }
         let last = try entryWriter.entry(SealedCircle.rename("diary"), at: place, key: epochKey)
@@ -170,7 +170,7 @@ enum WireVectorWriter {
         var body = try LinkWriter(chain: chain, keys: signer).rename(to: "x", keyring: keyring).body
         body.rename.device = Data(device.deviceID.bytes)
         if let key = keyring[chain.epoch] {
-            body.rename.sealedName = Data(try key.seal(name: name, device: device.deviceID.bytes))
+            body.rename.sealedName = Data(try key.seal(name: name, device: device.deviceID))
         }
         let encoded: [UInt8] = try body.serializedBytes()
         let hash = Link.hash(body: encoded)
@@ -181,14 +181,12 @@ enum WireVectorWriter {
             })
     }
 
-    private static let zeros = Digest256([UInt8](repeating: 0, count: 32)).unsafelyUnwrapped
-
     private static func entries(
         chain: DeviceChain, links: [String], epochs: [String], keyring: EpochKeyring, last: Entry, first: DeviceKeys,
         second: DeviceKeys, third: DeviceKeys
     ) throws -> WireVectors.Entries {
         guard let newest = keyring.newest, let older = keyring[1] else { throw CocoaError(.coderReadCorrupt) }
-        func place(_ keys: DeviceKeys, _ seq: UInt64, _ previous: Digest256, _ key: EpochKey) -> EntryPlace {
+        func place(_ keys: DeviceKeys, _ seq: UInt64, _ previous: EntryHash, _ key: EpochKey) -> EntryPlace {
             EntryPlace(
                 circle: chain.circle, device: keys.deviceID, seq: seq, previous: previous, epoch: key.epoch,
                 lamport: seq + 10, frontier: [third.deviceID: LogPosition(seq: 1, hash: last.hash)])
@@ -216,7 +214,7 @@ enum WireVectorWriter {
             }
         }
         let ids = [[UInt8](repeating: 0xee, count: 32), [UInt8](repeating: 0xaa, count: 32)].compactMap {
-            Digest256($0)
+            ChunkID($0)
         }
         let version = EntryDraft(
             id: 1, kind: .version, payload: try payload.serializedBytes(), parents: [last.hash], chunks: ids)
@@ -225,10 +223,10 @@ enum WireVectorWriter {
             payload: try ProtoEntryPayload.with {
                 $0.release.versions = [Data(repeating: 4, count: 32)]
             }.serializedBytes(), parents: [], chunks: [], released: [last.hash])
-        let one = try EntryWriter(keys: first).entry(version, at: place(first, 1, zeros, newest), key: newest)
+        let one = try EntryWriter(keys: first).entry(version, at: place(first, 1, .zero, newest), key: newest)
         let two = try EntryWriter(keys: first).entry(release, at: place(first, 2, one.hash, newest), key: newest)
         let old = try EntryWriter(keys: second).entry(
-            SealedCircle.rename("offline"), at: place(second, 1, zeros, older), key: older)
+            SealedCircle.rename("offline"), at: place(second, 1, .zero, older), key: older)
         let late = try EntryWriter(keys: third).entry(
             SealedCircle.rename("late"),
             at: EntryPlace(
@@ -348,7 +346,7 @@ enum WireVectorWriter {
                         sealed: Hex.encode(channel.seal(text, phase: phase))))
             }
         }
-        let circles = given.circles.compactMap { Digest256(hex: $0) }
+        let circles = given.circles.compactMap { CircleID(hex: $0) }
         return WireVectors.Pairing(
             code: given.code, authority: given.authority, oldNonce: given.oldNonce, newNonce: given.newNonce,
             oldScalar: given.oldScalar, newScalar: given.newScalar, oldRecord: given.oldRecord,

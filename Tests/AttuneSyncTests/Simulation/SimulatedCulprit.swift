@@ -117,7 +117,7 @@ extension Simulation {
             })
     }
 
-    private func noise() -> Digest256 { WireHash.blake2b(random.bytes(16), personal: "noise") }
+    private func noise() -> EntryHash { EntryHash(WireHash.blake2b(random.bytes(16), personal: "noise")) }
 
     private func fork(_ culprit: SimulatedCulprit) throws {
         let place = try place(of: culprit)
@@ -149,7 +149,7 @@ extension Simulation {
     }
 
     private func renameAdapters(_ culprit: SimulatedCulprit) throws {
-        let names = devices[culprit.index].store.state.shelf.names.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        let names = devices[culprit.index].store.state.shelf.names.sorted { $0.key < $1.key }
         for (adapter, other) in zip(names.map(\.key), names.map(\.value).reversed()) {
             let name = random.percent(50) ? other : "mine"
             try send(culprit, place(of: culprit), SimulatedPayload(tag: newTag(), .name(adapter: adapter, name)))
@@ -163,7 +163,8 @@ extension Simulation {
             return SimulatedAuthor.open(entry, key: key).map { SimulatedPayload(parsing: $0).content }
         }
         guard case .version(let adapter, let id, _) = versions.randomElement(using: &random) else { return }
-        let chunks = (0..<Int(chance(1...4))).map { _ in WireHash.blake2b(random.bytes(16), personal: "chunk") }
+        let chunks = (0..<Int(chance(1...4))).map { _ in ChunkID(WireHash.blake2b(random.bytes(16), personal: "chunk"))
+        }
         // Bytes that are there, and are others.
         if random.percent(50) { relay.chunks.formUnion(chunks) }
         let content = SimulatedPayload.Content.version(
@@ -174,9 +175,11 @@ extension Simulation {
 
     private func bomb(_ culprit: SimulatedCulprit) throws {
         for _ in 0..<Int(chance(1...4)) {
-            let chunks = (0..<Int(chance(1...500))).map { _ in WireHash.blake2b(random.bytes(16), personal: "chunk") }
+            let chunks = (0..<Int(chance(1...500))).map { _ in
+                ChunkID(WireHash.blake2b(random.bytes(16), personal: "chunk"))
+            }
             let content = SimulatedPayload.Content.version(
-                adapter: random.bytes(16), id: SimulatedPayload.version(of: chunks), name: "bomb")
+                adapter: AdapterID(random.bytes(16))!, id: SimulatedPayload.version(of: chunks), name: "bomb")
             try send(culprit, place(of: culprit), SimulatedPayload(tag: newTag(), content), chunks: chunks)
         }
     }
@@ -203,7 +206,7 @@ extension Simulation {
     }
 
     private func write(
-        _ culprit: SimulatedCulprit, _ place: EntryPlace, _ payload: SimulatedPayload? = nil, chunks: [Digest256] = []
+        _ culprit: SimulatedCulprit, _ place: EntryPlace, _ payload: SimulatedPayload? = nil, chunks: [ChunkID] = []
     ) throws -> [UInt8] {
         let draft = EntryDraft(
             id: 0, kind: chunks.isEmpty ? .change : .version,
@@ -213,7 +216,7 @@ extension Simulation {
 
     /// Gives an entry to the relay, and where devices meet also its whole log to one of them.
     private func send(
-        _ culprit: SimulatedCulprit, _ place: EntryPlace, _ payload: SimulatedPayload? = nil, chunks: [Digest256] = []
+        _ culprit: SimulatedCulprit, _ place: EntryPlace, _ payload: SimulatedPayload? = nil, chunks: [ChunkID] = []
     ) throws {
         try push(culprit, [write(culprit, place, payload, chunks: chunks)], to: nil)
         guard hasPeers, let peer = devices.indices.randomElement(using: &random), peer != culprit.index else { return }

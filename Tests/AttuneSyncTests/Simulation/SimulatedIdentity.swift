@@ -37,7 +37,7 @@ struct SimulatedIdentity: Sendable {
         let bytes: [UInt8] = try body.serializedBytes()
         var signed = ProtoSignedLink()
         signed.body = Data(bytes)
-        signed.signature = Data(sign(SignedText.link(WireHash.blake2b(bytes, personal: "AT-devlink"))))
+        signed.signature = Data(sign(SignedText.link(Link.hash(body: bytes))))
         return try Link(signed)
     }
 

@@ -9,8 +9,8 @@ struct SimulatedPayload {
     enum Content {
         case note
         /// A version of an adapter, by the name that this has there. Its chunks stand in the entry.
-        case version(adapter: [UInt8], id: Digest256, name: String)
-        case name(adapter: [UInt8], String)
+        case version(adapter: AdapterID, id: VersionID, name: String)
+        case name(adapter: AdapterID, String)
     }
 
     /// Bytes that tell it from every other one.
@@ -22,8 +22,8 @@ struct SimulatedPayload {
         switch content {
         case .note: tag + [0]
         case .version(let adapter, let id, let name):
-            tag + [1] + adapter + id.bytes + [UInt8(name.utf8.count)] + name.utf8
-        case .name(let adapter, let name): tag + [2] + adapter + [UInt8(name.utf8.count)] + name.utf8
+            tag + [1] + adapter.bytes + id.bytes + [UInt8(name.utf8.count)] + name.utf8
+        case .name(let adapter, let name): tag + [2] + adapter.bytes + [UInt8(name.utf8.count)] + name.utf8
         }
     }
 
@@ -42,18 +42,18 @@ struct SimulatedPayload {
             let rest = rest.dropFirst(from)
             return rest.first.map { String(decoding: rest.dropFirst().prefix(Int($0)), as: UTF8.self) }
         }
-        let adapter = Array(rest.dropFirst().prefix(16))
-        switch (rest.first, adapter.count) {
-        case (1, 16):
-            let id = Digest256(rest.dropFirst(17).prefix(32))
+        let adapter = AdapterID(rest.dropFirst().prefix(16))
+        switch (rest.first, adapter) {
+        case (1, let adapter?):
+            let id = VersionID(rest.dropFirst(17).prefix(32))
             content = id.flatMap { id in name(49).map { .version(adapter: adapter, id: id, name: $0) } } ?? .note
-        case (2, 16): content = name(17).map { .name(adapter: adapter, $0) } ?? .note
+        case (2, let adapter?): content = name(17).map { .name(adapter: adapter, $0) } ?? .note
         default: content = .note
         }
     }
 
     /// The id of the version that these chunks hold: only they give it.
-    static func version(of chunks: [Digest256]) -> Digest256 {
-        WireHash.blake2b(chunks.flatMap(\.bytes), personal: "version")
+    static func version(of chunks: [ChunkID]) -> VersionID {
+        VersionID(WireHash.blake2b(chunks.flatMap(\.bytes), personal: "version"))
     }
 }

@@ -11,7 +11,7 @@ final class SimulatedRelay {
     var links: [Link]
     var chain: DeviceChain
     var logs: [DeviceID: [Entry]] = [:]
-    var chunks: Set<Digest256> = []
+    var chunks: Set<ChunkID> = []
     var chunkGeneration: UInt64 = 1
     /// Second entries of a place, and what follows on them: an honest device never makes one.
     var forks: [Entry] = []
@@ -62,7 +62,7 @@ final class SimulatedRelay {
         }
     }
 
-    private func append(_ pushed: [[UInt8]], after previous: Digest256) throws -> SyncAnswer {
+    private func append(_ pushed: [[UInt8]], after previous: LinkHash) throws -> SyncAnswer {
         let parsed = try pushed.map { try Link(parsing: $0) }
         if parsed.last?.hash == chain.head { return .linksTaken }
         guard previous == chain.head else { return .failed(.conflict) }

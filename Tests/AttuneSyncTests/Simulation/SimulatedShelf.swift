@@ -20,7 +20,7 @@ struct SimulatedShelf: Sendable, Equatable {
 
     struct Claim: Sendable, Hashable {
         let place: Precedence
-        let chunks: [Digest256]
+        let chunks: [ChunkID]
     }
 
     struct Word: Sendable, Hashable {
@@ -28,20 +28,20 @@ struct SimulatedShelf: Sendable, Equatable {
         let name: String
     }
 
-    private(set) var claims: [Digest256: Set<Claim>] = [:]
-    private var given: [[UInt8]: Set<Word>] = [:]
-    private var cameWith: [[UInt8]: Set<Word>] = [:]
+    private(set) var claims: [VersionID: Set<Claim>] = [:]
+    private var given: [AdapterID: Set<Word>] = [:]
+    private var cameWith: [AdapterID: Set<Word>] = [:]
     /// How many entries of each log it has.
     private(set) var taken: [DeviceID: Int] = [:]
     var fault: Fault?
 
-    var adapters: [[UInt8]] { cameWith.keys.sorted { $0.lexicographicallyPrecedes($1) } }
+    var adapters: [AdapterID] { cameWith.keys.sorted() }
 
     /// Takes the entries of a log that it does not have.
     mutating func take(_ log: [Entry], of device: DeviceID, _ open: (Entry) -> [UInt8]?) {
         for entry in log.dropFirst(taken[device] ?? 0) {
             guard let bytes = open(entry) else { continue }
-            let place = Precedence(lamport: entry.lamport, device: entry.device.bytes, entry: entry.hash)
+            let place = Precedence(lamport: entry.lamport, device: entry.device, entry: entry.hash)
             switch SimulatedPayload(parsing: bytes).content {
             case .note: break
             case .version(let adapter, let id, let name):
@@ -55,7 +55,7 @@ struct SimulatedShelf: Sendable, Equatable {
     }
 
     /// Forgets what entries said that do not count any more.
-    mutating func drop(_ entries: Set<Digest256>, of device: DeviceID, keeping count: Int) {
+    mutating func drop(_ entries: Set<EntryHash>, of device: DeviceID, keeping count: Int) {
         guard let had = taken[device], had > count else { return }
         taken[device] = count
         func drop<Key, Value>(_ all: inout [Key: Set<Value>], _ place: (Value) -> Precedence) {
@@ -69,7 +69,7 @@ struct SimulatedShelf: Sendable, Equatable {
     }
 
     /// What each adapter is called.
-    var names: [[UInt8]: String] {
+    var names: [AdapterID: String] {
         Dictionary(
             uniqueKeysWithValues: cameWith.compactMap { adapter, came in
                 Precedence.name(given: Array(given[adapter] ?? []), cameWith: Array(came), by: \.place)
@@ -78,21 +78,21 @@ struct SimulatedShelf: Sendable, Equatable {
     }
 
     /// Whether the bytes of a version are here and are what its id says.
-    func isProven(_ version: Digest256, with chunks: Set<Digest256>) -> Bool {
+    func isProven(_ version: VersionID, with chunks: Set<ChunkID>) -> Bool {
         (claims[version] ?? []).contains {
             chunks.isSuperset(of: $0.chunks) && SimulatedPayload.version(of: $0.chunks) == version
         }
     }
 
     /// Chunks that are not here of versions that are wanted, until one claim of each is proven: devices in turns.
-    func wanted(_ versions: Set<Digest256>?, besides chunks: Set<Digest256>) -> [Digest256] {
+    func wanted(_ versions: Set<VersionID>?, besides chunks: Set<ChunkID>) -> [ChunkID] {
         var turns = Turns<DeviceID, Claim>()
         let all = claims.filter { versions?.contains($0.key) ?? true && !isProven($0.key, with: chunks) }.values
         let claims = all.flatMap { Precedence.standing(Array($0), by: \.place) }
         for claim in claims.sorted(by: { $0.place < $1.place }) {
-            if let device = DeviceID(claim.place.device) { turns.add(claim, of: device, cost: claim.chunks.count) }
+            turns.add(claim, of: claim.place.device, cost: claim.chunks.count)
         }
-        var result: [Digest256] = []
+        var result: [ChunkID] = []
         var seen = chunks
         while let claim = turns.next() { result += claim.chunks.filter { seen.insert($0).inserted } }
         return result

@@ -18,11 +18,11 @@ final class SimulatedStore: SyncStore {
         var marks: [String: [DeviceID: LogPosition]] = [:]
         var chunkMarks: [String: ChunkMarks] = [:]
         var evidence: [SyncEvidence] = []
-        var wanted: Set<Digest256> = []
+        var wanted: Set<ChunkID> = []
         /// What the entries say of adapters, and of which versions the bytes are wanted; nil for all.
         var shelf = SimulatedShelf()
-        var pinned: Set<Digest256>? = []
-        var chunks: Set<Digest256> = []
+        var pinned: Set<VersionID>? = []
+        var chunks: Set<ChunkID> = []
         var settings = SyncSettings()
         var lines: [SyncLogLine] = []
         /// A device of the circle may say what is not so.
@@ -52,7 +52,7 @@ final class SimulatedStore: SyncStore {
         let what: String
     }
 
-    let circle: Digest256
+    let circle: CircleID
     let device: DeviceID
     private let kept: Mutex<Kept>
 
@@ -62,7 +62,7 @@ final class SimulatedStore: SyncStore {
     init(device: DeviceID, links: [Link], folder: String? = nil) {
         self.device = device
         self.folder = folder
-        circle = links[0].hash
+        circle = links[0].circle
         var kept = Kept()
         kept.now.links = links
         kept.now.chain = try? DeviceChain(verifying: links.map(\.bytes))
@@ -120,7 +120,7 @@ final class SimulatedStore: SyncStore {
 
     @discardableResult
     func draft(
-        _ payload: [UInt8], kind: ProtoEntryKind, parents: [Digest256] = [], chunks: [Digest256] = []
+        _ payload: [UInt8], kind: ProtoEntryKind, parents: [EntryHash] = [], chunks: [ChunkID] = []
     ) throws -> Int64 {
         try change(durably: true) { state in
             state.lastDraft += 1
@@ -146,9 +146,9 @@ final class SimulatedStore: SyncStore {
         }
     }
 
-    func pin(_ version: Digest256) throws { _ = try change(durably: true) { $0.pinned?.insert(version) } }
+    func pin(_ version: VersionID) throws { _ = try change(durably: true) { $0.pinned?.insert(version) } }
 
-    func want(_ ids: [Digest256]) throws { try change(durably: true) { $0.wanted.formUnion(ids) } }
+    func want(_ ids: [ChunkID]) throws { try change(durably: true) { $0.wanted.formUnion(ids) } }
 
     /// Does what the entries say; drafts that turn out to be published already are forgotten.
     func apply(_ open: (Entry) -> [UInt8]?) throws {
@@ -190,7 +190,7 @@ final class SimulatedStore: SyncStore {
 
     func largestLamport() throws -> UInt64 { state.logs.values.compactMap(\.last?.lamport).max() ?? 0 }
 
-    func entryHash(of device: DeviceID, seq: UInt64) throws -> Digest256? {
+    func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
         let log = state.logs[device] ?? []
         return seq >= 1 && seq <= log.count ? log[Int(seq) - 1].hash : nil
     }
@@ -205,7 +205,7 @@ final class SimulatedStore: SyncStore {
             }.map(\.element))
     }
 
-    func entry(_ hash: Digest256) throws -> [UInt8]? {
+    func entry(_ hash: EntryHash) throws -> [UInt8]? {
         state.logs.values.lazy.joined().first { $0.hash == hash }?.bytes
     }
 
@@ -287,18 +287,18 @@ final class SimulatedStore: SyncStore {
         }
     }
 
-    func wantedChunks(limit: Int) throws -> [Digest256] {
+    func wantedChunks(limit: Int) throws -> [ChunkID] {
         let state = state
         let pinned = state.shelf.wanted(state.pinned, besides: state.chunks.union(state.wanted))
         return Array((state.wanted.subtracting(state.chunks).sorted() + pinned).prefix(limit))
     }
 
-    func missingChunks(among ids: [Digest256]) throws -> [Digest256] {
+    func missingChunks(among ids: [ChunkID]) throws -> [ChunkID] {
         let chunks = state.chunks
         return ids.filter { !chunks.contains($0) }
     }
 
-    func storeChunk(_ id: Digest256, bytes: [UInt8]) throws {
+    func storeChunk(_ id: ChunkID, bytes: [UInt8]) throws {
         if let folder { try Data(bytes).write(to: URL(filePath: "\(folder)/\(id)")) }
         try change(durably: false) { state in
             state.chunks.insert(id)
@@ -308,7 +308,7 @@ final class SimulatedStore: SyncStore {
         }
     }
 
-    func chunkPath(_ id: Digest256) throws -> String? {
+    func chunkPath(_ id: ChunkID) throws -> String? {
         state.chunks.contains(id) ? folder.map { "\($0)/\(id)" } : nil
     }
 

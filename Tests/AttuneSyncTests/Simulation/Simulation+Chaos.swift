@@ -69,7 +69,7 @@ extension Simulation {
         guard !device.isDown else { return }
         let tag = newTag()
         let chunks = (0..<Int(chance(0...3))).map { _ in
-            WireHash.blake2b(random.bytes(16), personal: "chunk")
+            ChunkID(WireHash.blake2b(random.bytes(16), personal: "chunk"))
         }
         let parents = device.store.state.logs.values.compactMap(\.last?.hash).sorted().prefix(2)
         let known = device.store.state.shelf.adapters.randomElement(using: &random)
@@ -78,7 +78,8 @@ extension Simulation {
         let content: SimulatedPayload.Content =
             if !chunks.isEmpty {
                 .version(
-                    adapter: known.flatMap { random.percent(60) ? $0 : nil } ?? random.bytes(16), id: version,
+                    adapter: known.flatMap { random.percent(60) ? $0 : nil } ?? AdapterID(random.bytes(16))!,
+                    id: version,
                     name: name)
             } else if let known {
                 .name(adapter: known, name)

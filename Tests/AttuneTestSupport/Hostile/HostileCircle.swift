@@ -12,7 +12,7 @@ struct HostileCircle {
     private let paper = SyntheticDevice(paper: true)
     private var circle: SyntheticCircle
     private var last: Entry?
-    private var pushed: [Digest256] = []
+    private var pushed: [EntryHash] = []
 
     /// Opens the circle.
     ///
@@ -28,7 +28,7 @@ struct HostileCircle {
     mutating func push(count: Int, chunks: Int = 0) async throws -> RelayClient.Answer {
         var entries: [Entry] = []
         for _ in 0..<count {
-            let ids = (0..<chunks).compactMap { _ in Digest256(SyntheticDevice.random(32)) }
+            let ids = (0..<chunks).map { _ in ChunkID.random() }
             entries.append(try circle.entry(by: device, after: entries.last ?? last, chunks: ids))
         }
         return try await send(entries)
@@ -42,7 +42,7 @@ struct HostileCircle {
             entries.append(
                 try circle.entry(
                     by: device, after: entries.last ?? last,
-                    releasing: released.isEmpty ? [SyntheticCircle.noEntry] : Array(released)))
+                    releasing: released.isEmpty ? [.zero] : Array(released)))
         }
         return try await send(entries)
     }
@@ -75,9 +75,4 @@ struct HostileCircle {
         let status: Int
         var description: String { "the relay opens no circle: \(status)" }
     }
-}
-
-extension SyntheticCircle {
-    /// The hash of nothing that was ever pushed.
-    static var noEntry: Digest256 { WireHash.blake2b([0], personal: "") }
 }

@@ -14,7 +14,7 @@ extension RelayClient {
         return try await send("POST", "/v1/circles", message: message, fields: fields)
     }
 
-    package func append(_ links: [Link], after: Digest256) async throws -> Answer {
+    package func append(_ links: [Link], after: LinkHash) async throws -> Answer {
         var message = ProtoLinks()
         message.links = links.map(\.signed)
         return try await send("POST", home + "/links", message: message, fields: [("If-Match", "\"\(after)\"")])
@@ -48,7 +48,7 @@ extension RelayClient {
     }
 
     /// Deletes the circle, with the signature of a second device if there is one.
-    package func delete(second: SyntheticDevice? = nil, newest: Digest256) async throws -> Answer {
+    package func delete(second: SyntheticDevice? = nil, newest: LinkHash) async throws -> Answer {
         var message = ProtoDeleteCircle()
         if let second, let circle {
             message.secondSigner = Data(second.id.bytes)
@@ -57,19 +57,19 @@ extension RelayClient {
         return try await send("DELETE", home, message: message)
     }
 
-    package func put(_ chunk: (id: Digest256, bytes: [UInt8])) async throws -> Answer {
+    package func put(_ chunk: (id: ChunkID, bytes: [UInt8])) async throws -> Answer {
         try await send(
             "PUT", home + "/chunks/\(chunk.id)", body: chunk.bytes,
             fields: [("Content-Type", "application/octet-stream")])
     }
 
-    package func get(_ chunk: Digest256) async throws -> Answer { try await send("GET", home + "/chunks/\(chunk)") }
+    package func get(_ chunk: ChunkID) async throws -> Answer { try await send("GET", home + "/chunks/\(chunk)") }
 
     /// Those of the chunks that the relay does not have.
-    package func missing(_ chunks: [Digest256]) async throws -> [Digest256] {
+    package func missing(_ chunks: [ChunkID]) async throws -> [ChunkID] {
         var message = ProtoChunkIDs()
         message.ids = chunks.map { Data($0.bytes) }
         let answer = try await send("POST", home + "/chunks/missing", message: message)
-        return try answer.message(ProtoChunkIDs.self).ids.compactMap { Digest256($0) }
+        return try answer.message(ProtoChunkIDs.self).ids.compactMap { ChunkID($0) }
     }
 }

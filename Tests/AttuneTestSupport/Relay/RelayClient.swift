@@ -34,7 +34,7 @@ package struct RelayClient: Sendable {
     /// Such as `http://127.0.0.1:8377`, with the base path if there is one.
     package let address: String
     package var device: SyntheticDevice?
-    package var circle: Digest256?
+    package var circle: CircleID?
     /// Seconds that the device's clock is wrong by.
     package var clockOffset: Int64 = 0
     package var authority: String?
@@ -51,12 +51,12 @@ package struct RelayClient: Sendable {
     /// The relay's process lives as long as somebody may ask it.
     private var process: RelayProcess?
 
-    package init(_ process: RelayProcess, device: SyntheticDevice? = nil, circle: Digest256? = nil) {
+    package init(_ process: RelayProcess, device: SyntheticDevice? = nil, circle: CircleID? = nil) {
         self.init(process.address, device: device, circle: circle)
         self.process = process
     }
 
-    package init(_ address: String, device: SyntheticDevice? = nil, circle: Digest256? = nil) {
+    package init(_ address: String, device: SyntheticDevice? = nil, circle: CircleID? = nil) {
         self.address = address
         self.device = device
         self.circle = circle

@@ -63,7 +63,7 @@ import Testing
         let curve = try decode("lora_training.json", as: Curve.self).loss
         let model = try BaseModel(path: TestBase.path)
         let base = BaseIdentity(
-            id: Digest256([UInt8](repeating: 1, count: 32))!, name: "smollm2", shape: model.shape)
+            id: .filled(1), name: "smollm2", shape: model.shape)
         let start = try start(base, vectors)
         var configuration = TrainingConfiguration(
             lora: start.configuration, epochs: 20, learningRate: 1e-3, maxLength: vectors.ids.count, batch: 1)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneTestSupport
 import Foundation
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
 struct RunTests {
     private static func run(_ vault: Vault) throws -> RunRecord {
         try vault.createRun(
-            adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.otherBase, steps: 390
+            adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.data, steps: 390
         )
     }
 
@@ -19,9 +20,9 @@ struct RunTests {
         let vault = store.vault
         let document = try vault.putDocument(name: "a.txt", text: "alpha")
         let run = try vault.createRun(
-            adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.otherBase,
+            adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.data,
             steps: 390, documents: [document.digest, document.digest])
-        #expect(run.id.count == 4 && run.state == .running && run.step == 0 && run.steps == 390)
+        #expect(run.id.description.count == 4 && run.state == .running && run.step == 0 && run.steps == 390)
         #expect(try vault.documents(ofRun: run.id) == [document, document])
         try vault.updateRun(run.id, step: 214)
         try vault.updateRun(run.id, state: .failed, detail: "loss is not a number")
@@ -29,12 +30,12 @@ struct RunTests {
         let last = try vault.updateRun(run.id, state: .finished, step: 390, version: version.id)
         #expect(last.state == .finished && last.step == 390 && last.version == version.id)
         #expect(last.detail == "loss is not a number" && last.configuration == #"{"rank":8}"#)
-        #expect(try vault.run(run.id.uppercased()) == last)
-        #expect(failure { try vault.run("zzzz") }?.failureStatus == .notFound)
+        #expect(try vault.run(RunID(run.id.description.uppercased())) == last)
+        #expect(failure { try vault.run(RunID("zzzz")) }?.failureStatus == .notFound)
         let unknown = failure {
             try vault.createRun(
-                adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 1,
-                documents: [TestStore.base])
+                adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 1,
+                documents: [.filled(7)])
         }
         #expect(unknown?.failureCode == "E-VAULT-032")
         #expect(try vault.runs().count == 1)

@@ -274,7 +274,7 @@ extension StoredBlob {
     /// A record of so many bytes, whose chunks are nowhere.
     fileprivate static func unreadable(size: Int) -> StoredBlob {
         StoredBlob(
-            id: [UInt8](repeating: 1, count: 16), key: [UInt8](repeating: 2, count: 32), size: size, encodedSize: size,
-            codec: .stored, digest: Digest256(repeatElement(3, count: 32))!, chunks: [])
+            id: .filled(1), key: [UInt8](repeating: 2, count: 32), size: size, encodedSize: size,
+            codec: .stored, digest: .filled(3), chunks: [])
     }
 }

@@ -65,7 +65,7 @@ struct TrashTests {
         try vault.trashVersion(VersionReference("notes@1"))
         try vault.trashVersion(VersionReference("notes@2"))
         let run = try vault.createRun(
-            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 1)
+            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 1)
         try vault.saveCheckpoint(BlobContent([1, 2, 3]), step: 1, ofRun: run.id)
         try vault.updateRun(run.id, state: .interrupted)
         try vault.trashRun(run.id)
@@ -114,7 +114,7 @@ struct TrashTests {
             try vault.putDocument(name: name, text: name)
             try vault.createChat(title: name)
             try vault.createRun(
-                adapter: name, configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 1)
+                adapter: name, configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 1)
         }
         #expect(try vault.adapters().map(\.name) == ["a", "b", "c", "d"])
         #expect(try vault.documents().map(\.name) == ["a", "b", "c", "d"])

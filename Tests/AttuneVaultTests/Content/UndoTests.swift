@@ -147,7 +147,7 @@ struct UndoTests {
     @Test func runsAndChatsComeBack() throws {
         let store = try TestStore()
         let run = try store.vault.createRun(
-            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 1)
+            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 1)
         #expect(failure { try store.vault.trashRun(run.id) }?.failureCode == "E-VAULT-036")
         try store.vault.updateRun(run.id, state: .finished)
         try store.vault.trashRun(run.id)
@@ -183,7 +183,7 @@ struct UndoTests {
         #expect(try store.vault.adapters().map(\.name) == ["mail"])
     }
 
-    private static func id(_ store: TestStore, _ name: String) throws -> Data {
-        Data(Hex.decode(try store.vault.adapter(named: name).id) ?? [])
+    private static func id(_ store: TestStore, _ name: String) throws -> AdapterID {
+        try store.vault.adapter(named: name).id
     }
 }

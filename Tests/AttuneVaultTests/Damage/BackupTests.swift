@@ -21,7 +21,7 @@ struct BackupTests {
         try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(2))
         try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(3))
         let run = try store.vault.createRun(
-            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
+            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
         try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, ofRun: run.id)
         let chat = try store.vault.createChat(title: "a talk")
         try store.vault.appendMessage(.user, "what of the boat", toChat: chat.id)

@@ -16,7 +16,7 @@ struct DamageTests {
         try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
         try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(2))
         let run = try store.vault.createRun(
-            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
+            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
         try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, ofRun: run.id)
         return store
     }
@@ -167,7 +167,9 @@ struct DamageTests {
     @Test func aFailedTransactionLeavesNoChunks() throws {
         let store = try Self.filled()
         let used = TestStore.chunkFiles(store.path)
-        let error = failure { try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(10)), step: 1, ofRun: "none") }
+        let error = failure {
+            try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(10)), step: 1, ofRun: RunID("none"))
+        }
         #expect(error?.failureCode == "E-VAULT-030")
         let blob = try store.vault.chunks.store(BlobContent([1, 2, 3]))
         #expect(failure { try store.vault.keeping(blob) { _ in throw VaultError.nothingToUndo } } != nil)

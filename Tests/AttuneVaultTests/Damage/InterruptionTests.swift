@@ -25,7 +25,7 @@ struct InterruptionTests {
             [path = path as String, milliseconds = milliseconds as Int] in
             let vault = try TestStore.open(path)
             let run = try vault.createRun(
-                adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
+                adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
             Thread.detachNewThread {
                 usleep(UInt32(milliseconds) * 1000)
                 kill(getpid(), SIGKILL)
@@ -95,12 +95,12 @@ struct InterruptionTests {
             at: path, passphrase: TestStore.secret(TestStore.passphrase), recovery: .random(), cost: TestStore.cost)
         try before.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
         let run = try before.createRun(
-            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.base, steps: 9)
+            adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
         try before.saveCheckpoint(BlobContent([1, 2, 3]), step: 1, ofRun: run.id)
         let id = run.id
         try before.close()
         let files = TestStore.chunkFiles(path)
-        await #expect(processExitsWith: .success) { [path = path as String, id = id as String] in
+        await #expect(processExitsWith: .success) { [path = path as String, id = id.description as String] in
             let vault = try TestStore.open(path)
             signal(SIGXFSZ, SIG_IGN)
             var limit = rlimit(rlim_cur: 512 << 10, rlim_max: rlim_t.max)
@@ -112,7 +112,7 @@ struct InterruptionTests {
                 try vault.addVersion(to: "other", base: TestStore.base, TestStore.version(3, count: 700_000))
             }
             let checkpoint = failure {
-                try vault.saveCheckpoint(BlobContent(TestStore.bytes(700_000)), step: 2, ofRun: id)
+                try vault.saveCheckpoint(BlobContent(TestStore.bytes(700_000)), step: 2, ofRun: RunID(id))
             }
             let document = failure {
                 try vault.putDocument(name: "a", text: String(repeating: "alpha ", count: 500_000))

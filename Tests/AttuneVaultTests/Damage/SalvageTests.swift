@@ -161,11 +161,11 @@ struct SalvageTests {
         let honest = try author.publish()
         try store.take(honest)
         guard case .version(var packet) = honest[0].1 else { throw VaultError.failed("no version") }
-        packet.blob.id = [UInt8](repeating: 7, count: 16)
-        packet.blob.chunks = packet.blob.chunks.map { BLAKE2b.hash($0.bytes) }
-        let (hash, device) = (BLAKE2b.hash([7]), [UInt8](repeating: 7, count: 16))
+        packet.blob.id = .filled(7)
+        packet.blob.chunks = packet.blob.chunks.map { ChunkID(BLAKE2b.hash($0.bytes)) }
+        let (hash, device) = (EntryHash(BLAKE2b.hash([7])), DeviceID.filled(7))
         let entry = StoredEntry(
-            hash: hash, device: device, seq: 1, previous: Digest256(repeatElement(0, count: 32))!, kind: 1, lamport: 9,
+            hash: hash, device: device, seq: 1, previous: .zero, kind: 1, lamport: 9,
             bytes: hash.bytes)
         let context = EntryContext(entry: hash, device: device, deviceName: "third", lamport: 9, parents: [])
         try store.take([(entry, .version(packet), context)])

@@ -36,7 +36,7 @@ import Testing
     }
 
     static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
-    private static let culprit = [UInt8](repeating: 9, count: 16)
+    private static let culprit = DeviceID.filled(9)
 
     @Test(arguments: Flood.allCases) func aFloodCostsItsSizeAndLeavesNothing(flood: Flood) throws {
         let (count, blockSize) = Self.isSlow ? (100_000, 100) : (180, 15)
@@ -107,14 +107,14 @@ import Testing
         var packet = try #require(versions.first)
         func fresh() {
             packet.id = digest(&random)
-            packet.blob.id = Array(digest(&random).bytes.prefix(16))
+            packet.blob.id = digest(&random)
             packet.blob.chunks = packet.blob.chunks.map { _ in digest(&random) }
         }
         switch flood {
         case .heads: fresh()
         case .adapters:
             fresh()
-            packet.adapter = Array(digest(&random).bytes.prefix(16))
+            packet.adapter = digest(&random)
         case .names: return .name(adapter: packet.adapter, "name-\(number)")
         case .trash: return .trashed(adapter: packet.adapter, number % 2 == 0)
         case .pointers: return .head(adapter: packet.adapter, version: versions[number % 2].id)
@@ -124,7 +124,7 @@ import Testing
             fresh()
             packet.id = id
         case .children:
-            packet.adapter = [UInt8](repeating: 8, count: 16)
+            packet.adapter = .filled(8)
             packet.name = "bomb"
             fresh()
             if number == 0 {
@@ -141,22 +141,24 @@ import Testing
     private static func refuse(_ device: SyncTests.Device, _ name: String) throws {
         let version = try device.vault.version("\(name)@1")
         try device.vault.write {
-            try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [Data(version.blob)])
+            try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [version.blob])
         }
         try device.vault.judge(version, isSound: false)
     }
 
-    private static func digest(_ random: inout SyntheticRandom) -> Digest256 {
-        Digest256((0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } })!
+    private static func digest<Kind>(_ random: inout SyntheticRandom) -> Identifier<Kind> {
+        Identifier((0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }.prefix(Kind.byteCount))!
     }
 
-    private static func digest(of number: Int) -> Digest256 { BLAKE2b.hash(Array("flood \(number)".utf8)) }
+    private static func digest<Kind: DigestKind>(of number: Int) -> Identifier<Kind> {
+        Identifier(BLAKE2b.hash(Array("flood \(number)".utf8)))
+    }
 
     private static func entry(_ seq: Int, after last: StoredEntry?, _ random: inout SyntheticRandom) -> StoredEntry {
-        let hash = seq == 1 ? digest(of: -1) : digest(&random)
+        let hash: EntryHash = seq == 1 ? digest(of: -1) : digest(&random)
         return StoredEntry(
             hash: hash, device: culprit, seq: UInt64(seq),
-            previous: last?.hash ?? Digest256(repeatElement(0, count: 32))!, kind: 1, lamport: UInt64(seq) + 100,
+            previous: last?.hash ?? .zero, kind: 1, lamport: UInt64(seq) + 100,
             bytes: hash.bytes)
     }
 

@@ -68,11 +68,12 @@ private final class Talk {
 
     private func say() throws {
         let author = UInt8.random(in: 2...4, using: &random)
-        let log = entries.filter { $0.device[0] == author }
-        let hash = digest()
+        let signer = DeviceID.filled(author)
+        let log = entries.filter { $0.device == signer }
+        let hash: EntryHash = digest()
         let entry = StoredEntry(
-            hash: hash, device: [UInt8](repeating: author, count: 16), seq: UInt64(log.count) + 1,
-            previous: log.last?.hash ?? Digest256(repeatElement(0, count: 32))!, kind: 1,
+            hash: hash, device: signer, seq: UInt64(log.count) + 1,
+            previous: log.last?.hash ?? .zero, kind: 1,
             lamport: UInt64(entries.count) + 1, bytes: hash.bytes)
         let parents = entries.suffix(8).filter { _ in Int.random(in: 0...3, using: &random) == 0 }.map(\.hash)
         entries.append(entry)
@@ -86,10 +87,10 @@ private final class Talk {
 
     private func event() -> AdapterEvent {
         var packet = VersionPacket(
-            adapter: [UInt8](repeating: 8, count: 16), name: "notes", base: TestStore.base, id: digest(),
+            adapter: .filled(8), name: "notes", base: TestStore.base, id: digest(),
             parents: [], manifest: "{}",
             blob: BlobPacket(
-                id: Array(digest().bytes.prefix(16)), key: digest().bytes, size: 9, encodedSize: 9, digest: digest(),
+                id: digest(), key: (digest() as Digest256).bytes, size: 9, encodedSize: 9, digest: digest(),
                 codec: .stored, chunks: [digest()]),
             created: 1, lossBefore: nil, lossAfter: nil, number: said.count + 1)
         if let known = said.randomElement(using: &random) {
@@ -113,7 +114,7 @@ private final class Talk {
         let version = try device.vault.version(id: id)
         guard version.state == .remote else { return }
         try device.vault.write {
-            try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [Data(version.blob)])
+            try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [version.blob])
         }
         try device.vault.judge(version, isSound: false)
     }
@@ -126,7 +127,7 @@ private final class Talk {
             let kept = try tips(database)
             var found = kept
             try database.inSavepoint {
-                for adapter in try Data.fetchAll(database, sql: "SELECT id FROM adapters") {
+                for adapter in try AdapterID.fetchAll(database, sql: "SELECT id FROM adapters") {
                     try device.vault.recountTips(database, adapter)
                 }
                 found = try tips(database)
@@ -136,7 +137,7 @@ private final class Talk {
         }
     }
 
-    private func digest() -> Digest256 {
-        Digest256((0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } })!
+    private func digest<Kind>() -> Identifier<Kind> {
+        Identifier((0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }.prefix(Kind.byteCount))!
     }
 }

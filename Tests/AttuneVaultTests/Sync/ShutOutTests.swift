@@ -94,8 +94,8 @@ import Testing
     @Test func whatADeviceSaysOfOthersTakesNoPlaceFromItsFork() throws {
         let desk = try SyncTests.Device(2, "desk")
         try desk.join()
-        let culprit = [UInt8](repeating: 9, count: 16)
-        func piece(_ kind: String, about device: [UInt8], _ seq: UInt64) -> StoredEvidence {
+        let culprit = DeviceID.filled(9)
+        func piece(_ kind: String, about device: DeviceID, _ seq: UInt64) -> StoredEvidence {
             StoredEvidence(
                 kind: kind, author: culprit, device: device, seq: seq, held: [1], other: [2], remote: "relay",
                 isSettled: false, stopsNames: kind == "fork")
@@ -127,7 +127,7 @@ import Testing
         for entry in try vault.trash() { lines.insert("trash \(entry.kind) \(entry.name)") }
         for id in try vault.wantedChunks(limit: 5000) { lines.insert("wanted \(id)") }
         for piece in try vault.evidence() where !piece.isSettled { lines.insert("evidence \(piece.kind)") }
-        for (device, head) in try vault.entryHeads() { lines.insert("log of \(device[0]) up to \(head.seq)") }
+        for (device, head) in try vault.entryHeads() { lines.insert("log of \(device.bytes[0]) up to \(head.seq)") }
         lines.insert("chunks \(try vault.statistics().chunks)")
         lines.insert("whole \(try vault.verify().isWhole)")
         return lines
@@ -169,7 +169,7 @@ private final class Story {
     let keepsAll: Bool
     /// Bytes that the culprit has.
     let bait: SyncTests.Device
-    static let culprit = [UInt8](repeating: 9, count: 16)
+    static let culprit = DeviceID.filled(9)
     var honest: [Said] = []
     var lies: [Said] = []
     var lastBytes: UInt8 = 0
@@ -254,7 +254,7 @@ private final class Story {
             lie.lossAfter = 99
             event = .version(lie)
         case .claimsOtherBytes:
-            lie.blob.id = bytes(16)
+            lie.blob.id = digest()
             lie.blob.key = bytes(32)
             lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
             event = .version(lie)
@@ -267,27 +267,27 @@ private final class Story {
         case .claimsBase:
             lie.base = TestStore.otherBase
             lie.id = digest()
-            lie.blob.id = bytes(16)
+            lie.blob.id = digest()
             lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
             event = .version(lie)
         case .goesOn:
             lie.id = digest()
             lie.parents = [packet.id]
             lie.number = packet.number + 1
-            lie.blob.id = bytes(16)
+            lie.blob.id = digest()
             lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
             event = .version(lie)
         case .takesName:
-            lie.adapter = bytes(16)
+            lie.adapter = digest()
             lie.id = digest()
-            lie.blob.id = bytes(16)
+            lie.blob.id = digest()
             lie.blob.chunks = packet.blob.chunks.map { _ in digest() }
             parents = []
             event = .version(lie)
         case .squats: event = .version(try squat(on: packet))
         case .borrows:
             lie.id = digest()
-            lie.adapter = bytes(16)
+            lie.adapter = digest()
             event = .version(lie)
         case .missums:
             lie.blob.digest = digest()
@@ -299,14 +299,14 @@ private final class Story {
         case .releases: event = .release(versions: versions.map(\.1.id), entries: versions.map(\.0.0.hash).sorted())
         case .bombs:
             lie.id = digest()
-            lie.blob.id = bytes(16)
+            lie.blob.id = digest()
             lie.blob.chunks = (0..<900).map { _ in digest() }
             lie.blob.encodedSize = 900 << 20
             lie.blob.size = lie.blob.encodedSize
             lie.blob.codec = .stored
             if Bool.random(using: &random) {
                 lie.manifest = String(repeating: "x", count: 50_000)
-                lie.adapter = bytes(16)
+                lie.adapter = digest()
             }
             event = .version(lie)
         }
@@ -336,15 +336,15 @@ private final class Story {
         return packet
     }
 
-    private func say(_ event: AdapterEvent, _ parents: [Digest256]) throws {
+    private func say(_ event: AdapterEvent, _ parents: [EntryHash]) throws {
         // Nobody holds a culprit to saying what time it is.
         let seq = UInt64(lies.count) + 1
         let newest = max(honest.map(\.2.lamport).max() ?? 0, lies.last?.2.lamport ?? 0)
         let lamport = Bool.random(using: &random) ? seq : newest + UInt64.random(in: 1...3, using: &random)
-        let hash = digest()
+        let hash: EntryHash = digest()
         let entry = StoredEntry(
             hash: hash, device: Self.culprit, seq: seq,
-            previous: lies.last?.0.hash ?? Digest256(repeatElement(0, count: 32))!, kind: 1, lamport: lamport,
+            previous: lies.last?.0.hash ?? .zero, kind: 1, lamport: lamport,
             bytes: hash.bytes)
         lies.append(
             (
@@ -355,7 +355,7 @@ private final class Story {
     }
 
     private func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
-    private func digest() -> Digest256 { Digest256(bytes(32))! }
+    private func digest<Kind>() -> Identifier<Kind> { Identifier(bytes(Kind.byteCount))! }
 
     // MARK: Who hears it
 
@@ -381,7 +381,7 @@ private final class Story {
     }
 
     private func cutOff(_ device: SyncTests.Device) throws {
-        let link = (hash: BLAKE2b.hash([2]), bytes: [UInt8](arrayLiteral: 2))
+        let link = (hash: LinkHash.filled(2), bytes: [UInt8](arrayLiteral: 2))
         try device.vault.replaceLinks(after: 1, with: [link], cutOffs: [Self.culprit: 0])
     }
 

@@ -210,15 +210,13 @@ import Testing
         let (keys, sync) = (try CircleKeys(vault), try VaultSyncStore(vault))
         let circle = try keys.current().circle
         let own = try sync.heads()[sync.device]
-        let otherHash = try #require(Digest256([UInt8](repeating: 1, count: 32)))
-        let zero = try #require(Digest256([UInt8](repeating: 0, count: 32)))
+        let otherHash = EntryHash.filled(1)
         let others = try sync.heads().keys.filter { $0 != sync.device }
         let place = EntryPlace(
-            circle: circle.circle, device: sync.device, seq: (own?.seq ?? 0) + 1, previous: own?.hash ?? zero,
+            circle: circle.circle, device: sync.device, seq: (own?.seq ?? 0) + 1, previous: own?.hash ?? .zero,
             epoch: circle.chain.epoch, lamport: try sync.largestLamport() + 1,
             frontier: Dictionary(uniqueKeysWithValues: others.map { ($0, LogPosition(seq: 1, hash: otherHash)) }))
-        let listed = try vault.adapters().first
-        let adapter = try #require(Hex.decode(listed?.id ?? ""))
+        let adapter = try #require(try vault.adapters().first?.id)
         let (kind, payload) = try EntryPayloadCoding.encode(.name(adapter: adapter, "notes"))
         let draft = EntryDraft(id: 0, kind: kind, payload: payload, parents: [], chunks: [])
         try sync.accept([Entry(parsing: keys.write(draft, at: place))])
@@ -235,7 +233,7 @@ import Testing
         let shape = BaseShape(
             architecture: "llama", layers: 1, width: 2048, feedForward: 2048, heads: 16, keyValueHeads: 16,
             headDimension: 128, vocabulary: 64, rotatesAdjacentPairs: true)
-        let other = BaseIdentity(id: Digest256(repeatElement(9, count: 32))!, name: "other", shape: shape)
+        let other = BaseIdentity(id: .filled(9), name: "other", shape: shape)
         for (name, base, rank) in [("wide", base, 8192), ("large", other, 512)] {
             let layout = LoRALayout(shape: base.shape, sites: [(LoRASite(layer: 0, module: .query), rank, Float(1))])
             let parameters = LoRAParameters<Float>(layout: layout)

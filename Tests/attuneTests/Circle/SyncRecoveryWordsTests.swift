@@ -279,7 +279,7 @@ import Testing
         try vault.close()
     }
 
-    private static func chunks(_ vault: Vault) throws -> [Digest256] {
+    private static func chunks(_ vault: Vault) throws -> [ChunkID] {
         let sync = try VaultSyncStore(vault)
         return try sync.heads().keys.flatMap { device in
             try sync.entries(of: device, after: 0, limit: 99, byteLimit: 1 << 24).flatMap {

@@ -19,7 +19,7 @@ import Testing
     @Test func killedProcessesLoseNothingAndLeaveNoPlaintext() throws {
         let store = try TinyStore()
         let rows = try store.writeRows(60, to: Self.file + ".jsonl", marker: Self.document)
-        var known: [String: Digest256] = [:]
+        var known: [String: VersionID] = [:]
         try store.train(rows, name: Self.name)
         let folder = store.outside.path + "/peft"
         try store.expect("adapters", "export", Self.name, "--format", "peft", folder, exits: 0)
@@ -46,7 +46,7 @@ import Testing
                 let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
                 let reference = try #require(event?["adapter"] as? String)
                 let kept = try store.versions()
-                let id: Digest256 = try #require(kept[reference], "\(reference) was lost")
+                let id: VersionID = try #require(kept[reference], "\(reference) was lost")
                 known[reference] = id
             }
         }
@@ -63,7 +63,7 @@ import Testing
             case 5:
                 let stopped = try store.vault().runs().last { $0.state != .finished && $0.state != .accepted }
                 guard let stopped else { fallthrough }
-                try strike("train", ["runs", "resume", stopped.id, "--jsonl"])
+                try strike("train", ["runs", "resume", "\(stopped.id)", "--jsonl"])
             default: try strike("train", TinyStore.training(rows, name: Self.name, seed: round))
             }
             try examine(store, &known, round: round)
@@ -71,14 +71,14 @@ import Testing
 
         // Every run that was cut off can still be brought to its end.
         if let run = try store.vault().runs().last(where: { $0.state != .finished && $0.state != .accepted }) {
-            try store.expect("runs", "resume", run.id, exits: 0)
+            try store.expect("runs", "resume", "\(run.id)", exits: 0)
         }
         try store.expect("adapters", "verify", exits: 0)
         try store.expect("doctor", exits: 0)
     }
 
     /// The store opens, is whole, has every version it ever had, hides what it holds, and keeps no fragments.
-    private func examine(_ store: TinyStore, _ known: inout [String: Digest256], round: Int) throws {
+    private func examine(_ store: TinyStore, _ known: inout [String: VersionID], round: Int) throws {
         let found = try PlaintextSearch.find(Self.markers, below: store.attune.home.path)
         #expect(found.isEmpty, "round \(round): \(found)")
 

@@ -48,7 +48,7 @@ import Testing
         return (store, folder)
     }
 
-    private static func versions(_ path: String) throws -> [String: Digest256] {
+    private static func versions(_ path: String) throws -> [String: VersionID] {
         let vault = try Vault.open(at: path, passphrase: TinyStore.passphrase, mode: .reading)
         defer { try? vault.close() }
         let records = try vault.adapters().flatMap { try vault.versions(of: $0.name) }

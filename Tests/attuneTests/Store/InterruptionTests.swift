@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTestSupport
 import AttuneVault
 import Foundation
@@ -85,7 +86,7 @@ import Testing
         #expect(try store.vault().verify().isWhole)
         #expect(try #require(run.checkpointStep) >= 10)
         // What was reached can be kept as it is, too.
-        try store.expect("runs", "accept", run.id, exits: 0)
+        try store.expect("runs", "accept", "\(run.id)", exits: 0)
         #expect(try store.versions().keys.contains("notes@1"))
         try store.expect("adapters", "verify", exits: 0)
     }

@@ -28,7 +28,7 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
             attempt { _ = try DeviceChain(genesis: Link(message.genesis)) }
         }
         if let message = read(body, request, as: ProtoChunkIDs.self) {
-            let ids = message.ids.compactMap { Digest256($0) }
+            let ids = message.ids.compactMap { ChunkID($0) }
             precondition(ids.count <= message.ids.count)
         }
     }

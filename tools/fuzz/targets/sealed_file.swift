@@ -41,7 +41,7 @@ private let files: [Sealed] = {
     let cheap = PassphraseCost(opslimit: 1, memlimit: 8192)
     let passphrase = Array("correct horse".utf8)
     let root = [UInt8](repeating: 5, count: 32)
-    let id = [UInt8](repeating: 6, count: 16)
+    let id = DeviceID.zero
     let head = [UInt8](repeating: 8, count: 32)
     do {
         let device = try DeviceKeys.generate()
@@ -51,7 +51,7 @@ private let files: [Sealed] = {
         let byDevice = try payload.withUnsafeBytes { try AttuneFile.seal($0, devices: [device.publicKeys]) }
         var newest = ByteWriter()
         newest.append("ATHEAD01")
-        newest.append(id)
+        newest.append(id.bytes)
         newest.bigEndian(UInt64(3))
         newest.append(head)
         let key = KeyDerivation.subkey(of: SecretBytes(copying: root), id: 3, context: "ATownhed")

@@ -25,9 +25,11 @@ public func fuzz(_ data: UnsafeRawPointer?, _ count: Int) -> CInt {
     attempt {
         let name = Array(padded.prefix(64))
         let sealed = name.withUnsafeBytes {
-            AEAD.seal($0, key: epoch.subkey("ATdvname"), associatedData: Array("attune/v1/dname\0".utf8), nonce: nonce)
+            AEAD.seal(
+                $0, key: epoch.subkey("ATdvname"),
+                associatedData: Array("attune/v1/dname\0".utf8) + DeviceID.zero.bytes, nonce: nonce)
         }
-        let text = try epoch.open(name: sealed, device: [])
+        let text = try epoch.open(name: sealed, device: .zero)
         precondition(EpochKey.isName(text) && text.utf8.elementsEqual(name.prefix(text.utf8.count)))
     }
     for (kind, entry) in entries {

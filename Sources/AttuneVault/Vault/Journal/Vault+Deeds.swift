@@ -18,15 +18,15 @@ package struct DeedRecord: Sendable, Equatable {
     }
 
     package let seq: UInt64
-    package let hash: Digest256
+    package let hash: EntryHash
     /// When it came here, by this machine's clock; nil for what came before that was kept, and for own entries.
     package let arrived: Date?
     package let effect: Effect
 }
 
 extension Vault {
-    /// What the entries of a device (16 bytes) did here, in order.
-    package func deeds(of device: [UInt8]) throws -> [DeedRecord] {
+    /// What the entries of a device did here, in order.
+    package func deeds(of device: DeviceID) throws -> [DeedRecord] {
         try read { database in
             try Row.fetchAll(
                 database,
@@ -36,10 +36,10 @@ extension Vault {
                     FROM entries n LEFT JOIN events e ON e.entry = n.hash LEFT JOIN adapters a ON a.id = e.adapter
                         LEFT JOIN versions v ON v.adapter = e.adapter AND v.id = e.version
                     WHERE n.device = ? ORDER BY n.seq
-                    """, arguments: [Data(device)]
+                    """, arguments: [device]
             ).map { row in
                 DeedRecord(
-                    seq: UInt64(clamping: try row.value("seq", as: Int64.self)), hash: try row.digest("hash"),
+                    seq: UInt64(clamping: try row.value("seq", as: Int64.self)), hash: try row.value("hash"),
                     arrived: try row.optional("arrived", as: Int64.self).map { Timestamp.date($0) },
                     effect: try Self.effect(row))
             }
@@ -49,7 +49,7 @@ extension Vault {
     /// The last entry of a device before the first that came here at `moment` or later; nil if there is none.
     ///
     /// Entries of which the time is not known came before those of which it is.
-    package func lastEntry(of device: [UInt8], before moment: Date) throws -> LogPosition? {
+    package func lastEntry(of device: DeviceID, before moment: Date) throws -> LogPosition? {
         try read { database in
             try Row.fetchOne(
                 database,
@@ -57,7 +57,7 @@ extension Vault {
                     SELECT seq, hash FROM entries WHERE device = :device AND seq < COALESCE(
                         (SELECT MIN(seq) FROM entries WHERE device = :device AND arrived >= :moment), 1 << 62)
                     ORDER BY seq DESC LIMIT 1
-                    """, arguments: ["device": Data(device), "moment": Timestamp.milliseconds(moment)]
+                    """, arguments: ["device": device, "moment": Timestamp.milliseconds(moment)]
             ).map { try Self.position($0) }
         }
     }
@@ -65,12 +65,12 @@ extension Vault {
     private static func effect(_ row: Row) throws -> DeedRecord.Effect {
         guard let adapter = try row.optional("adapter", as: String.self) else { return .other }
         let number = try row.optional("number", as: Int.self)
-        switch try row.optional("event", as: String.self) {
-        case "version": return .version(number.map { "\(adapter)@\($0)" } ?? adapter)
-        case "head": return .head(number.map { "\(adapter)@\($0)" } ?? adapter)
-        case "name": return .name(adapter: adapter, name: try row.value("said"))
-        case "trashed": return .trashed(adapter: adapter, try row.value("trashed"))
-        default: return .other
+        switch try row.optional("event", as: EventKind.self) {
+        case .version: return .version(number.map { "\(adapter)@\($0)" } ?? adapter)
+        case .head: return .head(number.map { "\(adapter)@\($0)" } ?? adapter)
+        case .name: return .name(adapter: adapter, name: try row.value("said"))
+        case .trashed: return .trashed(adapter: adapter, try row.value("trashed"))
+        case .release, nil: return .other
         }
     }
 }

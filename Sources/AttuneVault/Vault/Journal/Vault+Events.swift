@@ -16,17 +16,17 @@ extension Vault {
     /// It follows the head before it, and all heads among the versions it was made from.
     func noteVersion(_ database: Database, _ row: Int64, after previous: Int64?) throws {
         guard try Self.isInCircle(database), let version = try Self.version(database, row: row) else { return }
-        let adapter = Data(version.adapterID)
+        let adapter = version.adapterID
         let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
         let lines = Set(version.parents + [previousID].compactMap { $0 })
         let parents = try tips(database, adapter, at: previousID, orAmong: lines)
         try insertEvent(
-            database, adapter, kind: "version", version: version.id, name: version.adapter, parents: parents)
+            database, adapter, kind: .version, version: version.id, name: version.adapter, parents: parents)
         try refreshWanted(database, adapter)
     }
 
     /// Notes that the adapter's name points at another version, out of all heads.
-    func noteHead(_ database: Database, _ adapter: Data, resolving: Bool = false, from previous: Digest256? = nil)
+    func noteHead(_ database: Database, _ adapter: AdapterID, resolving: Bool = false, from previous: VersionID? = nil)
         throws
     {
         guard try Self.isInCircle(database),
@@ -37,28 +37,28 @@ extension Vault {
             try resolving
             ? Self.tips(database, adapter).map(\.event)
             : tips(database, adapter, at: previous, orAmong: Set([previous].compactMap { $0 }))
-        try insertEvent(database, adapter, kind: "head", version: version.id, parents: parents)
+        try insertEvent(database, adapter, kind: .head, version: version.id, parents: parents)
         try refreshWanted(database, adapter)
     }
 
     /// Notes the adapter's name.
-    func noteName(_ database: Database, _ adapter: Data) throws {
+    func noteName(_ database: Database, _ adapter: AdapterID) throws {
         guard try Self.isInCircle(database),
             let name = try String.fetchOne(
                 database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [adapter])
         else { return }
-        try insertEvent(database, adapter, kind: "name", name: name)
+        try insertEvent(database, adapter, kind: .name, name: name)
     }
 
     /// Notes that the adapter went to the trash or came back.
-    func noteTrashed(_ database: Database, _ adapter: Data, _ isTrashed: Bool) throws {
+    func noteTrashed(_ database: Database, _ adapter: AdapterID, _ isTrashed: Bool) throws {
         guard try Self.isInCircle(database) else { return }
-        try insertEvent(database, adapter, kind: "trashed", trashed: isTrashed)
+        try insertEvent(database, adapter, kind: .trashed, trashed: isTrashed)
         try refreshWanted(database, adapter)
     }
 
     /// Notes that an adapter is erased for good, before it is: what it still had to say is not said any more.
-    func noteErased(_ database: Database, _ adapter: Data) throws {
+    func noteErased(_ database: Database, _ adapter: AdapterID) throws {
         guard try Self.isInCircle(database) else { return }
         let rows = try Row.fetchAll(
             database,
@@ -67,11 +67,11 @@ extension Vault {
         try database.execute(
             sql: "DELETE FROM events WHERE adapter = ? AND kind = 'version' AND entry IS NULL", arguments: [adapter])
         try recountTips(database, adapter)
-        let pairs = try rows.map { (try $0.digest("version"), try $0.digest("entry")) }
+        let pairs: [(VersionID, EntryHash)] = try rows.map { (try $0.value("version"), try $0.value("entry")) }
         for start in stride(from: 0, to: pairs.count, by: 1024) {
             let part = pairs[start..<min(start + 1024, pairs.count)]
             let released = Released(versions: part.map(\.0), entries: part.map(\.1).sorted())
-            try insertEvent(database, adapter, kind: "release", released: try storedJSON(released))
+            try insertEvent(database, adapter, kind: .release, released: try storedJSON(released))
         }
     }
 
@@ -80,7 +80,7 @@ extension Vault {
         let drafts = try Int64.fetchAll(
             database,
             sql: "SELECT seq FROM events WHERE adapter = ? AND version = ? AND entry IS NULL",
-            arguments: [Data(version.adapterID), version.id.data])
+            arguments: [version.adapterID, version.id])
         for draft in drafts {
             // What followed it follows what it followed.
             try database.execute(
@@ -91,17 +91,17 @@ extension Vault {
                     """, arguments: [draft])
             try database.execute(sql: "DELETE FROM events WHERE seq = ?", arguments: [draft])
         }
-        if !drafts.isEmpty { try recountTips(database, Data(version.adapterID)) }
+        if !drafts.isEmpty { try recountTips(database, version.adapterID) }
     }
 
     /// Notes all live adapters as they are, for a circle that begins.
     func draftEverything(_ database: Database) throws {
         for row in try Row.fetchAll(database, sql: "SELECT id, head FROM adapters WHERE trashed = 0 ORDER BY seq") {
-            let adapter = try row.value("id", as: Data.self)
+            let adapter = try row.value("id", as: AdapterID.self)
             var last: (event: Int64, row: Int64)?
             for version in try Self.versions(database, "v.adapter = ? AND v.trashed = 0", [adapter]) {
                 let (event, _) = try insertEvent(
-                    database, adapter, kind: "version", version: version.id, name: version.adapter,
+                    database, adapter, kind: .version, version: version.id, name: version.adapter,
                     parents: last.map { [$0.event] } ?? [])
                 last = (event, version.row)
             }
@@ -116,8 +116,8 @@ extension Vault {
     }
 
     struct Released: Codable {
-        let versions: [Digest256]
-        let entries: [Digest256]
+        let versions: [VersionID]
+        let entries: [EntryHash]
     }
 
     /// Notes something about an adapter.
@@ -125,7 +125,7 @@ extension Vault {
     /// - Returns: its number, and the events of the adapter that are tips now or are none any more.
     @discardableResult
     func insertEvent(
-        _ database: Database, _ adapter: Data, kind: String, version: Digest256? = nil, name: String? = nil,
+        _ database: Database, _ adapter: AdapterID, kind: EventKind, version: VersionID? = nil, name: String? = nil,
         trashed: Bool? = nil, released: String? = nil, parents: [Int64] = [], context: EntryContext? = nil
     ) throws -> (event: Int64, changed: [Int64]) {
         try database.execute(
@@ -134,15 +134,15 @@ extension Vault {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                adapter, kind, version?.data, name, trashed, released, context?.entry.data,
-                context.map { Data($0.device) }, context.map { Int64(clamping: $0.lamport) },
+                adapter, kind, version, name, trashed, released, context?.entry,
+                context?.device, context.map { Int64(clamping: $0.lamport) },
             ])
         let event = database.lastInsertedRowID
         for parent in parents.prefix(Self.parentLimit) {
             try database.execute(
                 cached: "INSERT OR IGNORE INTO event_parents (event, parent) VALUES (?, ?)", arguments: [event, parent])
         }
-        guard kind == "version" || kind == "head" else { return (event, []) }
+        guard kind.movesHeads else { return (event, []) }
         return (event, try markTips(database, adapter, event, parents))
     }
 
@@ -154,7 +154,7 @@ extension Vault {
     ///
     /// - Returns: the events that are tips now or are none any more.
     private func markTips(
-        _ database: Database, _ adapter: Data, _ event: Int64, _ parents: [Int64]
+        _ database: Database, _ adapter: AdapterID, _ event: Int64, _ parents: [Int64]
     ) throws -> [Int64] {
         guard let new = try TipState.fetch(database, event), !new.isRefused else { return [event] }
         try database.execute(
@@ -181,7 +181,7 @@ extension Vault {
     private struct TipState {
         let isTip: Bool
         /// Nil where it is no version that the event brought.
-        let version: Data?
+        let version: VersionID?
         /// Whether the version that it is about was refused.
         let isRefused: Bool
 
@@ -191,7 +191,7 @@ extension Vault {
                 cached: """
                     SELECT tip, CASE kind WHEN 'version' THEN version END AS version, EXISTS (
                         SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob
-                        WHERE v.adapter = events.adapter AND v.id = events.version AND b.state = 3) AS refused
+                        WHERE v.adapter = events.adapter AND v.id = events.version AND b.state = \(BlobState.refused)) AS refused
                     FROM events WHERE seq = ?
                     """, arguments: [event]
             ).map {
@@ -201,7 +201,7 @@ extension Vault {
         }
     }
 
-    private func endTip(_ database: Database, _ adapter: Data, _ event: Int64, _ state: TipState) throws {
+    private func endTip(_ database: Database, _ adapter: AdapterID, _ event: Int64, _ state: TipState) throws {
         guard let version = state.version else {
             return try database.execute(cached: "UPDATE events SET tip = 0 WHERE seq = ?", arguments: [event])
         }
@@ -223,21 +223,21 @@ extension Vault {
                     SELECT 1 FROM event_parents p JOIN events o ON o.seq = p.event
                     WHERE p.parent = :event AND p.event <> :newest AND NOT EXISTS (
                         SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob
-                        WHERE v.adapter = o.adapter AND v.id = o.version AND b.state = 3))
+                        WHERE v.adapter = o.adapter AND v.id = o.version AND b.state = \(BlobState.refused)))
                 """, arguments: ["event": event, "newest": newest])
     }
 
     /// Finds the tips of an adapter anew, after events were taken away or a version was refused.
     ///
     /// A refused version is no tip and follows nothing; what follows it does follow what it was made from.
-    func recountTips(_ database: Database, _ adapter: Data) throws {
+    func recountTips(_ database: Database, _ adapter: AdapterID) throws {
         try database.execute(
             sql: """
                 WITH RECURSIVE sound (seq) AS (
                     SELECT e.seq FROM events e WHERE e.adapter = :adapter AND e.kind IN ('version', 'head')
                         AND NOT EXISTS (
                             SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob
-                            WHERE v.adapter = e.adapter AND v.id = e.version AND b.state = 3)
+                            WHERE v.adapter = e.adapter AND v.id = e.version AND b.state = \(BlobState.refused))
                 ), followed (seq) AS (
                     SELECT p.parent FROM event_parents p JOIN sound s ON s.seq = p.event
                     UNION SELECT p.parent FROM event_parents p JOIN followed f ON f.seq = p.event
@@ -251,7 +251,7 @@ extension Vault {
 
     /// The events that a local change follows: heads with one of these versions, else the newest event of `version`.
     private func tips(
-        _ database: Database, _ adapter: Data, at version: Digest256?, orAmong lines: Set<Digest256>
+        _ database: Database, _ adapter: AdapterID, at version: VersionID?, orAmong lines: Set<VersionID>
     ) throws -> [Int64] {
         let tips = try Self.tips(database, adapter).filter { lines.contains($0.version) }.map(\.event)
         let here = try version.flatMap { version in
@@ -259,7 +259,7 @@ extension Vault {
                 database,
                 sql: """
                     SELECT MAX(seq) FROM events WHERE adapter = ? AND version = ? AND kind IN ('version', 'head')
-                    """, arguments: [adapter, version.data])
+                    """, arguments: [adapter, version])
         }
         guard let here, let version, try !Self.tips(database, adapter).contains(where: { $0.version == version }) else {
             return tips

@@ -48,7 +48,7 @@ extension Vault {
     /// Erases entries of the trash in one transaction, and then the chunk files that nothing needs any more; the names.
     private func erase(_ chosen: (Database) throws -> [TrashEntry]) throws -> [String] {
         let (names, unused) = try write { database in
-            var unused: [Digest256] = []
+            var unused: [ChunkID] = []
             let entries = try chosen(database)
             for entry in entries { unused += try erase(database, entry) }
             if !entries.isEmpty {
@@ -63,11 +63,11 @@ extension Vault {
     }
 
     /// Erases one entry; the ids of chunk files that nothing needs any more.
-    private func erase(_ database: Database, _ entry: TrashEntry) throws -> [Digest256] {
-        var blobs: [[UInt8]] = []
+    private func erase(_ database: Database, _ entry: TrashEntry) throws -> [ChunkID] {
+        var blobs: [BlobID] = []
         switch entry.kind {
         case .adapter:
-            let id = try Self.data(hex: entry.subject)
+            let id = try Self.adapterID(hex: entry.subject)
             try noteErased(database, id)
             blobs = try Row.fetchAll(
                 database,
@@ -75,7 +75,7 @@ extension Vault {
                     SELECT blob FROM versions WHERE adapter = :id
                     UNION SELECT c.blob FROM claims c JOIN versions v ON v.seq = c.version WHERE v.adapter = :id
                     """, arguments: ["id": id]
-            ).map { try $0.bytes("blob") }
+            ).map { try $0.value("blob") }
             try setHead(database, id, to: nil)
             try database.execute(
                 sql: """
@@ -97,7 +97,7 @@ extension Vault {
             blobs = try Row.fetchAll(
                 database, sql: "SELECT checkpoint FROM runs WHERE id = ? AND checkpoint IS NOT NULL",
                 arguments: [entry.subject]
-            ).map { try $0.bytes("checkpoint") }
+            ).map { try $0.value("checkpoint", as: BlobID.self) }
             try database.execute(sql: "DELETE FROM runs WHERE id = ?", arguments: [entry.subject])
             try forgetReversals(database, subject: "run \(entry.subject)")
         case .chat:
@@ -105,7 +105,7 @@ extension Vault {
             try forgetReversals(database, subject: "chat \(entry.subject)")
         }
         try database.execute(
-            sql: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [entry.kind.rawValue, entry.subject])
+            sql: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [entry.kind, entry.subject])
         return try blobs.flatMap { try StoredBlob.release(database, id: $0) }
     }
 
@@ -117,7 +117,7 @@ extension Vault {
     private func forgetReversals(_ database: Database, of version: VersionRecord) throws {
         let rows = try Row.fetchAll(
             database, sql: "SELECT seq, reversal FROM operations WHERE subject = ? AND reversal IS NOT NULL",
-            arguments: [Hex.encode(version.adapterID)])
+            arguments: [version.adapterID.description])
         for row in rows where try row.json("reversal", as: Reversal.self).mentions(version: version.row) {
             try database.execute(
                 sql: "UPDATE operations SET reversal = NULL WHERE seq = ?",

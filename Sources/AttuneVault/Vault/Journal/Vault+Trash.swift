@@ -20,7 +20,7 @@ extension Vault {
     package func trashAdapter(_ name: String) throws {
         try write { database in
             let row = try Self.adapterRow(database, named: name)
-            let subject = Hex.encode(try row.bytes("id"))
+            let subject = try row.value("id", as: AdapterID.self).description
             let name = try row.value("name", as: String.self)
             try discard(database, .adapter, subject, name: name, description: "remove \(name)", logged: subject)
         }
@@ -35,18 +35,19 @@ extension Vault {
             guard !version.isHead else { throw VaultError.versionIsHead("\(version.reference)") }
             try discard(
                 database, .version, "\(version.row)", name: "\(version.reference)",
-                description: "remove \(version.reference)", logged: Hex.encode(version.adapterID))
+                description: "remove \(version.reference)", logged: version.adapterID.description)
         }
     }
 
     /// Moves a run with its curve and its checkpoint to the trash.
     ///
     /// - Throws: `VaultError` E-VAULT-030, E-VAULT-036 (it is running).
-    package func trashRun(_ id: String) throws {
+    package func trashRun(_ id: RunID) throws {
         try write { database in
             let run = try Self.run(database, id)
             guard run.state != .running else { throw VaultError.activeRun }
-            try discard(database, .run, id, name: id, description: "remove run \(id)", logged: "run \(id)")
+            try discard(
+                database, .run, "\(id)", name: "\(id)", description: "remove run \(id)", logged: "run \(id)")
         }
     }
 
@@ -89,7 +90,7 @@ extension Vault {
     static func trashEntries(_ database: Database) throws -> [TrashEntry] {
         try Row.fetchAll(database, sql: "SELECT * FROM trash ORDER BY seq").map { row in
             TrashEntry(
-                sequence: try row.value("seq"), kind: try row.choice("kind"), name: try row.value("name"),
+                sequence: try row.value("seq"), kind: try row.value("kind"), name: try row.value("name"),
                 trashed: try row.date("trashed"), subject: try row.value("subject"))
         }
     }
@@ -107,14 +108,14 @@ extension Vault {
         let isThere =
             try Bool.fetchOne(
                 database, sql: "SELECT EXISTS (SELECT 1 FROM trash WHERE kind = ? AND subject = ?)",
-                arguments: [entry.kind.rawValue, entry.subject]) ?? false
+                arguments: [entry.kind, entry.subject]) ?? false
         guard isThere else { throw VaultError.notInTrash(entry.name) }
         var reversal = Reversal.trash(kind: entry.kind, subject: entry.subject)
         var logged = "\(entry.kind.rawValue) \(entry.subject)"
         switch entry.kind {
         case .adapter:
             logged = entry.subject
-            let id = try Self.data(hex: entry.subject)
+            let id = try Self.adapterID(hex: entry.subject)
             let oldName =
                 try String.fetchOne(database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [id]) ?? ""
             let name = try AdapterName.checked(newName ?? oldName)
@@ -126,7 +127,7 @@ extension Vault {
             guard let row = Int64(entry.subject), let version = try Self.version(database, row: row) else {
                 throw VaultError.notInTrash(entry.name)
             }
-            logged = Hex.encode(version.adapterID)
+            logged = version.adapterID.description
         case .run, .chat: break
         }
         try untrash(database, entry.kind, entry.subject)
@@ -136,7 +137,7 @@ extension Vault {
     func untrash(_ database: Database, _ kind: TrashEntry.Kind, _ subject: String) throws {
         if kind == .adapter {
             let name = try String.fetchOne(
-                database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [try Self.data(hex: subject)])
+                database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [try Self.adapterID(hex: subject)])
             try requireFree(database, name ?? "")
         }
         try setTrashed(database, kind, subject, false, name: "")
@@ -153,7 +154,7 @@ extension Vault {
         case .adapter:
             try database.execute(
                 cached: "UPDATE adapters SET trashed = ? WHERE id = ?",
-                arguments: [trashed, try Self.data(hex: subject)])
+                arguments: [trashed, try Self.adapterID(hex: subject)])
         case .version:
             try database.execute(
                 cached: "UPDATE versions SET trashed = ? WHERE seq = ?", arguments: [trashed, Int64(subject)])
@@ -167,17 +168,17 @@ extension Vault {
         if trashed {
             try database.execute(
                 cached: "INSERT INTO trash (kind, subject, name, trashed) VALUES (?, ?, ?, ?)",
-                arguments: [kind.rawValue, subject, name, Timestamp.milliseconds(now())])
+                arguments: [kind, subject, name, Timestamp.milliseconds(now())])
         } else {
             try database.execute(
-                cached: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [kind.rawValue, subject])
+                cached: "DELETE FROM trash WHERE kind = ? AND subject = ?", arguments: [kind, subject])
         }
-        if kind == .adapter, isLocal { try noteTrashed(database, try Self.data(hex: subject), trashed) }
+        if kind == .adapter, isLocal { try noteTrashed(database, try Self.adapterID(hex: subject), trashed) }
     }
 
-    /// The bytes of an adapter's id.
-    static func data(hex: String) throws -> Data {
-        guard let bytes = Hex.decode(hex) else { throw VaultError.damaged("an unreadable id") }
-        return Data(bytes)
+    /// An adapter's id from its digits.
+    static func adapterID(hex: String) throws -> AdapterID {
+        guard let id = AdapterID(hex: hex) else { throw VaultError.damaged("an unreadable id") }
+        return id
     }
 }

@@ -52,44 +52,44 @@ extension Vault {
         try database.execute(
             sql: "INSERT INTO operations (time, kind, description, subject, reversal) VALUES (?, ?, ?, ?, ?)",
             arguments: [
-                Timestamp.milliseconds(now()), kind.rawValue, description, subject, try reversal.map(storedJSON),
+                Timestamp.milliseconds(now()), kind, description, subject, try reversal.map(storedJSON),
             ])
     }
 
     private static func operation(_ row: Row) throws -> OperationRecord {
         let isUndone = try row.value("undone", as: Bool.self)
         return OperationRecord(
-            sequence: try row.value("seq"), time: try row.date("time"), kind: try row.choice("kind"),
+            sequence: try row.value("seq"), time: try row.date("time"), kind: try row.value("kind"),
             description: try row.value("description"), isUndone: isUndone,
             canBeUndone: try !isUndone && row.optional("reversal", as: String.self) != nil)
     }
 
     private func apply(_ database: Database, _ reversal: Reversal) throws {
         switch reversal {
-        case .rename(let adapter, let name): try setName(database, try Self.data(hex: adapter), to: name)
-        case .moveHead(let adapter, let row): try moveHead(database, try Self.data(hex: adapter), to: row)
+        case .rename(let adapter, let name): try setName(database, try Self.adapterID(hex: adapter), to: name)
+        case .moveHead(let adapter, let row): try moveHead(database, try Self.adapterID(hex: adapter), to: row)
         case .label(let adapter, let name, let row):
-            try setLabel(database, try Self.data(hex: adapter), name, to: row)
+            try setLabel(database, try Self.adapterID(hex: adapter), name, to: row)
         case .trash(let kind, let subject):
             try setTrashed(database, kind, subject, true, name: try title(database, kind, subject))
         case .restore(let kind, let subject): try untrash(database, kind, subject)
         case .trashRenamed(let adapter, let name):
             try setTrashed(database, .adapter, adapter, true, name: name)
             try database.execute(
-                sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, try Self.data(hex: adapter)])
-            try noteName(database, try Self.data(hex: adapter))
+                sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, try Self.adapterID(hex: adapter)])
+            try noteName(database, try Self.adapterID(hex: adapter))
         case .removeVersion(let adapter, let version, let head):
             guard let head else {
                 let name = try title(database, .adapter, adapter)
                 return try setTrashed(database, .adapter, adapter, true, name: name)
             }
-            try moveHead(database, try Self.data(hex: adapter), to: head)
+            try moveHead(database, try Self.adapterID(hex: adapter), to: head)
             let name = try title(database, .version, "\(version)")
             try setTrashed(database, .version, "\(version)", true, name: name)
         }
     }
 
-    private func moveHead(_ database: Database, _ adapter: Data, to row: Int64) throws {
+    private func moveHead(_ database: Database, _ adapter: AdapterID, to row: Int64) throws {
         let head = try Int64.fetchOne(database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
         let previous = try head.flatMap { try Self.version(database, row: $0)?.id }
         try setHead(database, adapter, to: row)
@@ -102,7 +102,7 @@ extension Vault {
         switch kind {
         case .adapter:
             name = try String.fetchOne(
-                database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [try Self.data(hex: subject)])
+                database, sql: "SELECT name FROM adapters WHERE id = ?", arguments: [try Self.adapterID(hex: subject)])
         case .version:
             name = try Int64(subject).flatMap { try Self.version(database, row: $0) }.map { "\($0.reference)" }
         case .run: name = subject

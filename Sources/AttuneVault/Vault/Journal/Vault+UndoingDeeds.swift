@@ -10,11 +10,11 @@ extension Vault {
     private struct Shown {
         let name: String
         let isTrashed: Bool
-        let head: Digest256?
-        let versions: Set<Digest256>
+        let head: VersionID?
+        let versions: Set<VersionID>
     }
 
-    /// Gives adapters the names, heads and places that they would have without the later entries of a device (16 bytes),
+    /// Gives adapters the names, heads and places that they would have without the later entries of a device,
     /// as changes by this device, which the others follow.
     ///
     /// The entries themselves go on counting. Versions that only they brought go to the trash here. Each change can be
@@ -22,10 +22,10 @@ extension Vault {
     ///
     /// - Parameter seq: the last of its entries that is not undone.
     /// - Returns: what was done, in words.
-    package func undoDeeds(of device: [UInt8], after seq: UInt64) throws -> [String] {
+    package func undoDeeds(of device: DeviceID, after seq: UInt64) throws -> [String] {
         try write { database in
             let before = try Self.shown(database)
-            var wanted: [Data: Shown] = [:]
+            var wanted: [AdapterID: Shown] = [:]
             // What there would be is found by the rule for entries that do not count.
             try database.inSavepoint {
                 _ = try cutOff(database, device, after: Int64(clamping: seq))
@@ -40,10 +40,10 @@ extension Vault {
         }
     }
 
-    private static func shown(_ database: Database) throws -> [Data: Shown] {
-        var result: [Data: Shown] = [:]
+    private static func shown(_ database: Database) throws -> [AdapterID: Shown] {
+        var result: [AdapterID: Shown] = [:]
         for row in try Row.fetchAll(database, sql: "SELECT * FROM adapters") {
-            let id = try row.value("id", as: Data.self)
+            let id = try row.value("id", as: AdapterID.self)
             let versions = try versions(database, "v.adapter = ? AND v.trashed = 0", [id])
             let head = try row.optional("head", as: Int64.self)
             result[id] = Shown(
@@ -53,8 +53,10 @@ extension Vault {
         return result
     }
 
-    private func change(_ database: Database, _ adapter: Data, from now: Shown, to wanted: Shown?) throws -> [String] {
-        let subject = Hex.encode(adapter)
+    private func change(_ database: Database, _ adapter: AdapterID, from now: Shown, to wanted: Shown?) throws
+        -> [String]
+    {
+        let subject = adapter.description
         var done: [String] = []
         func note(_ kind: OperationRecord.Kind, _ text: String, _ reversal: Reversal) throws {
             try log(database, kind, text, subject: subject, reversal: reversal)
@@ -77,7 +79,7 @@ extension Vault {
         }
         guard let wanted, !isTrashed else { return done }
         if let head = wanted.head, head != now.head,
-            let target = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, head.data]).first
+            let target = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, head]).first
         {
             let previous = try Int64.fetchOne(
                 database, sql: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])
@@ -89,7 +91,7 @@ extension Vault {
         }
         for id in now.versions.subtracting(wanted.versions) {
             guard
-                let version = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id.data]).first,
+                let version = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id]).first,
                 !version.isHead
             else { continue }
             try setTrashed(database, .version, "\(version.row)", true, name: "\(version.reference)")

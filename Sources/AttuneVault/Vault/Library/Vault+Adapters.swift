@@ -29,7 +29,7 @@ extension Vault {
         try read { database in
             let adapter = try Self.adapterRow(database, named: name)
             return try Self.versions(
-                database, "v.adapter = ? AND v.trashed = 0", [try adapter.value("id", as: Data.self)])
+                database, "v.adapter = ? AND v.trashed = 0", [try adapter.value("id", as: AdapterID.self)])
         }
     }
 
@@ -48,9 +48,9 @@ extension Vault {
     /// The version with this content, whichever adapter has it, the trash included.
     ///
     /// - Throws: `VaultError` E-VAULT-023.
-    package func version(id: Digest256) throws -> VersionRecord {
+    package func version(id: VersionID) throws -> VersionRecord {
         try read { database in
-            guard let found = try Self.versions(database, "v.id = ?", [id.data]).first else {
+            guard let found = try Self.versions(database, "v.id = ?", [id]).first else {
                 throw VaultError.noVersion(id.short)
             }
             return found
@@ -69,7 +69,7 @@ extension Vault {
     }
 
     static func adapter(_ database: Database, _ row: Row) throws -> AdapterRecord {
-        let id = try row.value("id", as: Data.self)
+        let id = try row.value("id", as: AdapterID.self)
         let totals = try Row.fetchOne(
             database,
             sql: """
@@ -77,7 +77,7 @@ extension Vault {
                 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.adapter = ? AND v.trashed = 0
                 """, arguments: [id])
         return AdapterRecord(
-            id: Hex.encode(id), name: try row.value("name"), base: try row.digest("base"),
+            id: id, name: try row.value("name"), base: try row.value("base"),
             head: try row.optional("head", as: Int64.self).flatMap { try version(database, row: $0) },
             versions: try totals?.value("versions") ?? 0, size: try totals?.value("size") ?? 0,
             created: try row.date("created"), isTrashed: try row.value("trashed"))
@@ -85,7 +85,7 @@ extension Vault {
 
     static func version(_ database: Database, _ reference: VersionReference) throws -> VersionRecord {
         let adapter = try adapterRow(database, named: reference.adapter)
-        let id = try adapter.value("id", as: Data.self)
+        let id = try adapter.value("id", as: AdapterID.self)
         let head = try adapter.optional("head", as: Int64.self)
         let live = "v.adapter = ? AND v.trashed = 0"
         let found: VersionRecord? =
@@ -135,14 +135,14 @@ extension Vault {
     static func record(_ row: Row) throws -> VersionRecord {
         let sequence = try row.value("seq", as: Int64.self)
         return VersionRecord(
-            id: try row.digest("id"), adapter: try row.value("adapter_name"), number: try row.value("number"),
+            id: try row.value("id"), adapter: try row.value("adapter_name"), number: try row.value("number"),
             parents: try row.json("parents"), manifest: try row.value("manifest"), size: try row.value("size"),
             storedSize: try row.value("stored_size"), created: try row.date("created"),
             run: try row.optional("run"),
             lossBefore: try row.optional("loss_before"), lossAfter: try row.optional("loss_after"),
             labels: try row.json("labels"), isHead: try row.optional("head", as: Int64.self) == sequence,
-            state: try row.choice("blob_state"),
-            row: sequence, adapterID: try row.bytes("adapter"), wireAdapter: try row.bytes("adapter_wire"),
-            blob: try row.bytes("blob"))
+            state: try row.value("blob_state"),
+            row: sequence, adapterID: try row.value("adapter"), wireAdapter: try row.value("adapter_wire"),
+            blob: try row.value("blob"))
     }
 }

@@ -30,14 +30,14 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-031.
     @discardableResult
     package func appendMessage(
-        _ role: MessageRecord.Role, _ content: String, toChat id: Int64, version: Digest256? = nil
+        _ role: MessageRecord.Role, _ content: String, toChat id: Int64, version: VersionID? = nil
     ) throws -> MessageRecord {
         let time = Timestamp.milliseconds(now())
         return try write { database in
             guard try !Self.chat(database, id).isTrashed else { throw VaultError.noChat(id) }
             try database.execute(
                 sql: "INSERT INTO messages (chat, role, content, version, created) VALUES (?, ?, ?, ?, ?)",
-                arguments: [id, role.rawValue, Data(content.utf8), version?.data, time])
+                arguments: [id, role, Data(content.utf8), version, time])
             return MessageRecord(role: role, content: content, version: version, created: Timestamp.date(time))
         }
     }
@@ -66,8 +66,8 @@ extension Vault {
                 database, sql: "SELECT * FROM messages WHERE chat = ? ORDER BY seq", arguments: [id]
             ).map { row in
                 MessageRecord(
-                    role: try row.choice("role"), content: try row.text("content"),
-                    version: try row.optionalDigest("version"), created: try row.date("created"))
+                    role: try row.value("role"), content: try row.text("content"),
+                    version: try row.optional("version"), created: try row.date("created"))
             }
         }
     }

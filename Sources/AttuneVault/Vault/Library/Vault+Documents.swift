@@ -23,13 +23,13 @@ extension Vault {
         return try write { database in
             try documents.map { document in
                 let bytes = Array(document.text.utf8)
-                let digest = BLAKE2b.hash(bytes)
+                let digest = DocumentID(BLAKE2b.hash(bytes))
                 try database.execute(
                     sql: """
                         INSERT INTO documents (digest, name, text, bytes, added) VALUES (?, ?, ?, ?, ?)
                         ON CONFLICT (digest) DO NOTHING
                         """,
-                    arguments: [digest.data, document.name, Data(bytes), bytes.count, time])
+                    arguments: [digest, document.name, Data(bytes), bytes.count, time])
                 return try Self.document(database, digest)
             }
         }
@@ -46,11 +46,11 @@ extension Vault {
     /// The text of a document.
     ///
     /// - Throws: `VaultError` E-VAULT-032.
-    package func documentText(_ digest: Digest256) throws -> String {
+    package func documentText(_ digest: DocumentID) throws -> String {
         try read { database in
             guard
                 let row = try Row.fetchOne(
-                    database, sql: "SELECT text FROM documents WHERE digest = ?", arguments: [digest.data])
+                    database, sql: "SELECT text FROM documents WHERE digest = ?", arguments: [digest])
             else { throw VaultError.noDocument(digest) }
             return try row.text("text")
         }
@@ -59,26 +59,26 @@ extension Vault {
     /// Erases a document for good, and with it the note of which runs used it. This cannot be undone.
     ///
     /// - Throws: `VaultError` E-VAULT-032.
-    package func eraseDocument(_ digest: Digest256) throws {
+    package func eraseDocument(_ digest: DocumentID) throws {
         try write { database in
             _ = try Self.document(database, digest)
-            try database.execute(sql: "DELETE FROM run_documents WHERE document = ?", arguments: [digest.data])
-            try database.execute(sql: "DELETE FROM documents WHERE digest = ?", arguments: [digest.data])
+            try database.execute(sql: "DELETE FROM run_documents WHERE document = ?", arguments: [digest])
+            try database.execute(sql: "DELETE FROM documents WHERE digest = ?", arguments: [digest])
         }
     }
 
-    private static func document(_ database: Database, _ digest: Digest256) throws -> DocumentRecord {
+    private static func document(_ database: Database, _ digest: DocumentID) throws -> DocumentRecord {
         guard
             let row = try Row.fetchOne(
                 database, sql: "SELECT digest, name, bytes, added FROM documents WHERE digest = ?",
-                arguments: [digest.data])
+                arguments: [digest])
         else { throw VaultError.noDocument(digest) }
         return try document(row)
     }
 
     static func document(_ row: Row) throws -> DocumentRecord {
         DocumentRecord(
-            digest: try row.digest("digest"), name: try row.value("name"), bytes: try row.value("bytes"),
+            digest: try row.value("digest"), name: try row.value("name"), bytes: try row.value("bytes"),
             added: try row.date("added"))
     }
 }

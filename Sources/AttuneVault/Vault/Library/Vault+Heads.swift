@@ -8,8 +8,8 @@ import GRDB
 /// One of the versions that an adapter came to on the devices of the circle, and that no other one follows.
 package struct HeadRecord: Sendable, Equatable {
     package let version: VersionRecord
-    /// The device (16 bytes) it comes from; nil for one that was not published yet.
-    package let device: [UInt8]?
+    /// The device it comes from; nil for one that was not published yet.
+    package let device: DeviceID?
 }
 
 extension Vault {
@@ -43,13 +43,13 @@ extension Vault {
         try write { database in
             let target = try Self.version(database, reference)
             let row = try Self.adapterRow(database, named: reference.adapter)
-            let id = try row.value("id", as: Data.self)
+            let id = try row.value("id", as: AdapterID.self)
             let previous = try row.optional("head", as: Int64.self)
             let several = try Self.heads(database, row).count > 1
             guard several || previous != target.row else { return target }
             try setHead(database, id, to: target.row)
             try noteHead(database, id, resolving: true)
-            let subject = Hex.encode(id)
+            let subject = id.description
             try log(
                 database, .rollback, "choose \(target.reference)", subject: subject,
                 reversal: previous.map { .moveHead(adapter: subject, to: $0) })
@@ -58,12 +58,12 @@ extension Vault {
     }
 
     static func heads(_ database: Database, _ row: Row) throws -> [HeadRecord] {
-        let adapter = try row.value("id", as: Data.self)
+        let adapter = try row.value("id", as: AdapterID.self)
         let head = try row.optional("head", as: Int64.self).flatMap { try version(database, row: $0) }
-        var seen: Set<Digest256> = []
+        var seen: Set<VersionID> = []
         var result: [HeadRecord] = []
         for tip in try tips(database, adapter) where seen.insert(tip.version).inserted {
-            guard let found = try versions(database, "v.adapter = ? AND v.id = ?", [adapter, tip.version.data]).first
+            guard let found = try versions(database, "v.adapter = ? AND v.id = ?", [adapter, tip.version]).first
             else { continue }
             result.append(HeadRecord(version: found, device: tip.device))
         }
@@ -75,8 +75,8 @@ extension Vault {
 
     /// Events about the head of an adapter that no other such event follows, oldest first.
     static func tips(
-        _ database: Database, _ adapter: Data
-    ) throws -> [(event: Int64, version: Digest256, device: [UInt8]?)] {
+        _ database: Database, _ adapter: AdapterID
+    ) throws -> [(event: Int64, version: VersionID, device: DeviceID?)] {
         try Row.fetchAll(
             database,
             sql: """
@@ -89,8 +89,8 @@ extension Vault {
                 """, arguments: [adapter]
         ).map {
             (
-                try $0.value("seq"), try $0.digest("version"),
-                try $0.optional("device", as: Data.self).map { [UInt8]($0) }
+                try $0.value("seq"), try $0.value("version"),
+                try $0.optional("device")
             )
         }
     }
@@ -101,7 +101,7 @@ extension Vault {
     ///
     /// - Parameter changed: the events that came or are followed now; nil where any may be another.
     func advance(
-        _ database: Database, _ adapter: Data, isCutOff: Bool = false, changed: [Int64]? = nil
+        _ database: Database, _ adapter: AdapterID, isCutOff: Bool = false, changed: [Int64]? = nil
     ) throws {
         guard
             let row = try Row.fetchOne(database, cached: "SELECT head FROM adapters WHERE id = ?", arguments: [adapter])

@@ -7,16 +7,16 @@ import Foundation
 import GRDB
 
 extension Vault {
-    /// The id (16 bytes) of the adapter that a version belongs to, the same on all devices of the circle.
-    package func adapterID(of version: VersionRecord) -> [UInt8] { version.wireAdapter }
+    /// The id of the adapter that a version belongs to, the same on all devices of the circle.
+    package func adapterID(of version: VersionRecord) -> AdapterID { version.wireAdapter }
 
     /// All versions that a version was made from, over as many steps as are known here, the nearest first.
-    package func ancestors(of version: VersionRecord, limit: Int) throws -> [Digest256] {
+    package func ancestors(of version: VersionRecord, limit: Int) throws -> [VersionID] {
         try read { database in
-            let known = try Self.versions(database, "v.adapter = ?", [Data(version.adapterID)])
+            let known = try Self.versions(database, "v.adapter = ?", [version.adapterID])
             let parents = Dictionary(known.map { ($0.id, $0.parents) }, uniquingKeysWith: { first, _ in first })
-            var seen: Set<Digest256> = [version.id]
-            var result: [Digest256] = []
+            var seen: Set<VersionID> = [version.id]
+            var result: [VersionID] = []
             var next = version.parents
             while !next.isEmpty, result.count < limit {
                 let fresh = next.filter { seen.insert($0).inserted }
@@ -34,19 +34,17 @@ extension Vault {
     /// here was made from is history, and changes no head.
     ///
     /// - Parameters:
-    ///   - adapter: 16 bytes.
     ///   - deviceName: shown behind the name where another adapter has it.
     ///   - ancestors: all versions before it that the other device knows.
     /// - Throws: `VaultError` E-VAULT-053, E-VAULT-006.
     package func importVersion(
-        adapter: [UInt8], name: String, base: Digest256, deviceName: String,
-        ancestors: [Digest256] = [], _ version: NewVersion
+        adapter: AdapterID, name: String, base: BaseID, deviceName: String,
+        ancestors: [VersionID] = [], _ version: NewVersion
     ) throws -> VersionRecord {
         try requireWriting()
-        guard adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
         let id = try Self.versionID(manifest: version.manifest, content: version.content)
-        let key = Data(try read { try Self.localAdapter($0, adapter, base: base) })
-        let known = try read { try Self.versions($0, "v.adapter = ? AND v.id = ?", [key, id.data]).first }
+        let key = try read { try Self.localAdapter($0, adapter, base: base) }
+        let known = try read { try Self.versions($0, "v.adapter = ? AND v.id = ?", [key, id]).first }
         if let known, known.state == .here { return known }
         let blob = try chunks.store(version.content)
         let (record, unused) = try keeping(blob) { database in
@@ -57,16 +55,15 @@ extension Vault {
     }
 
     private func insertImported(
-        _ database: Database, _ wire: [UInt8], _ name: String, _ base: Digest256, _ deviceName: String,
-        _ ancestors: Set<Digest256>, _ version: NewVersion, _ id: Digest256, _ blob: StoredBlob
-    ) throws -> (VersionRecord, unused: [Digest256]) {
+        _ database: Database, _ wire: AdapterID, _ name: String, _ base: BaseID, _ deviceName: String,
+        _ ancestors: Set<VersionID>, _ version: NewVersion, _ id: VersionID, _ blob: StoredBlob
+    ) throws -> (VersionRecord, unused: [ChunkID]) {
         try blob.insert(database)
-        let local = try Self.localAdapter(database, wire, base: base)
-        let adapter = Data(local)
-        if let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id.data]).first {
+        let adapter = try Self.localAdapter(database, wire, base: base)
+        if let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapter, id]).first {
             // Only its record was here: the bytes of the file take the place of those that were to be fetched.
             try database.execute(
-                sql: "UPDATE versions SET blob = ? WHERE seq = ?", arguments: [Data(blob.id), known.row])
+                sql: "UPDATE versions SET blob = ? WHERE seq = ?", arguments: [blob.id, known.row])
             try dropRivals(database, ofVersion: known.row)
             let unused = try StoredBlob.release(database, id: known.blob)
             guard let record = try Self.version(database, row: known.row) else { throw VaultError.noVersion(name) }
@@ -76,7 +73,7 @@ extension Vault {
         if row == nil {
             let free = try freeName(database, name, for: adapter, besides: deviceName)
             try insertAdapter(
-                database, wire: wire, local: local, name: free, base: base, created: Timestamp.milliseconds(now()))
+                database, wire: wire, local: adapter, name: free, base: base, created: Timestamp.milliseconds(now()))
         }
         let head = try row?.optional("head", as: Int64.self).flatMap { try Self.version(database, row: $0) }
         let inserted = try insertVersion(
@@ -89,14 +86,14 @@ extension Vault {
             let events = try version.parents.compactMap { parent in
                 try Int64.fetchOne(
                     database, sql: "SELECT MAX(seq) FROM events WHERE adapter = ? AND version = ?",
-                    arguments: [adapter, parent.data])
+                    arguments: [adapter, parent])
             }
             let tips = try Self.tips(database, adapter).filter { before.contains($0.version) }.map(\.event)
             try insertEvent(
-                database, adapter, kind: "version", version: id, name: name,
+                database, adapter, kind: .version, version: id, name: name,
                 parents: tips + events.filter { !tips.contains($0) })
         }
-        let subject = Hex.encode(adapter)
+        let subject = adapter.description
         guard let record = try Self.version(database, row: inserted) else { throw VaultError.noVersion(name) }
         try log(
             database, .addVersion, "import \(record.reference)", subject: subject,

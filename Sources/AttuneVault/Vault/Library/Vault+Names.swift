@@ -15,9 +15,9 @@ extension Vault {
             let row = try Self.adapterRow(database, named: name)
             let oldName = try row.value("name", as: String.self)
             guard oldName != newName else { return }
-            let id = try row.value("id", as: Data.self)
+            let id = try row.value("id", as: AdapterID.self)
             try setName(database, id, to: newName)
-            let subject = Hex.encode(id)
+            let subject = id.description
             try log(
                 database, .rename, "rename \(oldName) to \(newName)", subject: subject,
                 reversal: .rename(adapter: subject, to: oldName))
@@ -32,7 +32,7 @@ extension Vault {
         let newName = try AdapterName.checked(newName)
         return try write { database in
             let source = try Self.version(database, reference)
-            let base = try Self.adapterRow(database, named: reference.adapter).digest("base")
+            let base = try Self.adapterRow(database, named: reference.adapter).value("base", as: BaseID.self)
             try requireFree(database, newName)
             let id = try ensureAdapter(database, name: newName, base: base)
             let row = try insertVersion(
@@ -40,7 +40,7 @@ extension Vault {
                 parents: source.parents, run: source.run, lossBefore: source.lossBefore, lossAfter: source.lossAfter)
             try setHead(database, id, to: row)
             try noteVersion(database, row, after: nil)
-            let subject = Hex.encode(id)
+            let subject = id.description
             try log(
                 database, .copy, "copy \(source.reference) to \(newName)", subject: subject,
                 reversal: .trash(kind: .adapter, subject: subject))
@@ -57,7 +57,7 @@ extension Vault {
         try write { database in
             let version = try Self.version(database, reference)
             try moveLabel(
-                database, Data(version.adapterID), label, to: version.row,
+                database, version.adapterID, label, to: version.row,
                 "label \(version.reference) as \(label)")
         }
     }
@@ -69,7 +69,7 @@ extension Vault {
         try write { database in
             let reference = VersionReference(adapter: name, selector: .label(label))
             let version = try Self.version(database, reference)
-            try moveLabel(database, Data(version.adapterID), label, to: nil, "remove label \(reference)")
+            try moveLabel(database, version.adapterID, label, to: nil, "remove label \(reference)")
         }
     }
 
@@ -83,11 +83,11 @@ extension Vault {
             let row = try Self.adapterRow(database, named: name)
             let previous = try row.optional("head", as: Int64.self)
             guard previous != target.row else { return target }
-            let id = try row.value("id", as: Data.self)
+            let id = try row.value("id", as: AdapterID.self)
             try setHead(database, id, to: target.row)
             let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
             try noteHead(database, id, from: previousID)
-            let subject = Hex.encode(id)
+            let subject = id.description
             try log(
                 database, .rollback, "point \(target.adapter) at \(target.reference)", subject: subject,
                 reversal: previous.map { .moveHead(adapter: subject, to: $0) })
@@ -95,7 +95,7 @@ extension Vault {
         }
     }
 
-    func setName(_ database: Database, _ id: Data, to name: String) throws {
+    func setName(_ database: Database, _ id: AdapterID, to name: String) throws {
         try requireFree(database, name)
         try database.execute(sql: "UPDATE adapters SET name = ? WHERE id = ?", arguments: [name, id])
         try noteName(database, id)
@@ -110,7 +110,7 @@ extension Vault {
         if taken { throw VaultError.nameTaken(name) }
     }
 
-    func setLabel(_ database: Database, _ id: Data, _ label: String, to row: Int64?) throws {
+    func setLabel(_ database: Database, _ id: AdapterID, _ label: String, to row: Int64?) throws {
         if let row {
             try database.execute(
                 sql: """
@@ -123,13 +123,13 @@ extension Vault {
     }
 
     private func moveLabel(
-        _ database: Database, _ id: Data, _ label: String, to row: Int64?, _ description: String
+        _ database: Database, _ id: AdapterID, _ label: String, to row: Int64?, _ description: String
     ) throws {
         let previous = try Int64.fetchOne(
             database, sql: "SELECT version FROM labels WHERE adapter = ? AND name = ?", arguments: [id, label])
         guard previous != row else { return }
         try setLabel(database, id, label, to: row)
-        let subject = Hex.encode(id)
+        let subject = id.description
         try log(
             database, .label, description, subject: subject,
             reversal: .label(adapter: subject, name: label, version: previous))

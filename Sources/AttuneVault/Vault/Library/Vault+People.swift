@@ -9,7 +9,7 @@ import GRDB
 /// Another person, as this store knows them: their circle, and whether its safety number was compared.
 package struct PersonRecord: Sendable, Equatable {
     /// Hash of the genesis link of their circle.
-    package let circle: Digest256
+    package let circle: CircleID
     package let name: String
     /// The links of their circle, as the caller serialised them.
     package let links: [UInt8]
@@ -24,8 +24,8 @@ package struct ReceivedRecord: Sendable, Equatable {
     /// Who sent it; nil once they were removed, and for what came in a file that names nobody.
     package let person: String?
     package let name: String
-    package let base: Digest256
-    package let version: Digest256
+    package let base: BaseID
+    package let version: VersionID
     package let manifest: String
     package let arrived: Date
 }
@@ -48,21 +48,21 @@ extension Vault {
     ///
     /// - Throws: `VaultError` E-VAULT-021 if another person has the name, E-VAULT-022 (not a name).
     @discardableResult
-    package func putPerson(_ circle: Digest256, name: String, links: [UInt8]) throws -> PersonRecord {
+    package func putPerson(_ circle: CircleID, name: String, links: [UInt8]) throws -> PersonRecord {
         let name = try AdapterName.checked(name)
         return try write { database in
             let taken = try Row.fetchOne(
                 database, sql: "SELECT circle FROM people WHERE name = ? AND circle <> ?",
-                arguments: [name, circle.data])
+                arguments: [name, circle])
             guard taken == nil else { throw VaultError.nameTaken(name) }
             try database.execute(
                 sql: """
                     INSERT INTO people (circle, name, links, added) VALUES (?, ?, ?, ?)
                     ON CONFLICT (circle) DO UPDATE SET links = excluded.links
-                    """, arguments: [circle.data, name, Data(links), Timestamp.milliseconds(now())])
+                    """, arguments: [circle, name, Data(links), Timestamp.milliseconds(now())])
             guard
                 let row = try Row.fetchOne(
-                    database, sql: "SELECT * FROM people WHERE circle = ?", arguments: [circle.data])
+                    database, sql: "SELECT * FROM people WHERE circle = ?", arguments: [circle])
             else { throw VaultError.noPerson(name) }
             return try Self.person(row)
         }
@@ -91,7 +91,7 @@ extension Vault {
 
     /// Keeps a version of another person, or of nobody that is known, apart from the adapters until somebody takes it in.
     package func receive(
-        from circle: Digest256?, name: String, base: Digest256, _ version: NewVersion
+        from circle: CircleID?, name: String, base: BaseID, _ version: NewVersion
     ) throws -> ReceivedRecord {
         try requireWriting()
         let id = try Self.versionID(manifest: version.manifest, content: version.content)
@@ -105,8 +105,8 @@ extension Vault {
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    circle?.data, AdapterName.normalized(name) ?? "adapter", base.data, id.data, version.manifest,
-                    Data(blob.id), Timestamp.milliseconds(now()),
+                    circle, AdapterName.normalized(name) ?? "adapter", base, id, version.manifest,
+                    blob.id, Timestamp.milliseconds(now()),
                 ])
         }
         guard let record = try received().first(where: { $0.version == id }) else {
@@ -125,7 +125,7 @@ extension Vault {
             ).map { row in
                 ReceivedRecord(
                     id: try row.value("seq"), person: try row.optional("person_name"), name: try row.value("name"),
-                    base: try row.digest("base"), version: try row.digest("version"),
+                    base: try row.value("base"), version: try row.value("version"),
                     manifest: try row.value("manifest"),
                     arrived: try row.date("arrived"))
             }
@@ -154,7 +154,7 @@ extension Vault {
             try setHead(database, adapter, to: row)
             try noteVersion(database, row, after: nil)
             try database.execute(sql: "DELETE FROM received WHERE seq = ?", arguments: [record.id])
-            let subject = Hex.encode(adapter)
+            let subject = adapter.description
             try log(
                 database, .addVersion, "take in \(name)", subject: subject,
                 reversal: .trash(kind: .adapter, subject: subject))
@@ -167,7 +167,7 @@ extension Vault {
     ///
     /// - Throws: `VaultError` E-VAULT-055.
     package func rejectReceived(_ record: ReceivedRecord) throws {
-        let unused: [Digest256] = try write { database in
+        let unused: [ChunkID] = try write { database in
             let blob = try Self.receivedBlob(database, record)
             try database.execute(sql: "DELETE FROM received WHERE seq = ?", arguments: [record.id])
             return try StoredBlob.release(database, id: blob)
@@ -175,18 +175,18 @@ extension Vault {
         chunks.remove(unused)
     }
 
-    private static func receivedBlob(_ database: Database, _ record: ReceivedRecord) throws -> [UInt8] {
+    private static func receivedBlob(_ database: Database, _ record: ReceivedRecord) throws -> BlobID {
         guard
             let row = try Row.fetchOne(
                 database, sql: "SELECT blob FROM received WHERE seq = ? AND version = ?",
-                arguments: [record.id, record.version.data])
+                arguments: [record.id, record.version])
         else { throw VaultError.nothingReceived(record.name) }
-        return try row.bytes("blob")
+        return try row.value("blob")
     }
 
     private static func person(_ row: Row) throws -> PersonRecord {
         PersonRecord(
-            circle: try row.digest("circle"), name: try row.value("name"), links: try row.bytes("links"),
+            circle: try row.value("circle"), name: try row.value("name"), links: try row.bytes("links"),
             isConfirmed: try row.value("confirmed"), added: try row.date("added"))
     }
 }

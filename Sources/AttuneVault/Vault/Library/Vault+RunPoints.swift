@@ -9,7 +9,7 @@ extension Vault {
     /// Appends to the curve of a run; a step that is done again after resuming replaces what it measured before.
     ///
     /// - Throws: `VaultError` E-VAULT-030.
-    package func appendPoints(_ points: [RunPoint], toRun id: String) throws {
+    package func appendPoints(_ points: [RunPoint], toRun id: RunID) throws {
         try write { database in
             _ = try Self.run(database, id)
             for point in points {
@@ -20,7 +20,7 @@ extension Vault {
                         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                         """,
                     arguments: [
-                        id, point.kind.rawValue, max(point.step, 0), point.loss, point.rate, point.gradientNorm,
+                        id, point.kind, max(point.step, 0), point.loss, point.rate, point.gradientNorm,
                         point.tokens, point.tokensPerSecond,
                     ])
             }
@@ -33,7 +33,7 @@ extension Vault {
     ///   - kind: nil for both.
     ///   - after: only steps beyond this one, for following a run.
     /// - Throws: `VaultError` E-VAULT-030.
-    package func points(ofRun id: String, kind: RunPoint.Kind? = nil, after: Int = -1) throws -> [RunPoint] {
+    package func points(ofRun id: RunID, kind: RunPoint.Kind? = nil, after: Int = -1) throws -> [RunPoint] {
         try read { database in
             _ = try Self.run(database, id)
             return try Row.fetchAll(
@@ -41,10 +41,10 @@ extension Vault {
                 sql: """
                     SELECT * FROM run_points WHERE run = :run AND step > :after AND (:kind IS NULL OR kind = :kind)
                     ORDER BY step, kind
-                    """, arguments: ["run": id, "after": after, "kind": kind?.rawValue]
+                    """, arguments: ["run": id, "after": after, "kind": kind]
             ).map { row in
                 RunPoint(
-                    kind: try row.choice("kind"), step: try row.value("step"), loss: try row.optional("loss"),
+                    kind: try row.value("kind"), step: try row.value("step"), loss: try row.optional("loss"),
                     rate: try row.optional("rate"), gradientNorm: try row.optional("gradient_norm"),
                     tokens: try row.value("tokens"), tokensPerSecond: try row.optional("tokens_per_second"))
             }
@@ -55,18 +55,18 @@ extension Vault {
     ///
     /// - Parameter step: steps done at that state.
     /// - Throws: `VaultError` E-VAULT-030, E-VAULT-006 (disk full; the one before stays).
-    package func saveCheckpoint(_ content: BlobContent, step: Int, ofRun id: String) throws {
+    package func saveCheckpoint(_ content: BlobContent, step: Int, ofRun id: RunID) throws {
         try requireWriting()
         _ = try run(id)
         let blob = try chunks.store(content)
         let unused = try keeping(blob) { database in
             let previous = try Row.fetchOne(
                 database, sql: "SELECT checkpoint FROM runs WHERE id = ? AND checkpoint IS NOT NULL", arguments: [id]
-            )?.bytes("checkpoint")
+            )?.value("checkpoint", as: BlobID.self)
             try blob.insert(database)
             try database.execute(
                 sql: "UPDATE runs SET checkpoint = ?, checkpoint_step = ?, step = ?, updated = ? WHERE id = ?",
-                arguments: [Data(blob.id), max(step, 0), max(step, 0), Timestamp.milliseconds(now()), id])
+                arguments: [blob.id, max(step, 0), max(step, 0), Timestamp.milliseconds(now()), id])
             guard database.changesCount == 1 else { throw VaultError.noRun(id) }
             return try previous.map { try StoredBlob.release(database, id: $0) } ?? []
         }
@@ -76,14 +76,14 @@ extension Vault {
     /// The state from which a run can be resumed; nil if none was saved.
     ///
     /// - Throws: `VaultError` E-VAULT-030, E-VAULT-005 (damaged).
-    package func loadCheckpoint(ofRun id: String) throws -> (step: Int, bytes: [UInt8])? {
+    package func loadCheckpoint(ofRun id: RunID) throws -> (step: Int, bytes: [UInt8])? {
         let stored: (Int, StoredBlob)? = try read { database in
             guard let step = try Self.run(database, id).checkpointStep,
                 let row = try Row.fetchOne(
                     database, sql: "SELECT checkpoint FROM runs WHERE id = ? AND checkpoint IS NOT NULL",
                     arguments: [id])
             else { return nil }
-            return (step, try StoredBlob.fetch(database, id: try row.bytes("checkpoint")))
+            return (step, try StoredBlob.fetch(database, id: try row.value("checkpoint")))
         }
         guard let (step, blob) = stored else { return nil }
         return (step, try chunks.load(blob))
@@ -92,12 +92,12 @@ extension Vault {
     /// Forgets the checkpoint of a run that will not be resumed.
     ///
     /// - Throws: `VaultError` E-VAULT-030.
-    package func dropCheckpoint(ofRun id: String) throws {
-        let unused: [Digest256] = try write { database in
+    package func dropCheckpoint(ofRun id: RunID) throws {
+        let unused: [ChunkID] = try write { database in
             _ = try Self.run(database, id)
             let row = try Row.fetchOne(
                 database, sql: "SELECT checkpoint FROM runs WHERE id = ? AND checkpoint IS NOT NULL", arguments: [id])
-            guard let blob = try row?.bytes("checkpoint") else { return [] }
+            guard let blob = try row?.value("checkpoint", as: BlobID.self) else { return [] }
             try database.execute(
                 sql: "UPDATE runs SET checkpoint = NULL, checkpoint_step = NULL WHERE id = ?", arguments: [id])
             return try StoredBlob.release(database, id: blob)

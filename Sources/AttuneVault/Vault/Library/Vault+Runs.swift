@@ -16,8 +16,8 @@ extension Vault {
     ///   - documents: what it is trained on, in order; all of them in the store.
     @discardableResult
     package func createRun(
-        adapter: String, configuration: String, base: Digest256, data: Digest256, steps: Int,
-        documents: [Digest256] = []
+        adapter: String, configuration: String, base: BaseID, data: Digest256, steps: Int,
+        documents: [DocumentID] = []
     ) throws -> RunRecord {
         let adapter = try AdapterName.checked(adapter)
         let time = Timestamp.milliseconds(now())
@@ -28,16 +28,16 @@ extension Vault {
                     INSERT INTO runs (id, adapter, state, configuration, base, data, steps, started, updated)
                     VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?)
                     """,
-                arguments: [id, adapter, configuration, base.data, data.data, max(steps, 0), time, time])
+                arguments: [id, adapter, configuration, base, data, max(steps, 0), time, time])
             for (position, document) in documents.enumerated() {
                 guard
                     try Bool.fetchOne(
                         database, sql: "SELECT EXISTS (SELECT 1 FROM documents WHERE digest = ?)",
-                        arguments: [document.data]) ?? false
+                        arguments: [document]) ?? false
                 else { throw VaultError.noDocument(document) }
                 try database.execute(
                     sql: "INSERT INTO run_documents (run, position, document) VALUES (?, ?, ?)",
-                    arguments: [id, position, document.data])
+                    arguments: [id, position, document])
             }
             return try Self.run(database, id)
         }
@@ -46,7 +46,7 @@ extension Vault {
     /// The run with this id, the trash left out.
     ///
     /// - Throws: `VaultError` E-VAULT-030 (exit 5).
-    package func run(_ id: String) throws -> RunRecord { try read { try Self.run($0, id) } }
+    package func run(_ id: RunID) throws -> RunRecord { try read { try Self.run($0, id) } }
 
     /// All runs in the order they were started, the trash left out.
     package func runs() throws -> [RunRecord] {
@@ -54,7 +54,7 @@ extension Vault {
     }
 
     /// What a run was trained on, in order.
-    package func documents(ofRun id: String) throws -> [DocumentRecord] {
+    package func documents(ofRun id: RunID) throws -> [DocumentRecord] {
         try read { database in
             _ = try Self.run(database, id)
             return try Row.fetchAll(
@@ -72,8 +72,8 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-030.
     @discardableResult
     package func updateRun(
-        _ id: String, state: RunRecord.State? = nil, step: Int? = nil, steps: Int? = nil, detail: String? = nil,
-        version: Digest256? = nil
+        _ id: RunID, state: RunRecord.State? = nil, step: Int? = nil, steps: Int? = nil, detail: String? = nil,
+        version: VersionID? = nil
     ) throws -> RunRecord {
         try write { database in
             _ = try Self.run(database, id)
@@ -84,7 +84,7 @@ extension Vault {
                     WHERE id = ?
                     """,
                 arguments: [
-                    state?.rawValue, step.map { max($0, 0) }, steps.map { max($0, 0) }, detail, version?.data,
+                    state, step.map { max($0, 0) }, steps.map { max($0, 0) }, detail, version,
                     Timestamp.milliseconds(now()), id,
                 ])
             return try Self.run(database, id)
@@ -97,18 +97,18 @@ extension Vault {
     ///
     /// - Returns: the ids of those runs.
     @discardableResult
-    package func interruptAbandonedRuns() throws -> [String] {
+    package func interruptAbandonedRuns() throws -> [RunID] {
         try write { database in
-            let ids = try String.fetchAll(database, sql: "SELECT id FROM runs WHERE state = 'running' ORDER BY seq")
+            let ids = try RunID.fetchAll(database, sql: "SELECT id FROM runs WHERE state = 'running' ORDER BY seq")
             try database.execute(sql: "UPDATE runs SET state = 'interrupted' WHERE state = 'running'")
             return ids
         }
     }
 
-    private func freeRunID(_ database: Database) throws -> String {
+    private func freeRunID(_ database: Database) throws -> RunID {
         for attempt in 0..<64 {
             // Four digits read well; more only once those are getting scarce.
-            let id = String(Hex.encode(ChunkStore.randomID()).prefix(4 + attempt / 8))
+            let id = RunID(String(Hex.encode(ChunkStore.randomID()).prefix(4 + attempt / 8)))
             let taken =
                 try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM runs WHERE id = ?)", arguments: [id])
                 ?? true
@@ -119,21 +119,21 @@ extension Vault {
 }
 
 extension Vault {
-    static func run(_ database: Database, _ id: String) throws -> RunRecord {
+    static func run(_ database: Database, _ id: RunID) throws -> RunRecord {
         guard
             let row = try Row.fetchOne(
-                database, sql: "SELECT * FROM runs WHERE id = ? AND trashed = 0", arguments: [id.lowercased()])
+                database, sql: "SELECT * FROM runs WHERE id = ? AND trashed = 0", arguments: [id])
         else { throw VaultError.noRun(id) }
         return try run(row)
     }
 
     static func run(_ row: Row) throws -> RunRecord {
         RunRecord(
-            id: try row.value("id"), adapter: try row.value("adapter"), state: try row.choice("state"),
-            configuration: try row.value("configuration"), base: try row.digest("base"), data: try row.digest("data"),
+            id: try row.value("id"), adapter: try row.value("adapter"), state: try row.value("state"),
+            configuration: try row.value("configuration"), base: try row.value("base"), data: try row.value("data"),
             step: try row.value("step"), steps: try row.value("steps"), started: try row.date("started"),
             updated: try row.date("updated"), detail: try row.optional("detail"),
-            version: try row.optionalDigest("version"), checkpointStep: try row.optional("checkpoint_step"),
+            version: try row.optional("version"), checkpointStep: try row.optional("checkpoint_step"),
             isTrashed: try row.value("trashed"))
     }
 }

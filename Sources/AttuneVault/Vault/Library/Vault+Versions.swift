@@ -8,10 +8,10 @@ import GRDB
 
 extension Vault {
     /// The id of a version: BLAKE2b-256 over the manifest's length (8 bytes, highest first), the manifest, the bytes.
-    package static func versionID(manifest: String, content: BlobContent) throws -> Digest256 {
+    package static func versionID(manifest: String, content: BlobContent) throws -> VersionID {
         var hash = versionHash(manifest)
         try content.pieces { hash.update($1) }
-        return hash.finish()
+        return VersionID(hash.finish())
     }
 
     /// The hash that is a version's id once its tensor bytes are in it too.
@@ -34,7 +34,7 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-022 (not a name), E-VAULT-025 (the adapter belongs to another base),
     ///   E-VAULT-006 (disk full; nothing was stored).
     @discardableResult
-    package func addVersion(to name: String, base: Digest256, _ version: NewVersion) throws -> VersionRecord {
+    package func addVersion(to name: String, base: BaseID, _ version: NewVersion) throws -> VersionRecord {
         try requireWriting()
         let name = try AdapterName.checked(name)
         let id = try Self.versionID(manifest: version.manifest, content: version.content)
@@ -48,7 +48,7 @@ extension Vault {
     /// The tensor bytes of a version, every chunk checked and opened.
     ///
     /// - Throws: `VaultError` E-VAULT-023 (no such version), E-VAULT-005 (damaged).
-    package func versionBytes(_ id: Digest256) throws -> [UInt8] {
+    package func versionBytes(_ id: VersionID) throws -> [UInt8] {
         try versionBytes(of: version(id: id))
     }
 
@@ -78,7 +78,7 @@ extension Vault {
             hash.update($0)
             try sink($0)
         }
-        guard hash.finish() == version.id else {
+        guard VersionID(hash.finish()) == version.id else {
             throw VaultError.badVersion("\(version.reference) is not what its id says")
         }
     }
@@ -96,14 +96,14 @@ extension Vault {
     }
 
     /// Points the name at a version that is there already, if there is one with this content.
-    private func revive(_ database: Database, name: String, base: Digest256, id: Digest256) throws -> VersionRecord? {
+    private func revive(_ database: Database, name: String, base: BaseID, id: VersionID) throws -> VersionRecord? {
         guard
             let adapter = try Row.fetchOne(
                 database, sql: "SELECT * FROM adapters WHERE name = ? AND trashed = 0", arguments: [name])
         else { return nil }
-        guard try adapter.digest("base") == base else { throw VaultError.otherBase(name) }
-        let adapterID = try adapter.value("id", as: Data.self)
-        guard let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapterID, id.data]).first else {
+        guard try adapter.value("base", as: BaseID.self) == base else { throw VaultError.otherBase(name) }
+        let adapterID = try adapter.value("id", as: AdapterID.self)
+        guard let known = try Self.versions(database, "v.adapter = ? AND v.id = ?", [adapterID, id]).first else {
             return nil
         }
         let previous = try adapter.optional("head", as: Int64.self)
@@ -116,15 +116,15 @@ extension Vault {
         let previousID = try previous.flatMap { try Self.version(database, row: $0)?.id }
         try noteHead(database, adapterID, from: previousID)
         try log(
-            database, .addVersion, "add \(known.reference) again", subject: Hex.encode(adapterID),
+            database, .addVersion, "add \(known.reference) again", subject: adapterID.description,
             reversal: wasTrashed
-                ? .removeVersion(adapter: Hex.encode(adapterID), version: known.row, head: previous)
-                : previous.map { .moveHead(adapter: Hex.encode(adapterID), to: $0) })
+                ? .removeVersion(adapter: adapterID.description, version: known.row, head: previous)
+                : previous.map { .moveHead(adapter: adapterID.description, to: $0) })
         return try Self.version(database, row: known.row)
     }
 
     private func insert(
-        _ database: Database, _ version: NewVersion, id: Digest256, blob: StoredBlob, name: String, base: Digest256
+        _ database: Database, _ version: NewVersion, id: VersionID, blob: StoredBlob, name: String, base: BaseID
     ) throws -> VersionRecord {
         let adapterID = try ensureAdapter(database, name: name, base: base)
         let previous = try Int64.fetchOne(
@@ -136,7 +136,7 @@ extension Vault {
         try setHead(database, adapterID, to: row)
         try noteVersion(database, row, after: previous)
         guard let record = try Self.version(database, row: row) else { throw VaultError.noVersion(name) }
-        let subject = Hex.encode(adapterID)
+        let subject = adapterID.description
         try log(
             database, .addVersion, "add \(record.reference)", subject: subject,
             reversal: .removeVersion(adapter: subject, version: row, head: previous))
@@ -144,23 +144,23 @@ extension Vault {
     }
 
     /// The id of the live adapter with this name, made now if there is none.
-    func ensureAdapter(_ database: Database, name: String, base: Digest256) throws -> Data {
+    func ensureAdapter(_ database: Database, name: String, base: BaseID) throws -> AdapterID {
         if let row = try Row.fetchOne(
             database, sql: "SELECT id, base FROM adapters WHERE name = ? AND trashed = 0", arguments: [name])
         {
-            guard try row.digest("base") == base else { throw VaultError.otherBase(name) }
+            guard try row.value("base", as: BaseID.self) == base else { throw VaultError.otherBase(name) }
             return try row.value("id")
         }
-        let id = Data(ChunkStore.randomID())
+        let id: AdapterID = ChunkStore.freshID()
         try database.execute(
             sql: "INSERT INTO adapters (id, name, base, created) VALUES (?, ?, ?, ?)",
-            arguments: [id, name, base.data, Timestamp.milliseconds(now())])
+            arguments: [id, name, base, Timestamp.milliseconds(now())])
         return id
     }
 
     func insertVersion(
-        _ database: Database, adapterID: Data, id: Digest256, blob: [UInt8], manifest: String, parents: [Digest256],
-        run: String?, lossBefore: Double?, lossAfter: Double?, created: Int64? = nil, number: Int? = nil
+        _ database: Database, adapterID: AdapterID, id: VersionID, blob: BlobID, manifest: String, parents: [VersionID],
+        run: RunID?, lossBefore: Double?, lossAfter: Double?, created: Int64? = nil, number: Int? = nil
     ) throws -> Int64 {
         try database.execute(
             cached: """
@@ -170,13 +170,13 @@ extension Vault {
                     ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                id.data, adapterID, number, adapterID, try storedJSON(parents), manifest, Data(blob),
+                id, adapterID, number, adapterID, try storedJSON(parents), manifest, blob,
                 created ?? Timestamp.milliseconds(now()), run, lossBefore, lossAfter,
             ])
         return database.lastInsertedRowID
     }
 
-    func setHead(_ database: Database, _ adapterID: Data, to row: Int64?) throws {
+    func setHead(_ database: Database, _ adapterID: AdapterID, to row: Int64?) throws {
         try database.execute(cached: "UPDATE adapters SET head = ? WHERE id = ?", arguments: [row, adapterID])
     }
 }

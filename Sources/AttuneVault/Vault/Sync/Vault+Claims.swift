@@ -31,32 +31,32 @@ extension Vault {
         """
         SELECT v.blob FROM versions v WHERE \(condition)
         UNION SELECT c.blob FROM versions v JOIN blobs s ON s.id = v.blob CROSS JOIN \(standing)
-        WHERE s.state <> 0 AND \(condition)
+        WHERE s.state <> \(BlobState.here) AND \(condition)
         """
     }
 
     // MARK: Adapters
 
     /// The id that an adapter has here, by the id that devices use and its base; that of a new one if there is none.
-    static func localAdapter(_ database: Database, _ wire: [UInt8], base: Digest256) throws -> [UInt8] {
-        let known = try Data.fetchOne(
+    static func localAdapter(_ database: Database, _ wire: AdapterID, base: BaseID) throws -> AdapterID {
+        let known = try AdapterID.fetchOne(
             database,
             cached: """
                 SELECT id FROM adapters WHERE (wire = :wire OR id = :wire AND wire IS NULL) AND base = :base
-                """, arguments: ["wire": Data(wire), "base": base.data])
-        if let known { return [UInt8](known) }
+                """, arguments: ["wire": wire, "base": base])
+        if let known { return known }
         let isTaken = try Bool.fetchOne(
-            database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [Data(wire)])
-        return isTaken == true ? digest16("adapter", [wire, base.bytes]) : wire
+            database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [wire])
+        return isTaken == true ? id("adapter", [wire.bytes, base.bytes]) : wire
     }
 
     /// The adapter that a device means by an id: the one it has versions of, else the one that was spoken of first.
     ///
     /// - Parameter version: where it names a version, the one that has this.
     static func localAdapter(
-        _ database: Database, _ wire: [UInt8], meantBy device: [UInt8], version: Digest256? = nil
-    ) throws -> [UInt8] {
-        let found = try Data.fetchOne(
+        _ database: Database, _ wire: AdapterID, meantBy device: DeviceID, version: VersionID? = nil
+    ) throws -> AdapterID {
+        let found = try AdapterID.fetchOne(
             database,
             cached: """
                 SELECT a.id FROM adapters a WHERE a.wire = :wire OR a.id = :wire AND a.wire IS NULL
@@ -66,33 +66,32 @@ extension Vault {
                         WHERE v.adapter = a.id AND c.device = :device) DESC,
                     (SELECT MIN(e.lamport) FROM events e WHERE e.adapter = a.id AND e.kind = 'version'), a.id
                 LIMIT 1
-                """, arguments: ["wire": Data(wire), "device": Data(device), "version": version?.data])
-        return found.map { [UInt8]($0) } ?? wire
+                """, arguments: ["wire": wire, "device": device, "version": version])
+        return found ?? wire
     }
 
     func insertAdapter(
-        _ database: Database, wire: [UInt8], local: [UInt8], name: String, base: Digest256, created: Int64
+        _ database: Database, wire: AdapterID, local: AdapterID, name: String, base: BaseID, created: Int64
     ) throws {
         try database.execute(
             cached: "INSERT INTO adapters (id, name, base, created, wire) VALUES (?, ?, ?, ?, ?)",
-            arguments: [Data(local), name, base.data, created, local == wire ? nil : Data(wire)])
+            arguments: [local, name, base, created, local == wire ? nil : wire])
     }
 
     // MARK: Bytes
 
     /// The blob here that is what `packet` says of the bytes of this version; listed now if it was not.
-    func blob(_ database: Database, _ packet: BlobPacket, of version: VersionPacket) throws -> [UInt8] {
+    func blob(_ database: Database, _ packet: BlobPacket, of version: VersionPacket) throws -> BlobID {
         let chunks = packet.chunks.flatMap(\.bytes)
         let sizes = "\(packet.size) \(packet.encodedSize) \(packet.codec.rawValue)"
-        let own = Self.digest16(
+        let own: BlobID = Self.id(
             "blob",
             [
-                packet.id, packet.key, packet.digest.bytes, Array(sizes.utf8), chunks, version.id.bytes,
+                packet.id.bytes, packet.key, packet.digest.bytes, Array(sizes.utf8), chunks, version.id.bytes,
                 Array(version.manifest.utf8),
             ])
-        func isHere(_ id: [UInt8]) throws -> Bool {
-            try Bool.fetchOne(
-                database, cached: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [Data(id)])
+        func isHere(_ id: BlobID) throws -> Bool {
+            try Bool.fetchOne(database, cached: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [id])
                 ?? true
         }
         // Whoever says the id first has it here as it is; what another says under it is known by all of it.
@@ -109,7 +108,7 @@ extension Vault {
                     OR EXISTS (SELECT 1 FROM claims c JOIN versions v ON v.seq = c.version
                         WHERE c.blob = :blob AND v.id = :id AND c.manifest = :manifest)
                     """,
-                arguments: ["blob": Data(known.id), "id": version.id.data, "manifest": version.manifest])
+                arguments: ["blob": known.id, "id": version.id, "manifest": version.manifest])
             if isSame == true, known.sealedID == packet.id, known.key == packet.key, known.chunks == packet.chunks,
                 known.digest == packet.digest, known.size == packet.size, known.encodedSize == packet.encodedSize,
                 known.codec == packet.codec
@@ -125,52 +124,52 @@ extension Vault {
         return isTaken ? own : packet.id
     }
 
-    /// 16 bytes that stand for all of these together.
-    private static func digest16(_ domain: String, _ parts: [[UInt8]]) -> [UInt8] {
+    /// An id that stands for all of these together.
+    private static func id<Kind: ShortKind>(_ domain: String, _ parts: [[UInt8]]) -> Identifier<Kind> {
         var writer = ByteWriter()
         for part in [Array(domain.utf8)] + parts {
             writer.bigEndian(UInt64(part.count))
             writer.append(part)
         }
-        return Array(BLAKE2b.hash(writer.bytes).bytes.prefix(16))
+        return Identifier(startOf: BLAKE2b.hash(writer.bytes))
     }
 
     // MARK: Claims
 
     /// Notes what an entry says of a version: refused at once where it says bytes that were refused.
     func insertClaim(
-        _ database: Database, version row: Int64, _ packet: VersionPacket, blob: [UInt8], _ context: EntryContext
+        _ database: Database, version row: Int64, _ packet: VersionPacket, blob: BlobID, _ context: EntryContext
     ) throws {
         try database.execute(
             cached: """
                 INSERT OR IGNORE INTO claims
                     (entry, version, device, lamport, manifest, parents, created, loss_before, loss_after, blob, refused)
-                SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, id, state = 3 FROM blobs WHERE id = ?
+                SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, id, state = \(BlobState.refused) FROM blobs WHERE id = ?
                 """,
             arguments: [
-                context.entry.data, row, Data(context.device), Int64(clamping: context.lamport), packet.manifest,
+                context.entry, row, context.device, Int64(clamping: context.lamport), packet.manifest,
                 try storedJSON(packet.parents), Int64(clamping: packet.created), packet.lossBefore, packet.lossAfter,
-                Data(blob),
+                blob,
             ])
     }
 
     /// Bytes that only an earlier claim of a device is about are not fetched any more, now that it has a newer one.
-    func dropEarlierClaim(_ database: Database, version row: Int64, of device: [UInt8]) throws {
+    func dropEarlierClaim(_ database: Database, version row: Int64, of device: DeviceID) throws {
         try database.execute(
             cached: """
-                UPDATE blobs SET wanted = 0 WHERE state = 1
+                UPDATE blobs SET wanted = 0 WHERE state = \(BlobState.remote)
                     AND id = (\(Self.newest("blob", version: ":row", device: ":device")) OFFSET 1)
-                """, arguments: ["row": row, "device": Data(device)])
+                """, arguments: ["row": row, "device": device])
     }
 
     /// Shows the claim of a version that counts, unless its bytes are here and proven.
     ///
     /// - Parameter blob: the bytes that it has to be of; nil if any.
-    func showClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws {
+    func showClaim(_ database: Database, version row: Int64, blob: BlobID? = nil) throws {
         let isProven = try Bool.fetchOne(
             database,
-            cached: "SELECT b.state = 0 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ?", arguments: [row]
-        )
+            cached: "SELECT b.state = \(BlobState.here) FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ?",
+            arguments: [row])
         guard isProven == false, let claim = try Self.shownClaim(database, version: row, blob: blob) else { return }
         try database.execute(
             cached: """
@@ -191,12 +190,12 @@ extension Vault {
             arguments: [claim["parents"], claim["created"], claim["loss_before"], claim["loss_after"], row])
     }
 
-    private static func shownClaim(_ database: Database, version row: Int64, blob: [UInt8]? = nil) throws -> Row? {
+    private static func shownClaim(_ database: Database, version row: Int64, blob: BlobID? = nil) throws -> Row? {
         let rows = try Row.fetchAll(
             database, cached: "SELECT c.* FROM versions v CROSS JOIN \(standing) WHERE v.seq = ?", arguments: [row])
         let claims = try rows.map {
             (
-                row: $0, place: try $0.precedence(), blob: try $0.bytes("blob")
+                row: $0, place: try $0.precedence(), blob: try $0.value("blob", as: BlobID.self)
             )
         }
         return Precedence.shown(claims.filter { blob == nil || $0.blob == blob }, by: \.place)?.row
@@ -206,19 +205,20 @@ extension Vault {
     func dropRivals(_ database: Database, ofVersion row: Int64) throws {
         try database.execute(
             cached: """
-                UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (SELECT blob FROM claims WHERE version = :row)
+                UPDATE blobs SET wanted = 0
+                WHERE state = \(BlobState.remote) AND id IN (SELECT blob FROM claims WHERE version = :row)
                     AND id <> (SELECT blob FROM versions WHERE seq = :row)
                 """, arguments: ["row": row])
     }
 
-    static func claimedBlobs(_ database: Database, ofVersion row: Int64) throws -> [[UInt8]] {
+    static func claimedBlobs(_ database: Database, ofVersion row: Int64) throws -> [BlobID] {
         try Row.fetchAll(database, sql: "SELECT DISTINCT blob FROM claims WHERE version = ?", arguments: [row])
-            .map { try $0.bytes("blob") }
+            .map { try $0.value("blob", as: BlobID.self) }
     }
 
     /// The versions of which some claim's bytes arrived and were not looked at, each as that claim has it.
     static func arrivals(_ database: Database) throws -> [VersionRecord] {
-        let shown = try versions(database, "b.state = 2", [])
+        let shown = try versions(database, "b.state = \(BlobState.arrived)", [])
         let claimed = try Row.fetchAll(
             database,
             sql: """
@@ -226,7 +226,7 @@ extension Vault {
                     c.loss_after, c.blob, \(versionColumns)
                 FROM claims c JOIN versions v ON v.seq = c.version JOIN adapters a ON a.id = v.adapter
                     JOIN blobs b ON b.id = c.blob JOIN blobs s ON s.id = v.blob
-                WHERE b.state = 2 AND s.state <> 0 AND c.blob <> v.blob
+                WHERE b.state = \(BlobState.arrived) AND s.state <> \(BlobState.here) AND c.blob <> v.blob
                     AND c.entry = (\(newest("entry", version: "c.version", device: "c.device")))
                 GROUP BY v.seq, c.blob ORDER BY a.seq, v.number, c.lamport
                 """

@@ -13,15 +13,15 @@ extension Vault {
     /// take them back, the others for good. Names, trash and heads are again what the entries that count say.
     ///
     /// - Returns: ids of chunk files that nothing needs any more.
-    func cutOff(_ database: Database, _ device: [UInt8], after seq: Int64) throws -> [Digest256] {
+    func cutOff(_ database: Database, _ device: DeviceID, after seq: Int64) throws -> [ChunkID] {
         let dropped = "SELECT hash FROM entries WHERE device = :device AND seq > :seq"
-        let arguments: StatementArguments = ["device": Data(device), "seq": seq]
-        func adapters(_ condition: String) throws -> Set<Data> {
+        let arguments: StatementArguments = ["device": device, "seq": seq]
+        func adapters(_ condition: String) throws -> Set<AdapterID> {
             Set(
                 try Row.fetchAll(
                     database, sql: "SELECT DISTINCT adapter FROM events WHERE entry IN (\(dropped)) AND \(condition)",
                     arguments: arguments
-                ).map { try $0.value("adapter", as: Data.self) })
+                ).map { try $0.value("adapter") })
         }
         let touched = try adapters("TRUE")
         // What was made and named here stays, also where this device itself is the one that was shut out.
@@ -35,7 +35,7 @@ extension Vault {
                 database, sql: "SELECT DISTINCT version FROM claims WHERE entry IN (\(dropped))", arguments: arguments)
         let blobs = try Row.fetchAll(
             database, sql: "SELECT DISTINCT blob FROM claims WHERE entry IN (\(dropped))", arguments: arguments
-        ).map { try $0.bytes("blob") }
+        ).map { try $0.value("blob", as: BlobID.self) }
 
         let told = try Int64.fetchSet(
             database,
@@ -48,18 +48,18 @@ extension Vault {
         try database.execute(sql: "DELETE FROM claims WHERE entry IN (\(dropped))", arguments: arguments)
         try database.execute(sql: "DELETE FROM events WHERE entry IN (\(dropped))", arguments: arguments)
         try database.execute(sql: "DELETE FROM entries WHERE device = :device AND seq > :seq", arguments: arguments)
-        try database.execute(sql: "DELETE FROM entry_heads WHERE device = ?", arguments: [Data(device)])
+        try database.execute(sql: "DELETE FROM entry_heads WHERE device = ?", arguments: [device])
         try database.execute(
             sql: """
                 INSERT INTO entry_heads (device, seq, hash)
                 SELECT device, seq, hash FROM entries WHERE device = ? ORDER BY seq DESC LIMIT 1
-                """, arguments: [Data(device)])
+                """, arguments: [device])
 
-        var unused: [Digest256] = []
-        var discarded: [Data: [VersionRecord]] = [:]
+        var unused: [ChunkID] = []
+        var discarded: [AdapterID: [VersionRecord]] = [:]
         for row in rows {
             guard let version = try Self.version(database, row: row) else { continue }
-            let adapter = Data(version.adapterID)
+            let adapter = version.adapterID
             if try Self.isSaid(database, version) {
                 try showClaim(database, version: row)
                 if told.contains(row) { try retell(database, version: row) }
@@ -90,11 +90,11 @@ extension Vault {
                 SELECT EXISTS (SELECT 1 FROM claims WHERE version = :row)
                     OR EXISTS (SELECT 1 FROM events WHERE adapter = :adapter AND version = :id)
                 """,
-            arguments: ["row": version.row, "adapter": Data(version.adapterID), "id": version.id.data]) ?? true
+            arguments: ["row": version.row, "adapter": version.adapterID, "id": version.id]) ?? true
     }
 
     /// Forgets a version whose bytes were never in use.
-    private func erase(_ database: Database, _ version: VersionRecord) throws -> [Digest256] {
+    private func erase(_ database: Database, _ version: VersionRecord) throws -> [ChunkID] {
         try database.execute(cached: "UPDATE adapters SET head = NULL WHERE head = ?", arguments: [version.row])
         try database.execute(
             cached: "DELETE FROM trash WHERE kind = 'version' AND subject = ?", arguments: ["\(version.row)"])
@@ -103,11 +103,11 @@ extension Vault {
     }
 
     /// Takes a version out of the trash that lies there only because nobody said it for a while.
-    func takeBack(_ database: Database, version row: Int64, of adapter: Data) throws {
-        for (kind, subject) in [(TrashEntry.Kind.adapter, Hex.encode(adapter)), (.version, "\(row)")] {
+    func takeBack(_ database: Database, version row: Int64, of adapter: AdapterID) throws {
+        for (kind, subject) in [(TrashEntry.Kind.adapter, adapter.description), (.version, "\(row)")] {
             let isThere = try Bool.fetchOne(
                 database, cached: "SELECT EXISTS (SELECT 1 FROM trash WHERE kind = ? AND subject = ?)",
-                arguments: [kind.rawValue, subject])
+                arguments: [kind, subject])
             guard isThere == true else { continue }
             let isMeant = try Bool.fetchOne(
                 database,
@@ -126,7 +126,7 @@ extension Vault {
     }
 
     /// Moves versions that nobody says any more to the trash, with their adapter where it has no others.
-    private func discard(_ database: Database, _ versions: [VersionRecord], of adapter: Data) throws {
+    private func discard(_ database: Database, _ versions: [VersionRecord], of adapter: AdapterID) throws {
         let rows = Set(versions.map(\.row))
         let others = try Int64.fetchAll(
             database, cached: "SELECT seq FROM versions WHERE adapter = ? AND trashed = 0 ORDER BY number",
@@ -138,7 +138,7 @@ extension Vault {
             let name = try String.fetchOne(
                 database, cached: "SELECT name FROM adapters WHERE id = ? AND trashed = 0", arguments: [adapter])
             guard let name else { return }
-            return try setTrashed(database, .adapter, Hex.encode(adapter), true, name: name, isLocal: false)
+            return try setTrashed(database, .adapter, adapter.description, true, name: name, isLocal: false)
         }
         if let head = try row.optional("head", as: Int64.self), versions.contains(where: { $0.row == head }) {
             try setHead(database, adapter, to: last)
@@ -152,7 +152,7 @@ extension Vault {
     }
 
     /// Forgets an adapter of which nothing is left.
-    private func eraseIfEmpty(_ database: Database, _ adapter: Data) throws {
+    private func eraseIfEmpty(_ database: Database, _ adapter: AdapterID) throws {
         let isNeeded = try Bool.fetchOne(
             database,
             cached: """
@@ -160,7 +160,7 @@ extension Vault {
                     OR EXISTS (SELECT 1 FROM events WHERE adapter = :id)
                 """, arguments: ["id": adapter])
         guard isNeeded == false else { return }
-        let subject = Hex.encode(adapter)
+        let subject = adapter.description
         try database.execute(cached: "DELETE FROM trash WHERE kind = 'adapter' AND subject = ?", arguments: [subject])
         try database.execute(cached: "UPDATE operations SET reversal = NULL WHERE subject = ?", arguments: [subject])
         try database.execute(cached: "DELETE FROM adapters WHERE id = ?", arguments: [adapter])
@@ -169,7 +169,9 @@ extension Vault {
     /// Bytes that a device let go which does not count any more are wanted again, and what was refused for what it had
     /// said before is looked at once more.
     private func lookAgain(_ database: Database) throws {
-        try database.execute(sql: "UPDATE entries SET applied = 0, looked = NULL WHERE applied = 2")
+        try database.execute(
+            sql: "UPDATE entries SET applied = ?, looked = NULL WHERE applied = ?",
+            arguments: [EntryState.waiting, EntryState.refused])
         for adapter in try Row.fetchAll(database, sql: "SELECT id FROM adapters") {
             try refreshWanted(database, try adapter.value("id"))
         }

@@ -10,9 +10,9 @@ extension Vault {
     /// Does to this store what accepted, opened entries say, each once, in one transaction.
     ///
     /// - Returns: those that cannot be (E-VAULT-053), and why: they changed nothing and never will.
-    package func apply(_ events: [(event: AdapterEvent, context: EntryContext)]) throws -> [Digest256: VaultError] {
+    package func apply(_ events: [(event: AdapterEvent, context: EntryContext)]) throws -> [EntryHash: VaultError] {
         try write { database in
-            var refused: [Digest256: VaultError] = [:]
+            var refused: [EntryHash: VaultError] = [:]
             for (event, context) in events {
                 do {
                     try database.inSavepoint {
@@ -21,7 +21,7 @@ extension Vault {
                     }
                 } catch let error as VaultError where error.isOfData {
                     refused[context.entry] = error
-                    try Self.mark(database, context.entry, applied: 2)
+                    try Self.mark(database, context.entry, as: .refused)
                 }
             }
             return refused
@@ -37,45 +37,45 @@ extension Vault {
 
     /// An entry of this device itself, seen again after a restore, takes the place of the draft that says the same.
     private func apply(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws {
-        let state = try Int.fetchOne(
-            database, cached: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry.data])
-        guard state == 0 else { return }
+        let state = try EntryState.fetchOne(
+            database, cached: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry])
+        guard state == .waiting else { return }
         if try !adopt(database, event, context) {
             switch event {
             case .version(let packet): try apply(database, packet, context)
             case .head(let wire, let version):
                 let adapter = try Self.localAdapter(database, wire, meantBy: context.device, version: version)
-                try apply(database, Data(adapter), head: version, context)
+                try apply(database, adapter, head: version, context)
             case .name(let wire, let name):
                 let adapter = try Self.localAdapter(database, wire, meantBy: context.device)
-                try apply(database, Data(adapter), name: name, context)
+                try apply(database, adapter, name: name, context)
             case .trashed(let wire, let trashed):
                 let adapter = try Self.localAdapter(database, wire, meantBy: context.device)
-                try apply(database, Data(adapter), trashed: trashed, context)
+                try apply(database, adapter, trashed: trashed, context)
             case .release(let versions, _): try release(database, versions)
             }
         }
-        try Self.mark(database, context.entry, applied: 1)
+        try Self.mark(database, context.entry, as: .applied)
     }
 
     /// Joins an own entry with the draft it was made from, if that is there again.
     private func adopt(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws -> Bool {
         guard try Self.circleIdentity(database)?.device == context.device else { return false }
         let own = context.device
-        let (adapter, kind, version, name, trashed): ([UInt8], String, Digest256?, String?, Bool?)
+        let (adapter, kind, version, name, trashed): (AdapterID, EventKind, VersionID?, String?, Bool?)
         switch event {
         case .version(let packet):
             let local = try Self.localAdapter(database, packet.adapter, base: packet.base)
-            (adapter, kind, version, name, trashed) = (local, "version", packet.id, nil, nil)
+            (adapter, kind, version, name, trashed) = (local, .version, packet.id, nil, nil)
         case .head(let wire, let head):
             let local = try Self.localAdapter(database, wire, meantBy: own, version: head)
-            (adapter, kind, version, name, trashed) = (local, "head", head, nil, nil)
+            (adapter, kind, version, name, trashed) = (local, .head, head, nil, nil)
         case .name(let wire, let text):
             let local = try Self.localAdapter(database, wire, meantBy: own)
-            (adapter, kind, version, name, trashed) = (local, "name", nil, text, nil)
+            (adapter, kind, version, name, trashed) = (local, .name, nil, text, nil)
         case .trashed(let wire, let flag):
             let local = try Self.localAdapter(database, wire, meantBy: own)
-            (adapter, kind, version, name, trashed) = (local, "trashed", nil, nil, flag)
+            (adapter, kind, version, name, trashed) = (local, .trashed, nil, nil, flag)
         case .release: return false
         }
         try database.execute(
@@ -85,29 +85,27 @@ extension Vault {
                         AND (name IS ? OR kind = 'version') AND trashed IS ?)
                 """,
             arguments: [
-                context.entry.data, Data(context.device), Int64(clamping: context.lamport), Data(adapter), kind,
-                version?.data, name, trashed,
+                context.entry, context.device, Int64(clamping: context.lamport), adapter, kind,
+                version, name, trashed,
             ])
         return database.changesCount == 1
     }
 
     private func apply(_ database: Database, _ packet: VersionPacket, _ context: EntryContext) throws {
-        guard packet.adapter.count == 16 else { throw VaultError.badVersion("its adapter has no id") }
         try Self.check(packet.blob)
-        let local = try Self.localAdapter(database, packet.adapter, base: packet.base)
-        let adapter = Data(local)
+        let adapter = try Self.localAdapter(database, packet.adapter, base: packet.base)
         let isKnown = try Bool.fetchOne(
             database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [adapter])
         if isKnown != true {
             let name = try freeName(database, packet.name, for: adapter, besides: context.deviceName)
             try insertAdapter(
-                database, wire: packet.adapter, local: local, name: name, base: packet.base,
+                database, wire: packet.adapter, local: adapter, name: name, base: packet.base,
                 created: Int64(clamping: packet.created))
         }
         let blob = try blob(database, packet.blob, of: packet)
         let known = try Int64.fetchOne(
             database, cached: "SELECT seq FROM versions WHERE adapter = ? AND id = ?",
-            arguments: [adapter, packet.id.data])
+            arguments: [adapter, packet.id])
         let row: Int64
         if let known {
             row = known
@@ -127,11 +125,11 @@ extension Vault {
         if known != nil { try dropEarlierClaim(database, version: row, of: context.device) }
         try showClaim(database, version: row)
         let isNoted = try Bool.fetchOne(
-            database, cached: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry.data])
+            database, cached: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [context.entry])
         var changed: [Int64]? = []
         if isNoted != true {
             changed = try insertEvent(
-                database, adapter, kind: "version", version: packet.id, name: packet.name,
+                database, adapter, kind: .version, version: packet.id, name: packet.name,
                 parents: try Self.events(database, adapter, context.parents), context: context
             ).changed
         }
@@ -149,32 +147,34 @@ extension Vault {
     private static func isRefused(_ database: Database, version row: Int64) throws -> Bool {
         try Bool.fetchOne(
             database,
-            cached:
-                "SELECT EXISTS (SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ? AND b.state = 3)",
-            arguments: [row]) ?? true
+            cached: """
+                SELECT EXISTS (SELECT 1 FROM versions v JOIN blobs b ON b.id = v.blob WHERE v.seq = ? AND b.state = ?)
+                """, arguments: [row, BlobState.refused]) ?? true
     }
 
     private func apply(
-        _ database: Database, _ adapter: Data, head: Digest256, _ context: EntryContext
+        _ database: Database, _ adapter: AdapterID, head: VersionID, _ context: EntryContext
     ) throws {
         let (_, changed) = try insertEvent(
-            database, adapter, kind: "head", version: head,
+            database, adapter, kind: .head, version: head,
             parents: try Self.events(database, adapter, context.parents), context: context)
         try advance(database, adapter, changed: changed)
     }
 
     /// Chunks of released versions can no longer be fetched.
-    private func release(_ database: Database, _ versions: [Digest256]) throws {
+    private func release(_ database: Database, _ versions: [VersionID]) throws {
         for version in versions {
             try database.execute(
-                cached: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND id IN (\(Self.candidates("v.id = :id")))",
-                arguments: ["id": version.data])
+                cached: """
+                    UPDATE blobs SET wanted = 0
+                    WHERE state = \(BlobState.remote) AND id IN (\(Self.candidates("v.id = :id")))
+                    """, arguments: ["id": version])
         }
     }
 
     /// Passes for bytes whose sizes and chunks can be those of one run.
     private static func check(_ packet: BlobPacket) throws {
-        guard packet.id.count == 16, packet.key.count == 32, packet.size >= 0, packet.encodedSize >= 0,
+        guard packet.key.count == 32, packet.size >= 0, packet.encodedSize >= 0,
             packet.codec == .planes || packet.encodedSize == packet.size,
             packet.size / TensorCodec.ratioLimit <= packet.encodedSize,
             ChunkSealer.chunkCount(length: packet.encodedSize) == packet.chunks.count
@@ -182,12 +182,12 @@ extension Vault {
     }
 
     /// The events of an adapter that these entries are, where they are known.
-    private static func events(_ database: Database, _ adapter: Data, _ entries: [Digest256]) throws -> [Int64] {
+    private static func events(_ database: Database, _ adapter: AdapterID, _ entries: [EntryHash]) throws -> [Int64] {
         try entries.compactMap {
             try Int64.fetchOne(
                 database,
                 cached: "SELECT seq FROM events WHERE entry = ? AND adapter = ? AND kind IN ('version', 'head')",
-                arguments: [$0.data, adapter])
+                arguments: [$0, adapter])
         }
     }
 }

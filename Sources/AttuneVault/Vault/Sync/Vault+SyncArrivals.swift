@@ -20,7 +20,7 @@ extension Vault {
 
     /// Versions that were refused after their bytes had arrived.
     package func refusedVersions() throws -> [VersionRecord] {
-        try read { try Self.versions($0, "b.state = 3", []) }
+        try read { try Self.versions($0, "b.state = \(BlobState.refused)", []) }
     }
 
     /// Says what was found in a version that arrived: it is as good as one made here, or refused for good.
@@ -31,13 +31,13 @@ extension Vault {
     ///
     /// - Returns: for a refused one, whose entry it was; nil if it came in no entry.
     @discardableResult
-    package func judge(_ version: VersionRecord, isSound: Bool) throws -> (device: [UInt8], seq: UInt64)? {
+    package func judge(_ version: VersionRecord, isSound: Bool) throws -> (device: DeviceID, seq: UInt64)? {
         try write { database in
             try database.execute(
-                sql: "UPDATE blobs SET state = ? WHERE id = ? AND state = 2",
-                arguments: [isSound ? BlobState.here.rawValue : BlobState.refused.rawValue, Data(version.blob)])
+                sql: "UPDATE blobs SET state = ? WHERE id = ? AND state = ?",
+                arguments: [isSound ? BlobState.here : .refused, version.blob, BlobState.arrived])
             guard database.changesCount == 1 else { return nil }
-            let adapter = Data(version.adapterID)
+            let adapter = version.adapterID
             if isSound {
                 // The blob that is shown may be another one, which is not proven then.
                 try showClaim(database, version: version.row, blob: version.blob)
@@ -46,7 +46,7 @@ extension Vault {
             }
             try database.execute(
                 sql: "UPDATE claims SET refused = 1 WHERE version = ? AND blob = ?",
-                arguments: [version.row, Data(version.blob)])
+                arguments: [version.row, version.blob])
             try showClaim(database, version: version.row)
             try recountTips(database, adapter)
             try advance(database, adapter, isCutOff: true)
@@ -63,22 +63,23 @@ extension Vault {
         arrivals.forget(blob.id, blob.chunks)
         try write { database in
             try database.execute(
-                sql: "UPDATE blobs SET state = 1, wanted = 1 WHERE id = ? AND state = 2", arguments: [Data(blob.id)])
+                sql: "UPDATE blobs SET state = ?, wanted = 1 WHERE id = ? AND state = ?",
+                arguments: [BlobState.remote, blob.id, BlobState.arrived])
         }
         return true
     }
 
     /// Keeps the entry by which a version came as evidence against its author, settled: nothing waits for a person.
-    private func keepEntry(_ database: Database, of version: VersionRecord) throws -> (device: [UInt8], seq: UInt64)? {
+    private func keepEntry(_ database: Database, of version: VersionRecord) throws -> (device: DeviceID, seq: UInt64)? {
         guard
             let row = try Row.fetchOne(
                 database,
                 sql: """
                     SELECT n.device, n.seq, n.bytes FROM claims c JOIN entries n ON n.hash = c.entry
                     WHERE c.version = ? AND c.blob = ? ORDER BY c.lamport, c.device LIMIT 1
-                    """, arguments: [version.row, Data(version.blob)])
+                    """, arguments: [version.row, version.blob])
         else { return nil }
-        let device = try row.bytes("device")
+        let device = try row.value("device", as: DeviceID.self)
         let seq = try row.value("seq", as: Int64.self)
         _ = try record(
             database,
@@ -93,25 +94,26 @@ extension Vault {
 
     private func settleWhatIsHere(_ condition: String) throws {
         let blobs = try read { database in
-            try Row.fetchAll(database, sql: "SELECT id FROM blobs WHERE state = 1 AND wanted = 1 \(condition)").map {
-                try $0.bytes("id")
-            }
+            try Row.fetchAll(
+                database, sql: "SELECT id FROM blobs WHERE state = \(BlobState.remote) AND wanted = 1 \(condition)"
+            ).map { try $0.value("id", as: BlobID.self) }
         }
         for blob in blobs where try chunksAbsent(of: blob).isEmpty { try settle(blob) }
     }
 
-    func chunksAbsent(of blob: [UInt8]) throws -> Set<Digest256> {
+    func chunksAbsent(of blob: BlobID) throws -> Set<ChunkID> {
         Set(try read { try StoredBlob.fetch($0, id: blob) }.chunks.filter { !chunks.isHere($0) })
     }
 
     /// Makes the chunks of a blob durable, those of an earlier process checked again, and says that it has arrived.
-    func settle(_ id: [UInt8]) throws {
+    func settle(_ id: BlobID) throws {
         let blob = try read { try StoredBlob.fetch($0, id: id) }
         guard try chunks.makeDurable(blob.chunks, known: arrivals.verified) else { return }
         arrivals.forget(id, blob.chunks)
         try write { database in
             try database.execute(
-                sql: "UPDATE blobs SET state = 2, wanted = 0 WHERE id = ? AND state = 1", arguments: [Data(id)])
+                sql: "UPDATE blobs SET state = ?, wanted = 0 WHERE id = ? AND state = ?",
+                arguments: [BlobState.arrived, id, BlobState.remote])
             try Self.offerAgain(database, id)
         }
     }

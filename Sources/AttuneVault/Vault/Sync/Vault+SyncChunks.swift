@@ -7,7 +7,7 @@ import Foundation
 import GRDB
 
 /// Which versions of an adapter a device keeps the bytes of, beside those it made itself.
-package enum PinPolicy: String, Sendable, CaseIterable {
+package enum PinPolicy: String, Sendable, CaseIterable, DatabaseValueConvertible {
     /// Every version.
     case all
     /// The heads; what is used unless a person says otherwise.
@@ -21,26 +21,26 @@ extension Vault {
     ///
     /// Of each device's versions the newest come first, and devices take turns by how many chunks each has had: so
     /// what one device names and nobody has holds up no other's.
-    package func wantedChunks(limit: Int) throws -> [Digest256] {
+    package func wantedChunks(limit: Int) throws -> [ChunkID] {
         try read { database in
-            var turns = Turns<String, Data>()
+            var turns = Turns<String, BlobID>()
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
                     SELECT b.id, COALESCE(hex(c.device), '') AS device, MAX(c.lamport) AS lamport,
                         (SELECT COUNT(*) FROM chunks k WHERE k.blob = b.id) AS count
                     FROM blobs b LEFT JOIN claims c ON c.blob = b.id
-                    WHERE b.state = 1 AND b.wanted = 1 GROUP BY b.id ORDER BY lamport, b.id
+                    WHERE b.state = \(BlobState.remote) AND b.wanted = 1 GROUP BY b.id ORDER BY lamport, b.id
                     """)
             while let row = try rows.next() {
                 turns.add(try row.value("id"), of: try row.value("device"), cost: try row.value("count"))
             }
-            var result: [Digest256] = []
+            var result: [ChunkID] = []
             while result.count < limit, let blob = turns.next() {
                 let chunks = try Row.fetchCursor(
                     database, sql: "SELECT id FROM chunks WHERE blob = ? ORDER BY position", arguments: [blob])
                 while result.count < limit, let row = try chunks.next() {
-                    let id = try row.digest("id")
+                    let id = try row.value("id", as: ChunkID.self)
                     if !self.chunks.isHere(id) { result.append(id) }
                 }
             }
@@ -49,32 +49,32 @@ extension Vault {
     }
 
     /// Whether a chunk is wanted here, be it here or not.
-    package func wantsChunk(_ id: Digest256) throws -> Bool {
+    package func wantsChunk(_ id: ChunkID) throws -> Bool {
         try read { database in
             try Bool.fetchOne(
                 database,
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM chunks c JOIN blobs b ON b.id = c.blob
-                    WHERE c.id = ? AND b.state = 1 AND b.wanted = 1)
-                    """, arguments: [id.data]) ?? false
+                    WHERE c.id = ? AND b.state = \(BlobState.remote) AND b.wanted = 1)
+                    """, arguments: [id]) ?? false
         }
     }
 
     /// Those of `ids` that are not in the store.
-    package func missingChunks(among ids: [Digest256]) -> [Digest256] { ids.filter { !chunks.isHere($0) } }
+    package func missingChunks(among ids: [ChunkID]) -> [ChunkID] { ids.filter { !chunks.isHere($0) } }
 
     /// The file of a chunk, whole; nil if it is not here.
-    package func chunkPath(_ id: Digest256) -> String? { chunks.isHere(id) ? folder.chunk(id) : nil }
+    package func chunkPath(_ id: ChunkID) -> String? { chunks.isHere(id) ? folder.chunk(id) : nil }
 
     /// Bytes of a chunk; nil if it is not here.
-    package func chunkSize(_ id: Digest256) -> Int? { chunks.byteCount(id) }
+    package func chunkSize(_ id: ChunkID) -> Int? { chunks.byteCount(id) }
 
     /// Keeps a chunk whose bytes have been compared with its id; a blob whose last chunk it is has arrived then.
     ///
     /// - Returns: whether a blob has arrived with it, so that `arrivedVersions` may name more than before.
     /// - Throws: `VaultError` E-VAULT-005 for bytes of another size, E-VAULT-006 (disk full).
     @discardableResult
-    package func storeChunk(_ id: Digest256, _ bytes: [UInt8]) throws -> Bool {
+    package func storeChunk(_ id: ChunkID, _ bytes: [UInt8]) throws -> Bool {
         guard mode == .writing else { throw VaultError.readingOnly }
         guard SealedChunk.isByteCount(bytes.count) else { throw VaultError.damaged("a chunk of another size") }
         // Somebody else who took the lock between two steps would clear the file away as an orphan.
@@ -83,9 +83,9 @@ extension Vault {
             let complete = try read { database in
                 try Row.fetchAll(
                     database,
-                    sql: "SELECT b.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE c.id = ? AND b.state = 1",
-                    arguments: [id.data]
-                ).map { try $0.bytes("id") }
+                    sql: "SELECT b.id FROM chunks c JOIN blobs b ON b.id = c.blob WHERE c.id = ? AND b.state = ?",
+                    arguments: [id, BlobState.remote]
+                ).map { try $0.value("id", as: BlobID.self) }
             }.filter { try arrivals.isComplete($0, with: id) { try self.chunksAbsent(of: $0) } }
             for blob in complete { try settle(blob) }
             return !complete.isEmpty
@@ -99,8 +99,10 @@ extension Vault {
         try write { database in
             let version = try Self.version(database, reference)
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 1 WHERE state = 1 AND id IN (\(Self.candidates("v.seq = :row")))",
-                arguments: ["row": version.row])
+                sql: """
+                    UPDATE blobs SET wanted = 1
+                    WHERE state = \(BlobState.remote) AND id IN (\(Self.candidates("v.seq = :row")))
+                    """, arguments: ["row": version.row])
         }
         try settleWhatIsHere()
     }
@@ -110,12 +112,12 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-020.
     package func pin(_ name: String, _ policy: PinPolicy) throws {
         try write { database in
-            let adapter = try Self.adapterRow(database, named: name).value("id", as: Data.self)
+            let adapter = try Self.adapterRow(database, named: name).value("id", as: AdapterID.self)
             try database.execute(
                 sql: """
                     INSERT INTO pins (adapter, policy) VALUES (?, ?)
                     ON CONFLICT (adapter) DO UPDATE SET policy = excluded.policy
-                    """, arguments: [adapter, policy.rawValue])
+                    """, arguments: [adapter, policy])
             try database.execute(
                 sql: "UPDATE blobs SET wanted = 0 WHERE id IN (\(Self.candidates("v.adapter = :adapter")))",
                 arguments: ["adapter": adapter])
@@ -128,7 +130,7 @@ extension Vault {
     /// - Throws: `VaultError` E-VAULT-020.
     package func pinPolicy(of name: String) throws -> PinPolicy {
         try read { database in
-            try Self.policy(database, try Self.adapterRow(database, named: name).value("id", as: Data.self))
+            try Self.policy(database, try Self.adapterRow(database, named: name).value("id", as: AdapterID.self))
         }
     }
 
@@ -141,9 +143,9 @@ extension Vault {
         try setSetting(Self.largestKey, to: bytes.map(String.init))
         try write { database in
             try database.execute(
-                sql: "UPDATE blobs SET wanted = 0 WHERE state = 1 AND size > ?",
+                sql: "UPDATE blobs SET wanted = 0 WHERE state = \(BlobState.remote) AND size > ?",
                 arguments: [try Self.largestFetched(database)])
-            for adapter in try Data.fetchAll(database, sql: "SELECT id FROM adapters") {
+            for adapter in try AdapterID.fetchAll(database, sql: "SELECT id FROM adapters") {
                 try refreshWanted(database, adapter)
             }
         }
@@ -162,7 +164,7 @@ extension Vault {
     ///
     /// - Parameter rows: the versions of which that may be otherwise than it was; nil for all. Where there are many
     ///   heads, looking at all of them for each that comes takes long.
-    func refreshWanted(_ database: Database, _ adapter: Data, of rows: [Int64]? = nil) throws {
+    func refreshWanted(_ database: Database, _ adapter: AdapterID, of rows: [Int64]? = nil) throws {
         guard rows?.isEmpty != true else { return }
         let largest = try Self.largestFetched(database)
         let policy = try Self.policy(database, adapter)
@@ -181,16 +183,19 @@ extension Vault {
         try each(
             """
             UPDATE blobs SET wanted = 1
-            WHERE state = 1 AND wanted = 0 AND size <= :largest AND id IN (\(Self.candidates(kept)))
+            WHERE state = \(BlobState.remote) AND wanted = 0 AND size <= :largest AND id IN (\(Self.candidates(kept)))
             """, ["largest": largest])
         guard policy == .heads else { return }
         // Heads of before that never came are not worth their bytes any more.
         let other = "\(among) AND NOT \(isTip) AND v.seq IS NOT (SELECT head FROM adapters WHERE id = :adapter)"
         try each(
-            "UPDATE blobs SET wanted = 0 WHERE state = 1 AND wanted = 1 AND id IN (\(Self.candidates(other)))", [:])
+            """
+            UPDATE blobs SET wanted = 0
+            WHERE state = \(BlobState.remote) AND wanted = 1 AND id IN (\(Self.candidates(other)))
+            """, [:])
     }
 
-    private static func policy(_ database: Database, _ adapter: Data) throws -> PinPolicy {
+    private static func policy(_ database: Database, _ adapter: AdapterID) throws -> PinPolicy {
         let own = try String.fetchOne(
             database, cached: "SELECT policy FROM pins WHERE adapter = ?", arguments: [adapter])
         let general = try String.fetchOne(database, cached: "SELECT value FROM settings WHERE key = 'sync.keep'")

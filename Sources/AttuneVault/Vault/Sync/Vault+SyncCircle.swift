@@ -17,7 +17,7 @@ extension Vault {
     ///   - leavesPresent: whether the store leaves the circle that it is in, as `leaveCircle()` does, in the same step.
     /// - Throws: `VaultError` E-VAULT-050 if the store is a device of a circle already.
     package func enterCircle(
-        _ circle: Digest256, device: [UInt8], sealedKeys: [UInt8], links: [(hash: Digest256, bytes: [UInt8])],
+        _ circle: CircleID, device: DeviceID, sealedKeys: [UInt8], links: [(hash: LinkHash, bytes: [UInt8])],
         leavesPresent: Bool = false
     ) throws {
         let left = try write { database in
@@ -26,7 +26,7 @@ extension Vault {
             if isInCircle { try Self.forgetCircle(database) }
             try database.execute(
                 sql: "INSERT INTO identity (one, circle, device, keys, joined) VALUES (1, ?, ?, ?, ?)",
-                arguments: [circle.data, Data(device), Data(sealedKeys), Timestamp.milliseconds(now())])
+                arguments: [circle, device, Data(sealedKeys), Timestamp.milliseconds(now())])
             for (position, link) in links.enumerated() {
                 try insertLink(database, seq: UInt64(position + 1), link.hash, link.bytes)
             }
@@ -62,7 +62,7 @@ extension Vault {
         // What only claims that were not shown were about.
         try database.execute(
             sql: """
-                DELETE FROM blobs WHERE state IN (1, 2, 3) AND id NOT IN (SELECT blob FROM versions)
+                DELETE FROM blobs WHERE state <> \(BlobState.here) AND id NOT IN (SELECT blob FROM versions)
                     AND id NOT IN (SELECT blob FROM received)
                     AND id NOT IN (SELECT checkpoint FROM runs WHERE checkpoint IS NOT NULL)
                 """)
@@ -83,16 +83,20 @@ extension Vault {
     /// Replaces it.
     package func setNicknames(_ text: String) throws { try setSetting(Self.nicknamesSetting, to: text) }
 
-    /// The paper device (its id, hexadecimal) whose words open this store; nil where that was never noted.
-    package func recoveryDevice() throws -> String? { try setting(Self.recoveryDeviceSetting) }
+    /// The paper device whose words open this store; nil where that was never noted.
+    package func recoveryDevice() throws -> DeviceID? {
+        try setting(Self.recoveryDeviceSetting).flatMap { DeviceID(hex: $0) }
+    }
 
     /// The paper device whose words open this store too, until the circle has it; nil but while words are replaced.
-    package func newRecoveryDevice() throws -> String? { try setting(Self.newRecoverySetting) }
+    package func newRecoveryDevice() throws -> DeviceID? {
+        try setting(Self.newRecoverySetting).flatMap { DeviceID(hex: $0) }
+    }
 
     /// Notes whose words open the store, and whose are about to.
-    package func setRecoveryDevice(_ present: String?, new: String?) throws {
-        try setSetting(Self.recoveryDeviceSetting, to: present)
-        try setSetting(Self.newRecoverySetting, to: new)
+    package func setRecoveryDevice(_ present: DeviceID?, new: DeviceID?) throws {
+        try setSetting(Self.recoveryDeviceSetting, to: present?.description)
+        try setSetting(Self.newRecoverySetting, to: new?.description)
     }
 
     /// When each link came here, by number, by this machine's clock; those of an earlier layout are left out.
@@ -140,17 +144,17 @@ extension Vault {
 
     /// Keeps the links up to `seq`, drops those above it, appends `links`, and drops entries that no longer count.
     ///
-    /// - Parameter cutOffs: for devices (16 bytes), the last seq of theirs that counts.
+    /// - Parameter cutOffs: for devices, the last seq of theirs that counts.
     package func replaceLinks(
-        after seq: UInt64, with links: [(hash: Digest256, bytes: [UInt8])], cutOffs: [[UInt8]: UInt64]
+        after seq: UInt64, with links: [(hash: LinkHash, bytes: [UInt8])], cutOffs: [DeviceID: UInt64]
     ) throws {
-        let unused: [Digest256] = try write { database in
+        let unused: [ChunkID] = try write { database in
             try database.execute(
                 sql: "DELETE FROM links WHERE seq > ?", arguments: [Int64(clamping: seq)])
             for (position, link) in links.enumerated() {
                 try insertLink(database, seq: seq + UInt64(position + 1), link.hash, link.bytes)
             }
-            var unused: [Digest256] = []
+            var unused: [ChunkID] = []
             for (device, last) in cutOffs { unused += try cutOff(database, device, after: Int64(clamping: last)) }
             return unused
         }
@@ -160,13 +164,13 @@ extension Vault {
     static func circleIdentity(_ database: Database) throws -> CircleIdentity? {
         guard let row = try Row.fetchOne(database, cached: "SELECT * FROM identity") else { return nil }
         return CircleIdentity(
-            circle: try row.digest("circle"), device: try row.bytes("device"), sealedKeys: try row.bytes("keys"),
+            circle: try row.value("circle"), device: try row.value("device"), sealedKeys: try row.bytes("keys"),
             joined: try row.date("joined"))
     }
 
-    private func insertLink(_ database: Database, seq: UInt64, _ hash: Digest256, _ bytes: [UInt8]) throws {
+    private func insertLink(_ database: Database, seq: UInt64, _ hash: LinkHash, _ bytes: [UInt8]) throws {
         try database.execute(
             sql: "INSERT INTO links (seq, hash, bytes, received) VALUES (?, ?, ?, ?)",
-            arguments: [Int64(clamping: seq), hash.data, Data(bytes), Timestamp.milliseconds(now())])
+            arguments: [Int64(clamping: seq), hash, Data(bytes), Timestamp.milliseconds(now())])
     }
 }

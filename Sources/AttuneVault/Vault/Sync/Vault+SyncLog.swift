@@ -6,11 +6,11 @@ import Foundation
 import GRDB
 
 extension Vault {
-    /// The newest accepted entry of each device (16 bytes) that has one.
-    package func entryHeads() throws -> [[UInt8]: LogPosition] {
+    /// The newest accepted entry of each device that has one.
+    package func entryHeads() throws -> [DeviceID: LogPosition] {
         try read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM entry_heads").reduce(into: [:]) {
-                $0[try $1.bytes("device")] = try Self.position($1)
+                $0[try $1.value("device", as: DeviceID.self)] = try Self.position($1)
             }
         }
     }
@@ -21,33 +21,32 @@ extension Vault {
     }
 
     /// The hash of the accepted entry of `device` at `seq`.
-    package func entryHash(of device: [UInt8], seq: UInt64) throws -> Digest256? {
+    package func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
         guard let seq = Int64(exactly: seq) else { return nil }
         return try read { database in
             try Row.fetchOne(
-                database, cached: "SELECT hash FROM entries WHERE device = ? AND seq = ?",
-                arguments: [Data(device), seq]
-            )?.digest("hash")
+                database, cached: "SELECT hash FROM entries WHERE device = ? AND seq = ?", arguments: [device, seq]
+            )?.value("hash", as: EntryHash.self)
         }
     }
 
     /// The accepted entry with this hash, as received.
-    package func entry(_ hash: Digest256) throws -> [UInt8]? {
+    package func entry(_ hash: EntryHash) throws -> [UInt8]? {
         try read { database in
-            try Row.fetchOne(database, cached: "SELECT bytes FROM entries WHERE hash = ?", arguments: [hash.data])?
+            try Row.fetchOne(database, cached: "SELECT bytes FROM entries WHERE hash = ?", arguments: [hash])?
                 .bytes("bytes")
         }
     }
 
     /// Entries of a device in order; no more than fit in `byteLimit`, but at least one if there is one.
-    package func entries(of device: [UInt8], after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
+    package func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
         guard let seq = Int64(exactly: seq), limit > 0 else { return [] }
         return try read { database in
             var total = 0
             var result: [[UInt8]] = []
             let rows = try Row.fetchCursor(
                 database, sql: "SELECT bytes FROM entries WHERE device = ? AND seq > ? ORDER BY seq LIMIT ?",
-                arguments: [Data(device), seq, limit])
+                arguments: [device, seq, limit])
             while let row = try rows.next() {
                 let bytes = try row.bytes("bytes")
                 total += bytes.count
@@ -79,7 +78,7 @@ extension Vault {
                 database,
                 sql: """
                     SELECT number, bytes FROM entries
-                    WHERE applied = 0 AND number > ? AND looked IS NOT ? ORDER BY number LIMIT ?
+                    WHERE applied = \(EntryState.waiting) AND number > ? AND looked IS NOT ? ORDER BY number LIMIT ?
                     """,
                 arguments: [number, means, limit]
             ).map { (try $0.value("number"), try $0.bytes("bytes")) }
@@ -87,13 +86,13 @@ extension Vault {
     }
 
     /// Notes that entries wait for other means to be opened with, so that they are not opened again with the same.
-    package func putOff(_ entries: [Digest256], means: String) throws {
+    package func putOff(_ entries: [EntryHash], means: String) throws {
         guard !entries.isEmpty else { return }
         try write { database in
             for hash in entries {
                 try database.execute(
-                    cached: "UPDATE entries SET looked = ? WHERE hash = ? AND applied = 0",
-                    arguments: [means, hash.data])
+                    cached: "UPDATE entries SET looked = ? WHERE hash = ? AND applied = ?",
+                    arguments: [means, hash, EntryState.waiting])
             }
         }
     }
@@ -111,12 +110,12 @@ extension Vault {
     private static let heldNames = "sync.held-names"
 
     /// Notes that an entry cannot be applied, now or later: it stays in the log and changes nothing.
-    package func refuseEntry(_ hash: Digest256) throws {
-        try write { try Self.mark($0, hash, applied: 2) }
+    package func refuseEntry(_ hash: EntryHash) throws {
+        try write { try Self.mark($0, hash, as: .refused) }
     }
 
-    static func mark(_ database: Database, _ hash: Digest256, applied: Int) throws {
-        try database.execute(cached: "UPDATE entries SET applied = ? WHERE hash = ?", arguments: [applied, hash.data])
+    static func mark(_ database: Database, _ hash: EntryHash, as state: EntryState) throws {
+        try database.execute(cached: "UPDATE entries SET applied = ? WHERE hash = ?", arguments: [state, hash])
     }
 
     /// - Parameter time: when it came here, in milliseconds; for show only.
@@ -125,13 +124,12 @@ extension Vault {
             throw VaultError.notNext
         }
         let known = try Bool.fetchOne(
-            database, cached: "SELECT EXISTS (SELECT 1 FROM entries WHERE hash = ?)", arguments: [entry.hash.data])
+            database, cached: "SELECT EXISTS (SELECT 1 FROM entries WHERE hash = ?)", arguments: [entry.hash])
         if known == true { return }
         let head = try Row.fetchOne(
-            database, cached: "SELECT * FROM entry_heads WHERE device = ?", arguments: [Data(entry.device)]
+            database, cached: "SELECT * FROM entry_heads WHERE device = ?", arguments: [entry.device]
         ).map { try position($0) }
-        let zeros = entry.previous.bytes.allSatisfy { $0 == 0 }
-        guard entry.seq == (head?.seq ?? 0) + 1, head.map({ $0.hash == entry.previous }) ?? zeros else {
+        guard entry.seq == (head?.seq ?? 0) + 1, entry.previous == head?.hash ?? .zero else {
             throw VaultError.notNext
         }
         try database.execute(
@@ -140,17 +138,18 @@ extension Vault {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                entry.hash.data, Data(entry.device), seq, entry.kind, lamport, Data(entry.bytes), isApplied ? 1 : 0,
+                entry.hash, entry.device, seq, entry.kind, lamport, Data(entry.bytes),
+                isApplied ? EntryState.applied : .waiting,
                 time,
             ])
         try database.execute(
             cached: """
                 INSERT INTO entry_heads (device, seq, hash) VALUES (?, ?, ?)
                 ON CONFLICT (device) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
-                """, arguments: [Data(entry.device), seq, entry.hash.data])
+                """, arguments: [entry.device, seq, entry.hash])
     }
 
     static func position(_ row: Row) throws -> LogPosition {
-        LogPosition(seq: UInt64(clamping: try row.value("seq", as: Int64.self)), hash: try row.digest("hash"))
+        LogPosition(seq: UInt64(clamping: try row.value("seq", as: Int64.self)), hash: try row.value("hash"))
     }
 }

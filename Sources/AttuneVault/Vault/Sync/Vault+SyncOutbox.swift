@@ -31,7 +31,7 @@ extension Vault {
                     SELECT e.entry FROM event_parents p JOIN events e ON e.seq = p.parent
                     WHERE p.event = ? AND e.entry IS NOT NULL
                     """, arguments: [id]
-            ).map { try $0.digest("entry") }
+            ).map { try $0.value("entry", as: EntryHash.self) }
             return Draft(id: id, event: try Self.event(database, row), parents: parents.sorted())
         }
     }
@@ -49,7 +49,7 @@ extension Vault {
             try Self.append(database, entry, isApplied: true)
             try database.execute(
                 sql: "UPDATE events SET entry = ?, device = ?, lamport = ? WHERE seq = ?",
-                arguments: [entry.hash.data, Data(entry.device), Int64(clamping: entry.lamport), id])
+                arguments: [entry.hash, entry.device, Int64(clamping: entry.lamport), id])
         }
         try OwnHeadFile(folder: folder, key: key.copy()).write(
             LogPosition(seq: entry.seq, hash: entry.hash), device: entry.device)
@@ -62,35 +62,34 @@ extension Vault {
     }
 
     private static func event(_ database: Database, _ row: Row) throws -> AdapterEvent {
-        let local = try row.bytes("adapter")
+        let local = try row.value("adapter", as: AdapterID.self)
         let adapter =
-            try Data.fetchOne(
-                database, sql: "SELECT wire FROM adapters WHERE id = ? AND wire IS NOT NULL", arguments: [Data(local)]
-            ).map { [UInt8]($0) } ?? local
-        switch try row.value("kind", as: String.self) {
-        case "version":
-            let id = try row.digest("version")
-            guard let version = try versions(database, "v.adapter = ? AND v.id = ?", [Data(local), id.data]).first,
+            try AdapterID.fetchOne(
+                database, sql: "SELECT wire FROM adapters WHERE id = ? AND wire IS NOT NULL", arguments: [local]
+            ) ?? local
+        switch try row.value("kind", as: EventKind.self) {
+        case .version:
+            let id = try row.value("version", as: VersionID.self)
+            guard let version = try versions(database, "v.adapter = ? AND v.id = ?", [local, id]).first,
                 let base = try Row.fetchOne(
-                    database, sql: "SELECT base FROM adapters WHERE id = ?", arguments: [Data(local)])
+                    database, sql: "SELECT base FROM adapters WHERE id = ?", arguments: [local])
             else { throw VaultError.damaged("a version that was to be published is missing") }
             let blob = try StoredBlob.fetch(database, id: version.blob)
             return .version(
                 VersionPacket(
-                    adapter: adapter, name: version.adapter, base: try base.digest("base"), id: id,
+                    adapter: adapter, name: version.adapter, base: try base.value("base"), id: id,
                     parents: version.parents, manifest: version.manifest,
                     blob: BlobPacket(
                         id: blob.sealedID, key: blob.key, size: blob.size, encodedSize: blob.encodedSize,
                         digest: blob.digest, codec: blob.codec, chunks: blob.chunks),
                     created: UInt64(clamping: Timestamp.milliseconds(version.created)),
                     lossBefore: version.lossBefore, lossAfter: version.lossAfter, number: version.number))
-        case "head": return .head(adapter: adapter, version: try row.digest("version"))
-        case "name": return .name(adapter: adapter, try row.value("name"))
-        case "trashed": return .trashed(adapter: adapter, try row.value("trashed"))
-        case "release":
+        case .head: return .head(adapter: adapter, version: try row.value("version"))
+        case .name: return .name(adapter: adapter, try row.value("name"))
+        case .trashed: return .trashed(adapter: adapter, try row.value("trashed"))
+        case .release:
             let released = try row.json("released", as: Released.self)
             return .release(versions: released.versions, entries: released.entries)
-        default: throw VaultError.damaged("an unknown event")
         }
     }
 }

@@ -9,10 +9,10 @@ import GRDB
 /// A reason not to trust what was told about a log, as the store keeps it.
 package struct StoredEvidence: Sendable, Equatable {
     package let kind: String
-    /// The device (16 bytes) whose word it is; nil for a remote's, and for what was kept before authors were.
-    package let author: [UInt8]?
-    /// The device (16 bytes) whose log it is about.
-    package let device: [UInt8]
+    /// The device whose word it is; nil for a remote's, and for what was kept before authors were.
+    package let author: DeviceID?
+    /// The device whose log it is about.
+    package let device: DeviceID
     package let seq: UInt64
     package let held: [UInt8]
     package let other: [UInt8]
@@ -22,7 +22,7 @@ package struct StoredEvidence: Sendable, Equatable {
     package let stopsNames: Bool
 
     package init(
-        kind: String, author: [UInt8]?, device: [UInt8], seq: UInt64, held: [UInt8], other: [UInt8], remote: String,
+        kind: String, author: DeviceID?, device: DeviceID, seq: UInt64, held: [UInt8], other: [UInt8], remote: String,
         isSettled: Bool, stopsNames: Bool
     ) {
         self.kind = kind
@@ -54,17 +54,17 @@ extension Vault {
     private static let chunkGeneration = " generation"
 
     /// The highest head of each device that a remote has shown.
-    package func marks(of remote: String) throws -> [[UInt8]: LogPosition] {
+    package func marks(of remote: String) throws -> [DeviceID: LogPosition] {
         try read { try Self.marks($0, of: remote) }
     }
 
     /// Replaces them.
-    package func setMarks(_ marks: [[UInt8]: LogPosition], of remote: String) throws {
+    package func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
         try write { try Self.setMarks($0, marks, of: remote) }
     }
 
     /// Up to where a remote was offered the chunks of each log, and the generation of its chunks then, 0 for none.
-    package func chunkMarks(of remote: String) throws -> (logs: [[UInt8]: LogPosition], generation: UInt64) {
+    package func chunkMarks(of remote: String) throws -> (logs: [DeviceID: LogPosition], generation: UInt64) {
         try read { database in
             let generation = try Self.marks(database, of: remote + Self.chunkGeneration).values.first?.seq ?? 0
             return (try Self.marks(database, of: remote + Self.chunkMarks), generation)
@@ -73,49 +73,48 @@ extension Vault {
 
     /// Replaces both.
     package func setChunkMarks(
-        _ logs: [[UInt8]: LogPosition], generation: UInt64, of remote: String
+        _ logs: [DeviceID: LogPosition], generation: UInt64, of remote: String
     ) throws {
         // No device's mark: only its number means anything.
-        let mark = LogPosition(seq: generation, hash: BLAKE2b.hash([]))
-        let nobody = [UInt8](repeating: 0, count: 16)
+        let mark = LogPosition(seq: generation, hash: EntryHash(BLAKE2b.hash([])))
         try write { database in
             try Self.setMarks(database, logs, of: remote + Self.chunkMarks)
-            try Self.setMarks(database, generation > 0 ? [nobody: mark] : [:], of: remote + Self.chunkGeneration)
+            try Self.setMarks(database, generation > 0 ? [.zero: mark] : [:], of: remote + Self.chunkGeneration)
         }
     }
 
-    private static func marks(_ database: Database, of remote: String) throws -> [[UInt8]: LogPosition] {
+    private static func marks(_ database: Database, of remote: String) throws -> [DeviceID: LogPosition] {
         try Row.fetchAll(database, sql: "SELECT * FROM remote_marks WHERE remote = ?", arguments: [remote])
-            .reduce(into: [:]) { $0[try $1.bytes("device")] = try position($1) }
+            .reduce(into: [:]) { $0[try $1.value("device", as: DeviceID.self)] = try position($1) }
     }
 
-    private static func setMarks(_ database: Database, _ marks: [[UInt8]: LogPosition], of remote: String) throws {
+    private static func setMarks(_ database: Database, _ marks: [DeviceID: LogPosition], of remote: String) throws {
         try database.execute(sql: "DELETE FROM remote_marks WHERE remote = ?", arguments: [remote])
         for (device, mark) in marks {
             try database.execute(
                 sql: "INSERT INTO remote_marks (remote, device, seq, hash) VALUES (?, ?, ?, ?)",
-                arguments: [remote, Data(device), Int64(clamping: mark.seq), mark.hash.data])
+                arguments: [remote, device, Int64(clamping: mark.seq), mark.hash])
         }
     }
 
     /// Sets them back, of all remotes, before the entries that name a blob: its chunks may have come another way than by a
     /// remote that lacks them.
-    static func offerAgain(_ database: Database, _ blob: [UInt8]) throws {
+    static func offerAgain(_ database: Database, _ blob: BlobID) throws {
         let rows = try Row.fetchAll(
             database,
             sql: """
                 SELECT n.device, MIN(n.seq) AS seq FROM claims c JOIN entries n ON n.hash = c.entry
                 WHERE c.blob = ? GROUP BY n.device
-                """, arguments: [Data(blob)])
+                """, arguments: [blob])
         for row in rows {
-            let (device, seq) = (try row.value("device", as: Data.self), try row.value("seq", as: Int64.self))
+            let (device, seq) = (try row.value("device", as: DeviceID.self), try row.value("seq", as: Int64.self))
             let previous = try Row.fetchOne(
                 database, sql: "SELECT hash FROM entries WHERE device = ? AND seq = ?", arguments: [device, seq - 1])
             let marks = "remote LIKE '%\(Self.chunkMarks)' AND device = ?"
             if let previous {
                 try database.execute(
                     sql: "UPDATE remote_marks SET seq = ?, hash = ? WHERE \(marks) AND seq >= ?",
-                    arguments: [seq - 1, try previous.value("hash", as: Data.self), device, seq])
+                    arguments: [seq - 1, try previous.value("hash", as: EntryHash.self), device, seq])
             } else {
                 try database.execute(sql: "DELETE FROM remote_marks WHERE \(marks)", arguments: [device])
             }
@@ -137,7 +136,7 @@ extension Vault {
     }
 
     func record(_ database: Database, _ evidence: StoredEvidence) throws -> Bool {
-        let author = Data(evidence.author ?? [])
+        let author = Data(evidence.author?.bytes ?? [])
         let isKnown = try Bool.fetchOne(
             database,
             sql: """
@@ -145,7 +144,7 @@ extension Vault {
                 WHERE kind = ? AND author = ? AND device = ? AND number = ? AND remote = ?)
                 """,
             arguments: [
-                evidence.kind, author, Data(evidence.device), Int64(clamping: evidence.seq), evidence.remote,
+                evidence.kind, author, evidence.device, Int64(clamping: evidence.seq), evidence.remote,
             ])
         if isKnown != true {
             guard try makeRoom(database, for: evidence, by: author) else { return false }
@@ -157,7 +156,7 @@ extension Vault {
                 ON CONFLICT (kind, author, device, number, remote) DO UPDATE SET settled = excluded.settled
                 """,
             arguments: [
-                evidence.kind, author, Data(evidence.device), Int64(clamping: evidence.seq), Data(evidence.held),
+                evidence.kind, author, evidence.device, Int64(clamping: evidence.seq), Data(evidence.held),
                 Data(evidence.other), evidence.remote, evidence.isSettled, evidence.stopsNames,
                 Timestamp.milliseconds(now()),
             ])
@@ -194,9 +193,10 @@ extension Vault {
     }
 
     private static func evidence(_ row: Row) throws -> StoredEvidence {
-        let author = try row.bytes("author")
+        // Without an author there are no bytes, as the key of the table takes no NULL.
+        let author = try row.bytes("author").isEmpty ? nil : row.value("author", as: DeviceID.self)
         return StoredEvidence(
-            kind: try row.value("kind"), author: author.isEmpty ? nil : author, device: try row.bytes("device"),
+            kind: try row.value("kind"), author: author, device: try row.value("device"),
             seq: UInt64(clamping: try row.value("number", as: Int64.self)), held: try row.bytes("held"),
             other: try row.bytes("other"), remote: try row.value("remote"), isSettled: try row.value("settled"),
             stopsNames: try row.value("stops"))

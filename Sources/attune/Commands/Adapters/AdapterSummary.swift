@@ -24,7 +24,7 @@ struct AdapterSummary: Encodable {
     let lossAfter: Double?
     let perplexity: Double?
     let created: Date
-    let run: String?
+    let run: RunID?
     let labels: [String]
     let head: Bool
     /// False while the bytes are on other devices only.

@@ -82,7 +82,7 @@ struct AdaptersCommand: ParsableCommand {
                         "\(training.steps), \(String(format: "%.2f", training.epochs)) epochs, seed \(training.seed)"
                     ))
             }
-            if let run = record.run { rows.append(("run", run)) }
+            if let run = record.run { rows.append(("run", "\(run)")) }
             if !record.labels.isEmpty { rows.append(("labels", record.labels.joined(separator: ", "))) }
             for (label, value) in rows {
                 global.console.print(label.padding(toLength: 12, withPad: " ", startingAt: 0) + ShownText.line(value))

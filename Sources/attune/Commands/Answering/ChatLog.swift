@@ -10,7 +10,7 @@ import AttuneVault
 /// Between messages other processes may write. Where one is still writing, messages wait here for the next try.
 final class ChatLog {
     /// A message and the adapter version that answered.
-    typealias Entry = (message: ChatMessage, version: Digest256?)
+    typealias Entry = (message: ChatMessage, version: VersionID?)
 
     private let vault: Vault
     private var id: Int64?

@@ -143,7 +143,7 @@ struct DevicesCommand: ParsableCommand {
                 return
             }
             if let file = second.writeConfirmation {
-                try workspace.confirm(.revocation(of: found.compactMap(\.device)), to: file)
+                try workspace.confirm(.revocation(of: found.map(\.id)), to: file)
                 let path = VaultError.quoted(file)
                 let words = found.map { $0.isPaper ? "\"\($0.name)\"" : $0.fingerprint }.joined(separator: " ")
                 if found.contains(where: \.isPaper), found.count == 1 {

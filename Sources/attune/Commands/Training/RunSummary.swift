@@ -8,7 +8,7 @@ import Foundation
 
 /// A run as `--json` and the tables show it.
 struct RunSummary: Encodable {
-    let id: String
+    let id: RunID
     let adapter: String
     let state: String
     let step: Int
@@ -35,7 +35,7 @@ struct RunSummary: Encodable {
 
     var row: [String] {
         [
-            id, adapter, state, "\(step)/\(steps)", loss.map(Format.loss) ?? "-",
+            "\(id)", adapter, state, "\(step)/\(steps)", loss.map(Format.loss) ?? "-",
             validationLoss.map(Format.loss) ?? "-", Format.ago(started),
         ]
     }

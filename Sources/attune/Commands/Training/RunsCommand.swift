@@ -9,6 +9,10 @@ import AttuneTraining
 import AttuneVault
 import Foundation
 
+extension RunID: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+}
+
 /// `attune runs`
 struct RunsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,7 +37,7 @@ struct RunsCommand: ParsableCommand {
 
     struct Show: AttuneCommand {
         static let configuration = CommandConfiguration(abstract: "Show a run, its settings and its curve.")
-        @Argument(help: "Its id.") var id: String
+        @Argument(help: "Its id.") var id: RunID
         @Flag(help: "Draw the losses.") var plot = false
         @OptionGroup var global: GlobalOptions
 
@@ -57,7 +61,7 @@ struct RunsCommand: ParsableCommand {
             for point in points where point.kind == .validation {
                 console.print("  step \(point.step)  validation loss \(point.loss.map(Format.loss) ?? "not finite")")
             }
-            if plot { console.print(Chart().render(RunsCommand.series(points, named: run.id))) }
+            if plot { console.print(Chart().render(RunsCommand.series(points, named: "\(run.id)"))) }
         }
     }
 
@@ -65,7 +69,7 @@ struct RunsCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Go on with an interrupted run; the result is the same, to the byte, as without the stop.",
             discussion: "Several runs on the same base go on in the same passes.")
-        @Argument(help: "Its id.") var ids: [String]
+        @Argument(help: "Its id.") var ids: [RunID]
         @Flag(help: "Print every event as a line of JSON.") var jsonl = false
         @OptionGroup var global: GlobalOptions
 
@@ -81,7 +85,7 @@ struct RunsCommand: ParsableCommand {
     struct Accept: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Keep the best state an interrupted run had reached as a version.")
-        @Argument(help: "Its id.") var id: String
+        @Argument(help: "Its id.") var id: RunID
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
@@ -93,8 +97,8 @@ struct RunsCommand: ParsableCommand {
     struct Compare: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lay the curves of two runs over each other and list how their settings differ.")
-        @Argument(help: "The first.") var first: String
-        @Argument(help: "The second.") var second: String
+        @Argument(help: "The first.") var first: RunID
+        @Argument(help: "The second.") var second: RunID
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
@@ -109,7 +113,7 @@ struct RunsCommand: ParsableCommand {
                 global.console.print("\(difference.setting): \(difference.first) → \(difference.second)")
             }
             let series = try runs.flatMap { run in
-                RunsCommand.series(try vault.points(ofRun: run.id), named: run.id)
+                RunsCommand.series(try vault.points(ofRun: run.id), named: "\(run.id)")
             }
             global.console.print(Chart().render(series))
             for run in runs { global.console.print(try RunSummary(run, vault: vault).row.joined(separator: "  ")) }
@@ -118,7 +122,7 @@ struct RunsCommand: ParsableCommand {
 
     struct Remove: AttuneCommand {
         static let configuration = CommandConfiguration(commandName: "rm", abstract: "Move a run to the trash.")
-        @Argument(help: "Its id.") var id: String
+        @Argument(help: "Its id.") var id: RunID
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {

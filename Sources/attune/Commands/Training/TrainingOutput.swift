@@ -118,7 +118,7 @@ final class TrainingOutput {
     }
 
     func started(_ part: TrainingSession.Part) {
-        let run = part.runID ?? ""
+        let run = part.runID?.description ?? ""
         if jsonl {
             try? line(["event": "run", "id": run, "name": part.name])
         } else {
@@ -157,7 +157,7 @@ final class TrainingOutput {
     /// How the runs ended.
     func show(_ results: [TrainingSession.Result], plan: MemoryPlan) throws {
         for result in results { try show(result, plan: plan, heading: results.count > 1) }
-        let paused = results.filter { $0.outcome.summary.reason == .interrupted }.map(\.runID)
+        let paused = results.filter { $0.outcome.summary.reason == .interrupted }.map(\.runID.description)
         if paused.count > 1, !jsonl, !json {
             console.note("Go on with all: attune runs resume \(paused.joined(separator: " "))")
         }
@@ -293,7 +293,7 @@ extension TrainingOutput {
     private struct End: Encodable {
         let event: String
         let name: String
-        let run: String
+        let run: RunID
         let adapter: String?
         let reason: StopReason
         let steps: Int
