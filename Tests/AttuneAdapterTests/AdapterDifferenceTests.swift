@@ -52,7 +52,8 @@ import Testing
 
     @Test func equalAdaptersDifferInNothing() throws {
         let difference = try #require(AdapterDifference(from: Sample.adapter(), to: Sample.adapter()))
-        #expect(difference.changedSites == 0 && difference.settings.isEmpty)
+        #expect(difference.changedSites == 0)
+        #expect(difference.settings.isEmpty)
     }
 
     @Test func tinyChangesAreNotLostInRounding() throws {

@@ -15,7 +15,8 @@ import Testing
         #expect(stored == manifest)
         let copy = try adapter.encoded().withUnsafeBytes { try Adapter(encoded: $0, manifest: stored) }
         #expect(copy.parameters.values.values == adapter.parameters.values.values)
-        #expect(copy.layout == adapter.layout && copy.configuration == adapter.configuration)
+        #expect(copy.layout == adapter.layout)
+        #expect(copy.configuration == adapter.configuration)
         #expect(copy.encoded() == adapter.encoded())
     }
 

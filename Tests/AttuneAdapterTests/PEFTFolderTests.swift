@@ -47,7 +47,8 @@ import Testing
     @Test func foldersOfPEFTComeBackByteForByte() throws {
         let source = TestBase.vectors.appending(path: "peft_adapter")
         let (adapter, extras) = try PEFTFolder.read(source, base: Sample.smolLM2)
-        #expect(adapter.configuration.rank == 8 && adapter.configuration.scale == 2)
+        #expect(adapter.configuration.rank == 8)
+        #expect(adapter.configuration.scale == 2)
         #expect(adapter.layout.entries.count == 210)
         let folder = try TemporaryDirectory()
         let target = folder.url.appending(path: "out")
@@ -97,7 +98,9 @@ import Testing
         let folder = try TemporaryDirectory()
         try PEFTFolder.write(adapter, extras: extras, to: folder.url)
         let text = String(decoding: try contents(folder.url)[0], as: UTF8.self)
-        #expect(text.contains("1.50") && text.contains("1e-3") && text.contains("\"revision\": \"main\""))
+        #expect(text.contains("1.50"))
+        #expect(text.contains("1e-3"))
+        #expect(text.contains("\"revision\": \"main\""))
     }
 
     @Test func fieldsThatNoLongerHoldAreReplaced() throws {
@@ -106,7 +109,8 @@ import Testing
         let other = Sample.adapter(base: adapter.base, rank: 3, alpha: 9)
         try PEFTFolder.write(other, extras: extras, to: folder.url)
         let (copy, _) = try PEFTFolder.read(folder.url, base: adapter.base)
-        #expect(copy.layout == other.layout && copy.configuration == other.configuration)
+        #expect(copy.layout == other.layout)
+        #expect(copy.configuration == other.configuration)
     }
 
     @Test func scalesFollowRsLoRAAndPatterns() throws {

@@ -16,15 +16,19 @@ import Testing
 
     @Test func aGroupBelowTheAskedLimitDecides() throws {
         let limits = MemoryLimits(available: 1000, isLimitedByGroup: true)
-        #expect(limits.limited(to: nil).asked == nil && limits.limited(to: nil).available == 1000)
-        #expect(limits.limited(to: 5000).available == 1000 && limits.limited(to: 200).available == 200)
+        #expect(limits.limited(to: nil).asked == nil)
+        #expect(limits.limited(to: nil).available == 1000)
+        #expect(limits.limited(to: 5000).available == 1000)
+        #expect(limits.limited(to: 200).available == 200)
         #expect(limits.limited(to: 200).limited(to: nil).available == 200)
     }
 
     @Test func withoutGroupsTheMachineDecides() throws {
         let folder = try files([:])
         let limits = withExtendedLifetime(folder) { MemoryLimits.current(root: folder.path) }
-        #expect(limits.available == 1_024_000 && limits.resident == 12_288 && !limits.isLimitedByGroup)
+        #expect(limits.available == 1_024_000)
+        #expect(limits.resident == 12_288)
+        #expect(!limits.isLimitedByGroup)
     }
 
     @Test func theTightestGroupOfVersion2Decides() throws {
@@ -35,7 +39,8 @@ import Testing
             "sys/fs/cgroup/user/memory.stat": "anon 200000\ninactive_file 50000\n",
         ])
         let limits = withExtendedLifetime(folder) { MemoryLimits.current(root: folder.path) }
-        #expect(limits.available == 250_000 && limits.isLimitedByGroup)
+        #expect(limits.available == 250_000)
+        #expect(limits.isLimitedByGroup)
     }
 
     @Test func groupsOfVersion1Count() throws {
@@ -61,6 +66,7 @@ import Testing
 
     @Test func thisProcessHasMemory() {
         let limits = MemoryLimits.current()
-        #expect(limits.available > 1 << 20 && limits.resident > 1 << 20)
+        #expect(limits.available > 1 << 20)
+        #expect(limits.resident > 1 << 20)
     }
 }

@@ -10,7 +10,8 @@ import Testing
 @Suite struct PairingCodeTests {
     @Test func theListHas256ShortWordsToldApartByThreeLetters() {
         let words = CodeWordList.words
-        #expect(words.count == 256 && words == words.sorted())
+        #expect(words.count == 256)
+        #expect(words == words.sorted())
         #expect(Set(words.map { $0.prefix(3) }).count == 256)
         #expect(words.allSatisfy { (3...8).contains($0.count) && $0.utf8.allSatisfy { (97...122).contains($0) } })
     }
@@ -69,7 +70,8 @@ import Testing
         let other = CircleID.filled(2)
         let number = SafetyNumber(one, other)
         #expect(number == SafetyNumber(other, one))
-        #expect(number.groups.count == 12 && number.groups.allSatisfy { $0.count == 5 })
+        #expect(number.groups.count == 12)
+        #expect(number.groups.allSatisfy { $0.count == 5 })
         #expect(number != SafetyNumber(one, one))
     }
 }

@@ -22,7 +22,8 @@ import Testing
         let folder = store.workspace.paths.store.path
         let sessions = try [session(store, "kept", limit: nil), session(store, "plain", limit: 0)]
         let trunk = try #require(sessions[0].trunk)
-        #expect(trunk.layers == 1 && trunk.reason == nil)
+        #expect(trunk.layers == 1)
+        #expect(trunk.reason == nil)
         // 32 numbers of 4 bytes for each token, and a seal for each block.
         let blocks = sessions[0].parts[0].packed.training.blocks + sessions[0].parts[0].packed.validation.blocks
         #expect(trunk.bytes == blocks.reduce(0) { $0 + 128 * $1.tokens.count + 16 })

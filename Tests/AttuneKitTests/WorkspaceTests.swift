@@ -23,7 +23,8 @@ import Testing
         try Data().write(to: URL(filePath: chunks))
         #expect(code { _ = try session.runAlone() }?.hasPrefix("E-VAULT") == true)
         let run = try #require(try store.workspace.vault.runs().first)
-        #expect(run.state == .failed && run.detail?.isEmpty == false)
+        #expect(run.state == .failed)
+        #expect(run.detail?.isEmpty == false)
         #expect(try store.workspace.vault.adapters().isEmpty)
         try FileManager.default.removeItem(atPath: chunks)
         let resumed = try TrainingSession.resume([run.id], in: store.workspace)
@@ -53,7 +54,8 @@ import Testing
         let version = try store.train()
         let adapter = try store.workspace.load(version).adapter
         let numbers = adapter.parameters.values.values
-        #expect(numbers.contains { $0 != 0 } && numbers.allSatisfy { BFloat16($0).value == $0 })
+        #expect(numbers.contains { $0 != 0 })
+        #expect(numbers.allSatisfy { BFloat16($0).value == $0 })
         #expect(adapter.encoded() == adapter.writer(rounding: true).bytes())
         adapter.parameters.values[0, 0] = 0.1
         let manifest = AdapterManifest(adapter)
@@ -68,8 +70,10 @@ import Testing
         let other = try store.workspace.bases.add(path: file, name: "other")
         let loaded = try store.workspace.load(version)
         let error = #expect(throws: KitError.self) { try loaded.check(against: other) }
-        #expect(error?.code == "E-ADAPTER-020" && error?.exitStatus == .conflict)
-        #expect(error?.message.contains("tiny") == true && error?.message.contains("other") == true)
+        #expect(error?.code == "E-ADAPTER-020")
+        #expect(error?.exitStatus == .conflict)
+        #expect(error?.message.contains("tiny") == true)
+        #expect(error?.message.contains("other") == true)
         var request = try store.request()
         request.base = "other"
         #expect(code { _ = try TrainingSession.prepare(request, in: store.workspace) } == "E-ADAPTER-021")
@@ -102,8 +106,10 @@ import Testing
         let path = try store.request().adapters[0].paths
         let once = try store.workspace.compare(loaded, on: path, precision: .float32)
         let again = try store.workspace.compare(loaded, on: path, precision: .float32)
-        #expect(once.adapter.loss == again.adapter.loss && once.base.loss == again.base.loss)
+        #expect(once.adapter.loss == again.adapter.loss)
+        #expect(once.base.loss == again.base.loss)
         #expect(once.adapter.loss < once.base.loss)
-        #expect(once.maxLength == 64 && once.packing == .documents)
+        #expect(once.maxLength == 64)
+        #expect(once.packing == .documents)
     }
 }

@@ -14,8 +14,10 @@ import Testing
     @Test func onlyThoseWithAKeyRecogniseAMarkAndOnlyForHours() throws {
         let mark = try #require(NearbyMark(NearbyMark(keys: Array(keys[0..<3]), hour: 480_000).text))
         for key in keys[0..<3] { #expect(mark.isRecognised(by: [key], hour: 480_000)) }
-        #expect(mark.isRecognised(by: keys, hour: 480_001) && mark.isRecognised(by: keys, hour: 479_999))
-        #expect(!mark.isRecognised(by: keys, hour: 480_002) && !mark.isRecognised(by: keys, hour: 479_998))
+        #expect(mark.isRecognised(by: keys, hour: 480_001))
+        #expect(mark.isRecognised(by: keys, hour: 479_999))
+        #expect(!mark.isRecognised(by: keys, hour: 480_002))
+        #expect(!mark.isRecognised(by: keys, hour: 479_998))
         #expect(!mark.isRecognised(by: Array(keys[3...]), hour: 480_000))
         #expect(!mark.isRecognised(by: [], hour: 480_000))
         // The same key of another epoch number says the same; another hour or chance says something else.
@@ -40,7 +42,9 @@ import Testing
             "=;eth0;IPv4;\(name);_attune._tcp;local;vm.local;\(address);\(port);\(txt ?? "\"a=\(text)\"")"
         }
         let found = try #require(NearbyService(line: line()))
-        #expect(found.name == "8e1f" && found.address == "192.0.2.7" && found.port == 7411)
+        #expect(found.name == "8e1f")
+        #expect(found.address == "192.0.2.7")
+        #expect(found.port == 7411)
         #expect(found.mark.text == text)
         #expect(NearbyService(line: line(address: "fd00::2"))?.address == "fd00::2")
         #expect(NearbyService(line: line(txt: "\"v=2\" \"a=\(text)\" \"b=;\""))?.mark.text == text)

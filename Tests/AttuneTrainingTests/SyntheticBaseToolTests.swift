@@ -29,7 +29,9 @@ import Testing
         try make(["--shape", "tiny", "--type", type.name.lowercased(), "base.gguf"], in: folder)
         let model = try BaseModel(path: folder.path + "/base.gguf")
         try model.requireFinite()
-        #expect(model.shape.layers == 2 && model.shape.width == 64 && !model.isTied)
+        #expect(model.shape.layers == 2)
+        #expect(model.shape.width == 64)
+        #expect(!model.isTied)
         #expect(model.weight(.down, layer: 1).type == type)
         let text = "the tree has an old name"
         #expect(model.tokenizer.decode(model.tokenizer.encode(text, special: .refused, addBOS: false)).contains(text))
@@ -46,7 +48,8 @@ import Testing
             try make(["--shape", "tiny", "--seed", seed, name], in: folder)
         }
         let files = try ["a", "b", "c"].map { try Data(contentsOf: folder.url.appending(path: $0)) }
-        #expect(files[0] == files[1] && files[0] != files[2])
+        #expect(files[0] == files[1])
+        #expect(files[0] != files[2])
     }
 
     @Test func anUnknownShapeIsRefused() throws {

@@ -13,7 +13,8 @@ struct LockTests {
         let clock = ContinuousClock()
         var error: (any Error)?
         let waited = clock.measure { error = failure { try TestStore.open(store.path) } }
-        #expect(error?.failureCode == "E-VAULT-002" && error?.failureStatus == .storeLocked)
+        #expect(error?.failureCode == "E-VAULT-002")
+        #expect(error?.failureStatus == .storeLocked)
         #expect("\(error!)".contains("process \(ProcessInfo.processInfo.processIdentifier) (attune)"))
         #expect(waited >= .seconds(2))
         try store.vault.close()
@@ -25,7 +26,8 @@ struct LockTests {
         try store.vault.addVersion(to: "a", base: TestStore.base, TestStore.version(1))
         let one = try TestStore.open(store.path, .reading)
         let two = try TestStore.open(store.path, .reading)
-        #expect(try one.adapters().count == 1 && two.adapters().count == 1)
+        #expect(try one.adapters().count == 1)
+        #expect(try two.adapters().count == 1)
         try store.vault.addVersion(to: "b", base: TestStore.base, TestStore.version(2))
         #expect(try one.adapters().count == 2)
         try one.close()

@@ -16,7 +16,8 @@ struct OpeningTests {
         for path in [directory.path, directory.path + "/none"] {
             #expect(!Vault.exists(at: path))
             let error = failure { try TestStore.open(path) }
-            #expect(error?.failureCode == "E-VAULT-001" && error?.failureStatus == .noStore)
+            #expect(error?.failureCode == "E-VAULT-001")
+            #expect(error?.failureStatus == .noStore)
         }
     }
 
@@ -33,7 +34,8 @@ struct OpeningTests {
         let other = try TestStore()
         try store.vault.close()
         let error = failure { try Vault.open(at: store.path, vaultKey: other.vault.vaultKey(), mode: .writing) }
-        #expect(error?.failureCode == "E-VAULT-003" && error?.failureStatus == .wrongKey)
+        #expect(error?.failureCode == "E-VAULT-003")
+        #expect(error?.failureStatus == .wrongKey)
         #expect(try Vault.open(at: store.path, vaultKey: store.vault.vaultKey(), mode: .writing).adapters().isEmpty)
     }
 
@@ -88,7 +90,8 @@ struct OpeningTests {
             try Vault.create(
                 at: store.path, passphrase: TestStore.secret("x"), recovery: .random(), cost: TestStore.cost)
         }
-        #expect(again?.failureCode == "E-VAULT-008" && again?.failureStatus == .conflict)
+        #expect(again?.failureCode == "E-VAULT-008")
+        #expect(again?.failureStatus == .conflict)
         let directory = try TemporaryDirectory()
         try directory.write("mine", to: "full/letter.txt")
         let full = failure {

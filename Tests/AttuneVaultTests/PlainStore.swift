@@ -49,7 +49,8 @@ struct PlainStoreTests {
             #expect(try sealed.vault.read { try Row.fetchAll($0, sql: sql + " ORDER BY seq") } == rows)
             #expect(!rows.isEmpty)
         }
-        #expect(try plain.vault.verify().isWhole && sealed.vault.verify().isWhole)
+        #expect(try plain.vault.verify().isWhole)
+        #expect(try sealed.vault.verify().isWhole)
         let header = try FileHandle(forReadingFrom: URL(filePath: plain.vault.folder.database)).read(upToCount: 15)
         #expect(header == Data("SQLite format 3".utf8))
     }
@@ -60,7 +61,8 @@ struct PlainStoreTests {
         for (pragma, value) in expected {
             let read = try store.vault.read { try Int.fetchOne($0, sql: "PRAGMA \(pragma)") ?? 0 }
             let written = try store.vault.write { try Int.fetchOne($0, sql: "PRAGMA \(pragma)") ?? 0 }
-            #expect(read == value && written == value, "\(pragma)")
+            #expect(read == value, "\(pragma)")
+            #expect(written == value, "\(pragma)")
         }
         #expect(try store.vault.write { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == 2)
         #expect(try store.vault.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") } == "wal")

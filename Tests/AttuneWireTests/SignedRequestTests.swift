@@ -32,9 +32,14 @@ import Testing
         let fields = try fields()
         #expect(code(fields) == nil)
         let request = try SignedRequest(fields: { fields[$0] })
-        #expect(request.device == device.id && request.created == 1000 && request.nonce == nonce)
-        #expect(request.isTimely(at: 1300) && request.isTimely(at: 700))
-        #expect(!request.isTimely(at: 1301) && !request.isTimely(at: 699) && !request.isTimely(at: .max))
+        #expect(request.device == device.id)
+        #expect(request.created == 1000)
+        #expect(request.nonce == nonce)
+        #expect(request.isTimely(at: 1300))
+        #expect(request.isTimely(at: 700))
+        #expect(!request.isTimely(at: 1301))
+        #expect(!request.isTimely(at: 699))
+        #expect(!request.isTimely(at: .max))
     }
 
     @Test func theSignatureBaseIsThatOfRFC9421() throws {

@@ -31,7 +31,8 @@ import Testing
     @Test func aPayloadMadeElsewhereIsReadAndWrittenAgainToTheSameBytes() throws {
         let portable = try read(vectors.payload.bytes)
         #expect(portable.adapter.parameters.values.values == (0..<18).map { Float($0) / 8 })
-        #expect(portable.manifest.base.name == "tiny" && portable.manifest.training == nil)
+        #expect(portable.manifest.base.name == "tiny")
+        #expect(portable.manifest.training == nil)
         #expect(try JSON.stored(portable.manifest) == vectors.manifest)
         #expect(portable.adapter.encoded() == vectors.safetensors.bytes)
         #expect(try portable.encoded() == vectors.payload.bytes)

@@ -20,8 +20,11 @@ import Testing
         let trained = try a.store.train()
         try a.send(to: b)
         let there = try b.vault.version("notes")
-        #expect(there.id == trained.id && there.lossAfter == trained.lossAfter && there.run == nil)
-        #expect(try b.workspace.inspectArrivals().refused.isEmpty && b.vault.version("notes").state == .here)
+        #expect(there.id == trained.id)
+        #expect(there.lossAfter == trained.lossAfter)
+        #expect(there.run == nil)
+        #expect(try b.workspace.inspectArrivals().refused.isEmpty)
+        #expect(try b.vault.version("notes").state == .here)
         #expect(
             try b.workspace.load("notes").adapter.parameters.values.values
                 == a.workspace.load("notes").adapter.parameters.values.values)
@@ -47,7 +50,8 @@ import Testing
         #expect(try b.workspace.heads(of: "notes").count == 2)
         #expect(code { _ = try a.workspace.resolve("notes", merging: [1]) } == "E-ADAPTER-028")
         let merged = try a.workspace.resolve("notes", merging: [0.5, 0.5], rank: 4)
-        #expect(merged.relativeError < 1e-9 && merged.version.parents == [mine.id, yours.id])
+        #expect(merged.relativeError < 1e-9)
+        #expect(merged.version.parents == [mine.id, yours.id])
         let parts = try [mine, yours].map { try a.workspace.load($0).adapter }
         let sum = try a.workspace.load(merged.version).adapter
         for entry in sum.layout.entries {
@@ -94,12 +98,14 @@ import Testing
             Issue.record("no version")
             return
         }
-        #expect(imported.id == trained.id && imported.state == .here)
+        #expect(imported.id == trained.id)
+        #expect(imported.state == .here)
         #expect(try b.vault.adapters().map(\.id) == a.vault.adapters().map(\.id))
         // The same version by sync is not a second one, and what follows it moves both.
         try a.send(to: b)
         try b.send(to: a)
-        #expect(try b.vault.versions(of: "notes").count == 1 && a.vault.adapters().count == 1)
+        #expect(try b.vault.versions(of: "notes").count == 1)
+        #expect(try a.vault.adapters().count == 1)
         let next = try a.store.train(seed: 5)
         try a.send(to: b)
         for device in devices { #expect(try device.workspace.heads(of: "notes").map(\.version.id) == [next.id]) }
@@ -157,11 +163,13 @@ import Testing
             Issue.record("not kept apart")
             return
         }
-        #expect(waiting.person == "me" && waiting.version == trained.id)
+        #expect(waiting.person == "me")
+        #expect(waiting.version == trained.id)
         #expect(try hers[1].vault.adapters().isEmpty && hers[1].vault.draftCount() == 0)
         #expect(try hers[1].workspace.received(named: "notes") == waiting)
         let taken = try hers[1].workspace.accept(waiting, as: "gift")
-        #expect(taken.id == trained.id && taken.parents.isEmpty)
+        #expect(taken.id == trained.id)
+        #expect(taken.parents.isEmpty)
         #expect(try hers[1].vault.received().isEmpty && hers[1].vault.draftCount() == 1)
         #expect(try hers[1].vault.adapters().map(\.id) != mine.vault.adapters().map(\.id))
         #expect(try hers[1].vault.verify().isWhole)

@@ -71,7 +71,8 @@ import Testing
     @Test func linesHoldTwoRowsEachAndAQuietZone() throws {
         let code = try #require(QRCode("A", mask: 0))
         let lines = code.lines()
-        #expect(lines.count == 15 && lines.allSatisfy { $0.count == 29 })
+        #expect(lines.count == 15)
+        #expect(lines.allSatisfy { $0.count == 29 })
         #expect(lines[0] == String(repeating: "█", count: 29))
         // The first two rows of the symbol: a dark row above one that starts and ends dark.
         #expect(lines[2].hasPrefix("████ ▄▄▄▄▄ ██"))

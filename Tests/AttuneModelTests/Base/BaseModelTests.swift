@@ -71,8 +71,12 @@ import Testing
         #expect(definition.merges.count == 48900)
         #expect(definition.types.count == 49152)
         #expect(definition.types.prefix(17).allSatisfy { $0 == 3 })
-        #expect(definition.bos == 1 && definition.eos == 2 && definition.unknown == 0 && definition.padding == 2)
-        #expect(definition.addsBOS == false && definition.addsSpacePrefix == false)
+        #expect(definition.bos == 1)
+        #expect(definition.eos == 2)
+        #expect(definition.unknown == 0)
+        #expect(definition.padding == 2)
+        #expect(definition.addsBOS == false)
+        #expect(definition.addsSpacePrefix == false)
         #expect(definition.chatTemplate?.contains("SmolLM") == true)
     }
 

@@ -22,7 +22,8 @@ import Testing
         let layer = model.layers[0]
         let matrices = TargetModule.allCases.reduce(0) { $0 + layer[$1].bytes.count }
         // Between the matrices lie two norms, and nothing else but padding.
-        #expect(model.residency.sizes.count == 7 && model.residency.head == 6)
+        #expect(model.residency.sizes.count == 7)
+        #expect(model.residency.head == 6)
         #expect(model.residency.sizes[..<6].allSatisfy { (matrices...matrices + 1024).contains($0) })
         #expect(model.residency.sizes[6] == model.head.bytes.count)
         #expect(model.residency.embedding == model.tokenEmbedding.bytes.count)
@@ -34,7 +35,8 @@ import Testing
         shape.tied = true
         let folder = try TemporaryDirectory()
         let residency = try model(folder, shape).residency
-        #expect(residency.embedding == 0 && residency.sizes[6] == 320 * 64 / 32 * 34)
+        #expect(residency.embedding == 0)
+        #expect(residency.sizes[6] == 320 * 64 / 32 * 34)
     }
 
     @Test func walksKnowWhatComesNext() {
@@ -73,7 +75,8 @@ import Testing
             #expect(logits[0] == logits[1])
             most = max(most, limited.residency.resident)
         }
-        #expect(most > 0 && most <= limit)
+        #expect(most > 0)
+        #expect(most <= limit)
     }
 
     @Test func hiddenStatesDoNotDependOnTheLimit() throws {
@@ -88,7 +91,8 @@ import Testing
         #expect(model.residency.limit == model.residency.comfortable)
         model.residency.limit(to: nil)
         #expect(pass.forward(batch).values == free)
-        #expect(model.residency.limit == nil && model.residency.resident == 0)
+        #expect(model.residency.limit == nil)
+        #expect(model.residency.resident == 0)
     }
 
     @Test func gradientsDoNotDependOnTheLimit() throws {

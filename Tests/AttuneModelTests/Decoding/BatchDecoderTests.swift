@@ -88,7 +88,8 @@ import Testing
         #expect(code([4, 5]) == "E-DECODE-001")
         #expect(code([-1]) == "E-DECODE-002")
         #expect(code([]) == "E-DECODE-003")
-        #expect(batch.tokens(of: first) == [1, 2, 3] && batch.tokens(of: second) == [])
+        #expect(batch.tokens(of: first) == [1, 2, 3])
+        #expect(batch.tokens(of: second) == [])
         #expect(code([4]) == nil)
     }
 

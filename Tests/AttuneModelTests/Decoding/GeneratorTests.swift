@@ -21,21 +21,27 @@ import Testing
             prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 20, onText: { streamed += $0 })
         let second = try generator().generate(prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 20)
         let other = try generator().generate(prompt: prompt, sampling: SamplingOptions(), seed: 2, maxTokens: 20)
-        #expect(first.tokens == second.tokens && first.text == second.text)
+        #expect(first.tokens == second.tokens)
+        #expect(first.text == second.text)
         #expect(first.tokens != other.tokens)
-        #expect(streamed == first.text && !streamed.isEmpty)
-        #expect(first.promptTokens == 3 && first.reusedTokens == 0)
+        #expect(streamed == first.text)
+        #expect(!streamed.isEmpty)
+        #expect(first.promptTokens == 3)
+        #expect(first.reusedTokens == 0)
     }
 
     @Test func itStopsAtTheLimitAndAtTheEndOfTheContext() throws {
         let limited = try generator().generate(prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 4)
-        #expect(limited.tokens.count <= 4 && limited.stopReason == .length)
+        #expect(limited.tokens.count <= 4)
+        #expect(limited.stopReason == .length)
         let small = try generator(contextLength: 8)
         let ended = try small.generate(prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 100)
         // The last token is written but not evaluated.
-        #expect(ended.tokens.count == 6 && ended.stopReason == .length)
+        #expect(ended.tokens.count == 6)
+        #expect(ended.stopReason == .length)
         let nothing = try generator().generate(prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 0)
-        #expect(nothing.tokens.isEmpty && nothing.stopReason == .length)
+        #expect(nothing.tokens.isEmpty)
+        #expect(nothing.stopReason == .length)
     }
 
     @Test func aStopStringEndsTheTextBeforeItself() throws {
@@ -44,7 +50,8 @@ import Testing
         let cut = try generator().generate(
             prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 20, stops: [stop])
         #expect(cut.stopReason == .stopString)
-        #expect(!cut.text.contains(stop) && whole.text.hasPrefix(cut.text))
+        #expect(!cut.text.contains(stop))
+        #expect(whole.text.hasPrefix(cut.text))
         #expect(cut.tokens.count < whole.tokens.count)
     }
 
@@ -56,10 +63,12 @@ import Testing
                 asked += 1
                 return asked > 5
             })
-        #expect(cancelled.stopReason == .cancelled && cancelled.tokens.count == 4)
+        #expect(cancelled.stopReason == .cancelled)
+        #expect(cancelled.tokens.count == 4)
         let early = try generator().generate(
             prompt: prompt, sampling: SamplingOptions(), seed: 1, maxTokens: 50, isCancelled: { true })
-        #expect(early.stopReason == .cancelled && early.tokens.isEmpty)
+        #expect(early.stopReason == .cancelled)
+        #expect(early.tokens.isEmpty)
     }
 
     @Test func theNextTurnReusesWhatTheLastOneLeft() throws {
@@ -69,7 +78,8 @@ import Testing
         let second = try generator.generate(prompt: next, sampling: SamplingOptions(), seed: 1, maxTokens: 5)
         #expect(second.reusedTokens == prompt.count + first.tokens.count - 1)
         let fresh = try self.generator().generate(prompt: next, sampling: SamplingOptions(), seed: 1, maxTokens: 5)
-        #expect(second.tokens == fresh.tokens && fresh.reusedTokens == 0)
+        #expect(second.tokens == fresh.tokens)
+        #expect(fresh.reusedTokens == 0)
     }
 
     @Test func theRealModelKnowsTheCapitalOfFrance() throws {
@@ -85,6 +95,7 @@ import Testing
         greedy.temperature = 0
         let answer = try generator.generate(prompt: ids, sampling: greedy, seed: 0, maxTokens: 16)
         #expect(answer.text == "The capital of France is Paris.")
-        #expect(answer.tokens == [504, 3575, 282, 4649, 314, 7042, 30] && answer.stopReason == .endOfTurn)
+        #expect(answer.tokens == [504, 3575, 282, 4649, 314, 7042, 30])
+        #expect(answer.stopReason == .endOfTurn)
     }
 }

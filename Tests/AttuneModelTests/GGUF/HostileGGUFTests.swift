@@ -200,7 +200,8 @@ import Testing
         writer.set("general.architecture", .string("gemma3"))
         let error = try #require(Self.failure(writer))
         #expect(error.code == "E-MODEL-001")
-        #expect(error.message.contains("gemma3") && error.message.contains("llama"))
+        #expect(error.message.contains("gemma3"))
+        #expect(error.message.contains("llama"))
         #expect(Self.failure { $0.set("general.architecture", nil) } == "E-MODEL-002")
         #expect(Self.failure { $0.set("general.type", .string("adapter")) } == "E-MODEL-003")
     }

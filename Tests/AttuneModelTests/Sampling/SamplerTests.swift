@@ -38,9 +38,16 @@ import Testing
 
     @Test func theDefaultsAreThoseOfLlamaCpp() {
         let options = SamplingOptions()
-        #expect(options.temperature == 0.8 && options.topK == 40 && options.topP == 0.95 && options.minP == 0.05)
-        #expect(options.typicalP == 1 && options.repeatPenalty == 1 && options.repeatLastN == 64)
-        #expect(options.mirostat == 0 && options.mirostatTau == 5 && options.mirostatEta == 0.1)
+        #expect(options.temperature == 0.8)
+        #expect(options.topK == 40)
+        #expect(options.topP == 0.95)
+        #expect(options.minP == 0.05)
+        #expect(options.typicalP == 1)
+        #expect(options.repeatPenalty == 1)
+        #expect(options.repeatLastN == 64)
+        #expect(options.mirostat == 0)
+        #expect(options.mirostatTau == 5)
+        #expect(options.mirostatEta == 0.1)
     }
 
     @Test func withoutCutsSharesFollowTheSoftmax() throws {
@@ -186,7 +193,8 @@ import Testing
             if step >= 1000 { surprise += (log2(all) - Double(logits[Int(token)]) / log(2)) / 2000 }
         }
         // Surprise under the uncut distribution is a little above the one that mirostat steers.
-        #expect(surprise > 2.7 && surprise < 4.5)
+        #expect(surprise > 2.7)
+        #expect(surprise < 4.5)
     }
 
     @Test func theSameSeedDrawsTheSameTokens() throws {

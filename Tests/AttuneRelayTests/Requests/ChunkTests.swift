@@ -20,9 +20,11 @@ import Testing
         #expect(try await fixture.client.put(chunk).status == 200)
         #expect(try await fixture.client.missing([chunk.id, other.id]) == [other.id])
         let answer = try await fixture.client(of: second).get(chunk.id)
-        #expect(answer.status == 200 && answer.body == chunk.bytes)
+        #expect(answer.status == 200)
+        #expect(answer.body == chunk.bytes)
         let head = try await fixture.client.send("HEAD", fixture.client.home + "/chunks/\(chunk.id)")
-        #expect(head.status == 200 && head.field("Content-Length") == "1048576")
+        #expect(head.status == 200)
+        #expect(head.field("Content-Length") == "1048576")
         #expect(try await fixture.client.get(other.id).code == "E-RELAY-017")
 
         // Knowing an id is not access: another circle at the same relay has to bring the bytes itself.
@@ -89,7 +91,8 @@ import Testing
         #expect(try await fixture.client.put(SyntheticCircle.chunk()).status == 201)
         let second = SyntheticCircle.chunk()
         let full = try await fixture.client.put(second)
-        #expect(full.status == 507 && full.code == "E-RELAY-014")
+        #expect(full.status == 507)
+        #expect(full.code == "E-RELAY-014")
         let used = try await fixture.client.frontier().bytesUsed
         #expect(full.field("Attune-Quota-Used") == "\(used)")
         #expect(full.field("Attune-Quota-Limit") == "1500000")

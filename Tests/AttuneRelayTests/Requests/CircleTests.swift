@@ -12,12 +12,14 @@ import Testing
     func opening() async throws {
         var fixture = try await RelayFixture()
         let again = try await fixture.client.create(fixture.circle.links[0])
-        #expect(again.status == 409 && again.code == "E-RELAY-008")
+        #expect(again.status == 409)
+        #expect(again.code == "E-RELAY-008")
         let second = try await fixture.add()
         let links = try await fixture.client(of: second).links()
         #expect(try links.links.map { try Link($0).hash } == fixture.circle.links.map(\.hash))
         let frontier = try await fixture.client.frontier()
-        #expect(frontier.linkSeq == 2 && frontier.link == Data(fixture.circle.chain.head.bytes))
+        #expect(frontier.linkSeq == 2)
+        #expect(frontier.link == Data(fixture.circle.chain.head.bytes))
     }
 
     @Test("links are appended only after the newest one, and once though sent twice")
@@ -30,10 +32,12 @@ import Testing
         #expect(try await fixture.client.append([link], after: genesis).status == 201)
         #expect(try await fixture.client.append([link], after: genesis).status == 201)
         let late = try await fixture.client.append([rival], after: genesis)
-        #expect(late.status == 412 && late.code == "E-RELAY-009")
+        #expect(late.status == 412)
+        #expect(late.code == "E-RELAY-009")
         #expect(late.field("ETag") == "\"\(link.hash)\"")
         let wrong = try await fixture.client.append([rival], after: link.hash)
-        #expect(wrong.status == 422 && wrong.code == "E-RELAY-010")
+        #expect(wrong.status == 422)
+        #expect(wrong.code == "E-RELAY-010")
         #expect(try await fixture.client.links().links.count == 2)
     }
 
@@ -67,7 +71,8 @@ import Testing
             ("GET", "/frontier"), ("GET", "/entries"), ("GET", "/events?wait=1"), ("GET", "/chunks/\(before)"),
         ] {
             let answer = try await client.send(method, client.home + path)
-            #expect(answer.status == 403 && answer.code == "E-RELAY-005", "\(path)")
+            #expect(answer.status == 403, "\(path)")
+            #expect(answer.code == "E-RELAY-005", "\(path)")
         }
         let entry = try fixture.circle.entry(by: lost)
         #expect(try await client.push([entry]).status == 403)

@@ -81,7 +81,8 @@ import Testing
         let path = fixture.client.home + "/events"
         let client = fixture.client
         let known = try await client.send("GET", path + "?wait=20&links=0&entries=0").message(ProtoCounters.self)
-        #expect(known.links == 1 && known.entries == 0)
+        #expect(known.links == 1)
+        #expect(known.entries == 0)
         let start = ContinuousClock.now
         #expect(try await client.send("GET", path + "?wait=1").message(ProtoCounters.self) == known)
         #expect(ContinuousClock.now - start > .milliseconds(900))

@@ -60,7 +60,8 @@ import Testing
         let request = try fixture.client.request("GET", fixture.client.home + "/frontier")
         #expect(try await fixture.client.execute(request).status == 200)
         let again = try await fixture.client.execute(request)
-        #expect(again.status == 401 && again.code == "E-RELAY-004")
+        #expect(again.status == 401)
+        #expect(again.code == "E-RELAY-004")
     }
 
     @Test("a clock that is wrong is told the time, and can sign again by it")
@@ -70,7 +71,8 @@ import Testing
             var client = fixture.client
             client.clockOffset = offset
             let answer = try await client.send("GET", client.home + "/frontier")
-            #expect(answer.status == 401 && answer.code == "E-RELAY-003", "\(offset)")
+            #expect(answer.status == 401, "\(offset)")
+            #expect(answer.code == "E-RELAY-003", "\(offset)")
             let time = try #require(answer.field("Attune-Time").flatMap { Int64($0) })
             client.clockOffset += time / 1000 - (Int64(Date().timeIntervalSince1970) + offset)
             #expect(try await client.send("GET", client.home + "/frontier").status == 200)

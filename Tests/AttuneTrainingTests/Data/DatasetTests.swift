@@ -36,7 +36,8 @@ import Testing
         let dataset = try Dataset.load(paths: [folder.path])
         #expect(dataset.rows.map(\.row) == ["upper", "dot", "deep", "b", "j"].map { .text($0) })
         #expect(dataset.rows.map(\.source.path) == ["B.TXT", "a.md", "a/z.txt", "b.md", "c.jsonl"])
-        #expect(dataset.files == 6 && dataset.issues.isEmpty)
+        #expect(dataset.files == 6)
+        #expect(dataset.issues.isEmpty)
         #expect(dataset.ignoredCounts == [.hidden: 2, .empty: 1, .otherType: 3])
         #expect(dataset.otherTypes == [".png": 2, "no ending": 1])
         #expect(Set(dataset.ignored.map(\.file)).contains(folder.path + "/p.png"))
@@ -101,7 +102,8 @@ import Testing
         let dataset = try Dataset.load(paths: [folder.path], options: DatasetOptions(skipBad: true))
         try dataset.requireUsable()
         #expect(dataset.rows.map(\.row) == [.text("good"), .text("j"), .text("k")])
-        #expect(dataset.issueCount == 2 && dataset.issues.map(\.line) == [1, 2])
+        #expect(dataset.issueCount == 2)
+        #expect(dataset.issues.map(\.line) == [1, 2])
     }
 
     @Test func nothingToTrainOnIsAClearError() throws {
@@ -116,7 +118,8 @@ import Testing
             _ = try Dataset.load(paths: [folder.path])
             Issue.record("a folder of pictures was loaded")
         } catch let error as TrainingError {
-            #expect(error.code == "E-DATA-002" && error.exitStatus == .invalidData)
+            #expect(error.code == "E-DATA-002")
+            #expect(error.exitStatus == .invalidData)
             #expect(error.message.contains("2 .png"))
         }
         #expect(code { _ = try Dataset.load(paths: [folder.path + "/a.png"]) } == "E-DATA-003")
@@ -135,7 +138,8 @@ import Testing
         var options = DatasetOptions()
         options.fileByteLimit = 5
         let dataset = try Dataset.load(paths: [folder.path], options: options)
-        #expect(dataset.rows.count == 1 && dataset.issues.map(\.code) == [.oversizedFile])
+        #expect(dataset.rows.count == 1)
+        #expect(dataset.issues.map(\.code) == [.oversizedFile])
         options = DatasetOptions()
         options.totalByteLimit = 10
         #expect(code { _ = try Dataset.load(paths: [folder.path], options: options) } == "E-DATA-004")
@@ -144,7 +148,8 @@ import Testing
         #expect(code { _ = try Dataset.load(paths: [folder.path], options: options) } == "E-DATA-004")
         try folder.write("deep", to: (0..<70).map { "\($0)" }.joined(separator: "/") + "/c.md")
         let deep = try Dataset.load(paths: [folder.path])
-        #expect(deep.issues.map(\.code) == [.unreadableFolder] && deep.rows.count == 2)
+        #expect(deep.issues.map(\.code) == [.unreadableFolder])
+        #expect(deep.rows.count == 2)
     }
 
     @Test func aSparseFileOverTheLimitIsRefusedUnread() throws {
@@ -175,7 +180,8 @@ import Testing
         #expect(write(descriptor, "text", 4) == 4)
         close(descriptor)
         let dataset = try Dataset.load(paths: [folder.path])
-        #expect(dataset.rows.map(\.row) == [.text("text")] && dataset.rows[0].source.path == "n\u{FFFD}.md")
+        #expect(dataset.rows.map(\.row) == [.text("text")])
+        #expect(dataset.rows[0].source.path == "n\u{FFFD}.md")
     }
 
     @Test func aPipeInAFolderIsPassedOver() throws {
@@ -183,7 +189,8 @@ import Testing
         try folder.write("x", to: "x.md")
         #expect(mkfifo(folder.path + "/p.md", 0o600) == 0)
         let dataset = try Dataset.load(paths: [folder.path])
-        #expect(dataset.rows.count == 1 && dataset.ignoredCounts == [.special: 1])
+        #expect(dataset.rows.count == 1)
+        #expect(dataset.ignoredCounts == [.special: 1])
         #expect(code { _ = try Dataset.load(paths: [folder.path + "/p.md"]) } == "E-DATA-002")
     }
 
@@ -202,7 +209,9 @@ import Testing
 
     @Test func readsRealFiles() throws {
         let dataset = try Dataset.load(paths: [TestBase.tests.appending(path: "Data/diary").path])
-        #expect(dataset.rows.count == 12 && dataset.files == 12 && dataset.issues.isEmpty)
+        #expect(dataset.rows.count == 12)
+        #expect(dataset.files == 12)
+        #expect(dataset.issues.isEmpty)
         #expect(dataset.rows[0].source.path == "1660-00-preface.md")
         let split = Split.byDocument(dataset.rows, validation: 0.1)
         #expect(split.validation.map(\.source.path) == ["1660-01-09.md"])

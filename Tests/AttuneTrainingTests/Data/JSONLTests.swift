@@ -52,7 +52,9 @@ import Testing
                 .chat([ChatMessage(role: .system, content: ""), user, assistant]), .chat([user, assistant]),
             ])
         #expect(dataset.rows.map(\.source.line) == [1, 2, 3, 5, 6])
-        #expect(dataset.blankLines == 1 && dataset.unusedKeys == ["id": 1] && dataset.issues.isEmpty)
+        #expect(dataset.blankLines == 1)
+        #expect(dataset.unusedKeys == ["id": 1])
+        #expect(dataset.issues.isEmpty)
     }
 
     @Test func otherKeysBesideAShapeAreCountedNotRefused() throws {
@@ -235,7 +237,8 @@ import Testing
         let dataset = try Dataset.load(paths: [path])
         #expect(dataset.rows.map(\.row) == [.text("a"), .text("b")])
         #expect(dataset.rows.map(\.source.line) == [1, 3])
-        #expect(dataset.issues.map(\.code) == [.oversizedLine] && dataset.issues[0].line == 2)
+        #expect(dataset.issues.map(\.code) == [.oversizedLine])
+        #expect(dataset.issues[0].line == 2)
     }
 
     @Test func theLimitOfALineIsExact() throws {
@@ -258,14 +261,17 @@ import Testing
         var options = DatasetOptions()
         options.listLimit = 10
         let dataset = try load(String(repeating: "x\n", count: 5000).utf8, options)
-        #expect(dataset.issueCount == 5000 && dataset.issues.count == 10)
+        #expect(dataset.issueCount == 5000)
+        #expect(dataset.issues.count == 10)
         #expect(throws: TrainingError.self) { try dataset.requireUsable() }
     }
 
     @Test func readsRealPairs() throws {
         let path = TestBase.tests.appending(path: "Data/e2e.jsonl").path
         let dataset = try Dataset.load(paths: [path])
-        #expect(dataset.rows.count == 60 && dataset.issues.isEmpty && dataset.unusedKeys.isEmpty)
+        #expect(dataset.rows.count == 60)
+        #expect(dataset.issues.isEmpty)
+        #expect(dataset.unusedKeys.isEmpty)
         #expect(
             dataset.rows[1].row
                 == .completion(
@@ -300,7 +306,8 @@ import Testing
         let dataset = try load(bytes)
         #expect(dataset.issueCount > 1000)
         for issue in dataset.issues {
-            #expect(issue.line ?? 0 >= 1 && issue.column ?? 0 >= 1)
+            #expect(issue.line ?? 0 >= 1)
+            #expect(issue.column ?? 0 >= 1)
             #expect(issue.description.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F })
         }
     }

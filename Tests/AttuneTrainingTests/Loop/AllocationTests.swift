@@ -14,7 +14,8 @@ import Testing
         allocation_counter_start()
         let numbers = [Int](repeating: 1, count: 100)
         let count = allocation_counter_stop()
-        #expect(count > 0 && numbers.count == 100)
+        #expect(count > 0)
+        #expect(numbers.count == 100)
     }
 
     @Test(arguments: [Optimizer.adamw, .adamw8bit])
@@ -31,7 +32,8 @@ import Testing
             allocation_counter_start()
             try trainer.take(&step)
             counts.append(allocation_counter_stop())
-            #expect(step.results[0].isFinite && step.results[0].tokens > 0)
+            #expect(step.results[0].isFinite)
+            #expect(step.results[0].tokens > 0)
         }
         // The first steps take scratch memory that stays. Without optimisation the iterators of generic code are boxes.
         #if DEBUG

@@ -24,7 +24,8 @@ import Testing
         let batch = Batch(blocks: [block, block])
         #expect(batch.counted.count == 2 * 511)
         #expect(batch.counted.count == 2 * block.targetCount)
-        #expect(!batch.counted.contains(511) && !batch.counted.contains(1023))
+        #expect(!batch.counted.contains(511))
+        #expect(!batch.counted.contains(1023))
     }
 
     @Test func countedPositionsAreThoseBeforeTrainedTokensOnRandomBlocks() {
@@ -42,13 +43,16 @@ import Testing
         #expect(batch.counted.count == examples.reduce(0) { $0 + $1.targetCount })
         for position in batch.counted {
             let (token, target) = (batch.packed.tokens[position], batch.targets[position])
-            #expect(target == token + 1 && target / 100 == token / 100)
+            #expect(target == token + 1)
+            #expect(target / 100 == token / 100)
             #expect(examples[Int(target) / 100].trained[Int(target) % 100])
         }
     }
 
     @Test func noBlocksGiveAnEmptyBatch() {
         let batch = Batch(blocks: [])
-        #expect(batch.packed.count == 0 && batch.targets.isEmpty && batch.counted.isEmpty)
+        #expect(batch.packed.count == 0)
+        #expect(batch.targets.isEmpty)
+        #expect(batch.counted.isEmpty)
     }
 }

@@ -23,9 +23,13 @@ import Testing
                 source: row.source)
         }
         let statistics = DataStatistics(rows: rows, examples: examples, maxLength: 16)
-        #expect(statistics.documents == 3 && statistics.examples == 4 && statistics.tokens == 134)
-        #expect(statistics.trainedTokens == 0 + 7 + 8 + 49 && statistics.untrained == 1)
-        #expect(statistics.exceeding == 2 && statistics.duplicates == 2)
+        #expect(statistics.documents == 3)
+        #expect(statistics.examples == 4)
+        #expect(statistics.tokens == 134)
+        #expect(statistics.trainedTokens == 0 + 7 + 8 + 49)
+        #expect(statistics.untrained == 1)
+        #expect(statistics.exceeding == 2)
+        #expect(statistics.duplicates == 2)
         #expect(statistics.shapes == [.text: 3, .completion: 1])
         #expect((statistics.shortest, statistics.median, statistics.longest) == (1, 16, 100))
         #expect(statistics.percentile95 == 100)
@@ -38,6 +42,8 @@ import Testing
 
     @Test func nothingCountsAsNothing() {
         let statistics = DataStatistics(rows: [], examples: [], maxLength: 16)
-        #expect(statistics.tokens == 0 && statistics.longest == 0 && statistics.histogram.isEmpty)
+        #expect(statistics.tokens == 0)
+        #expect(statistics.longest == 0)
+        #expect(statistics.histogram.isEmpty)
     }
 }

@@ -104,7 +104,8 @@ import Testing
         #expect(try completion.tokens.dropLast().allSatisfy { !(try tokenizer.isControl($0)) })
         let chat = try encode(
             .chat([ChatMessage(role: .user, content: hostile), ChatMessage(role: .assistant, content: hostile)]))
-        #expect(chat.tokens.count { $0 == 1 } == 3 && chat.tokens.count { $0 == 2 } == 3)
+        #expect(chat.tokens.count { $0 == 1 } == 3)
+        #expect(chat.tokens.count { $0 == 2 } == 3)
         #expect(try learned(chat) == hostile + "<|im_end|>")
     }
 
@@ -116,7 +117,8 @@ import Testing
         let packer = Packer(packing: .wrapped, maxLength: 512, endOfDocument: try tokenizer.endOfDocument)
         let train = try packer.packed(split.train.map { try encoder.encode($0) })
         let validation = try split.validation.map { try encoder.encode($0) }
-        #expect(train.blocks.count == 7 && train.tokens + train.droppedTokens == 3905)
+        #expect(train.blocks.count == 7)
+        #expect(train.tokens + train.droppedTokens == 3905)
         #expect(hash(train.blocks.flatMap(\.tokens)) == 0xE71F_EE83_E2BE_137F)
         #expect(hash(validation.flatMap(\.tokens)) == 0x7353_44FE_0C5C_0896)
     }
@@ -136,10 +138,13 @@ import Testing
         #expect(preview.runs.map(\.text) == ["One two", " three<|im_end|>"])
         #expect(preview.runs.map(\.isTrained) == [false, true])
         #expect(preview.runs.flatMap(\.tokens).map(\.id) == example.tokens)
-        #expect(preview.trainedCount == 2 && preview.tokenCount == example.tokens.count)
+        #expect(preview.trainedCount == 2)
+        #expect(preview.tokenCount == example.tokens.count)
         // The first token of a text has nothing before it that could predict it.
         let text = Preview(try encode(.text("One two")), tokenizer: try tokenizer, limit: 2)
-        #expect(text.runs.map(\.text) == ["One", " two"] && text.omittedCount == 1 && text.trainedCount == 2)
+        #expect(text.runs.map(\.text) == ["One", " two"])
+        #expect(text.omittedCount == 1)
+        #expect(text.trainedCount == 2)
         #expect(Preview(example, tokenizer: try tokenizer, limit: 0).runs.isEmpty)
     }
 }

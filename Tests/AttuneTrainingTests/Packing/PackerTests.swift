@@ -34,8 +34,10 @@ import Testing
             packed.blocks.flatMap { pairs($0.tokens, $0.trained) }.sorted()
                 == examples.flatMap { pairs($0.tokens, $0.trained) }.sorted())
         for block in packed.blocks {
-            #expect(!block.tokens.isEmpty && block.tokens.count <= maxLength)
-            #expect(block.segments.first?.lowerBound == 0 && block.segments.last?.upperBound == block.tokens.count)
+            #expect(!block.tokens.isEmpty)
+            #expect(block.tokens.count <= maxLength)
+            #expect(block.segments.first?.lowerBound == 0)
+            #expect(block.segments.last?.upperBound == block.tokens.count)
             for (left, right) in zip(block.segments, block.segments.dropFirst()) {
                 #expect(left.upperBound == right.lowerBound)
             }
@@ -96,6 +98,7 @@ import Testing
         let examples = randomExamples(&generator, count: 300, longest: 100)
         let packer = Packer(packing: packing, maxLength: 64, endOfDocument: 0)
         let (first, second) = (packer.pack(examples), packer.pack(examples))
-        #expect(first.map(\.tokens) == second.map(\.tokens) && first.map(\.segments) == second.map(\.segments))
+        #expect(first.map(\.tokens) == second.map(\.tokens))
+        #expect(first.map(\.segments) == second.map(\.segments))
     }
 }

@@ -20,7 +20,8 @@ import Testing
 
     @Test(arguments: [2, 3, 9]) func fewDocumentsKeepOneForValidation(count: Int) {
         let split = Split.byDocument(Array(0..<count), validation: 0.1)
-        #expect(split.validation == [count - 1] && split.train.count == count - 1)
+        #expect(split.validation == [count - 1])
+        #expect(split.train.count == count - 1)
     }
 
     @Test(arguments: [0, -1, .nan, -.infinity] as [Double]) func noFractionSetsNothingAside(fraction: Double) {
@@ -30,7 +31,8 @@ import Testing
     @Test(arguments: [.leastNonzeroMagnitude, .infinity, 1e300, 1] as [Double])
     func extremeFractionsDoNotTrap(fraction: Double) {
         let split = Split.byDocument([1, 2, 3], validation: fraction)
-        #expect(split.validation.count == 1 && split.train.count == 2)
+        #expect(split.validation.count == 1)
+        #expect(split.train.count == 2)
     }
 
     @Test func aSingleRowIsTrainedOn() {

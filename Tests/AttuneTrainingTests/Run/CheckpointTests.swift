@@ -29,7 +29,8 @@ import Testing
         let bytes = try sample()
         let checkpoint = try read(bytes)
         #expect(try checkpoint.encoded() == bytes)
-        #expect(checkpoint.state.step == 1 && checkpoint.state.updates == 1)
+        #expect(checkpoint.state.step == 1)
+        #expect(checkpoint.state.updates == 1)
         #expect(checkpoint.adapter.configuration == checkpoint.configuration.lora)
     }
 
@@ -39,7 +40,8 @@ import Testing
         let configuration = TrainingConfiguration(
             lora: checkpoint.manifest.configuration, epochs: 3, learningRate: 2e-4, maxLength: 512, batch: 4)
         #expect(checkpoint.configuration == configuration)
-        #expect(checkpoint.state.step == 3 && checkpoint.state.bestLoss == 3.5)
+        #expect(checkpoint.state.step == 3)
+        #expect(checkpoint.state.bestLoss == 3.5)
         #expect(checkpoint.parameters.values.values == (0..<18).map { Float($0) / 8 })
         guard case .full(let m, let v) = checkpoint.moments else {
             Issue.record("moments of 8 bits")

@@ -41,7 +41,8 @@ import Testing
         let trainer = try tiny.trainer()
         #expect(truncate(path, 6000) == 0)
         #expect(throws: ModelError.self) { try trainer.runAlone() }
-        #expect(trainer.track.state.evaluatedStep < 0 && trainer.track.state.baseLoss == nil)
+        #expect(trainer.track.state.evaluatedStep < 0)
+        #expect(trainer.track.state.baseLoss == nil)
     }
 
     @Test(arguments: [true, false]) func weightsThatAreNoNumbersEndTheRunByName(_ validating: Bool) throws {
@@ -53,6 +54,7 @@ import Testing
         var tiny = try TinyRun(model: BaseModel(path: try folder.write(writer.encoded(), to: "nan.gguf")))
         if !validating { tiny.validation = [] }
         let error = #expect(throws: ModelError.self) { try tiny.run() }
-        #expect(error?.code == "E-MODEL-006" && error?.message.contains("blk.1.attn_v.weight") == true)
+        #expect(error?.code == "E-MODEL-006")
+        #expect(error?.message.contains("blk.1.attn_v.weight") == true)
     }
 }

@@ -65,8 +65,11 @@ import Testing
             #expect(zip(losses[index], alone).allSatisfy { abs($0 - $1) < 1e-4 * $1 }, "adapter \(index)")
             #expect(difference(together[index], outcome) < 1e-3, "adapter \(index)")
             let (one, other) = (together[index].summary, outcome.summary)
-            #expect(one.reason == other.reason && one.steps == other.steps && one.keptStep == other.keptStep)
-            #expect(one.tokens == other.tokens && one.epochs == other.epochs)
+            #expect(one.reason == other.reason)
+            #expect(one.steps == other.steps)
+            #expect(one.keptStep == other.keptStep)
+            #expect(one.tokens == other.tokens)
+            #expect(one.epochs == other.epochs)
             #expect(abs((one.keptLoss ?? 0) - (other.keptLoss ?? 0)) < 1e-4)
         }
     }
@@ -87,7 +90,8 @@ import Testing
         for (index, run) in [tiny, other].enumerated() {
             var alone: [Double] = []
             _ = try run.run { if case .step(let report) = $0 { alone.append(report.loss) } }
-            #expect(alone.count == losses[index].count && zip(alone, losses[index]).allSatisfy { abs($0 - $1) < 1e-4 })
+            #expect(alone.count == losses[index].count)
+            #expect(zip(alone, losses[index]).allSatisfy { abs($0 - $1) < 1e-4 })
         }
     }
 
@@ -122,7 +126,8 @@ import Testing
         var wild = tiny
         wild.configuration.learningRate = 1e30
         let outcomes = try trainer(tiny, [wild.task(), tiny.task()]).run()
-        #expect(outcomes[0].summary.reason == .diverged && outcomes[0].failure != nil)
+        #expect(outcomes[0].summary.reason == .diverged)
+        #expect(outcomes[0].failure != nil)
         #expect(outcomes[1].summary.reason == .finished)
         #expect(try outcomes[1].adapter.numbers == tiny.run().adapter.numbers)
     }
@@ -130,14 +135,16 @@ import Testing
     @Test func aTimeLimitEndsThemAll() throws {
         let tiny = try TinyRun()
         let outcomes = try trainer(tiny, tasks(tiny)).run(timeLimit: 0)
-        #expect(outcomes.count == 3 && outcomes.allSatisfy { $0.summary.reason == .timeLimit && $0.checkpoint != nil })
+        #expect(outcomes.count == 3)
+        #expect(outcomes.allSatisfy { $0.summary.reason == .timeLimit && $0.checkpoint != nil })
     }
 
     @Test func measuringThemAllChangesNothing() throws {
         let tiny = try TinyRun()
         let shared = try trainer(tiny, tasks(tiny))
         let estimate = shared.measure()
-        #expect(estimate.high >= estimate.low && estimate.low > 0)
+        #expect(estimate.high >= estimate.low)
+        #expect(estimate.low > 0)
         let (one, other) = (try shared.run(), try trainer(tiny, tasks(tiny)).run())
         #expect(one.map(\.adapter.numbers) == other.map(\.adapter.numbers))
     }
@@ -160,11 +167,13 @@ import Testing
         let steps = [(track: 3, batches: [batch(4), batch(5)]), (track: 7, batches: [batch(6)])]
         let shared = SharedBatch.shared(steps, capacity: 10)
         #expect(shared.map { $0.parts.map(\.track) } == [[3, 7], [3]])
-        #expect(shared[0].parts[1].rows == 4..<10 && shared[0].parts[1].counted == 3..<8)
+        #expect(shared[0].parts[1].rows == 4..<10)
+        #expect(shared[0].parts[1].counted == 3..<8)
         #expect(shared[0].batch.packed.tokens == [0, 1, 2, 3, 0, 1, 2, 3, 4, 5])
         #expect(shared[0].batch.packed.segments == [0..<4, 4..<10])
         #expect(shared[0].batch.counted == [0, 1, 2, 4, 5, 6, 7, 8])
-        #expect(shared[1].parts[0].pass == 1 && shared[1].batch.packed.count == 5)
+        #expect(shared[1].parts[0].pass == 1)
+        #expect(shared[1].batch.packed.count == 5)
         #expect(SharedBatch.shared(steps, capacity: 0).map { $0.parts.map(\.track) } == [[3], [7], [3]])
         #expect(SharedBatch.shared([], capacity: 10).isEmpty)
     }

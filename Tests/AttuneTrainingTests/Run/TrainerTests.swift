@@ -24,9 +24,12 @@ import Testing
             default: break
             }
         }
-        #expect(outcome.summary.reason == .finished && outcome.checkpoint == nil)
-        #expect(steps.count == 33 && steps.map(\.step) == Array(1...33))
-        #expect(planned?.steps == 33 && planned?.adaptedMatrices == 14)
+        #expect(outcome.summary.reason == .finished)
+        #expect(outcome.checkpoint == nil)
+        #expect(steps.count == 33)
+        #expect(steps.map(\.step) == Array(1...33))
+        #expect(planned?.steps == 33)
+        #expect(planned?.adaptedMatrices == 14)
         #expect(validations == Array(stride(from: 0, through: 33, by: 3)))
         let base = try #require(outcome.summary.baseLoss)
         let kept = try #require(outcome.summary.keptLoss)
@@ -49,7 +52,8 @@ import Testing
             if case .validation(let step, let loss, _, _) = $0 { losses.append((step, loss)) }
         }
         let lowest = try #require(losses.min { $0.loss < $1.loss })
-        #expect(outcome.summary.keptStep == lowest.step && outcome.summary.keptLoss == lowest.loss)
+        #expect(outcome.summary.keptStep == lowest.step)
+        #expect(outcome.summary.keptLoss == lowest.loss)
         let again = try Evaluation.compare(
             model: tiny.model, adapter: outcome.adapter, blocks: tiny.validation, batch: 2, precision: .float32)
         #expect(again.adapted.loss == lowest.loss)
@@ -77,7 +81,8 @@ import Testing
         tiny.validation = []
         let trainer = try tiny.trainer()
         let outcome = try trainer.runAlone()
-        #expect(outcome.summary.keptStep == 11 && outcome.summary.keptLoss == nil)
+        #expect(outcome.summary.keptStep == 11)
+        #expect(outcome.summary.keptLoss == nil)
         #expect(outcome.adapter.numbers == trainer.track.parameters.values.values)
     }
 
@@ -108,7 +113,8 @@ import Testing
         tiny.configuration.batch = 2
         tiny.configuration.accumulation = 3
         let parts = try tiny.run()
-        #expect(large.summary.steps == 4 && parts.summary.steps == 4)
+        #expect(large.summary.steps == 4)
+        #expect(parts.summary.steps == 4)
         for (one, other) in zip(large.adapter.numbers, parts.adapter.numbers) { #expect(abs(one - other) < 2e-4) }
         let difference = abs((large.summary.trainingLoss ?? 0) - (parts.summary.trainingLoss ?? 9))
         #expect(difference < 1e-4)
@@ -120,8 +126,10 @@ import Testing
         var order = BlockOrder(count: 11, seed: 42)
         let first = (0..<11).map { order.block(at: $0) }
         let second = (11..<22).map { order.block(at: $0) }
-        #expect(first.sorted() == Array(0..<11) && second.sorted() == Array(0..<11))
-        #expect(first != second && first != Array(0..<11))
+        #expect(first.sorted() == Array(0..<11))
+        #expect(second.sorted() == Array(0..<11))
+        #expect(first != second)
+        #expect(first != Array(0..<11))
         #expect(order.block(at: 3) == first[3])
         let tokens = (0..<11).reduce(0) { $0 + trainer.track.batches(of: $1).reduce(0) { $0 + $1.packed.count } }
         #expect(tokens == 2 * tiny.training.reduce(0) { $0 + $1.tokens.count })
@@ -137,7 +145,8 @@ import Testing
         tiny.configuration.optimizer = .adamw8bit
         let outcome = try tiny.run().summary
         let narrow = try #require(outcome.keptLoss)
-        #expect(abs(narrow - full) < 0.02 * full && narrow < (outcome.baseLoss ?? 0) - 0.5)
+        #expect(abs(narrow - full) < 0.02 * full)
+        #expect(narrow < (outcome.baseLoss ?? 0) - 0.5)
     }
 
     @Test func checkpointingChangesMemoryAndNotNumbers() throws {
@@ -153,9 +162,11 @@ import Testing
         tiny.configuration.learningRate = 1e30
         tiny.configuration.epochs = 10
         let outcome = try tiny.run()
-        #expect(outcome.summary.reason == .diverged && outcome.checkpoint == nil)
+        #expect(outcome.summary.reason == .diverged)
+        #expect(outcome.checkpoint == nil)
         let failure = try #require(outcome.failure)
-        #expect(failure.code == "E-TRAIN-006" && failure.remedy?.contains("--lr") == true)
+        #expect(failure.code == "E-TRAIN-006")
+        #expect(failure.remedy?.contains("--lr") == true)
         #expect(outcome.adapter.numbers.allSatisfy { $0.isFinite })
         #expect(outcome.summary.keptStep == 0)
         #expect(outcome.summary.keptLoss == outcome.summary.baseLoss)
@@ -166,7 +177,8 @@ import Testing
         let trainer = try tiny.trainer()
         trainer.track.parameters.values.buffer[3] = .nan
         let outcome = try trainer.runAlone()
-        #expect(outcome.summary.reason == .diverged && outcome.summary.steps == 0)
+        #expect(outcome.summary.reason == .diverged)
+        #expect(outcome.summary.steps == 0)
         #expect(outcome.summary.keptLoss == nil)
         #expect(outcome.adapter.numbers.allSatisfy { $0.isFinite })
     }
@@ -188,7 +200,8 @@ import Testing
     @Test func timeLimitsEndARunThatCanGoOn() throws {
         let tiny = try TinyRun()
         let outcome = try tiny.trainer().runAlone(timeLimit: 0)
-        #expect(outcome.summary.reason == .timeLimit && outcome.summary.steps == 0)
+        #expect(outcome.summary.reason == .timeLimit)
+        #expect(outcome.summary.steps == 0)
         let rest = try tiny.trainer(checkpoint: outcome.checkpoint).runAlone()
         #expect(try rest.adapter.numbers == tiny.run().adapter.numbers)
     }
@@ -197,7 +210,9 @@ import Testing
         let tiny = try TinyRun()
         let trainer = try tiny.trainer()
         let estimate = trainer.measure()
-        #expect(estimate.low > 0 && estimate.high >= estimate.low && estimate.tokensPerSecond > 0)
+        #expect(estimate.low > 0)
+        #expect(estimate.high >= estimate.low)
+        #expect(estimate.tokensPerSecond > 0)
         #expect(try trainer.runAlone().adapter.numbers == tiny.run().adapter.numbers)
     }
 

@@ -88,8 +88,11 @@ import Testing
 
     @Test func roomyMemoryKeepsEverythingInPassesOf1024Tokens() throws {
         let (configuration, plan) = fastest(try wide(), machine(1 << 40))
-        #expect(configuration.recomputedLayers(of: 6) == 0 && configuration.passBlocks == 2)
-        #expect(configuration.batch == 8 && plan.residentWeights == nil && plan.fits)
+        #expect(configuration.recomputedLayers(of: 6) == 0)
+        #expect(configuration.passBlocks == 2)
+        #expect(configuration.batch == 8)
+        #expect(plan.residentWeights == nil)
+        #expect(plan.fits)
     }
 
     @Test func lessMemoryIsNeverPlannedToBeMoreAndStaysWithinTheLimit() throws {
@@ -114,7 +117,8 @@ import Testing
         let tiny = try wide()
         #expect(fastest(tiny, machine(1 << 40), checkpointing: true).configuration.recomputedLayers(of: 6) == 5)
         let kept = fastest(tiny, machine(1 << 20).limited(to: 1 << 20), checkpointing: false)
-        #expect(kept.configuration.recomputedLayers(of: 6) == 0 && !kept.plan.fits)
+        #expect(kept.configuration.recomputedLayers(of: 6) == 0)
+        #expect(!kept.plan.fits)
     }
 
     @Test func aRunThatGoesOnKeepsItsPasses() throws {
@@ -123,7 +127,8 @@ import Testing
         let (configuration, _) = MemoryPlan.fastest(
             model: tiny.model, configuration: tiny.configuration, longest: 512, machine: machine(1 << 40),
             fixedPasses: true)
-        #expect(configuration.passBlocks == 3 && configuration.givesTheResults(of: tiny.configuration))
+        #expect(configuration.passBlocks == 3)
+        #expect(configuration.givesTheResults(of: tiny.configuration))
     }
 
     @Test func theCheapestChangeComesFirst() throws {
@@ -135,14 +140,19 @@ import Testing
                 machine: machine(1 << 40).limited(to: bytes), checkpointing: false)
         }
         let free = try fitting(1 << 40)
-        #expect(free.changes.isEmpty && free.configuration.recomputedLayers(of: 6) == 0)
+        #expect(free.changes.isEmpty)
+        #expect(free.configuration.recomputedLayers(of: 6) == 0)
         let once = try fitting(free.plan.total - 1)
-        #expect(once.changes.count == 1 && once.configuration.recomputedLayers(of: 6) > 0)
+        #expect(once.changes.count == 1)
+        #expect(once.configuration.recomputedLayers(of: 6) > 0)
         let least = fastest(tiny, machine(1 << 40).limited(to: 1), checkpointing: nil).plan.total
         let twice = try fitting(least - 1)
-        #expect(twice.changes.count > 1 && twice.configuration.optimizer == .adamw8bit && twice.plan.fits)
+        #expect(twice.changes.count > 1)
+        #expect(twice.configuration.optimizer == .adamw8bit)
+        #expect(twice.plan.fits)
         let error = #expect(throws: TrainingError.self) { try fitting(1 << 20) }
-        #expect(error?.code == "E-TRAIN-005" && error?.message.contains("--memory-limit allows 1.0 MiB") == true)
+        #expect(error?.code == "E-TRAIN-005")
+        #expect(error?.message.contains("--memory-limit allows 1.0 MiB") == true)
     }
 
     @Test func aBaseLargerThanTheLimitStreams() throws {
@@ -150,20 +160,24 @@ import Testing
         let base = SyntheticGGUF(layers: 40, width: 64, feedForward: 256, vocabulary: 96, type: .f32, tied: false)
         let tiny = try TinyRun(model: BaseModel(path: base.write(to: folder)))
         let whole = fastest(tiny, machine(1 << 40)).plan
-        #expect(whole.residentWeights == nil && whole.weights == tiny.model.file.totalBytes)
+        #expect(whole.residentWeights == nil)
+        #expect(whole.weights == tiny.model.file.totalBytes)
         // The seams of a window are as large as this base; with them its plan is the file at most.
         let (_, plan) = fastest(tiny, machine(1 << 40).limited(to: 1))
-        #expect(plan.residentWeights == tiny.model.residency.minimum && !plan.fits)
+        #expect(plan.residentWeights == tiny.model.residency.minimum)
+        #expect(!plan.fits)
         tiny.model.residency.limit(to: plan.use(of: tiny.model))
         #expect(tiny.model.residency.limit == tiny.model.residency.minimum)
         let streamed = try tiny.run().adapter.numbers
         tiny.model.residency.limit(to: whole.use(of: tiny.model))
-        #expect(try tiny.model.residency.limit == nil && tiny.run().adapter.numbers == streamed)
+        #expect(tiny.model.residency.limit == nil)
+        #expect(try tiny.run().adapter.numbers == streamed)
     }
 
     @Test func estimatesSpanTheMeasuredPasses() {
         let estimate = TimeEstimate(
             measured: [(100, 1), (100, 2), (0, 9)], trainingTokens: 1000, evaluatedTokens: 300)
-        #expect(abs(estimate.low - 11) < 1e-9 && abs(estimate.high - 22) < 1e-9)
+        #expect(abs(estimate.low - 11) < 1e-9)
+        #expect(abs(estimate.high - 22) < 1e-9)
     }
 }

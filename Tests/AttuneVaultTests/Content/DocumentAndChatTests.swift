@@ -15,7 +15,9 @@ struct DocumentAndChatTests {
         let store = try TestStore()
         let first = try store.vault.putDocument(name: "a.txt", text: "Grüße\n")
         let again = try store.vault.putDocument(name: "b.txt", text: "Grüße\n")
-        #expect(first == again && first.name == "a.txt" && first.bytes == 8)
+        #expect(first == again)
+        #expect(first.name == "a.txt")
+        #expect(first.bytes == 8)
         #expect(first.digest.digest == BLAKE2b.hash(Array("Grüße\n".utf8)))
         #expect(try store.vault.documentText(first.digest) == "Grüße\n")
         #expect(try store.vault.documents() == [first])
@@ -48,7 +50,8 @@ struct DocumentAndChatTests {
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 1,
             documents: [document.digest])
         try store.vault.eraseDocument(document.digest)
-        #expect(try store.vault.documents().isEmpty && store.vault.documents(ofRun: run.id).isEmpty)
+        #expect(try store.vault.documents().isEmpty)
+        #expect(try store.vault.documents(ofRun: run.id).isEmpty)
         #expect(failure { try store.vault.eraseDocument(document.digest) }?.failureCode == "E-VAULT-032")
     }
 
@@ -91,10 +94,15 @@ struct DocumentAndChatTests {
         try vault.trashAdapter("mail")
         try vault.putDocument(name: "a", text: "alpha")
         let numbers = try vault.statistics()
-        #expect(numbers.adapters == 1 && numbers.versions == 1 && numbers.trashed == 1)
-        #expect(numbers.documents == 1 && numbers.documentBytes == 5)
-        #expect(numbers.chunks == 2 && numbers.chunkBytes == 2 * 4096)
-        #expect(numbers.databaseBytes >= 4096 && numbers.freeBytes > 0)
+        #expect(numbers.adapters == 1)
+        #expect(numbers.versions == 1)
+        #expect(numbers.trashed == 1)
+        #expect(numbers.documents == 1)
+        #expect(numbers.documentBytes == 5)
+        #expect(numbers.chunks == 2)
+        #expect(numbers.chunkBytes == 2 * 4096)
+        #expect(numbers.databaseBytes >= 4096)
+        #expect(numbers.freeBytes > 0)
     }
 
     @Test func compactionGivesSpaceBack() throws {
@@ -103,7 +111,8 @@ struct DocumentAndChatTests {
         try store.vault.eraseDocument(document.digest)
         try store.vault.compact()
         let numbers = try store.vault.statistics()
-        #expect(numbers.databaseBytes < 500_000 && numbers.logBytes == 0)
+        #expect(numbers.databaseBytes < 500_000)
+        #expect(numbers.logBytes == 0)
         #expect(try store.vault.verify().isWhole)
     }
 }

@@ -22,14 +22,20 @@ struct RunTests {
         let run = try vault.createRun(
             adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.data,
             steps: 390, documents: [document.digest, document.digest])
-        #expect(run.id.description.count == 4 && run.state == .running && run.step == 0 && run.steps == 390)
+        #expect(run.id.description.count == 4)
+        #expect(run.state == .running)
+        #expect(run.step == 0)
+        #expect(run.steps == 390)
         #expect(try vault.documents(ofRun: run.id) == [document, document])
         try vault.updateRun(run.id, step: 214)
         try vault.updateRun(run.id, state: .failed, detail: "loss is not a number")
         let version = try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
         let last = try vault.updateRun(run.id, state: .finished, step: 390, version: version.id)
-        #expect(last.state == .finished && last.step == 390 && last.version == version.id)
-        #expect(last.detail == "loss is not a number" && last.configuration == #"{"rank":8}"#)
+        #expect(last.state == .finished)
+        #expect(last.step == 390)
+        #expect(last.version == version.id)
+        #expect(last.detail == "loss is not a number")
+        #expect(last.configuration == #"{"rank":8}"#)
         #expect(try vault.run(RunID(run.id.description.uppercased())) == last)
         #expect(failure { try vault.run(RunID("zzzz")) }?.failureStatus == .notFound)
         let unknown = failure {
@@ -74,7 +80,8 @@ struct RunTests {
         try vault.saveCheckpoint(BlobContent(small), step: 200, ofRun: id)
         #expect(TestStore.chunkFiles(store.path).count == 1)
         let loaded = try vault.loadCheckpoint(ofRun: id)
-        #expect(loaded?.step == 200 && loaded?.bytes == small)
+        #expect(loaded?.step == 200)
+        #expect(loaded?.bytes == small)
         #expect(try vault.run(id).checkpointStep == 200)
         #expect(try vault.verify().checkpoints == 1)
         try vault.dropCheckpoint(ofRun: id)
@@ -89,7 +96,8 @@ struct RunTests {
         let done = try Self.run(vault)
         try vault.updateRun(done.id, state: .finished)
         #expect(try vault.interruptAbandonedRuns() == [dead.id])
-        #expect(try vault.run(dead.id).state == .interrupted && vault.run(done.id).state == .finished)
+        #expect(try vault.run(dead.id).state == .interrupted)
+        #expect(try vault.run(done.id).state == .finished)
     }
 
     @Test func idsOfRunsAreUnique() throws {

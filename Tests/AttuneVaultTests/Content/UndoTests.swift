@@ -138,7 +138,9 @@ struct UndoTests {
         for picture in pictures.reversed() {
             try vault.undo()
             let now = try Picture(vault)
-            #expect(now.adapters == picture.adapters && now.heads == picture.heads && now.labels == picture.labels)
+            #expect(now.adapters == picture.adapters)
+            #expect(now.heads == picture.heads)
+            #expect(now.labels == picture.labels)
         }
         #expect(failure { try vault.undo() }?.failureCode == "E-VAULT-034")
         #expect(try vault.verify().isWhole)
@@ -179,7 +181,8 @@ struct UndoTests {
         // Only the trash is undone by way of the log; a name can be taken without it by another operation that stays.
         try store.vault.write { try store.vault.setName($0, Self.id(store, "notes"), to: "mail") }
         let error = failure { try store.vault.undo() }
-        #expect(error?.failureCode == "E-VAULT-035" && error?.failureStatus == .conflict)
+        #expect(error?.failureCode == "E-VAULT-035")
+        #expect(error?.failureStatus == .conflict)
         #expect(try store.vault.adapters().map(\.name) == ["mail"])
     }
 

@@ -16,7 +16,10 @@ struct VersionTests {
             to: "notes", base: TestStore.base,
             NewVersion(
                 manifest: "{}", content: BlobContent(bytes), run: RunID("7c1e"), lossBefore: 3.5, lossAfter: 2.25))
-        #expect(added.number == 1 && added.isHead && added.size == bytes.count && added.run == RunID("7c1e"))
+        #expect(added.number == 1)
+        #expect(added.isHead)
+        #expect(added.size == bytes.count)
+        #expect(added.run == RunID("7c1e"))
         #expect(try store.vault.versionBytes(added.id) == bytes)
         try store.vault.close()
         let again = try TestStore.open(store.path, .reading)
@@ -65,7 +68,9 @@ struct VersionTests {
         let first = try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
         try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(2))
         let again = try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
-        #expect(again.number == 1 && again.id == first.id && again.isHead)
+        #expect(again.number == 1)
+        #expect(again.id == first.id)
+        #expect(again.isHead)
         #expect(try store.vault.versions(of: "notes").count == 2)
         #expect(TestStore.chunkFiles(store.path).count == 2)
         try store.vault.undo()
@@ -78,7 +83,8 @@ struct VersionTests {
         let error = failure {
             try store.vault.addVersion(to: "notes", base: TestStore.otherBase, TestStore.version(2))
         }
-        #expect(error?.failureCode == "E-VAULT-025" && error?.failureStatus == .conflict)
+        #expect(error?.failureCode == "E-VAULT-025")
+        #expect(error?.failureStatus == .conflict)
         #expect(TestStore.chunkFiles(store.path).count == 1)
     }
 
@@ -97,7 +103,8 @@ struct VersionTests {
             let error = failure {
                 try store.vault.addVersion(to: name, base: TestStore.base, TestStore.version())
             }
-            #expect(error?.failureCode == "E-VAULT-022" && error?.failureStatus == .usage)
+            #expect(error?.failureCode == "E-VAULT-022")
+            #expect(error?.failureStatus == .usage)
         }
         #expect(TestStore.chunkFiles(store.path).isEmpty)
     }

@@ -114,12 +114,14 @@ struct LogDamageTests {
         for frame in stride(from: 0, to: crashed.frames, by: step) {
             for cut in [32 + frame * 4120, 32 + frame * 4120 + Int.random(in: 1..<4120)] {
                 let outcome = try crashed.outcome(log: Array(crashed.log[..<cut]))
-                #expect(CrashedStore.isFound(outcome) && outcome != "whole", "cut at \(cut): \(outcome)")
+                #expect(CrashedStore.isFound(outcome), "cut at \(cut): \(outcome)")
+                #expect(outcome != "whole", "cut at \(cut): \(outcome)")
             }
         }
         for cut in [0, 1, 24, 31, 32] {
             let outcome = try crashed.outcome(log: Array(crashed.log[..<cut]))
-            #expect(CrashedStore.isFound(outcome) && outcome != "whole", "cut at \(cut): \(outcome)")
+            #expect(CrashedStore.isFound(outcome), "cut at \(cut): \(outcome)")
+            #expect(outcome != "whole", "cut at \(cut): \(outcome)")
         }
         #expect(try CrashedStore.isFound(crashed.outcome(log: nil)))
         #expect(try crashed.outcome(log: nil) != "whole")
@@ -129,7 +131,8 @@ struct LogDamageTests {
         let crashed = try CrashedStore()
         let other = try CrashedStore()
         let foreign = try crashed.outcome(log: other.log)
-        #expect(CrashedStore.isFound(foreign) && foreign != "whole", "\(foreign)")
+        #expect(CrashedStore.isFound(foreign), "\(foreign)")
+        #expect(foreign != "whole", "\(foreign)")
         let database = try crashed.outcome(database: other.database, log: crashed.log)
         #expect(database.contains("E-VAULT-003") || database.contains("E-VAULT-005"), "\(database)")
         // The files that a clean end leaves, and over them the log of before.

@@ -87,7 +87,9 @@ import Testing
         #expect(try integrity(pool) == "ok")
         try pool.close()
         let check = damagedPages(database.path)
-        #expect(check.code == 0 && check.pages.isEmpty && check.count > 100)
+        #expect(check.code == 0)
+        #expect(check.pages.isEmpty)
+        #expect(check.count > 100)
     }
 
     @Test func aBackupGoesIntoADatabaseThatWasMadeBefore() throws {

@@ -89,7 +89,9 @@ struct SyncTests {
         #expect(try a.vault.draftCount() == 1)
         try b.take(try a.publish())
         let there = try b.vault.version("notes")
-        #expect(there.id == made.id && there.state == .remote && there.number == 1)
+        #expect(there.id == made.id)
+        #expect(there.state == .remote)
+        #expect(there.number == 1)
         let error = failure { try b.vault.versionBytes(there.id) }
         #expect(
             error?.failureCode == "E-VAULT-041"
@@ -99,7 +101,8 @@ struct SyncTests {
         #expect(try b.vault.version("notes").state == .arrived)
         #expect(try b.vault.versionBytes(there.id) == a.vault.versionBytes(made.id))
         try b.vault.judge(try b.vault.version("notes"), isSound: true)
-        #expect(try b.vault.version("notes").state == .here && b.vault.arrivedVersions().isEmpty)
+        #expect(try b.vault.version("notes").state == .here)
+        #expect(try b.vault.arrivedVersions().isEmpty)
         #expect(try b.vault.draftCount() == 0)
     }
 
@@ -145,7 +148,8 @@ struct SyncTests {
         #expect(try a.vault.draftCount() == 4)
         try b.take(try a.publish())
         #expect(try b.vault.versions(of: "notes").map(\.number) == [1, 2, 3])
-        #expect(try b.vault.version("notes").number == 2 && b.headNumbers() == [2])
+        #expect(try b.vault.version("notes").number == 2)
+        #expect(try b.headNumbers() == [2])
         #expect(failure { try a.join() }?.failureCode == "E-VAULT-050")
     }
 
@@ -156,10 +160,13 @@ struct SyncTests {
         try a.add(2)
         try a.add(3)
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 3 && b.headNumbers() == [3])
+        #expect(try b.vault.version("notes").number == 3)
+        #expect(try b.headNumbers() == [3])
         try a.vault.undo()
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 2 && b.headNumbers() == [2] && a.headNumbers() == [2])
+        #expect(try b.vault.version("notes").number == 2)
+        #expect(try b.headNumbers() == [2])
+        #expect(try a.headNumbers() == [2])
     }
 
     @Test func headsMadeAtOnceAreBothKeptUntilAPersonChooses() throws {
@@ -175,7 +182,8 @@ struct SyncTests {
         #expect(try a.vault.heads(of: "notes").map(\.version.id) == [mine.id, yours.id])
         #expect(try b.vault.heads(of: "notes").map(\.version.id) == [yours.id, mine.id])
         #expect(try a.vault.heads(of: "notes").map(\.device) == [a.id, b.id])
-        #expect(try a.vault.version("notes").id == mine.id && b.vault.version("notes").id == yours.id)
+        #expect(try a.vault.version("notes").id == mine.id)
+        #expect(try b.vault.version("notes").id == yours.id)
         #expect(try a.vault.adaptersWithSeveralHeads() == ["notes"])
         let number = try a.vault.heads(of: "notes")[1].version.number
         try a.vault.resolve(VersionReference("notes@\(number)"))
@@ -254,13 +262,16 @@ struct SyncTests {
         let (fromA, fromB) = (try a.publish(), try b.publish())
         try a.take(fromB)
         try b.take(fromA)
-        #expect(try a.vault.adapters().map(\.name) == ["letters"] && b.vault.adapters().map(\.name) == ["letters"])
+        #expect(try a.vault.adapters().map(\.name) == ["letters"])
+        #expect(try b.vault.adapters().map(\.name) == ["letters"])
         try a.vault.trashAdapter("letters")
         try b.take(try a.publish())
-        #expect(try b.vault.adapters().isEmpty && b.vault.trash().map(\.name) == ["letters"])
+        #expect(try b.vault.adapters().isEmpty)
+        #expect(try b.vault.trash().map(\.name) == ["letters"])
         try b.vault.restore("letters")
         try a.take(try b.publish())
-        #expect(try a.vault.adapters().map(\.name) == ["letters"] && a.vault.trash().isEmpty)
+        #expect(try a.vault.adapters().map(\.name) == ["letters"])
+        #expect(try a.vault.trash().isEmpty)
         try a.vault.trashAdapter("letters")
         try a.vault.purgeTrash(olderThan: 0)
         let last = try a.publish()
@@ -279,10 +290,13 @@ struct SyncTests {
         try b.fetch(from: a)
         try a.add(2)
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 2 && !b.vault.wantedChunks(limit: 9).isEmpty)
+        #expect(try b.vault.version("notes").number == 2)
+        #expect(try !b.vault.wantedChunks(limit: 9).isEmpty)
         try b.vault.replaceLinks(after: 1, with: [(.filled(2), [2])], cutOffs: [a.id: 1])
-        #expect(try b.vault.version("notes").number == 1 && b.vault.versions(of: "notes").count == 1)
-        #expect(try b.vault.entryHeads()[a.id]?.seq == 1 && b.vault.wantedChunks(limit: 9).isEmpty)
+        #expect(try b.vault.version("notes").number == 1)
+        #expect(try b.vault.versions(of: "notes").count == 1)
+        #expect(try b.vault.entryHeads()[a.id]?.seq == 1)
+        #expect(try b.vault.wantedChunks(limit: 9).isEmpty)
         #expect(try b.vault.links(after: 0, limit: 9) == [[1], [2]])
         #expect(try b.vault.versionBytes(b.vault.version("notes").id) == TestStore.bytes(3000, seed: 1))
     }
@@ -306,11 +320,13 @@ struct SyncTests {
         try FileManager.default.copyItem(atPath: backup + "/attune.db", toPath: a.store.path + "/attune.db")
         #expect(failure { try TestStore.open(a.store.path) }?.failureCode == "E-VAULT-005")
         let again = try TestStore.open(a.store.path, accepting: true)
-        #expect(try again.entryHeads().isEmpty && again.draftCount() == 1)
+        #expect(try again.entryHeads().isEmpty)
+        #expect(try again.draftCount() == 1)
         #expect(try again.ownMark() == mark)
         try again.acceptEntries(published.map(\.0))
         for (_, event, context) in published { try again.apply(event, context) }
-        #expect(try again.draftCount() == 0 && again.versions(of: "notes").count == 1)
+        #expect(try again.draftCount() == 0)
+        #expect(try again.versions(of: "notes").count == 1)
     }
 
     @Test func anEntryThatDoesNotFollowIsRefusedWhole() throws {
@@ -358,7 +374,8 @@ struct SyncTests {
         try b.vault.chunks.keep(id, [UInt8](repeating: 0, count: SealedChunk.byteCount))
         #expect(try b.vault.wantedChunks(limit: 1).isEmpty)
         try b.vault.settleWhatIsHere()
-        #expect(try b.vault.wantedChunks(limit: 1) == [id] && b.vault.version("notes").state == .remote)
+        #expect(try b.vault.wantedChunks(limit: 1) == [id])
+        #expect(try b.vault.version("notes").state == .remote)
         try b.fetch(from: a)
         #expect(try b.vault.version("notes").state == .arrived)
     }
@@ -367,7 +384,8 @@ struct SyncTests {
         let (a, b) = try Self.pair()
         for seed in 1...3 { try a.add(UInt8(seed)) }
         try b.take(try a.publish())
-        #expect(try b.vault.wantedChunks(limit: 9).count == 1 && b.vault.pinPolicy(of: "notes") == .heads)
+        #expect(try b.vault.wantedChunks(limit: 9).count == 1)
+        #expect(try b.vault.pinPolicy(of: "notes") == .heads)
         try b.vault.pin("notes", .all)
         #expect(try b.vault.wantedChunks(limit: 9).count == 3)
         try b.vault.pin("notes", .none)
@@ -413,7 +431,8 @@ struct SyncTests {
         #expect(refused.keys.first == entries[999].hash)
         #expect(refused.count == 1)
         #expect(time < 40, "\(time) s")
-        #expect(try b.vault.versions(of: "notes").count == 999 && b.vault.version("notes").number == 999)
+        #expect(try b.vault.versions(of: "notes").count == 999)
+        #expect(try b.vault.version("notes").number == 999)
         #expect(try b.vault.unappliedEntries(limit: 9).isEmpty)
     }
 
@@ -423,7 +442,9 @@ struct SyncTests {
         try b.take(try a.publish())
         try b.fetch(from: a)
         try b.vault.leaveCircle()
-        #expect(try b.vault.circleIdentity() == nil && b.vault.entryHeads().isEmpty && b.vault.ownMark() == nil)
+        #expect(try b.vault.circleIdentity() == nil)
+        #expect(try b.vault.entryHeads().isEmpty)
+        #expect(try b.vault.ownMark() == nil)
         #expect(try b.vault.versions(of: "notes").count == 1)
         try b.add(2)
         #expect(try b.vault.draftCount() == 0)

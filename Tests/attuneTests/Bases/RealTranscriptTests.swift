@@ -31,7 +31,8 @@ import Testing
         let taken = try Self.run(desk, "sync", "now", "--json").json()
         #expect(taken["chunks_taken"] as? Int ?? 0 >= 1)
         let first = try Self.answer(laptop)
-        #expect(try Self.answer(desk) == first && !first.isEmpty)
+        #expect(try Self.answer(desk) == first)
+        #expect(!first.isEmpty)
         #expect(try Self.run(laptop, "ask", "--base", Self.question, "--temp", "0", "--max", "24").output != first)
 
         // Both go on at once; both have both heads; the sum of both is the same on both.

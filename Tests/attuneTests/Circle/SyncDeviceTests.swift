@@ -32,10 +32,12 @@ import Testing
             let parts = code.split(separator: "-")
             return ([parts[0], parts[2], parts[1], parts[3] == parts[2] ? "otter" : parts[2]]).joined(separator: "-")
         }
-        #expect(wrong.0 == 12 && wrong.1.status == 12, "\(wrong)")
+        #expect(wrong.0 == 12, "\(wrong)")
+        #expect(wrong.1.status == 12, "\(wrong)")
         #expect(!FileManager.default.fileExists(atPath: second.store))
         let right = try pair { $0 }
-        #expect(right.0 == 0 && right.1.status == 0, "\(right)")
+        #expect(right.0 == 0, "\(right)")
+        #expect(right.1.status == 0, "\(right)")
 
         let list = try first.run("devices", "list", "--json").json()
         let devices = try #require(list["devices"] as? [[String: Any]])
@@ -45,12 +47,14 @@ import Testing
         #expect(id["id"] as? String == devices[1]["id"] as? String)
 
         let taken = try second.run("devices", "rename", "desk", "loft")
-        #expect(taken.status == 6 && taken.errors.contains("E-DEVICE-015"))
+        #expect(taken.status == 6)
+        #expect(taken.errors.contains("E-DEVICE-015"))
         // As any device could, that has another client: from now on names alone do not say which one is meant.
         #expect(try second.run("devices", "rename", "desk", "l\u{43E}ft").status == 6)
         // Where nobody answers nothing is said to be new or not.
         let away = try second.run("sync", "now", "--relay", "http://127.0.0.1:1")
-        #expect(away.status == 75 && away.output.isEmpty)
+        #expect(away.status == 75)
+        #expect(away.output.isEmpty)
         #expect(away.errors.contains("cannot be reached: Connection refused"), "\(away.errors)")
         #expect(try second.run("devices", "rename", "desk", "tower").status == 0)
         #expect(try first.run("sync", "now").status == 0)
@@ -152,7 +156,8 @@ import Testing
         try store.expect("sync", "now", "--relay", "http://127.0.0.1:1", exits: 75)
         try store.expect("sync", "limit", "--up", "512K", exits: 0)
         let limits = try store.expect("sync", "limit", "--json", exits: 0).json()
-        #expect(limits["up"] as? Int == 512 << 10 && limits["down"] as? Int == nil)
+        #expect(limits["up"] as? Int == 512 << 10)
+        #expect(limits["down"] as? Int == nil)
         try store.expect("sync", "log", exits: 0)
     }
 

@@ -34,7 +34,8 @@ import Testing
         let report = try SyncCircle.sync(desk, exits: 8)
         let refused = try #require(report["refused"] as? [[String: Any]])
         #expect(Set(refused.compactMap { $0["version"] as? String }) == ["notes@2", "notes@3", "huge@1"])
-        #expect(report["problems"] as? [Any] != nil && report["is_complete"] as? Bool == true)
+        #expect(report["problems"] as? [Any] != nil)
+        #expect(report["is_complete"] as? Bool == true)
 
         // The name stays where it was, and what else came can be used.
         #expect(try SyncCircle.heads(desk, "notes") == heads)
@@ -46,7 +47,8 @@ import Testing
 
         // What was found is kept, and said once.
         let log = try desk.expect("sync", "log", exits: 0).output
-        #expect(log.contains("alarm") && log.contains("brought tensors that are refused"))
+        #expect(log.contains("alarm"))
+        #expect(log.contains("brought tensors that are refused"))
         let status = try desk.expect("sync", "status", "--json", exits: 0).json()
         #expect(Set(try #require(status["refused"] as? [String])) == ["notes@2", "notes@3", "huge@1"])
         let vault = try desk.vault()

@@ -75,7 +75,8 @@ import Testing
             let rows = try #require(step["rows"] as? [[String: Any]])
             #expect(rows.map { ($0["tokens"] as? [Int])?.count } == [16, 16])
             #expect(rows.map { ($0["trained"] as? [Bool])?.count } == [16, 16])
-            #expect(number(step, "loss") > 0 && number(step, "rate") >= 0)
+            #expect(number(step, "loss") > 0)
+            #expect(number(step, "rate") >= 0)
         }
         #expect(FileManager.default.fileExists(atPath: folder + "/adapter_model.safetensors"))
         #expect(try run(["curve", "--adapter", folder, rows, "--max-len", "16"]).status != 0, "the folder is taken")
@@ -149,6 +150,7 @@ import Testing
     ])
     func whatCannotBeMeasuredIsRefused(_ arguments: [String]) throws {
         let result = try run(arguments)
-        #expect(result.isOrderly && result.status != 0, "\(arguments): \(result.output)")
+        #expect(result.isOrderly, "\(arguments): \(result.output)")
+        #expect(result.status != 0, "\(arguments): \(result.output)")
     }
 }

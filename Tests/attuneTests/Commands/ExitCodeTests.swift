@@ -171,7 +171,8 @@ import Testing
             (["train", rows, "--valid", "99%", "--plan", "--yes"], [0, 8]),
         ] as [([String], [Int32])] {
             let result = try store.attune.run(command)
-            #expect(result.isOrderly && codes.contains(result.status), "\(command): \(result.end) \(result.errors)")
+            #expect(result.isOrderly, "\(command): \(result.end) \(result.errors)")
+            #expect(codes.contains(result.status), "\(command): \(result.end) \(result.errors)")
         }
     }
 
@@ -182,11 +183,13 @@ import Testing
             (["sync", "nwo"], "attune sync now"), (["runs", "resum", "7c1e"], "attune runs resume"),
         ] {
             let result = try attune.run(words)
-            #expect(result.status == 64 && result.output.isEmpty, "\(words)")
+            #expect(result.status == 64, "\(words)")
+            #expect(result.output.isEmpty, "\(words)")
             #expect(result.errors.contains("did you mean \(meant)?"), "\(words): \(result.errors)")
         }
         let far = try attune.run("adapters", "qqqqq")
-        #expect(far.status == 64 && !far.errors.contains("did you mean"))
+        #expect(far.status == 64)
+        #expect(!far.errors.contains("did you mean"))
         #expect(far.errors.contains("attune adapters --help"))
         #expect(try attune.run("help", "sync").status == 0)
     }
@@ -194,10 +197,12 @@ import Testing
     @Test func whatDoesNotGoTogetherIs64AndNamesTheCommandsOwnHelp() throws {
         let attune = try AttuneProcess()
         let result = try attune.run("adapters", "merge", "a", "b", "--into", "c", "--weight", "much")
-        #expect(result.status == 64 && result.errors.contains("E-GENERAL-003"))
+        #expect(result.status == 64)
+        #expect(result.errors.contains("E-GENERAL-003"))
         #expect(result.errors.contains("attune adapters merge --help"), "\(result.errors)")
         let joining = try attune.run("init", "--join", "--yes")
-        #expect(joining.status == 64 && joining.errors.contains("--relay URL or --direct HOST:PORT"))
+        #expect(joining.status == 64)
+        #expect(joining.errors.contains("--relay URL or --direct HOST:PORT"))
         #expect(!FileManager.default.fileExists(atPath: attune.store))
     }
 

@@ -44,7 +44,8 @@ import Testing
         try store.expect("adapters", "import", one, "--name", "again", exits: 0)
         try store.expect("adapters", "export", "again", "--format", "peft", two, exits: 0)
         let names = try FileManager.default.contentsOfDirectory(atPath: one).sorted()
-        #expect(names.contains("adapter_config.json") && names.contains("adapter_model.safetensors"))
+        #expect(names.contains("adapter_config.json"))
+        #expect(names.contains("adapter_model.safetensors"))
         #expect(try FileManager.default.contentsOfDirectory(atPath: two).sorted() == names)
         for name in names {
             let first = try Data(contentsOf: URL(filePath: "\(one)/\(name)"))
@@ -76,7 +77,8 @@ import Testing
         try there.expect("adapters", "accept", "notes", exits: 0)
         #expect(try here.exportedTensors("notes") == there.exportedTensors("notes"))
         let bytes = try Data(contentsOf: URL(filePath: file))
-        #expect(bytes.range(of: Data("lora_a".utf8)) == nil && bytes.range(of: Data("attn_q".utf8)) == nil)
+        #expect(bytes.range(of: Data("lora_a".utf8)) == nil)
+        #expect(bytes.range(of: Data("attn_q".utf8)) == nil)
     }
 
     @Test func versionsAreNamedMovedAndBroughtBack() throws {

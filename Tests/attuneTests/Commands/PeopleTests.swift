@@ -18,7 +18,8 @@ import Testing
         let added = try mine.expect("people", "add", folder + "/anna.card", "--name", "anna", "--json", exits: 0).json()
         let number = try #require(added["safety_number"] as? String)
         let other = try hers.expect("people", "add", folder + "/me.card", "--name", "me", "--json", exits: 0).json()
-        #expect(other["safety_number"] as? String == number && number.split(separator: " ").count == 12)
+        #expect(other["safety_number"] as? String == number)
+        #expect(number.split(separator: " ").count == 12)
         let file = folder + "/gift.attune"
         try mine.expect("adapters", "share", "notes", "--with", "anna", file, exits: 6)
         try mine.expect("people", "confirm", "anna", "--number", "1", exits: 6)

@@ -15,7 +15,8 @@ import Testing
         try bytes.write(to: file)
         for command in [["status"], ["undo"], ["key", "show"]] {
             let result = try store.expect(command, exits: 1)
-            #expect(result.errors.contains("E-VAULT-004") && result.errors.contains("9"), "\(result.errors)")
+            #expect(result.errors.contains("E-VAULT-004"), "\(result.errors)")
+            #expect(result.errors.contains("9"), "\(result.errors)")
         }
         #expect(try Data(contentsOf: file) == bytes)
         bytes[11] = 1
@@ -34,7 +35,8 @@ import Testing
         let chunk = try #require(PlaintextSearch.files(store.attune.store + "/chunks").first)
         try flip(chunk, at: 0.5)
         let verified = try store.attune.run("adapters", "verify")
-        #expect(verified.status == 8 && verified.isOrderly)
+        #expect(verified.status == 8)
+        #expect(verified.isOrderly)
         #expect(verified.output.contains("notes@1"))
         try store.expect("ask", "notes", "hello", exits: 8)
         #expect(try store.attune.run("doctor").status == 8)
@@ -45,7 +47,8 @@ import Testing
         try flip(store.attune.store + "/attune.db", at: 0.001)
         for command in [["status"], ["adapters", "verify"]] {
             let result = try store.attune.run(command)
-            #expect(result.status == 8 && result.isOrderly, "\(command): \(result.end) \(result.errors)")
+            #expect(result.status == 8, "\(command): \(result.end) \(result.errors)")
+            #expect(result.isOrderly, "\(command): \(result.end) \(result.errors)")
         }
     }
 
@@ -76,7 +79,8 @@ import Testing
         let attune = try AttuneProcess()
         let file = try TinyStore.base.write(to: attune.home)
         let result = try attune.shell("ulimit -f \(kilobytes); exec \"$ATTUNE\" init --base '\(file)' --yes")
-        #expect(result.isOrderly && result.status == 7, "\(result.end) \(result.errors)")
+        #expect(result.isOrderly, "\(result.end) \(result.errors)")
+        #expect(result.status == 7, "\(result.end) \(result.errors)")
         #expect(result.errors.contains(/E-[A-Z]+-\d{3}/), "\(result.errors)")
         let names = try FileManager.default.contentsOfDirectory(atPath: attune.home.path)
         #expect(names.allSatisfy { !$0.hasPrefix("store") }, "\(names)")
@@ -108,7 +112,8 @@ import Testing
             "$ATTUNE" adapters verify >/dev/null || exit 97
             exit $code'
             """)
-        #expect(result.isOrderly && result.status == 7, "\(result.end) \(result.errors)")
+        #expect(result.isOrderly, "\(result.end) \(result.errors)")
+        #expect(result.status == 7, "\(result.end) \(result.errors)")
         #expect(result.errors.contains("E-VAULT-006"), "\(result.errors)")
     }
 }

@@ -24,14 +24,16 @@ import Testing
         let paired = try SyncCircle.pair(
             first, second, relays: (address, address), names: ("loftmachine", "deskmachine"))
         let words = try #require(paired.old.first { $0["words"] != nil }?["words"] as? [String])
-        #expect(try paired.new.jsonLines().first?["words"] as? [String] == words && words.count == 3)
+        #expect(try paired.new.jsonLines().first?["words"] as? [String] == words)
+        #expect(words.count == 3)
 
         // One trains, both sync, and the other answers with the same text.
         let rows = try first.writeRows(40, marker: Self.document)
         try first.train(rows, name: Self.adapter)
         try SyncCircle.sync(first)
         let taken = try SyncCircle.sync(second)
-        #expect(taken["entries_taken"] as? Int ?? 0 >= 1 && taken["chunks_taken"] as? Int ?? 0 >= 1)
+        #expect(taken["entries_taken"] as? Int ?? 0 >= 1)
+        #expect(taken["chunks_taken"] as? Int ?? 0 >= 1)
         let answer = try SyncCircle.answer(first, Self.adapter)
         #expect(try SyncCircle.answer(second, Self.adapter) == answer)
 

@@ -28,7 +28,8 @@ import Testing
         // The second trains beside the watch; that goes out by itself, once.
         try second.train(rows, name: "notes", seed: 11, extra: ["--from", "notes"])
         let sent = try watch.next("synced")["report"] as? [String: Any]
-        #expect(sent?["entries_published"] as? Int == 1 && sent?["chunks_sent"] as? Int ?? 0 >= 1)
+        #expect(sent?["entries_published"] as? Int == 1)
+        #expect(sent?["chunks_sent"] as? Int ?? 0 >= 1)
         try SyncCircle.sync(first)
         #expect(try SyncCircle.answer(first, "notes") == SyncCircle.answer(second, "notes"))
 
