@@ -98,6 +98,11 @@ package final class VaultRelayStore: RelayStore {
         return kept
     }
 
+    /// Never here: a device takes a branch from whom it asks, not from whoever comes.
+    package func replaceLinks(
+        with branch: [StoredLink], of circle: CircleID, newest: LinkHash, cutOffs: [CutOff]
+    ) async throws -> Bool { false }
+
     // MARK: Entries
 
     package func frontier(of circle: CircleID) async throws -> StoredFrontier {

@@ -12,12 +12,12 @@ package struct SyntheticCircle: Sendable {
     package private(set) var links: [Link]
     package var id: CircleID { chain.circle }
 
-    /// Starts a circle.
-    package init(founder: SyntheticDevice, paper: SyntheticDevice) throws {
+    /// Starts a circle, with recovery words unless `paper` is nil.
+    package init(founder: SyntheticDevice, paper: SyntheticDevice?) throws {
         var genesis = ProtoGenesis()
         genesis.device = founder.record
-        genesis.paper = paper.record
-        genesis.epochKeys = Self.keys(epoch: 1, for: [founder.id, paper.id])
+        if let paper { genesis.paper = paper.record }
+        genesis.epochKeys = Self.keys(epoch: 1, for: [founder.id] + (paper.map { [$0.id] } ?? []))
         genesis.sealedName = Data(SyntheticDevice.random(Link.sealedNameBytes))
         var body = ProtoLinkBody()
         body.genesis = genesis

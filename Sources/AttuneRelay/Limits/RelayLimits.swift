@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneWire
+
 /// How much a relay takes, and how often.
 package struct RelayLimits: Hashable, Sendable {
     /// Bytes of a chunk at the most.
@@ -13,6 +15,8 @@ package struct RelayLimits: Hashable, Sendable {
     package var entriesPerPage = 512
     package var chunkIDsPerQuery = 1024
     package var linksPerPush = 16
+    /// Links of a branch, which come all at once.
+    package var linksPerBranch = WireLimits.linksPerBranch
 
     /// Requests without a valid signature, for each address.
     package var unauthenticatedPerMinute = 30
@@ -32,6 +36,8 @@ package struct RelayLimits: Hashable, Sendable {
     package var concurrentPages = 8
     /// Links of a device in its circle, those aside that shut others out.
     package var linksPerDay = 512
+    /// Branches of a circle's chain that a device brings, whether they count or not.
+    package var branchesPerDay = 16
 
     package var connections = 4096
     /// Of them, those that have shown no signature that holds.

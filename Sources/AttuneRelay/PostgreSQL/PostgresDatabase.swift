@@ -53,7 +53,7 @@ final class PostgresDatabase: RelayDatabase {
                 }
                 try session.run("INSERT INTO attune_relay_version VALUES ($1)", [.int(RelaySchema.version)])
             } else if version < RelaySchema.version {
-                for statement in RelaySchema.migration(.postgres) { try session.command(statement) }
+                for statement in RelaySchema.migration(.postgres, from: version) { try session.command(statement) }
                 try session.run("UPDATE attune_relay_version SET version = $1", [.int(RelaySchema.version)])
             }
             for statement in PostgresMailboxes.additions { try session.command(statement) }

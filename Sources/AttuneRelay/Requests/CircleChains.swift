@@ -38,33 +38,49 @@ final class CircleChains: Sendable {
         if let known, known.head == head.link.hash {
             return KnownCircle(chain: known, deletedUntil: head.deletedUntil)
         }
-        // Another node, or another request, has appended: only the new links are verified.
-        var chain = known.flatMap { $0.seq < head.link.seq ? $0 : nil }
+        // Another node, or another request, has appended: only the new links are verified, unless they are a branch.
+        var next: DeviceChain?
+        if let known, known.seq < head.link.seq { next = try? await chain(of: circle, from: known) }
+        if next == nil { next = try await chain(of: circle) }
+        guard let next else { return nil }
+        keep(next, of: circle, inPlaceOf: known)
+        return KnownCircle(chain: next, deletedUntil: head.deletedUntil)
+    }
+
+    /// The chain of a circle, verified; nil where there is none.
+    ///
+    /// - Parameters:
+    ///   - start: what is verified already.
+    ///   - end: the last link that is read.
+    func chain(
+        of circle: CircleID, from start: DeviceChain? = nil, upTo end: UInt64 = .max
+    ) async throws -> DeviceChain? {
+        var chain = start
         while true {
-            let page = try await store.links(of: circle, after: chain?.seq ?? 0, limit: Self.linksPerPage)
-            let start = chain
+            let known = chain
+            let left = end - min(end, known?.seq ?? 0)
+            guard left > 0 else { return chain }
+            let page = try await store.links(
+                of: circle, after: known?.seq ?? 0, limit: Int(min(left, UInt64(Self.linksPerPage))))
             chain = try await RelayThreads.run(for: circle) {
-                var next = start
+                var next = known
                 for link in page.links {
                     let link = try Link(parsing: link.bytes)
                     if next == nil { next = try DeviceChain(genesis: link) } else { try next?.append(link) }
                 }
                 return next
             }
-            if !page.more { break }
+            guard page.more else { return chain }
         }
-        guard let chain else { return nil }
-        keep(chain, of: circle)
-        return KnownCircle(chain: chain, deletedUntil: head.deletedUntil)
     }
 
-    private func keep(_ chain: DeviceChain, of circle: CircleID) {
+    private func keep(_ chain: DeviceChain, of circle: CircleID, inPlaceOf seen: DeviceChain?) {
         let bytes = Self.bytes(of: chain)
         guard bytes <= Self.limit / 4 else { return }
         state.withLock { state in
-            // A slower request must not put an older chain back.
+            // A slower request must not put an older chain back; a branch may be shorter.
             if let known = state.chains[circle] {
-                guard known.seq < chain.seq else { return }
+                guard known.seq < chain.seq || known.head == seen?.head else { return }
                 state.bytes -= Self.bytes(of: known)
             } else {
                 state.order.append(circle)

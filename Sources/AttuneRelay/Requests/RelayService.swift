@@ -29,6 +29,7 @@ final class RelayService: Sendable {
     let answers: ByteBudget
     let pages: Slots
     let links: TokenBuckets
+    let branches: TokenBuckets
     private let authorities = Mutex<Set<String>>([])
 
     init(store: any RelayStore, mailboxes: any Mailboxes, configuration: RelayConfiguration) {
@@ -51,6 +52,7 @@ final class RelayService: Sendable {
         answers = ByteBudget(limits.answerMemory)
         pages = Slots(limits.concurrentPages)
         links = TokenBuckets(limits.linksPerDay, seconds: 86_400)
+        branches = TokenBuckets(limits.branchesPerDay, seconds: 86_400)
         authorities.withLock { $0 = Set(configuration.authorities.map { $0.lowercased() }) }
     }
 

@@ -34,45 +34,83 @@ extension RelayRoutes {
             throw RelayError.malformed("If-Match is the hash of the newest link")
         }
         let message = try Bodies.decode(body, of: request, as: ProtoLinks.self)
-        guard (1...limits.linksPerPush).contains(message.links.count) else {
-            throw RelayError.malformed("one to \(limits.linksPerPush) links are appended at once")
-        }
         let chain = caller.chain
+        // Who only was too late makes its links anew: nothing goes for them.
+        let isBranch = try number("branch", request, fallback: 0) == 1
+        let limit = isBranch ? limits.linksPerBranch : limits.linksPerPush
+        guard (1...limit).contains(message.links.count) else {
+            throw RelayError.malformed("one to \(limit) links are appended at once")
+        }
         // What was appended before is answered as if it was appended now: the first answer may have been lost.
         let links = try message.links.map { try Link($0) }
-        if let last = links.last, last.hash == chain.head { return appended(last.hash) }
-        guard chain.head == expected else {
-            throw RelayError.linkRace(head: LinkPosition(seq: chain.seq, hash: chain.head))
-        }
-        let cutOffs = try await RelayThreads.run(for: circle) {
-            var next = chain
-            do {
-                for link in links { try next.append(link) }
-            } catch {
-                throw RelayError.badLink(error)
+        guard let last = links.last, last.hash != chain.head else { return appended(chain.head) }
+        let isTaken =
+            if chain.head == expected {
+                try await append(links, to: chain)
+            } else if isBranch {
+                try await replace(with: links, after: expected, by: caller)
+            } else {
+                false
             }
-            return next.devices.values.compactMap { device -> CutOff? in
-                guard let revocation = device.revocation, chain.devices[device.id]?.revocation == nil else {
-                    return nil
-                }
-                return CutOff(device: device.id, seq: revocation.lastSeq, entry: revocation.lastEntry)
-            }
-        }
-        for link in links where !link.isRevocation {
-            // Shutting out goes on whatever else a device has done today.
-            if let wait = service.links.take("\(circle)\(link.signer)") {
-                throw RelayError.tooMany("changes of the circle by this device", retryAfter: wait)
-            }
-        }
-        let stored = links.map { StoredLink($0) }
-        guard
-            try await service.store.appendLinks(stored, to: circle, after: expected, cutOffs: cutOffs),
-            let last = stored.last
-        else {
+        guard isTaken else {
             let head = try await service.store.head(of: circle)?.link
             throw RelayError.linkRace(head: head ?? LinkPosition(seq: chain.seq, hash: chain.head))
         }
         return appended(last.hash)
+    }
+
+    private func append(_ links: [Link], to chain: DeviceChain) async throws -> Bool {
+        let next = try await RelayThreads.run(for: chain.circle) { try Self.chain(chain, with: links) }
+        for link in links where !link.isRevocation {
+            // Shutting out goes on whatever else a device has done today.
+            if let wait = service.links.take("\(chain.circle)\(link.signer)") {
+                throw RelayError.tooMany("changes of the circle by this device", retryAfter: wait)
+            }
+        }
+        return try await service.store.appendLinks(
+            links.map { StoredLink($0) }, to: chain.circle, after: chain.head,
+            cutOffs: CutOff.of(next, inPlaceOf: chain))
+    }
+
+    /// Puts a branch in place of the links that follow on `parting`, if it counts in their place by `DeviceChain.yields`.
+    ///
+    /// Only a device may bring it that is in the circle where the two part, by what is here, and by the branch; and only a
+    /// few a day, since all links before are verified anew for each. Recovery words that are here go only as links say.
+    private func replace(with links: [Link], after parting: LinkHash, by caller: Caller) async throws -> Bool {
+        let chain = caller.chain
+        guard let first = links.first, first.previous == parting, first.seq > 1, first.seq <= chain.seq else {
+            return false
+        }
+        let here = try await service.store.links(of: chain.circle, after: first.seq - 2, limit: 2).links
+        guard here.count == 2, here[0].hash == parting, here[1].hash != first.hash else { return false }
+        if let wait = service.branches.take("\(chain.circle)\(caller.device.id)") {
+            throw RelayError.tooMany("branches of the circle by this device", retryAfter: wait)
+        }
+        guard let common = try await service.chains.chain(of: chain.circle, upTo: first.seq - 1),
+            common.head == parting
+        else { return false }
+        let next = try await RelayThreads.run(for: chain.circle) { () -> DeviceChain? in
+            let next = try Self.chain(common, with: links)
+            let own = try Link(parsing: here[1].bytes)
+            let isMember = [common, next].allSatisfy { $0.devices[caller.device.id]?.isActive == true }
+            // They are what is left to an owner whose device is in the wrong hands.
+            let keepsWords = chain.paper.map { next.devices[$0.id] != nil } ?? true
+            return isMember && keepsWords && chain.yields(to: next, from: own, and: first) ? next : nil
+        }
+        guard let next else { return false }
+        return try await service.store.replaceLinks(
+            with: links.map { StoredLink($0) }, of: chain.circle, newest: chain.head,
+            cutOffs: CutOff.of(next, inPlaceOf: chain))
+    }
+
+    private static func chain(_ chain: DeviceChain, with links: [Link]) throws -> DeviceChain {
+        var next = chain
+        do {
+            for link in links { try next.append(link) }
+        } catch {
+            throw RelayError.badLink(error)
+        }
+        return next
     }
 
     private func appended(_ head: LinkHash) -> Response {

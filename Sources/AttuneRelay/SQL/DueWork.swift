@@ -11,8 +11,10 @@ import AttuneWire
 struct DueWork {
     /// In the order in which they are done; of one kind the oldest first.
     enum Kind: Int64 {
+        /// Links after the newest one, which a branch has left behind, go.
+        case trim = 0
         /// Chunks of the entries after `position`, up to `upto`, are to be counted.
-        case name = 1
+        case name
         /// Entries of `device` from `seq` on, other than `entry`, do not count any more.
         case drop
         /// The release at `position`, from the `upto`th entry that it names on, without a limit and with one.
@@ -39,7 +41,7 @@ struct DueWork {
     }
 
     static func add(
-        _ kind: Kind, circle: Int64, position: UInt64, upto: UInt64 = 0, in session: any SQLSession
+        _ kind: Kind, circle: Int64, position: UInt64 = 0, upto: UInt64 = 0, in session: any SQLSession
     ) throws {
         try session.run(
             "INSERT INTO due (circle, kind, position, upto) VALUES ($1, $2, $3, $4)",
@@ -77,6 +79,7 @@ struct DueWork {
         var ledger = CircleLedger(circle, session: session, rules: rules)
         let goesOn: Bool
         switch kind {
+        case .trim: goesOn = try trim(task, &ledger)
         case .name: goesOn = try name(task, &ledger)
         case .drop: goesOn = try drop(task, &ledger)
         case .releaseAll, .release:
@@ -91,6 +94,23 @@ struct DueWork {
 
     private func finish(_ task: Task) throws {
         try session.run("DELETE FROM due WHERE number = $1", [.int(task.number)])
+    }
+
+    private func trim(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {
+        var left = rows
+        while left > 0 {
+            let row = try session.first(
+                "SELECT seq, LENGTH(bytes) FROM links WHERE circle = $1 AND seq > $2 ORDER BY seq DESC LIMIT 1",
+                [owner, .count(circle.linkSeq)])
+            guard let row else {
+                try finish(task)
+                return true
+            }
+            try session.run("DELETE FROM links WHERE circle = $1 AND seq = $2", [owner, row.values[0]])
+            ledger.add(bytes: -(row.int(1) + RowCost.link))
+            left -= 1 + Int(row.int(1)) / ChunkUses.bytesPerRow
+        }
+        return true
     }
 
     private func name(_ task: Task, _ ledger: inout CircleLedger) throws -> Bool {

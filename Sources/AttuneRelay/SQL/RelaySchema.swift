@@ -16,8 +16,9 @@ enum RelaySchema {
             bytes: "BYTEA", serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", plain: "")
     }
 
-    /// Version 1 counted neither links nor rows, and found out what was in use when it released something.
-    static let version: Int64 = 2
+    /// Version 1 counted neither links nor rows, and found out what was in use when it released something; version 2 did
+    /// not know since when it had a link.
+    static let version: Int64 = 3
 
     private static let owner = "circle BIGINT NOT NULL REFERENCES circles (number) ON DELETE CASCADE"
 
@@ -35,7 +36,7 @@ enum RelaySchema {
             """
             CREATE TABLE links (
                 \(owner), seq BIGINT NOT NULL, hash \(bytes) NOT NULL, bytes \(bytes) NOT NULL,
-                PRIMARY KEY (circle, seq)) \(plain)
+                created BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (circle, seq)) \(plain)
             """,
             """
             CREATE TABLE entries (
@@ -75,10 +76,14 @@ enum RelaySchema {
         ]
     }
 
-    /// Makes a store of version 1 one of version 2.
-    ///
+    /// Brings a store of an earlier version up to date: the links that it has count as old ones.
+    static func migration(_ dialect: Dialect, from version: Int64) -> [String] {
+        (version < 2 ? migrationToVersion2(dialect) : [])
+            + ["ALTER TABLE links ADD COLUMN created BIGINT NOT NULL DEFAULT 0"]
+    }
+
     /// What entries name is counted afterwards, in pieces, by what `due` says: nothing is collected before that.
-    static func migration(_ dialect: Dialect) -> [String] {
+    private static func migrationToVersion2(_ dialect: Dialect) -> [String] {
         let (grace, unnamed) = (RetentionRules().grace, RetentionRules().unnamedUploads)
         return [
             "ALTER TABLE circles ADD COLUMN kept BIGINT NOT NULL DEFAULT 0",

@@ -22,7 +22,7 @@ extension SQLRelayStore {
                     .id(circle), .int(now), .count(genesis.seq), .id(genesis.hash),
                     .int(Int64(genesis.bytes.count) + RowCost.link),
                 ])
-            try Self.insert(genesis, circle: number, in: session)
+            try Self.insert(genesis, circle: number, at: now, in: session)
             return true
         }
     }
@@ -44,8 +44,8 @@ extension SQLRelayStore {
             var links: [StoredLink] = []
             var (bytes, more) = (0, false)
             try session.each(
-                "SELECT seq, hash, bytes FROM links WHERE circle = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-                [.int(row.number), .count(after), .int(Int64(limit) + 1)]
+                "SELECT seq, hash, bytes FROM links WHERE circle = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+                [.int(row.number), .count(after), .count(row.linkSeq), .int(Int64(limit) + 1)]
             ) { row in
                 let content = row.bytes(2)
                 more = links.count >= limit || bytes + content.count > LinkPage.byteLimit && !links.isEmpty
@@ -61,22 +61,12 @@ extension SQLRelayStore {
     package func appendLinks(
         _ links: [StoredLink], to circle: CircleID, after: LinkHash, cutOffs: [CutOff]
     ) async throws -> Bool {
-        let rules = rules
+        let (now, rules) = (now(), rules)
         if !links.allSatisfy(\.isRevocation) { try await room.require(links.reduce(0) { $0 + $1.bytes.count }) }
         let isTaken = try await change(circle) { session, row in
-            guard row.link == after, let last = links.last else { return false }
-            var ledger = CircleLedger(row, session: session, rules: rules)
-            for link in links {
-                let cost = Int64(link.bytes.count) + RowCost.link
-                // A device that filled the circle must not keep itself from being shut out.
-                if !link.isRevocation { try ledger.require(cost) }
-                ledger.add(bytes: cost)
-                try Self.insert(link, circle: row.number, in: session)
-            }
-            try ledger.write()
-            try session.run(
-                "UPDATE circles SET link_seq = $1, link = $2 WHERE number = $3",
-                [.count(last.seq), .id(last.hash), .int(row.number)])
+            guard row.link == after else { return false }
+            // A device that filled the circle must not keep itself from being shut out.
+            try Self.take(links, of: row, at: now, rules, in: session) { !$0.isRevocation }
             for cutOff in cutOffs { try DueWork.add(drop: cutOff, circle: row.number, in: session) }
             return true
         }
@@ -84,10 +74,62 @@ extension SQLRelayStore {
         return isTaken
     }
 
-    private static func insert(_ link: StoredLink, circle: Int64, in session: any SQLSession) throws {
+    package func replaceLinks(
+        with branch: [StoredLink], of circle: CircleID, newest: LinkHash, cutOffs: [CutOff]
+    ) async throws -> Bool {
+        let (now, rules) = (now(), rules)
+        let shutsOut = branch.contains(where: \.isRevocation)
+        if !shutsOut { try await room.require(branch.reduce(0) { $0 + $1.bytes.count }) }
+        let isTaken = try await change(circle) { session, row in
+            guard row.link == newest, let first = branch.first, first.seq > 1, first.seq <= row.linkSeq else {
+                return false
+            }
+            // Of those that go it is the one that has been here longest.
+            let since = try session.number(
+                "SELECT created FROM links WHERE circle = $1 AND seq = $2", [.int(row.number), .count(first.seq)])
+            guard since > now - rules.branches else { return false }
+            try Self.take(branch, of: row, at: now, rules, in: session) { _ in !shutsOut }
+            try DueWork.add(.trim, circle: row.number, in: session)
+            for cutOff in cutOffs { try DueWork.add(drop: cutOff, circle: row.number, in: session) }
+            // There may be as many links as before: this is how devices that wait for news hear of it.
+            try session.run("UPDATE circles SET entries = entries + 1 WHERE number = $1", [.int(row.number)])
+            return true
+        }
+        if isTaken { try await workOff(circle, pieces: 64) }
+        return isTaken
+    }
+
+    /// Keeps links and makes the last one the newest.
+    ///
+    /// - Parameter isCounted: whether there has to be room for a link.
+    private static func take(
+        _ links: [StoredLink], of row: CircleRow, at now: Int64, _ rules: RetentionRules, in session: any SQLSession,
+        isCounted: (StoredLink) -> Bool
+    ) throws {
+        guard let last = links.last else { return }
+        var ledger = CircleLedger(row, session: session, rules: rules)
+        for link in links {
+            // A branch may have left a link behind at this number.
+            let place: [SQLValue] = [.int(row.number), .count(link.seq)]
+            if let old = try session.first("SELECT LENGTH(bytes) FROM links WHERE circle = $1 AND seq = $2", place) {
+                try session.run("DELETE FROM links WHERE circle = $1 AND seq = $2", place)
+                ledger.add(bytes: -(old.int(0) + RowCost.link))
+            }
+            let cost = Int64(link.bytes.count) + RowCost.link
+            if isCounted(link) { try ledger.require(cost) }
+            ledger.add(bytes: cost)
+            try insert(link, circle: row.number, at: now, in: session)
+        }
+        try ledger.write()
         try session.run(
-            "INSERT INTO links (circle, seq, hash, bytes) VALUES ($1, $2, $3, $4)",
-            [.int(circle), .count(link.seq), .id(link.hash), .bytes(link.bytes)])
+            "UPDATE circles SET link_seq = $1, link = $2 WHERE number = $3",
+            [.count(last.seq), .id(last.hash), .int(row.number)])
+    }
+
+    private static func insert(_ link: StoredLink, circle: Int64, at now: Int64, in session: any SQLSession) throws {
+        try session.run(
+            "INSERT INTO links (circle, seq, hash, bytes, created) VALUES ($1, $2, $3, $4, $5)",
+            [.int(circle), .count(link.seq), .id(link.hash), .bytes(link.bytes), .int(now)])
     }
 
     package func frontier(of circle: CircleID) async throws -> StoredFrontier {

@@ -35,7 +35,7 @@ struct SQLiteDatabase: RelayDatabase {
                 }
                 if version < RelaySchema.version {
                     let statements =
-                        version == 0 ? RelaySchema.tables(.sqlite) : RelaySchema.migration(.sqlite)
+                        version == 0 ? RelaySchema.tables(.sqlite) : RelaySchema.migration(.sqlite, from: version)
                     for statement in statements { try database.execute(sql: statement) }
                     try database.execute(sql: "PRAGMA user_version = \(RelaySchema.version)")
                 }

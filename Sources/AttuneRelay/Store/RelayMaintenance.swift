@@ -85,6 +85,8 @@ package struct RetentionRules: Hashable, Sendable {
     package var deviceEntries: UInt64 = 62_500
     /// Seconds from the deletion of a circle to its removal; default 30 days.
     package var undelete: Int64 = 30 * 86_400
+    /// Seconds after which a link stays, whatever branch comes; default 30 days.
+    package var branches: Int64 = 30 * 86_400
     /// Bytes that all circles may have together; no limit by default.
     package var totalBytes: UInt64?
     /// Bytes that stay free on the disk of a relay in a folder; default 256 MiB.

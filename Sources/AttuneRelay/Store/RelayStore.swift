@@ -34,6 +34,17 @@ package protocol RelayStore: Sendable {
         _ links: [StoredLink], to circle: CircleID, after: LinkHash, cutOffs: [CutOff]
     ) async throws -> Bool
 
+    /// Puts a branch in place of the links from its first number on, where the newest one is `newest`.
+    ///
+    /// - Parameter cutOffs: devices that are not in the circle by the branch, or only up to an entry: what they wrote beyond
+    ///   goes, as with `appendLinks`.
+    /// - Returns: false, and no change, where the newest link is another, where one of those that would go has been there for
+    ///   too long, or where a store takes no branches.
+    /// - Throws: `RelayError.quota` where a branch that shuts nobody out has no room.
+    func replaceLinks(
+        with branch: [StoredLink], of circle: CircleID, newest: LinkHash, cutOffs: [CutOff]
+    ) async throws -> Bool
+
     /// Marks a circle, so that nobody but an undeletion reaches it and it goes after 30 days.
     ///
     /// - Returns: unix seconds at which it goes; as before where it was marked already.

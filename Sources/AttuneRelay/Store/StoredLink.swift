@@ -53,6 +53,19 @@ package struct CutOff: Hashable, Sendable {
         self.seq = seq
         self.entry = entry
     }
+
+    /// What stops counting where `next` takes the place of `chain`: of whom it shuts out otherwise, and of whom it does not
+    /// know.
+    static func of(_ next: DeviceChain, inPlaceOf chain: DeviceChain) -> [CutOff] {
+        let gone = chain.devices.keys.filter { next.devices[$0] == nil }
+        return gone.map { CutOff(device: $0, seq: 0, entry: nil) }
+            + next.devices.values.compactMap { device in
+                guard let revocation = device.revocation, chain.devices[device.id]?.revocation != revocation else {
+                    return nil
+                }
+                return CutOff(device: device.id, seq: revocation.lastSeq, entry: revocation.lastEntry)
+            }
+    }
 }
 
 /// The newest link of a circle, and whether the circle was deleted.

@@ -56,15 +56,18 @@ struct MixedChanges {
             return try await group.reduce(0, +)
         }
         #expect(made > count / 2)
-        // A device goes, with all that it wrote after its first entry.
+        // A device goes, with all that it wrote after its first entry and the link that it made meanwhile.
         let gone = devices[3]
+        var rival = circle
+        let late = try rival.beginEpoch(by: gone)
+        #expect(
+            try await stores[0].appendLinks([StoredLink(late)], to: circle.id, after: circle.chain.head, cutOffs: []))
         let first = try await stores[0].entries(of: circle.id, device: gone.id, after: 0, limit: 1).entries[0]
         let last = try Entry(parsing: first)
-        let before = circle.chain.head
         let link = try circle.revoke(gone, by: devices[0], last: last)
         #expect(
-            try await stores[0].appendLinks(
-                [StoredLink(link)], to: circle.id, after: before,
+            try await stores[stores.count - 1].replaceLinks(
+                with: [StoredLink(link)], of: circle.id, newest: late.hash,
                 cutOffs: [CutOff(device: gone.id, seq: 1, entry: last.hash)]))
         try await stores[0].collectGarbage()
         #expect(try await stores[0].entries(of: circle.id, device: gone.id, after: 0, limit: 9).entries == [first])

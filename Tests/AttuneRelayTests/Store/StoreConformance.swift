@@ -22,12 +22,13 @@ struct StoreConformance {
     let store: any RelayMaintenance
     let clock: TestClock
     private let founder = SyntheticDevice()
+    private let paper = SyntheticDevice(paper: true)
     private let circle: SyntheticCircle
 
     init(store: any RelayMaintenance, clock: TestClock) async throws {
         self.store = store
         self.clock = clock
-        circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
+        circle = try SyntheticCircle(founder: founder, paper: paper)
         #expect(try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
     }
 
@@ -308,6 +309,87 @@ struct StoreConformance {
         #expect(try await store.check(mends: false).isEmpty)
     }
 
+    private func replace(
+        with branch: [Link], newest: Link, cutOffs: [CutOff] = []
+    ) async throws -> Bool {
+        try await store.replaceLinks(
+            with: branch.map { StoredLink($0) }, of: circle.id, newest: newest.hash, cutOffs: cutOffs)
+    }
+
+    /// A branch takes the place of a longer one, and what only that one's device wrote goes with its room.
+    private func branches() async throws {
+        let stranger = SyntheticDevice()
+        var (lost, won) = (circle, circle)
+        try lost.add(stranger, by: founder)
+        while lost.links.count < 400 { try lost.beginEpoch(by: founder) }
+        for _ in 0..<3 { try won.beginEpoch(by: founder) }
+        let chunk = SyntheticCircle.chunk(4096)
+        let kept = try circle.entry(by: founder)
+        #expect(try await append(kept) == .new)
+        let before = try await used()
+        #expect(
+            try await store.appendLinks(
+                lost.links.dropFirst().map { StoredLink($0) }, to: circle.id, after: circle.links[0].hash, cutOffs: []))
+        #expect(try await put(chunk))
+        #expect(try await append(try lost.entry(by: stranger, chunks: [chunk.id])) == .new)
+        let counters = try await store.counters(of: circle.id)
+
+        let (branch, newest) = (Array(won.links.dropFirst()), lost.links[399])
+        let cutOffs = [CutOff(device: stranger.id, seq: 0, entry: nil)]
+        #expect(try await !replace(with: branch, newest: lost.links[398], cutOffs: cutOffs))
+        #expect(try await replace(with: branch, newest: newest, cutOffs: cutOffs))
+        try await store.workOff()
+        #expect(try await store.head(of: circle.id)?.link == LinkPosition(seq: 4, hash: branch[2].hash))
+        let page = try await store.links(of: circle.id, after: 0, limit: 500)
+        #expect(page == LinkPage(links: won.links.map { StoredLink($0) }, more: false))
+        let frontier = try await store.frontier(of: circle.id)
+        #expect(frontier.heads == [.init(device: founder.id, seq: 1, entry: kept.hash)])
+        #expect(try await store.counters(of: circle.id) != counters)
+        #expect(try await store.check(mends: false).isEmpty)
+        #expect(try await store.collectGarbage().chunks == 1)
+        let room = branch.reduce(0) { $0 + UInt64($1.bytes.count) + Cost.link }
+        #expect(try await used() == before + room)
+
+        // Once more it is no branch, and the chain goes on where the other one had links.
+        #expect(try await !replace(with: branch, newest: newest, cutOffs: cutOffs))
+        let next = StoredLink(try won.beginEpoch(by: founder))
+        #expect(try await store.appendLinks([next], to: circle.id, after: branch[2].hash, cutOffs: []))
+        #expect(try await store.links(of: circle.id, after: 4, limit: 9).links == [next])
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
+    /// What has been there for thirty days stays, and a branch without a revocation needs room.
+    private func boundsOfBranches() async throws {
+        let other = SyntheticDevice()
+        var circle = circle
+        try circle.add(other, by: founder)
+        let parting = circle
+        let late = try circle.beginEpoch(by: founder)
+        let links = circle.links.dropFirst().map { StoredLink($0) }
+        #expect(try await store.appendLinks([links[0]], to: circle.id, after: circle.links[0].hash, cutOffs: []))
+        clock.pass(15 * 86_400)
+        #expect(try await store.appendLinks([links[1]], to: circle.id, after: links[0].hash, cutOffs: []))
+        clock.pass(16 * 86_400)
+        var (early, rival, revoking) = (self.circle, parting, parting)
+        let old = try early.beginEpoch(by: founder)
+        #expect(try await !replace(with: [old], newest: late))
+        #expect(try await store.head(of: circle.id)?.link.seq == 3)
+
+        #expect(try await store.setQuota(1, of: circle.id))
+        let epoch = try rival.beginEpoch(by: other)
+        await #expect(throws: RelayError.self) { _ = try await replace(with: [epoch], newest: late) }
+        let revocation = try revoking.revoke(other, by: founder, second: paper)
+        #expect(try await replace(with: [revocation], newest: late))
+        #expect(try await store.links(of: circle.id, after: 2, limit: 9).links.map(\.hash) == [revocation.hash])
+        #expect(try await store.check(mends: false).isEmpty)
+        // It has been here since now, whenever its place was first taken.
+        clock.pass(29 * 86_400)
+        #expect(try await store.setQuota(nil, of: circle.id))
+        #expect(try await replace(with: [epoch], newest: revocation))
+        clock.pass(30 * 86_400)
+        #expect(try await !replace(with: [revocation], newest: epoch))
+    }
+
     /// All of it, by name.
     static let all: [(name: String, run: @Sendable (StoreConformance) async throws -> Void)] = [
         ("circles and links", { try await $0.circlesAndLinks() }),
@@ -321,5 +403,7 @@ struct StoreConformance {
         ("changes", { try await $0.changes() }),
         ("a forked log that is cut off", { try await $0.forkedLog() }),
         ("a forked log whose other half counts", { try await $0.otherHalf() }),
+        ("a branch of the chain that counts", { try await $0.branches() }),
+        ("bounds of branches", { try await $0.boundsOfBranches() }),
     ]
 }

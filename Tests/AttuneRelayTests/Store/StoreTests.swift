@@ -321,6 +321,74 @@ import Testing
         #expect(try await late.status().chunks >= 1)
     }
 
+    /// A circle with two links, the second of which a branch would take the place of.
+    private struct Parting {
+        let id: CircleID
+        let links: [Link]
+        let branch: [Link]
+
+        init() throws {
+            let founder = SyntheticDevice()
+            var circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
+            var rival = circle
+            try circle.beginEpoch(by: founder)
+            try rival.beginEpoch(by: founder)
+            (id, links, branch) = (circle.id, circle.links, rival.links)
+        }
+
+        func make(in store: SQLRelayStore) async throws {
+            _ = try await store.createCircle(id, genesis: StoredLink(links[0]), invite: nil)
+            _ = try await store.appendLinks([StoredLink(links[1])], to: id, after: links[0].hash, cutOffs: [])
+        }
+
+        func isTaken(by store: SQLRelayStore) async throws -> Bool {
+            try await store.replaceLinks(
+                with: [StoredLink(branch[1])], of: id, newest: links[1].hash, cutOffs: [])
+        }
+    }
+
+    /// What the version before this one had otherwise.
+    private static let unknownSince = "ALTER TABLE links DROP COLUMN created"
+
+    @Test("links that a folder of the version before has are old ones, which no branch takes the place of")
+    func folderBefore() async throws {
+        let folder = try TemporaryDirectory()
+        let (old, new) = (try Parting(), try Parting())
+        do {
+            let store = try SQLRelayStore(folder: folder.path)
+            try await old.make(in: store)
+        }
+        try await Self.database(in: folder.path).write { database in
+            try database.execute(sql: Self.unknownSince)
+            try database.execute(sql: "PRAGMA user_version = 2")
+        }
+        let store = try SQLRelayStore(folder: folder.path)
+        try await new.make(in: store)
+        #expect(try await !old.isTaken(by: store))
+        #expect(try await new.isTaken(by: store))
+        #expect(try await store.links(of: old.id, after: 0, limit: 9).links == old.links.map { StoredLink($0) })
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
+    @Test(
+        "links that a database of the version before has are old ones, which no branch takes the place of",
+        .enabled(if: PostgresServer.absence == nil, Comment(rawValue: PostgresServer.absence ?? "")))
+    func databaseBefore() async throws {
+        let server = try PostgresServer()
+        defer { withExtendedLifetime(server) {} }
+        let (old, new) = (try Parting(), try Parting())
+        do {
+            let (store, _) = try await SQLRelayStore.postgres(server.address)
+            try await old.make(in: store)
+        }
+        try server.execute("\(Self.unknownSince); UPDATE attune_relay_version SET version = 2")
+        let (store, _) = try await SQLRelayStore.postgres(server.address)
+        try await new.make(in: store)
+        #expect(try await !old.isTaken(by: store))
+        #expect(try await new.isTaken(by: store))
+        #expect(try await store.check(mends: false).isEmpty)
+    }
+
     @Test(
         "two nodes on one database serve one circle, with a device on each",
         .enabled(if: PostgresServer.absence == nil, Comment(rawValue: PostgresServer.absence ?? "")))
@@ -374,6 +442,22 @@ import Testing
         let removal = try fixture.circle.revoke(second, by: fixture.founder, second: fixture.paper)
         #expect(try await fixture.client.append([removal], after: before).status == 201)
         #expect(try await other.send("GET", other.home + "/entries").code == "E-RELAY-005")
+
+        // So does a branch that is brought to the other one, in the place of what both have verified.
+        let third = try await fixture.add()
+        var counted = fixture.circle
+        let parting = counted.chain.head
+        let late = try fixture.circle.beginEpoch(by: third)
+        let guest = RelayClient(there, device: third, circle: fixture.circle.id)
+        #expect(try await guest.append([late], after: parting).status == 201)
+        #expect(try await fixture.client.frontier().linkSeq == late.seq)
+        try counted.revoke(third, by: fixture.founder, second: fixture.paper)
+        try counted.beginEpoch(by: fixture.founder)
+        let bringer = RelayClient(there, device: fixture.founder, circle: fixture.circle.id)
+        #expect(try await bringer.replace(with: Array(counted.links.suffix(2)), after: parting).status == 201)
+        #expect(try await fixture.client.frontier().link == Data(counted.chain.head.bytes))
+        let removed = RelayClient(here, device: third, circle: fixture.circle.id)
+        #expect(try await removed.send("GET", removed.home + "/entries").code == "E-RELAY-005")
 
         // The two sides of a pairing may be at different nodes.
         let opened = try await RelayClient(here).send("POST", "/v1/rendezvous").message(

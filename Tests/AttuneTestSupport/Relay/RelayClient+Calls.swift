@@ -15,9 +15,18 @@ extension RelayClient {
     }
 
     package func append(_ links: [Link], after: LinkHash) async throws -> Answer {
+        try await post(links, to: "/links", after: after)
+    }
+
+    /// Brings a branch in place of what follows there.
+    package func replace(with branch: [Link], after parting: LinkHash) async throws -> Answer {
+        try await post(branch, to: "/links?branch=1", after: parting)
+    }
+
+    private func post(_ links: [Link], to path: String, after: LinkHash) async throws -> Answer {
         var message = ProtoLinks()
         message.links = links.map(\.signed)
-        return try await send("POST", home + "/links", message: message, fields: [("If-Match", "\"\(after)\"")])
+        return try await send("POST", home + path, message: message, fields: [("If-Match", "\"\(after)\"")])
     }
 
     package func push(_ entries: [Entry]) async throws -> Answer {
