@@ -111,7 +111,7 @@ package enum KitFailure: String, FailureKind {
         case .notAnAddress: FailureSummary(.usage, "this is no address")
         case .notADevice: FailureSummary(.conflict, "this device is not in its circle any more")
         case .remote: FailureSummary(.network, "a relay cannot be used")
-        case .linksDiffer: FailureSummary(.conflict, "a relay has another history of the circle's devices")
+        case .linksDiffer: FailureSummary(.conflict, "a relay or a file has another history of the circle's devices")
         case .circleMoved: FailureSummary(.conflict, "another device changed the circle in the meantime")
         case .otherDeletion: FailureSummary(.wrongKey, "the confirmation of a second device is for something else")
         case .deviceNameTaken: FailureSummary(.conflict, "another device has this name, or one that looks the same")

@@ -76,6 +76,16 @@ extension SyncError {
             remedy: "If you did not mean that, bring it back: attune sync undelete")
     }
 
+    /// A remote keeps a branch of the chain that does not count.
+    static func otherBranch(_ remote: String, isDirect: Bool) -> SyncError {
+        SyncError(
+            .otherBranch,
+            "\(remote) keeps links of the circle's devices that do not count, and does not take those that do: nothing was sent there",
+            remedy: isDirect
+                ? "Let it ask this one: attune sync serve here, then attune sync now --direct HOST:PORT there"
+                : "Take the circle to another relay, on each of its devices: attune sync relay URL")
+    }
+
     static func newerEntries(_ device: DeviceID) -> SyncError {
         SyncError(
             .newerEntries, "device \(device.fingerprint) writes entries that this version of Attune does not know",

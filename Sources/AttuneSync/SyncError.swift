@@ -23,6 +23,7 @@ package enum SyncFailure: String, FailureKind {
     case brokeRules = "E-SYNC-016"
     case placesTaken = "E-SYNC-018"
     case deleted = "E-SYNC-019"
+    case otherBranch = "E-SYNC-020"
     case badContent = "E-SYNC-060"
     case keyIsAbsent = "E-SYNC-061"
     case noDevice = "E-SYNC-070"
@@ -52,6 +53,7 @@ package enum SyncFailure: String, FailureKind {
         case .placesTaken:
             FailureSummary(.doesNotFit, "a device has as many entries on a remote as one device may have there")
         case .deleted: FailureSummary(.notFound, "the circle was deleted on a remote, and can come back")
+        case .otherBranch: FailureSummary(.conflict, "a remote keeps links of the circle's devices that do not count")
         case .badContent: FailureSummary(.invalidData, "an entry of the circle has content that is refused")
         case .keyIsAbsent: FailureSummary(.partial, "the key of an entry's epoch is not here yet")
         case .noDevice: FailureSummary(.network, "no device answers at an address")

@@ -126,9 +126,18 @@ extension KitError {
 
     /// `E-DEVICE-012`: the relay has other links than this device.
     static func linksDiffer(_ relay: String) -> KitError {
+        linksDiffer(relay, remedy: "Settle it first: attune sync now --relay \(relay)")
+    }
+
+    /// `E-DEVICE-012`: a file has other links than this device.
+    static func linksDiffer(file: String) -> KitError {
+        linksDiffer(
+            file, remedy: "Sync here and on the device that made it, attune sync now, and let that make the file anew.")
+    }
+
+    private static func linksDiffer(_ what: String, remedy: String) -> KitError {
         KitError(
-            .linksDiffer, "\(relay) has another history of the circle's devices than this one",
-            remedy: "Settle it first: attune sync now")
+            .linksDiffer, "\(what) has another history of the circle's devices than this one", remedy: remedy)
     }
 
     /// `E-DEVICE-014`: a second device agreed to something else.

@@ -89,7 +89,7 @@ extension Workspace {
         guard !encoded.isEmpty else { return (identity.chain, []) }
         let links = try PersonCard.links(encoded)
         let common = min(links.count, identity.links.count)
-        guard links[..<common] == identity.links[..<common] else { throw KitError.linksDiffer(path) }
+        guard links[..<common] == identity.links[..<common] else { throw KitError.linksDiffer(file: path) }
         let fresh = try links[common...].map { try Link(parsing: $0) }
         var chain = identity.chain
         for link in fresh { try chain.append(link) }

@@ -12,6 +12,7 @@ extension SyncEngine {
     static let largestClockOffset: UInt64 = 1000 * 31_556_952_000
 
     mutating func fail(_ failure: RemoteFailure, of purpose: Purpose, reading log: some SyncLogReading) throws {
+        if case .pushBranch = purpose, failure.refusesBranch { return try diverge(reading: log) }
         switch failure {
         case .unreachable(let reason): retry(.unreachable(remoteName, reason))
         case .timedOut: retry(.unreachable(remoteName, "no answer in time"))
@@ -29,7 +30,7 @@ extension SyncEngine {
         case .unauthorised(let reason): stop(.refused(remoteName, reason))
         case .forbidden:
             // Only a signed link says that this device was removed; a removed device may still read it.
-            guard purpose != .links else { return stop(.refused(remoteName, "it refuses this device")) }
+            guard purpose != .allLinks else { return stop(.refused(remoteName, "it refuses this device")) }
             guard fruitlessRounds < 2 else {
                 return stop(.refused(remoteName, "it refuses this device, and no link does"))
             }
@@ -37,7 +38,7 @@ extension SyncEngine {
             emit(.cancelRequests)
             purposes = [:]
             phase = .links
-            send(.links(after: chain.seq), for: .links)
+            send(.links(after: 0), for: .allLinks)
         case .unknownCircle: stop(.unknownCircle(remoteName))
         case .deleted(let until):
             outcome.deletion = SyncSettings.Deletion(until: until)
@@ -70,7 +71,7 @@ extension SyncEngine {
     /// The remote takes no more: what it gives is still taken.
     private mutating func overflow(_ purpose: Purpose, reading log: some SyncLogReading) throws {
         switch purpose {
-        case .upload, .pushEntries, .missing, .pushLinks:
+        case .upload, .pushEntries, .missing, .pushLinks, .pushBranch:
             if !isFull { outcome.problems.append(.full(remoteName)) }
             isFull = true
             emit(.cancelRequests)
@@ -105,6 +106,17 @@ extension SyncEngine {
             return stop(.busy(remoteName, seconds: bounded))
         }
         pause(milliseconds: bounded * 1000)
+    }
+}
+
+extension RemoteFailure {
+    /// Whether a remote takes no branch: one that knows of none says so in several ways, and none has many a day.
+    fileprivate var refusesBranch: Bool {
+        switch self {
+        case .conflict, .malformed, .forbidden, .notFound, .tooLarge: true
+        case .busy(let seconds): seconds ?? 0 > 60
+        default: false
+        }
     }
 }
 

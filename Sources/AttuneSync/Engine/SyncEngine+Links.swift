@@ -14,31 +14,33 @@ extension SyncEngine {
         phase = .links
         if shown.chunkGeneration != chunkMarks.generation { forgetChunkMarks(shown.chunkGeneration) }
         guard shown.linkSeq >= 1 else { return stop(.misbehaved(remoteName, "it shows a circle without links")) }
-        if shown.linkSeq > chain.seq {
-            send(.links(after: chain.seq), for: .links)
-        } else if shown.linkSeq == chain.seq, shown.link == chain.head {
+        if shown.linkSeq == chain.seq, shown.link == chain.head {
             // Where two had changed the circle at once, both have the same change now.
             settle(open.filter { $0.kind == .linkFork })
+            linksDiverged = false
             try compareHeads(reading: log)
+        } else if linksDiverged {
+            try compareHeads(reading: log)
+        } else if shown.linkSeq > chain.seq {
+            send(.links(after: chain.seq), for: .links)
         } else if let mine = try log.links(after: shown.linkSeq - 1, limit: 1).first,
             try Link(parsing: mine).hash == shown.link
         {
-            pushLinks(after: shown, try log.links(after: shown.linkSeq, limit: Int(WireLimits.links)))
-        } else if linksDiverged {
-            try compareHeads(reading: log)
+            let batch = Self.batch(of: try log.links(after: shown.linkSeq, limit: Self.linksPerPush))
+            send(.pushLinks(batch, previous: shown.link), for: .pushLinks(count: batch.count))
         } else {
             send(.links(after: 0), for: .allLinks)
         }
     }
 
-    private mutating func pushLinks(after shown: RemoteFrontier, _ links: [[UInt8]]) {
-        // The rest follows in the next round.
+    /// The first links that fit one request; the rest follows in the next round.
+    private static func batch(of links: some Sequence<[UInt8]>) -> [[UInt8]] {
         var room = WireLimits.pushBytes - 4096
-        let batch = links.prefix(Self.linksPerPush).prefix {
-            room -= $0.count + 8
-            return room >= 0
-        }
-        send(.pushLinks(Array(batch), previous: shown.link), for: .pushLinks(count: batch.count))
+        return Array(
+            links.prefix {
+                room -= $0.count + 8
+                return room >= 0
+            })
     }
 
     mutating func takeLinks(_ received: [[UInt8]], reading log: some SyncLogReading) throws {
@@ -63,8 +65,6 @@ extension SyncEngine {
 
     /// Two branches of the chain: the rule of `DeviceChain.yields` says which one counts.
     mutating func compareBranches(_ received: [[UInt8]], reading log: some SyncLogReading) throws {
-        let mine = try log.links(after: 0, limit: Int(WireLimits.links))
-        let common = zip(mine, received).prefix { $0 == $1 }.count
         let theirs: DeviceChain
         do {
             theirs = try DeviceChain(verifying: received)
@@ -72,6 +72,11 @@ extension SyncEngine {
         } catch let error as WireError {
             return refuseLinks(error)
         }
+        let mine = try log.links(after: 0, limit: Int(WireLimits.links))
+        // A device may sign one link twice.
+        let common = try zip(mine, received).prefix {
+            try $0 == $1 || Link(parsing: $0).hash == Link(parsing: $1).hash
+        }.count
         let suffix = try received[common...].map { try Link(parsing: $0) }
         guard common < mine.count else {
             return try adopt(theirs, after: UInt64(common), suffix, reading: log)
@@ -86,11 +91,25 @@ extension SyncEngine {
                 other: first.bytes, remote: remote))
         guard chain.yields(to: theirs, from: own, and: first) else {
             emit(.log(.alarm, "The circle was changed on two devices at once; the change known here counts."))
-            linksDiverged = true
-            return try compareHeads(reading: log)
+            // A device that serves takes no branch from whoever comes: it asks itself.
+            guard !options.isDirect, !hasPushedBranch else { return try diverge(reading: log) }
+            hasPushedBranch = true
+            let branch = Self.batch(of: mine[common...].prefix(WireLimits.linksPerBranch))
+            return send(.pushBranch(branch, parting: own.previous), for: .pushBranch(count: branch.count))
         }
         emit(.log(.alarm, "The circle was changed on two devices at once; the other change counts: make yours again."))
         try adopt(theirs, after: UInt64(common), suffix, reading: log)
+    }
+
+    /// The remote keeps a branch that does not count: what it has of entries is taken, and nothing is sent to it, since who
+    /// was shut out may be in the circle there.
+    mutating func diverge(reading log: some SyncLogReading) throws {
+        linksDiverged = true
+        let problem = SyncError.otherBranch(remoteName, isDirect: options.isDirect)
+        // Not even a frontier is given to whom the branch shuts out.
+        guard frontier != nil else { return stop(problem) }
+        report(problem)
+        try compareHeads(reading: log)
     }
 
     private mutating func refuseLinks(_ error: WireError) {
@@ -111,6 +130,8 @@ extension SyncEngine {
         settleWhatIsDecided()
         guard let me = next.devices[device] else { return stop(.additionLost) }
         guard me.isActive else { return stop(.revoked(remoteName)) }
+        // The remote refused to show one.
+        guard frontier != nil else { return beginRound() }
         // A long chain comes in pages.
         if next.seq < frontier?.linkSeq ?? 0 { return send(.links(after: next.seq), for: .links) }
         try compareHeads(reading: log)

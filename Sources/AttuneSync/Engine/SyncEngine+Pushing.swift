@@ -25,7 +25,7 @@ extension SyncEngine {
     mutating func pushNext(reading log: some SyncLogReading) throws {
         phase = .pushing
         push = Push()
-        guard !isFull else { return beginDownloads() }
+        guard !isFull, !linksDiverged else { return beginDownloads() }
         push.batch = try nextBatch(reading: log)
         guard !push.batch.isEmpty else {
             keepMarks()

@@ -17,6 +17,7 @@ extension SyncEngine {
         promisesBroken = 0
         isFull = false
         linksDiverged = false
+        hasPushedBranch = false
         wasClockAdjusted = false
         fruitlessRounds = 0
         frontier = nil

@@ -45,7 +45,8 @@ package struct SyncEngine: Sendable {
 
     /// What a request under way is for.
     enum Purpose: Hashable, Sendable {
-        case frontier, links, allLinks, pushLinks(count: Int), page(DeviceID), forkProof(DeviceID, seq: UInt64)
+        case frontier, links, allLinks, pushLinks(count: Int), pushBranch(count: Int)
+        case page(DeviceID), forkProof(DeviceID, seq: UInt64)
         case missing, pushEntries, upload(ChunkID), offers([ChunkID]), download(ChunkID)
     }
 
@@ -86,8 +87,9 @@ package struct SyncEngine: Sendable {
     /// Devices whose entries the remote did not take in this run.
     var unwelcome: Set<DeviceID> = []
     var isFull = false
-    /// The remote has another branch of the device chain, and ours counts.
+    /// The remote has another branch of the device chain, ours counts, and it does not take ours.
     var linksDiverged = false
+    var hasPushedBranch = false
     var wasClockAdjusted = false
     /// Rounds since anything was accepted.
     var fruitlessRounds = 0
@@ -144,7 +146,7 @@ package struct SyncEngine: Sendable {
         case (.frontier, .frontier(let shown)): try compareLinks(shown, reading: log)
         case (.links, .links(let links)): try takeLinks(links, reading: log)
         case (.allLinks, .links(let links)): try compareBranches(links, reading: log)
-        case (.pushLinks(let count), .linksTaken):
+        case (.pushLinks(let count), .linksTaken), (.pushBranch(let count), .linksTaken):
             outcome.linksSent += count
             beginRound()
         case (.page(let device), .entries(let entries, _)): try takePage(entries, of: device, reading: log)

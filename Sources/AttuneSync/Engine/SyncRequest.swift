@@ -10,6 +10,8 @@ package enum SyncRequest: Hashable, Sendable {
     case links(after: UInt64)
     /// Signed links that follow on `previous`.
     case pushLinks([[UInt8]], previous: LinkHash)
+    /// Signed links that a relay is to have in place of what follows there on `parting`.
+    case pushBranch([[UInt8]], parting: LinkHash)
     case entries(DeviceID, after: UInt64, limit: Int)
     /// Signed entries; the remote answers for each.
     case pushEntries([[UInt8]])

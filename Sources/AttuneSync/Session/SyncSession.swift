@@ -142,6 +142,9 @@ package final class SyncSession: Sendable {
         case .pushLinks(let links, let previous):
             try await transport.push(links: links, previous: previous)
             return .linksTaken
+        case .pushBranch(let links, let parting):
+            try await transport.push(branch: links, parting: parting)
+            return .linksTaken
         case .entries(let device, let seq, let limit):
             let page = try await transport.entries(of: device, after: seq, limit: limit)
             return .entries(page.entries, more: page.more)

@@ -65,11 +65,19 @@ extension HTTPTransport {
     }
 
     package func push(links: [[UInt8]], previous: LinkHash) async throws {
+        try await push(links, after: previous, query: nil)
+    }
+
+    package func push(branch: [[UInt8]], parting: LinkHash) async throws {
+        try await push(branch, after: parting, query: "branch=1")
+    }
+
+    private func push(_ links: [[UInt8]], after previous: LinkHash, query: String?) async throws {
         var message = ProtoLinks()
         message.links = try links.map { try ProtoSignedLink(serializedBytes: $0) }
         let body: [UInt8] = try message.serializedBytes()
         _ = try await send(
-            call(.POST, path + "/links", body: body, fields: [("If-Match", "\"\(previous)\"")]))
+            call(.POST, path + "/links", query: query, body: body, fields: [("If-Match", "\"\(previous)\"")]))
     }
 
     package func entries(

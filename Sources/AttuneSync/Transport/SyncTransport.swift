@@ -17,6 +17,8 @@ package protocol SyncTransport: Sendable {
     /// All links from the first one on.
     func allLinks() async throws -> [[UInt8]]
     func push(links: [[UInt8]], previous: LinkHash) async throws
+    /// - Parameter parting: the link after which the branch takes the place of what is there.
+    func push(branch: [[UInt8]], parting: LinkHash) async throws
     func entries(of device: DeviceID, after seq: UInt64, limit: Int) async throws -> (entries: [[UInt8]], more: Bool)
     func push(entries: [[UInt8]]) async throws -> [ProtoPushOutcome]
     /// - Parameter ifNamed: only such as entries there name that were not released.

@@ -33,11 +33,36 @@ struct SimulatedIdentity: Sendable {
         return signature
     }
 
-    func link(_ body: ProtoLinkBody) throws -> Link {
+    /// Another signature of the same message, which holds as well: made with `nonce`, 64 random bytes.
+    func sign(_ message: [UInt8], nonce: [UInt8]) -> [UInt8] {
+        func hash(_ bytes: [UInt8]) -> [UInt8] {
+            var hash = [UInt8](repeating: 0, count: 64)
+            crypto_hash_sha512(&hash, bytes, UInt64(bytes.count))
+            return hash
+        }
+        func scalar(_ bytes: [UInt8]) -> [UInt8] {
+            var scalar = [UInt8](repeating: 0, count: 32)
+            crypto_core_ed25519_scalar_reduce(&scalar, bytes)
+            return scalar
+        }
+        var key = Array(hash(Array(secret.prefix(32))).prefix(32))
+        (key[0], key[31]) = (key[0] & 248, key[31] & 63 | 64)
+        let random = scalar(nonce)
+        var point = [UInt8](repeating: 0, count: 32)
+        _ = crypto_scalarmult_ed25519_base_noclamp(&point, random)
+        var (product, sum) = (point, point)
+        crypto_core_ed25519_scalar_mul(&product, scalar(hash(point + secret.suffix(32) + message)), key)
+        crypto_core_ed25519_scalar_add(&sum, product, random)
+        return point + sum
+    }
+
+    /// - Parameter nonce: for another signature than the usual one.
+    func link(_ body: ProtoLinkBody, nonce: [UInt8]? = nil) throws -> Link {
         let bytes: [UInt8] = try body.serializedBytes()
         var signed = ProtoSignedLink()
         signed.body = Data(bytes)
-        signed.signature = Data(sign(SignedText.link(Link.hash(body: bytes))))
+        let text = SignedText.link(Link.hash(body: bytes))
+        signed.signature = Data(nonce.map { sign(text, nonce: $0) } ?? sign(text))
         return try Link(signed)
     }
 

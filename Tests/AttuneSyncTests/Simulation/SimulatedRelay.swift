@@ -18,6 +18,10 @@ final class SimulatedRelay {
     /// Entries that are kept of one device, and of all together.
     var share = 120
     var places = 400
+    /// Whether it takes branches of the chain that count, as it did not once.
+    var takesBranches = true
+    /// Branches that it has taken.
+    private(set) var branchesTaken = 0
     /// Changes an answer before it goes out; for relays that are not honest.
     var lie: ((SyncRequest, SyncAnswer, DeviceID) -> SyncAnswer)?
 
@@ -48,6 +52,9 @@ final class SimulatedRelay {
                     heads: logs.keys.reduce(into: [:]) { $0[$1] = head(of: $1) },
                     linkSeq: chain.seq, link: chain.head, chunkGeneration: chunkGeneration))
         case .pushLinks(let pushed, let previous): return try append(pushed, after: previous)
+        case .pushBranch(let pushed, let parting):
+            let branch = try pushed.map { try Link(parsing: $0) }
+            return try takeBranch(branch, after: parting, from: device) ? .linksTaken : .failed(.conflict)
         case .entries(let author, let seq, let limit):
             var rest = Array((logs[author] ?? []).dropFirst(Int(min(seq, 1 << 32))))
             let others = forks.filter { $0.device == author && $0.seq > seq }
@@ -66,10 +73,41 @@ final class SimulatedRelay {
         let parsed = try pushed.map { try Link(parsing: $0) }
         if parsed.last?.hash == chain.head { return .linksTaken }
         guard previous == chain.head else { return .failed(.conflict) }
+        guard parsed.count <= 16 else { return .failed(.malformed("status 400")) }
         var next = chain
         for link in parsed { try next.append(link) }
         for link in parsed { try take(link) }
         return .linksTaken
+    }
+
+    private func takeBranch(_ branch: [Link], after previous: LinkHash, from device: DeviceID) throws -> Bool {
+        guard takesBranches, branch.count <= WireLimits.linksPerBranch, let first = branch.first,
+            let parting = links.firstIndex(where: { $0.hash == previous }), parting + 1 < links.count
+        else { return false }
+        let (common, own) = (Array(links[...parting]), links[parting + 1])
+        let next = try DeviceChain(verifying: (common + branch).map(\.bytes))
+        guard own.hash != first.hash, next.devices[device]?.isActive == true,
+            chain.yields(to: next, from: own, and: first)
+        else { return false }
+        branchesTaken += 1
+        links = common
+        chain = try DeviceChain(verifying: common.map(\.bytes))
+        for link in branch { try take(link) }
+        for author in logs.keys where chain.devices[author] == nil { logs[author] = nil }
+        return true
+    }
+
+    /// Everything as it was in a copy of its folder.
+    func setBack(to copy: SimulatedRelay) {
+        (links, chain, logs, forks, chunks) = (copy.links, copy.chain, copy.logs, copy.forks, copy.chunks)
+        chunkGeneration += 1
+    }
+
+    /// A copy of its folder.
+    func copy() throws -> SimulatedRelay {
+        let copy = try SimulatedRelay(links: links)
+        copy.setBack(to: self)
+        return copy
     }
 
     private func entries(of device: DeviceID) -> [Entry] {

@@ -33,8 +33,27 @@ import Testing
             relay = try RelayProcess(folder: folder, listen: "127.0.0.1:\(port)")
         }
 
-        /// All machines have the same versions, these adapters answer the same, and nothing is left to be said.
-        func expectAgreement(on names: [String], _ location: SourceLocation = #_sourceLocation) throws {
+        /// Sets the folder of the relay back to a copy of it.
+        mutating func setBack(to copy: String) throws {
+            let folder = folder
+            try restart {
+                try FileManager.default.removeItem(atPath: folder)
+                try FileManager.default.moveItem(atPath: copy, toPath: folder)
+            }
+        }
+
+        /// Copies the folder of the relay, and returns where to.
+        mutating func copy() throws -> String {
+            let (folder, copy) = (folder, folder + ".week")
+            try restart { try FileManager.default.copyItem(atPath: folder, toPath: copy) }
+            return copy
+        }
+
+        /// Machines have the same versions, these adapters answer the same, and nothing is left to be said.
+        func expectAgreement(
+            on names: [String], without other: TinyStore? = nil, _ location: SourceLocation = #_sourceLocation
+        ) throws {
+            let machines = machines.filter { $0.attune.store != other?.attune.store }
             for machine in machines {
                 let report = try SyncCircle.sync(machine, [], exits: 0, location)
                 #expect(report["failure"] == nil, sourceLocation: location)
@@ -79,8 +98,7 @@ import Testing
         let (loft, desk, tower) = (circle.machines[0], circle.machines[1], circle.machines[2])
         try loft.train(circle.rows, name: "notes")
         for machine in circle.machines { try SyncCircle.sync(machine) }
-        let (folder, copy) = (circle.folder, circle.folder + ".week")
-        try circle.restart { try FileManager.default.copyItem(atPath: folder, toPath: copy) }
+        let copy = try circle.copy()
 
         // Since the copy two have pushed; one of them has what the other made, the third one nothing.
         try loft.train(circle.rows, name: "more", seed: 11)
@@ -89,10 +107,7 @@ import Testing
         try SyncCircle.sync(desk)
         try loft.train(circle.rows, name: "last", seed: 13)
         try SyncCircle.sync(loft)
-        try circle.restart {
-            try FileManager.default.removeItem(atPath: folder)
-            try FileManager.default.moveItem(atPath: copy, toPath: folder)
-        }
+        try circle.setBack(to: copy)
 
         // Whoever notices says so, once.
         #expect(try loft.expect("sync", "now", exits: 6).errors.contains("E-SYNC-009"))
@@ -100,6 +115,67 @@ import Testing
         try SyncCircle.sync(tower)
         try circle.expectAgreement(on: ["notes", "more", "other", "last"])
         #expect(try circle.check(mends: false, exits: 0).isEmpty)
+    }
+
+    /// A device goes on there that was shut out since: it brings another one in.
+    @Test func aRelayThatIsSetBackTakesTheLinksThatCount() throws {
+        var circle = try Circle()
+        let (loft, desk, tower) = (circle.machines[0], circle.machines[1], circle.machines[2])
+        try loft.train(circle.rows, name: "notes")
+        for machine in circle.machines { try SyncCircle.sync(machine) }
+        let copy = try circle.copy()
+        try loft.expect("devices", "revoke", "tower", "--yes", exits: 0)
+        try loft.train(circle.rows, name: "more", seed: 11)
+        try SyncCircle.sync(loft)
+        try SyncCircle.sync(desk)
+        try circle.setBack(to: copy)
+
+        let stranger = try TinyStore(outside: tower.outside)
+        let address = circle.relay.address
+        try SyncCircle.pair(tower, stranger, relays: (address, address), names: ("tower", "hut"))
+        try SyncCircle.sync(stranger)
+        try stranger.train(circle.rows, name: "strange", seed: 12)
+        try SyncCircle.sync(stranger)
+
+        // It says once that the relay has lost something, as without anybody there.
+        #expect(try loft.expect("sync", "now", exits: 6).errors.contains("E-SYNC-009"))
+        try circle.expectAgreement(on: ["notes", "more"], without: tower)
+        #expect(try SyncCircle.devices(desk) == ["desk", "loft"])
+        #expect(try tower.expect("sync", "now", exits: 6).errors.contains("E-SYNC-004"))
+        #expect(try stranger.expect("sync", "now", exits: 5).errors.contains("E-SYNC-003"))
+        #expect(try circle.check(mends: false, exits: 0).isEmpty)
+    }
+
+    /// The one that was shut out shuts another one out in turn: no relay can say who is right.
+    @Test func whereARelayKeepsOtherLinksTheCircleGoesOnAtAnother() throws {
+        var circle = try Circle()
+        let (loft, desk, tower) = (circle.machines[0], circle.machines[1], circle.machines[2])
+        for machine in circle.machines { try SyncCircle.sync(machine) }
+        let copy = try circle.copy()
+        try loft.expect("devices", "revoke", "tower", "--yes", exits: 0)
+        try SyncCircle.sync(desk)
+        try circle.setBack(to: copy)
+        try tower.expect("devices", "revoke", "desk", "--yes", exits: 0)
+        try loft.train(circle.rows, name: "notes")
+
+        let remedy = "attune sync relay URL"
+        for machine in [loft, desk] {
+            let said = try machine.expect("sync", "now", exits: 6).errors
+            #expect(said.contains("E-SYNC-020"), "\(said)")
+            #expect(said.contains(remedy), "\(said)")
+        }
+        // Whatever asks the relay for links leads there, and not in a circle.
+        let same = try loft.expect("sync", "relay", circle.relay.address, exits: 6).errors
+        #expect(same.contains("E-DEVICE-012"), "\(same)")
+        let now = "attune sync now --relay \(circle.relay.address)"
+        #expect(same.contains(now), "\(same)")
+        let asked = try loft.expect("sync", "now", "--relay", circle.relay.address, exits: 6).errors
+        #expect(asked.contains(remedy), "\(asked)")
+
+        let other = try RelayProcess()
+        for machine in [loft, desk] { try machine.expect("sync", "relay", other.address, exits: 0) }
+        try circle.expectAgreement(on: ["notes"], without: tower)
+        #expect(try SyncCircle.devices(desk) == ["desk", "loft"])
     }
 
     @Test func filesThatAreGoneComeAgainOnceTheRelayIsMended() throws {
@@ -146,17 +222,13 @@ import Testing
     @Test func aRelayThatIsSetBackGetsChunksFromWhomItShowsNothingOdd() throws {
         var circle = try Circle()
         let (loft, desk, tower) = (circle.machines[0], circle.machines[1], circle.machines[2])
-        let (folder, copy) = (circle.folder, circle.folder + ".week")
-        try circle.restart { try FileManager.default.copyItem(atPath: folder, toPath: copy) }
+        let copy = try circle.copy()
         // The desk has what was said, and none of its bytes.
         try desk.expect("sync", "limit", "--largest", "1", exits: 0)
         try loft.train(circle.rows, name: "notes")
         try SyncCircle.sync(loft)
         #expect(try SyncCircle.sync(desk)["chunks_taken"] as? Int == 0)
-        try circle.restart {
-            try FileManager.default.removeItem(atPath: folder)
-            try FileManager.default.moveItem(atPath: copy, toPath: folder)
-        }
+        try circle.setBack(to: copy)
         try desk.expect("sync", "now", exits: 6)
         #expect(try SyncCircle.sync(desk)["chunks_sent"] as? Int == 0)
 
