@@ -139,8 +139,7 @@ let package = Package(
             name: "attune",
             dependencies: [
                 "AttuneService", "AttuneKit", "AttuneRelay", "AttuneSync", "AttuneTraining", "AttuneModel",
-                "AttuneVault", "AttuneAdapter", "AttuneCrypto",
-                "AttuneTokenizer", "AttuneTensor", "AttuneCore",
+                "AttuneVault", "AttuneAdapter", "AttuneCrypto", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["attune-sync.service"], swiftSettings: strict),

@@ -2,15 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneModel
 import AttuneTensor
 import AttuneTokenizer
 
 /// A chat with a base and the adapters on top of it; what was evaluated for one turn is reused by the next.
-package final class Conversation {
-    package private(set) var messages: [ChatMessage]
+final class Conversation {
+    private(set) var messages: [ChatMessage]
     /// Turns that were left out of the last prompt because the context was full.
-    package private(set) var forgotten = 0
+    private(set) var forgotten = 0
     private let model: BaseModel
     private let decoder: Decoder
     private let generator: Generator
@@ -21,9 +22,9 @@ package final class Conversation {
     ///   - contextLength: At most so many tokens, prompt and answer together; never more than the base allows.
     ///   - precision: How products are computed, as `DecodingPlan` chooses.
     ///   - cacheType: How keys and values of earlier tokens are kept; it must fit the base.
-    package init(
-        model: BaseModel, adapters: [AppliedAdapter], messages: [ChatMessage] = [], contextLength: Int = 4096,
-        cacheType: CacheType = .f16, precision: DecodingPrecision
+    init(
+        model: BaseModel, adapters: [AppliedAdapter], messages: [ChatMessage], contextLength: Int,
+        cacheType: CacheType, precision: DecodingPrecision
     ) {
         self.model = model
         self.messages = messages
@@ -35,10 +36,10 @@ package final class Conversation {
     }
 
     /// Changes the adapters from the next turn on.
-    package func use(_ adapters: [AppliedAdapter]) { decoder.setAdapters(adapters) }
+    func use(_ adapters: [AppliedAdapter]) { decoder.setAdapters(adapters) }
 
     /// Takes the last question and its answer back; false when there is none.
-    package func undo() -> Bool {
+    func undo() -> Bool {
         guard let last = messages.lastIndex(where: { $0.role == .user }) else { return false }
         messages.removeSubrange(last...)
         return true
@@ -47,16 +48,15 @@ package final class Conversation {
     /// Answers a question and remembers both.
     ///
     /// - Throws: `ModelError` where even the question alone is longer than the context.
-    package func say(
-        _ text: String, sampling: SamplingOptions, seed: UInt64, maxTokens: Int, stops: [String] = [],
-        isCancelled: () -> Bool = { false }, onText: (String) -> Void
-    ) throws -> Generation {
+    func say(
+        _ text: String, settings: AnswerSettings, seed: UInt64, isCancelled: () -> Bool, onText: (String) -> Void
+    ) throws -> Answer {
         let asked = messages + [ChatMessage(role: .user, content: text)]
         let answer = try generator.generate(
-            prompt: prompt(for: asked, reserving: maxTokens), sampling: sampling, seed: seed, maxTokens: maxTokens,
-            stops: stops, isCancelled: isCancelled, onText: onText)
+            prompt: prompt(for: asked, reserving: settings.maxTokens), sampling: settings.sampling, seed: seed,
+            maxTokens: settings.maxTokens, stops: settings.stops, isCancelled: isCancelled, onText: onText)
         messages = asked + [ChatMessage(role: .assistant, content: answer.text)]
-        return answer
+        return Answer(answer)
     }
 
     /// The tokens of a conversation; the oldest turns are left out until it fits, the system message never.

@@ -6,6 +6,7 @@ import AttuneCore
 import AttuneCrypto
 import AttuneModel
 import AttuneTensor
+import AttuneTokenizer
 import Foundation
 
 /// The base models of this machine: public files that all adapters share, one folder each.
@@ -78,6 +79,17 @@ package struct BaseLibrary: Sendable {
         let model = try BaseModel(path: record.path)
         guard model.shape == record.shape else { throw KitError.baseChanged(record) }
         return model
+    }
+
+    /// The tokens of a text, with what each spells.
+    ///
+    /// - Parameters:
+    ///   - base: nil for the one that is meant where none is named.
+    ///   - readsSpecial: whether the spelling of special tokens such as `<|im_end|>` stands for those; else it is text.
+    /// - Throws: `KitError` E-BASE-001, E-BASE-012.
+    package func tokens(of text: String, base: String?, readsSpecial: Bool) throws -> [(id: Int32, text: String)] {
+        let tokenizer = try open(try chosen(base)).tokenizer
+        return tokenizer.encode(text, special: readsSpecial ? .parsed : .refused).map { ($0, tokenizer.text(of: $0)) }
     }
 
     /// Checks the file, copies it into the library and returns its record; a base that is already there is returned.

@@ -7,6 +7,14 @@ import Foundation
 
 /// An open store together with the bases of this machine: what every use case works on.
 package final class Workspace: Sendable {
+    /// What a command is going to do with the store.
+    package enum Mode: Sendable {
+        /// Any number of processes at a time, also while another one writes.
+        case reading
+        /// One process at a time.
+        case writing
+    }
+
     package let paths: Paths
     package let vault: Vault
     package let bases: BaseLibrary
@@ -24,15 +32,28 @@ package final class Workspace: Sendable {
     ///   - freeing: true for changes that let go of what is stored, which a full disk must not keep from happening.
     /// - Throws: `VaultError` where there is no store or it is in use, `CryptoError` for a wrong passphrase.
     package static func open(
-        _ paths: Paths, key: KeySource, mode: Vault.Mode, accepting: Bool = false, freeing: Bool = false
+        _ paths: Paths, key: KeySource, mode: Mode, accepting: Bool = false, freeing: Bool = false
     ) throws -> Workspace {
         let path = paths.store.path
         let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: path).vaultID)
         let workspace = Workspace(
             paths: paths,
             vault: try Vault.open(
-                at: path, passphrase: passphrase, mode: mode, accepting: accepting, freeing: freeing))
+                at: path, passphrase: passphrase, mode: mode == .reading ? .reading : .writing, accepting: accepting,
+                freeing: freeing))
         try workspace.settleWords()
         return workspace
+    }
+
+    /// Lets other processes change the store while this one only waits, for a person or for the network.
+    package func yieldStore() { vault.yieldLock() }
+
+    /// Closes the store.
+    ///
+    /// - Returns: what lost nothing and still has to be said.
+    package func close() -> [any Error] {
+        var remarks: [any Error] = []
+        do { try vault.close() } catch { remarks.append(error) }
+        return remarks + vault.remarks
     }
 }

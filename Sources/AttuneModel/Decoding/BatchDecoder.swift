@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// Evaluates tokens of several sequences together: one pass over the base's weights serves all of them.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// Evaluates tokens one after another, remembering keys and values of those before them: a batch of one sequence.

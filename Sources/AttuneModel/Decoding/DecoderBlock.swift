@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// One block while decoding: M = X + Wo·Attn(norm(X), cache), Y = M + FFN(norm(M)), for n new rows of any sequences.

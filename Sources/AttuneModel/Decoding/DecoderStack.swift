@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// The blocks and the head of a model, for new rows of any sequences, and the memory that they use in turn.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// Linear layers that read the same input, with factors of adapters on some of its rows, unmerged:

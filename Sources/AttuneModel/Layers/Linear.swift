@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// A frozen linear layer Y = X·Wᵀ + b: X [T, in], W [out, in], b [out], Y [T, out].

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import CAttuneKernels
 
 /// Where a product of operands goes; sums are made in the numbers of the pass alone.

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import CAttuneKernels
 
 /// New rows of one sequence, and the keys and values that one layer keeps of it.
@@ -80,16 +81,7 @@ private func check(_ sequences: [CachedRows], rows: Int) {
     _ = Kernels.prepared
 }
 
-/// How the keys and values of earlier tokens are kept.
-// swift-format-ignore: AlwaysUseLowerCamelCase
-package enum CacheType: String, Codable, Sendable, CaseIterable {
-    /// As they were computed, 4 bytes an element.
-    case f32
-    /// Half precision, 2 bytes; what is beyond ±65504 becomes that.
-    case f16
-    /// Blocks of 32 bytes with a scale in half precision, 34 bytes for 32 elements; heads are a multiple of 32 wide.
-    case q8_0
-
+extension CacheType {
     /// The type of a block.
     var block: BlockType {
         switch self {

@@ -2,15 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
-
-/// How the moments of AdamW are kept.
-package enum Optimizer: String, Codable, Sendable, CaseIterable {
-    /// In float32.
-    case adamw
-    /// In 8 bits, by blocks of 256: 6 bytes for each parameter less.
-    case adamw8bit
-}
 
 /// AdamW (arXiv:1711.05101) over all parameters of an adapter, with clipping by the global norm.
 ///

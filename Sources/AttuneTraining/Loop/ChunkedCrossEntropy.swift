@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTensor
 
 /// Next-token loss through the head without ever holding the logits of all positions.

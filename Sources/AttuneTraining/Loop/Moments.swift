@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneAdapter
+import AttuneCore
 import AttuneTensor
 
 /// Both moments of the optimiser, as `Optimizer` wants them; all zero at birth.

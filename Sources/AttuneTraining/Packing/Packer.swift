@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// Puts examples into blocks of at most `maxLength` tokens; the same examples give the same blocks.
 package struct Packer: Sendable {
     package let packing: Packing
@@ -114,14 +116,4 @@ package struct Packer: Sendable {
         }
         return Block(tokens: tokens, segments: segments, trained: trained)
     }
-}
-
-/// How examples become blocks.
-package enum Packing: String, Codable, Sendable, CaseIterable {
-    /// Each example, or each piece of a long one, is a segment of its own; blocks are filled best-fit decreasing and no
-    /// token is lost.
-    case documents
-    /// Examples are laid end to end, cut every `maxLength` tokens and attended across, as most scripts do; the
-    /// incomplete tail is dropped.
-    case wrapped
 }

@@ -59,13 +59,13 @@ struct GlobalOptions: ParsableArguments {
     /// - Parameters:
     ///   - accepting: true if the database is taken as it is, also if it is older than the store's newest change.
     ///   - freeing: true for changes that let go of what is stored, which a full disk must not keep from happening.
-    func open(_ mode: Vault.Mode, accepting: Bool = false, freeing: Bool = false) throws -> Workspace {
+    func open(_ mode: Workspace.Mode, accepting: Bool = false, freeing: Bool = false) throws -> Workspace {
         let key = keySource
         if let file = key.exposedFile {
             console.note("other users may read \(file): chmod 600 \(VaultError.quoted(file))")
         }
         let workspace = try Workspace.open(paths, key: key, mode: mode, accepting: accepting, freeing: freeing)
-        OpenStores.add(workspace.vault)
+        OpenStores.add(workspace)
         return workspace
     }
 

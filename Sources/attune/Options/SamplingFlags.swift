@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneModel
-import AttuneTensor
+import AttuneCore
+import AttuneKit
 
 extension CacheType: ExpressibleByArgument {}
 
@@ -25,15 +25,10 @@ struct SamplingFlags: ParsableArguments {
     var memoryLimit: Int?
     @Option(help: "End the answer before this text; can be given several times.") var stop: [String] = []
 
-    var options: SamplingOptions {
-        var options = SamplingOptions()
-        if let temperature { options.temperature = temperature }
-        if let topK { options.topK = topK }
-        if let topP { options.topP = topP }
-        if let minP { options.minP = minP }
-        if let repeatPenalty { options.repeatPenalty = repeatPenalty }
-        if let repeatLast { options.repeatLastN = repeatLast }
-        return options
+    var settings: AnswerSettings {
+        AnswerSettings(
+            temperature: temperature, topK: topK, topP: topP, minP: minP, repeatPenalty: repeatPenalty,
+            repeatLast: repeatLast, maxTokens: maxTokens, stops: stop, cacheType: kvCache, memoryLimit: memoryLimit)
     }
 
     /// The seed that is used, given or drawn.

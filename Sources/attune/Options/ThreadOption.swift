@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneTensor
+import AttuneKit
 
 /// How many threads compute.
 struct ThreadOption: ParsableArguments {
@@ -16,8 +16,7 @@ struct ThreadOption: ParsableArguments {
     /// Sets the threads of this process, and says so where there are fewer than asked for.
     func apply(_ console: Console) {
         guard let threads else { return }
-        let most = Kernels.mostThreads
-        Kernels.configure(threads: min(threads, most))
-        if threads > most { console.note("\(threads) threads asked for, \(most) used: no more can run at once here") }
+        let used = Processor.use(threads: threads)
+        if threads > used { console.note("\(threads) threads asked for, \(used) used: no more can run at once here") }
     }
 }

@@ -5,7 +5,6 @@ import ArgumentParser
 import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneTensor
 import AttuneTraining
 
 /// What a person can choose about a run; what is absent is chosen from the data and the memory.

@@ -20,7 +20,7 @@ extension AdaptersCommand {
             try workspace.requireConfirmed(person)
             if try workspace.isFirstShare() {
                 global.console.ask(Workspace.sharingNotice)
-                workspace.vault.yieldLock()
+                workspace.yieldStore()
                 if global.canAsk, !global.console.confirm("Share \(reference) with \(person)?", standard: false) {
                     return
                 }

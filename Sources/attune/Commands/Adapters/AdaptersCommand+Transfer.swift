@@ -82,7 +82,7 @@ extension AdaptersCommand {
             } else if try Workspace.isForDevices(path) {
                 imported = try workspace.importForDevice(path)
             } else {
-                workspace.vault.yieldLock()  // a person may take long to type
+                workspace.yieldStore()  // a person may take long to type
                 let passphrase = try TransferPassphrase.read(file: passphraseFile, new: false, global: global)
                 imported = try workspace.importSealed(
                     path, to: target, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)

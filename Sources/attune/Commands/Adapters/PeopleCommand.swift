@@ -93,7 +93,7 @@ struct PeopleCommand: ParsableCommand {
                 guard global.canAsk else {
                     throw ValidationError("nobody can be asked here: give --number with what \(name) read to you")
                 }
-                workspace.vault.yieldLock()  // two people may take long to compare
+                workspace.yieldStore()  // two people may take long to compare
                 guard global.console.confirm("Does \(name) see the same number?", standard: false) else { return }
                 try workspace.confirm(person: name, number: number)
             }

@@ -1,7 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneModel
+import AttuneKit
 
 /// `attune ask --json`
 struct AnswerReport: Encodable {
@@ -24,14 +24,14 @@ struct AnswerReport: Encodable {
     let topLogits: [Logit]?
 
     init(
-        source: AnswerSource, answer: Generation, seed: UInt64, prompt: [Int32],
+        source: AnswerSource, answer: Answer, seed: UInt64, prompt: [Int32],
         topLogits: [(id: Int32, logit: Float)]
     ) {
         text = answer.text
         tokens = answer.tokens
         adapter = source.adapter
-        base = source.baseName
-        stop = answer.stopReason.rawValue
+        base = source.base.name
+        stop = answer.stop
         self.seed = seed
         promptIds = prompt
         promptTokens = answer.promptTokens

@@ -2,9 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneCore
 import AttuneKit
-import AttuneModel
 import Foundation
 
 /// `attune ask`
@@ -29,29 +27,30 @@ struct AskCommand: AttuneCommand {
 
     func execute() throws {
         let (name, text) = try split()
-        let source = try AnswerSource.resolve(name: name, base: baseName, scale: scale, global: global)
+        let source = try source(name)
         let console = global.console
         let seed = sampling.chosenSeed
-        let question = Question(
-            text: text, system: system, raw: raw, sampling: sampling.options, seed: seed,
-            maxTokens: sampling.maxTokens, stops: sampling.stop, cacheType: sampling.kvCache,
-            limits: MemoryLimits.current().limited(to: sampling.memoryLimit))
+        let question = Question(text: text, system: system, raw: raw, settings: sampling.settings, seed: seed)
         let interrupt = Interruption()
-        let answer = try question.ask(source.model, adapters: source.adapters, isCancelled: { interrupt.requested }) {
+        let answer = try question.ask(source, isCancelled: { interrupt.requested }) {
             if !global.json { console.print($0, terminator: "") }
         }
         if global.json {
-            let top =
-                topLogits > 0
-                ? try question.topLogits(topLogits, model: source.model, adapters: source.adapters) : []
+            let top = topLogits > 0 ? try question.topLogits(topLogits, of: source) : []
             try console.print(
                 AnswerReport(
                     source: source, answer: answer, seed: seed,
-                    prompt: question.tokens(for: source.model), topLogits: top))
+                    prompt: question.tokens(for: source), topLogits: top))
         } else {
             console.print("")
         }
         if interrupt.requested { throw ExitCode(interrupt.exitCode) }
+    }
+
+    /// Who answers; the store is not touched for the base alone.
+    private func source(_ name: String?) throws -> AnswerSource {
+        guard let name else { return try AnswerSource(base: baseName, of: BaseLibrary(folder: global.paths.bases)) }
+        return try AnswerSource(adapter: name, scale: scale, base: baseName, in: global.open(.reading))
     }
 
     /// The adapter's name (nil for the base) and the text.

@@ -2,14 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
-import AttuneCore
 import AttuneKit
-import AttuneModel
-import AttuneTokenizer
-import AttuneTraining
-import AttuneVault
-import Foundation
 
 /// `attune chat`
 struct ChatCommand: AttuneCommand {
@@ -31,27 +24,9 @@ struct ChatCommand: AttuneCommand {
     }
 
     func execute() throws {
-        let workspace = try global.open(noSave ? .reading : .writing)
-        let chosen = try name ?? workspace.onlyAdapter()
-        let loaded = try workspace.load(chosen)
-        let base = try workspace.bases.find(loaded.adapter.base)
-        let model = try workspace.bases.open(base)
-        let longest = min(context, model.configuration.contextLength)
-        let plan = try DecodingPlan(
-            model: model, tokens: longest, context: longest, cacheType: sampling.kvCache,
-            limits: MemoryLimits.current().limited(to: sampling.memoryLimit))
-        model.residency.limit(to: plan.memory)
-        let record = noSave ? nil : try ChatLog(vault: workspace.vault, continuing: last)
-        var history = try record?.messages() ?? []
-        if history.isEmpty, let system {
-            history = [ChatMessage(role: .system, content: system)]
-            try record?.append([(history[0], nil)])
-        }
-        workspace.vault.yieldLock()
-        let session = ChatSession(
-            workspace: workspace, model: model, loaded: loaded, scale: scale, history: history, log: record,
-            sampling: sampling, console: global.console, base: base, contextLength: context,
-            precision: plan.precision)
-        try session.run()
+        let chat = try Chat(
+            with: name, scale: scale, system: system, contextLength: context, settings: sampling.settings,
+            isKept: !noSave, continues: last, in: global.open(noSave ? .reading : .writing))
+        try ChatSession(chat, sampling: sampling, console: global.console).run()
     }
 }

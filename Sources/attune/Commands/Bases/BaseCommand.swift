@@ -5,8 +5,6 @@ import ArgumentParser
 import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneModel
-import AttuneTokenizer
 import Foundation
 
 /// `attune base`
@@ -123,12 +121,12 @@ struct BaseCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let library = BaseLibrary(folder: global.paths.bases)
-            let model = try library.open(try library.chosen(base))
-            let ids = model.tokenizer.encode(text, special: special ? .parsed : .refused)
-            let pieces = ids.map { model.tokenizer.text(of: $0) }
-            if global.json { return try global.console.print(Tokens(ids: ids, tokens: pieces)) }
-            for (id, piece) in zip(ids, pieces) { global.console.print("\(id)\t\(piece.debugDescription)") }
+            let tokens = try BaseLibrary(folder: global.paths.bases).tokens(
+                of: text, base: base, readsSpecial: special)
+            if global.json {
+                return try global.console.print(Tokens(ids: tokens.map { $0.id }, tokens: tokens.map { $0.text }))
+            }
+            for token in tokens { global.console.print("\(token.id)\t\(token.text.debugDescription)") }
         }
 
         private struct Tokens: Encodable {

@@ -5,8 +5,6 @@ import ArgumentParser
 import AttuneCore
 import AttuneCrypto
 import AttuneKit
-import AttuneTensor
-import AttuneTraining
 import AttuneVault
 import Foundation
 
@@ -44,7 +42,8 @@ struct InitCommand: AttuneCommand {
         let code = join ? try joining.code.read(global) : nil
         console.note("Nothing leaves this machine until another device has joined it.")
         console.note(
-            "  CPU \(Kernels.threads) cores, \(Kernels.level)    RAM \(Quantity.text(bytes: memory.available)) free")
+            "  CPU \(Processor.threads) cores, \(Processor.kernels)    RAM \(Quantity.text(bytes: memory.available)) free"
+        )
 
         let library = BaseLibrary(folder: global.paths.bases)
         let record = try library.obtain(base, cache: global.paths.cache) { console.note($0) }

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneVault
 import Foundation
 
 extension SyncCommand {

@@ -5,7 +5,6 @@ import ArgumentParser
 import AttuneCore
 import AttuneKit
 import AttuneService
-import AttuneVault
 
 extension SyncCommand {
     struct Watch: AttuneCommand {

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 
 extension SyncCommand {
     struct Settle: AttuneCommand {

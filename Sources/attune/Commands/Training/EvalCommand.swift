@@ -3,10 +3,9 @@
 
 import ArgumentParser
 import AttuneAdapter
+import AttuneCore
 import AttuneKit
-import AttuneTensor
 import AttuneTraining
-import AttuneVault
 import Foundation
 
 /// `attune eval`

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneKit
 import AttuneTraining
-import AttuneVault
 import Foundation
 
 /// `attune train`

@@ -4,7 +4,6 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneTensor
 import AttuneTraining
 import AttuneVault
 import Foundation

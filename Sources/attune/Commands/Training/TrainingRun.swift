@@ -5,7 +5,6 @@ import ArgumentParser
 import AttuneCore
 import AttuneKit
 import AttuneTraining
-import AttuneVault
 
 /// Shows the plan of a session, asks, trains and tells how it ended: what `train` and `runs resume` share.
 struct TrainingRun {

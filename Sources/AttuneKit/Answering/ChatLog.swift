@@ -5,7 +5,7 @@ import AttuneCore
 import AttuneTokenizer
 import AttuneVault
 
-/// The record of one conversation in the vault; it begins with the first message.
+/// The record of one conversation in the store; it begins with the first message.
 ///
 /// Between messages other processes may write. Where one is still writing, messages wait here for the next try.
 final class ChatLog {
