@@ -3,7 +3,7 @@
 
 import ArgumentParser
 import AttuneCore
-import AttuneCrypto
+import AttuneKit
 import Foundation
 
 /// The command `attune`.
@@ -31,7 +31,7 @@ struct Attune: ParsableCommand {
 
     static func main() {
         CrashReports.disable()
-        ProcessHardening.apply()
+        KeySource.protectProcess()
         // A write beyond the limit of file sizes is to fail like one on a full disk, not to end the process.
         signal(SIGXFSZ, SIG_IGN)
         CommandNames.begin(with: Self.self)

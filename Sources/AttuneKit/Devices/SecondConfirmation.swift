@@ -88,6 +88,13 @@ package enum SecondConfirmation: Sendable {
     package static func read(_ path: String) throws -> SecondConfirmation {
         try MappedFile(path: path).withBytes { .file(Array($0.prefix(byteCount + 1))) }
     }
+
+    /// Reads the recovery words.
+    ///
+    /// - Throws: `KitError` E-KEY-032; `CryptoError`.
+    package static func read(words source: SecretSource) throws -> SecondConfirmation {
+        .words(try DeviceKeys(paper: source.recoveryWords()))
+    }
 }
 
 extension Workspace {

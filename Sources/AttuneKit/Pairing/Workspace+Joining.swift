@@ -7,14 +7,28 @@ import AttuneCrypto
 import AttuneSync
 import AttuneVault
 import AttuneWire
+import Foundation
 
 extension Workspace {
+    /// Passes for a text that can be the code that another device shows.
+    ///
+    /// - Throws: `CryptoError` E-CODE-001, E-CODE-002.
+    package static func checkCode(_ text: String) throws { _ = try PairingCode(parsing: text) }
+
+    /// The machine's name without its domain, as far as a device can be called so.
+    package static var machineName: String {
+        let name = String(ProcessInfo.processInfo.hostName.prefix { $0 != "." }.prefix(32))
+        return EpochKey.isName(name) ? name : "device"
+    }
+
     /// Joins the circle of the device that shows `code` at a relay.
     ///
-    /// - Throws: `PairingError`, `KitError` E-DEVICE-002.
+    /// - Parameter code: as a person typed it.
+    /// - Throws: `PairingError`, `KitError` E-DEVICE-002, and as `checkCode`.
     package func joinCircle(
-        code: PairingCode, relay: String?, ownName: String, dialogue: PairingDialogue
+        code: String, relay: String?, ownName: String, dialogue: PairingDialogue
     ) async throws -> JoinedCircle {
+        let code = try PairingCode(parsing: code)
         try await BlockingWork.run { [self] in try requireFree() }
         let address = try await relayAddress(
             relay, otherwise: "Give what the other device shows behind the code: --relay URL, or --direct HOST:PORT")
@@ -29,8 +43,9 @@ extension Workspace {
 
     /// Joins the circle of a device that waits on the local network.
     package func joinCircle(
-        code: PairingCode, host: String, port: Int, ownName: String, dialogue: PairingDialogue
+        code: String, host: String, port: Int, ownName: String, dialogue: PairingDialogue
     ) async throws -> JoinedCircle {
+        let code = try PairingCode(parsing: code)
         try await BlockingWork.run { [self] in try requireFree() }
         let keys = try DeviceKeys.generate()
         guard let tls = try keys.tlsIdentity() else { throw KitError.damagedCircle }

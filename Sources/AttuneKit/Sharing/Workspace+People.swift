@@ -40,9 +40,10 @@ extension Workspace {
 
     /// The number that both people see if nobody stands between them.
     ///
+    /// - Returns: 60 digits in groups of five.
     /// - Throws: `VaultError` E-VAULT-051, E-VAULT-054.
-    package func safetyNumber(with name: String) throws -> SafetyNumber {
-        SafetyNumber(try SharingIdentity(vault).chain.circle, try vault.person(named: name).circle)
+    package func safetyNumber(with name: String) throws -> String {
+        SafetyNumber(try SharingIdentity(vault).chain.circle, try vault.person(named: name).circle).description
     }
 
     /// Notes that both people saw this number.
@@ -50,7 +51,7 @@ extension Workspace {
     /// - Throws: `KitError` E-SHARE-006 for another number.
     package func confirm(person name: String, number: String) throws {
         let digits = number.filter(\.isNumber)
-        guard digits == (try safetyNumber(with: name)).groups.joined() else { throw KitError.otherNumber(name) }
+        guard try digits == safetyNumber(with: name).filter(\.isNumber) else { throw KitError.otherNumber(name) }
         try vault.confirmPerson(name)
     }
 

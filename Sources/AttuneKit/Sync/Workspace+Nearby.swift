@@ -53,7 +53,7 @@ extension Workspace {
     /// - Returns: at least one report.
     /// - Throws: as `sync(with:progress:)`; `SyncError` E-SYNC-072, E-SYNC-073.
     package func syncNearby(
-        progress: @escaping @Sendable (SyncProgress) -> Void = { _ in }
+        progress: @escaping @Sendable (SyncStep) -> Void = { _ in }
     ) async throws -> [SyncReport] {
         let (keys, settings) = try await BlockingWork.run { [vault, self] in (try CircleKeys(vault), try syncSettings())
         }

@@ -26,7 +26,7 @@ extension Workspace {
     /// - Parameter progress: told of every step, from any thread.
     /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-013 (paused), E-SYNC-014 (no relay), E-SYNC-071.
     package func sync(
-        with remote: SyncRemote, progress: @escaping @Sendable (SyncProgress) -> Void = { _ in }
+        with remote: SyncRemote, progress: @escaping @Sendable (SyncStep) -> Void = { _ in }
     ) async throws -> SyncReport {
         let (keys, settings) = try await BlockingWork.run { [self] in (try CircleKeys(vault), try syncSettings()) }
         guard !settings.isPaused else { throw SyncError.paused }
@@ -35,13 +35,13 @@ extension Workspace {
 
     func sync(
         _ keys: CircleKeys, _ settings: SyncSettings, _ remote: SyncRemote,
-        progress: @escaping @Sendable (SyncProgress) -> Void
+        progress: @escaping @Sendable (SyncStep) -> Void
     ) async throws -> SyncReport {
         try await connect(to: remote, keys, settings) { connection in
-            var outcomes = [try await connection.session.run(progress: progress)]
+            var outcomes = [try await connection.session.run { progress(SyncStep($0)) }]
             // A device that serves publishes what it made itself once its log was compared with this one's.
             if connection.peer != nil, outcomes[0].isComplete {
-                outcomes.append(try await connection.session.run(progress: progress))
+                outcomes.append(try await connection.session.run { progress(SyncStep($0)) })
             }
             var inspection = Inspection()
             for _ in 0..<Self.refusedRounds {
@@ -50,7 +50,7 @@ extension Workspace {
                 inspection.postponed = found.postponed
                 // The name went back to an earlier version, whose bytes may not be here.
                 guard !found.refused.isEmpty, outcomes.last?.isComplete == true else { break }
-                outcomes.append(try await connection.session.run(progress: progress))
+                outcomes.append(try await connection.session.run { progress(SyncStep($0)) })
             }
             return try await report(outcomes, inspection, of: connection, isLogged: true)
         }

@@ -19,7 +19,7 @@ extension Workspace {
     /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-004, E-SYNC-014, E-SYNC-015, E-SYNC-071,
     ///   `CancellationError`; the store's errors, but for those that pass by themselves.
     package func watchSync(
-        with remote: SyncRemote, progress: @escaping @Sendable (SyncProgress) -> Void = { _ in },
+        with remote: SyncRemote, progress: @escaping @Sendable (SyncStep) -> Void = { _ in },
         event: @escaping @Sendable (SyncWatchEvent) -> Void
     ) async throws {
         let keys = try await BlockingWork.run { [vault] in
@@ -52,7 +52,7 @@ extension Workspace {
     /// Watches with the settings as they are now; returns when they changed.
     private func watch(
         _ remote: SyncRemote, _ keys: CircleKeys, _ state: LocalState, _ changes: AsyncStream<Void>,
-        progress: @escaping @Sendable (SyncProgress) -> Void, event: @escaping @Sendable (SyncWatchEvent) -> Void
+        progress: @escaping @Sendable (SyncStep) -> Void, event: @escaping @Sendable (SyncWatchEvent) -> Void
     ) async throws {
         try await connect(to: remote, keys, state.settings, attempts: Self.attemptsWhileWatching) { connection in
             event(.started(remote: connection.transport.remote, name: connection.transport.remoteName))
@@ -60,7 +60,8 @@ extension Workspace {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await self.untilSettingsChange(from: state, changes) { nudge.yield() } }
                 group.addTask {
-                    try await connection.session.watch(nudges: nudges, progress: progress) { outcome, retryIn in
+                    try await connection.session.watch(nudges: nudges, progress: { progress(SyncStep($0)) }) {
+                        outcome, retryIn in
                         if let end = outcome.problems.first(where: Self.endsWatching) { throw end }
                         let found =
                             outcome.chunksTaken == 0

@@ -70,10 +70,13 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// Reads recovery words from a file, or as they are typed on the terminal.
-    func recoveryWords(file: String?) throws -> RecoveryWords {
-        if let file { return try RecoveryWords(words: try Passphrase.fromFile(file)) }
-        guard canPrompt else { throw KitError.passphraseRequired("the recovery words", option: "--words-file") }
-        return try RecoveryWords(words: try Passphrase.read(prompt: "Recovery words: "))
+    func recoveryWords(file: String?) throws -> RecoveryWords { try recoverySource(file: file).recoveryWords() }
+
+    /// Recovery words from a file, or as they are typed on the terminal.
+    func recoverySource(file: String?) -> SecretSource {
+        SecretSource(
+            file: file, canAsk: canPrompt, prompt: "Recovery words: ", what: "the recovery words",
+            option: "--words-file")
     }
 
     /// Says what a command did; with `--json` as an object.

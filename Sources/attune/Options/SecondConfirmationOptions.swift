@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneCrypto
 import AttuneKit
 
 /// The options of what one device cannot do alone: the recovery words or a second device agree.
@@ -16,6 +15,6 @@ struct SecondConfirmationOptions: ParsableArguments {
     /// What the second device wrote, or else the recovery words, which are asked for.
     func read(_ global: GlobalOptions) throws -> SecondConfirmation {
         if let confirmation { return try SecondConfirmation.read(confirmation) }
-        return .words(try DeviceKeys(paper: global.recoveryWords(file: wordsFile)))
+        return try SecondConfirmation.read(words: global.recoverySource(file: wordsFile))
     }
 }

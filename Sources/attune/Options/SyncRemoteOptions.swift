@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneSync
 
 /// Whom to sync with.
 struct SyncRemoteOptions: ParsableArguments {
@@ -21,7 +20,7 @@ struct SyncRemoteOptions: ParsableArguments {
     func remote(for workspace: Workspace) throws -> SyncRemote {
         if let direct { return .direct(host: direct.host, port: direct.port) }
         if nearby { return .nearby }
-        if relay == nil, try workspace.syncSettings().relay == nil { return .nearby }
+        if relay == nil, try workspace.relay() == nil { return .nearby }
         return .relay(relay)
     }
 }

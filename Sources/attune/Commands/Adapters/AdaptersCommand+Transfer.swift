@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -36,7 +35,8 @@ extension AdaptersCommand {
             switch format ?? (output.hasSuffix(".attune") ? .attune : .peft) {
             case .peft: try workspace.exportPEFT(loaded, to: output)
             case .attune:
-                let passphrase = try TransferPassphrase.read(file: passphraseFile, new: true, global: global)
+                let passphrase = try TransferPassphrase.source(file: passphraseFile, new: true, global: global)
+                    .passphrase()
                 try workspace.exportSealed(loaded, to: output, passphrase: passphrase)
             }
             try global.done("\(loaded.label) exported to \(output)")
@@ -83,7 +83,8 @@ extension AdaptersCommand {
                 imported = try workspace.importForDevice(path)
             } else {
                 workspace.yieldStore()  // a person may take long to type
-                let passphrase = try TransferPassphrase.read(file: passphraseFile, new: false, global: global)
+                let passphrase = try TransferPassphrase.source(file: passphraseFile, new: false, global: global)
+                    .passphrase()
                 imported = try workspace.importSealed(
                     path, to: target, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)
             }

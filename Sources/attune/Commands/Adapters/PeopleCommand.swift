@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneCore
-import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -44,7 +43,7 @@ struct PeopleCommand: ParsableCommand {
 
         func execute() throws {
             let workspace = try global.open(.writing)
-            try workspace.beginCircle(named: PairingConsole.machineName, paper: nil)
+            try workspace.beginCircle(named: Workspace.machineName, paper: nil)
             try NewFile.write(try workspace.ownCard().bytes, to: output)
             try global.done("your card is in \(output)")
         }
@@ -61,7 +60,7 @@ struct PeopleCommand: ParsableCommand {
             let bytes = try MappedFile(path: card).withBytes { Array($0) }
             let workspace = try global.open(.writing)
             let person = try workspace.addPerson(card: try PersonCard(parsing: bytes), name: name)
-            let number = try workspace.safetyNumber(with: person.name).description
+            let number = try workspace.safetyNumber(with: person.name)
             if global.json {
                 return try global.console.print(
                     Added(
@@ -88,7 +87,7 @@ struct PeopleCommand: ParsableCommand {
             if let number {
                 try workspace.confirm(person: name, number: number)
             } else {
-                let number = try workspace.safetyNumber(with: name).description
+                let number = try workspace.safetyNumber(with: name)
                 global.console.ask("Your safety number with \(name):\n\n  \(number)\n")
                 guard global.canAsk else {
                     throw ValidationError("nobody can be asked here: give --number with what \(name) read to you")

@@ -2,13 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneCore
-import AttuneCrypto
 import AttuneKit
-import AttuneRelay
-import AttuneService
-import AttuneSync
-import AttuneVault
 import Foundation
 
 extension DevicesCommand {
@@ -47,29 +41,13 @@ extension DevicesCommand {
                 global.console.note(
                     "this device is called \(own.name) in its circle: attune devices rename \(own.fingerprint) \(name)")
             }
-            let name = name ?? PairingConsole.machineName
+            let name = name ?? Workspace.machineName
             let added: DeviceListing
             if let listen {
                 added = try Waiting.run {
-                    let mailboxes = LocalMailboxes()
-                    // The identity that the server shows is made here, where it is not there yet.
-                    try await workspace.prepareCircle(ownName: name)
-                    let server = try await DirectServer.start(
-                        workspace, host: listen.host, port: listen.port, admitsStrangers: true, mailboxes: mailboxes)
-                    do {
-                        let mailbox = try await LocalMailbox(mailboxes)
-                        let meeting = PairingMeeting(
-                            mailbox: mailbox, nameplate: mailbox.nameplate, authority: nil, relay: nil)
-                        let added = try await workspace.addDevice(
-                            at: meeting, ownName: name, dialogue: console.dialogue(port: server.port))
-                        await server.stop()
-                        return added
-                    } catch {
-                        // The other device still has to read that the code is spent.
-                        await mailboxes.untilParted()
-                        await server.stop()
-                        throw error
-                    }
+                    try await workspace.addDevice(
+                        at: listen.host, port: listen.port, through: LocalService.standard, ownName: name
+                    ) { console.dialogue(port: $0) }
                 }
             } else {
                 let relay = relay
@@ -115,33 +93,29 @@ struct PairingCodeSource: ParsableArguments {
     /// The code, as far as it is one.
     ///
     /// - Throws: `CryptoError` E-CODE-001 and E-CODE-002; `ValidationError` where nobody can be asked.
-    func read(_ global: GlobalOptions) throws -> PairingCode {
-        try PairingCode(parsing: try text(global).trimmingCharacters(in: .whitespacesAndNewlines))
+    func read(_ global: GlobalOptions) throws -> String {
+        let code = try text(global)
+        try Workspace.checkCode(code)
+        return code
     }
 
     private func text(_ global: GlobalOptions) throws -> String {
         if let codeFile { return try Self.line(ofFile: codeFile) }
-        if let codeFd { return try Self.string(Passphrase.fromDescriptor(codeFd)) }
+        if let codeFd { return try SecretSource.line(ofDescriptor: codeFd) }
         guard global.canPrompt else {
             throw ValidationError(
                 "give the code that the other device shows: --code-file FILE, or - for standard input")
         }
         global.console.ask("Code: ", terminator: "")
-        return readLine() ?? ""
+        return (readLine() ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// What stands in a file, or comes from standard input for `-`, without the end of the line.
     static func line(ofFile path: String) throws -> String {
-        do {
-            return try string(path == "-" ? Passphrase.fromDescriptor(STDIN_FILENO) : Passphrase.fromFile(path))
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        } catch let error as CryptoError where error.kind == .emptyPassphrase {
+        guard let line = try SecretSource.line(ofFile: path) else {
             throw ValidationError("there is nothing in \(path == "-" ? "standard input" : path)")
         }
-    }
-
-    private static func string(_ bytes: borrowing SecretBytes) throws -> String {
-        bytes.withUnsafeBytes { String(decoding: $0.prefix(256), as: UTF8.self) }
+        return line
     }
 
     /// Refuses a code that was typed as an argument: whoever reads it may be faster than this device.
@@ -166,9 +140,9 @@ struct JoinOptions: ParsableArguments {
     }
 
     /// Joins and says so.
-    func join(_ workspace: Workspace, code: PairingCode, global: GlobalOptions) throws {
+    func join(_ workspace: Workspace, code: String, global: GlobalOptions) throws {
         let console = PairingConsole(global: global, joins: true, drawsSymbol: false, listen: nil)
-        let (name, relay, direct) = (name ?? PairingConsole.machineName, relay, direct)
+        let (name, relay, direct) = (name ?? Workspace.machineName, relay, direct)
         let joined = try Waiting.run {
             let dialogue = console.dialogue(port: nil)
             if let direct {

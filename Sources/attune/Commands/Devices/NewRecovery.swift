@@ -55,7 +55,7 @@ struct NewRecovery {
         guard show.newCircle else {
             return try Waiting.run { try await workspace.adoptWords(paper, agreement: agreement) }
         }
-        try workspace.beginAnew(paper, otherName: PairingConsole.machineName)
+        try workspace.beginAnew(paper, otherName: Workspace.machineName)
         return true
     }
 

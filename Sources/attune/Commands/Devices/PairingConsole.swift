@@ -1,7 +1,6 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneCrypto
 import AttuneKit
 import Foundation
 
@@ -24,12 +23,6 @@ struct PairingConsole: Sendable {
         self.joins = joins
         draws = drawsSymbol && !global.json && isatty(STDOUT_FILENO) == 1
         self.listen = listen
-    }
-
-    /// The machine's name without its domain, as far as a device can be called so.
-    static var machineName: String {
-        let name = String(ProcessInfo.processInfo.hostName.prefix { $0 != "." }.prefix(32))
-        return EpochKey.isName(name) ? name : "device"
     }
 
     /// - Parameter port: where this device listens, if it does.

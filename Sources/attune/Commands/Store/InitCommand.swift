@@ -91,13 +91,13 @@ struct InitCommand: AttuneCommand {
 
     /// Joins the circle of another device, or begins one of this device and of recovery words that somebody has.
     private func enterCircle(
-        _ workspace: Workspace, _ words: borrowing RecoveryWords, code: PairingCode?
+        _ workspace: Workspace, _ words: borrowing RecoveryWords, code: String?
     ) throws {
         if let code { return try joining.join(workspace, code: code, global: global) }
         // Words that nobody gets to see are no device: nobody could agree to their end.
         let areSeen = recoveryFile != nil || global.canAsk
         try workspace.beginCircle(
-            named: joining.name ?? PairingConsole.machineName, paper: areSeen ? DeviceKeys(paper: words) : nil)
+            named: joining.name ?? Workspace.machineName, paper: areSeen ? DeviceKeys(paper: words) : nil)
     }
 
     /// Makes the store; with the path of the key file where random words are its passphrase.

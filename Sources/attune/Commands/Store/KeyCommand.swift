@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneCore
-import AttuneCrypto
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -88,11 +87,11 @@ struct KeyCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let vault = try global.open(.writing).vault
-            vault.yieldLock()  // a person may take long to type
-            let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
-            try vault.changePassphrase(to: new)
-            try KeyCommand.retireKeyFile(after: new, global: global)
+            let workspace = try global.open(.writing)
+            workspace.yieldStore()  // a person may take long to type
+            let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global).passphrase()
+            let retired = try workspace.changePassphrase(to: new, key: global.keySource)
+            KeyCommand.note(retired, on: global.console)
             try global.done("the passphrase is changed; the store's data was not touched")
         }
     }
@@ -105,27 +104,24 @@ struct KeyCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let words = try global.recoveryWords(file: wordsFile)
-            let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global)
-            try Vault.recover(at: global.paths.store.path, words: words, newPassphrase: new).close()
-            try KeyCommand.retireKeyFile(after: new, global: global)
+            let words = try global.recoverySource(file: wordsFile).recoveryWords()
+            let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global).passphrase()
+            let retired = try Workspace.recover(
+                global.paths, words: words, newPassphrase: new, key: global.keySource)
+            KeyCommand.note(retired, on: global.console)
             try global.done("the store opens with the new passphrase")
         }
     }
 
-    /// Puts the key file that `init` made for the store aside where its words are no longer the passphrase.
-    private static func retireKeyFile(after new: borrowing SecretBytes, global: GlobalOptions) throws {
-        let vaultID = try Vault.keyFile(at: global.paths.store.path).vaultID
-        if let path = try global.keySource.retireMade(vaultID: vaultID, unless: new) {
-            global.console.note("the key file made for this store held the old passphrase and is now \(path)")
-        }
+    /// Says where the key file is now that `init` made for the store, if it was put aside.
+    private static func note(_ retired: String?, on console: Console) {
+        guard let retired else { return }
+        console.note("the key file made for this store held the old passphrase and is now \(retired)")
     }
 
-    private static func newPassphrase(file: String?, global: GlobalOptions) throws -> SecretBytes {
-        if let file { return try Passphrase.fromFile(file) }
-        guard global.canPrompt else {
-            throw KitError.passphraseRequired("the new passphrase", option: "--new-key-file")
-        }
-        return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
+    private static func newPassphrase(file: String?, global: GlobalOptions) -> SecretSource {
+        SecretSource(
+            file: file, canAsk: global.canPrompt, prompt: "New passphrase: ", confirm: "Once more: ",
+            what: "the new passphrase", option: "--new-key-file")
     }
 }

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneService
 
 extension SyncCommand {
     struct Watch: AttuneCommand {
@@ -44,19 +43,16 @@ extension SyncCommand {
             let workspace = try global.open(.writing)
             let (console, listen, json) = (global.console, listen, global.json)
             try Waiting.untilEnded {
-                let server = try await DirectServer.start(workspace, host: listen.host, port: listen.port)
-                let address = listen.text(port: server.port)
-                if json {
-                    try console.print(["listening": address])
-                } else {
-                    console.print("Listening on \(address)")
-                }
-                if NearbyAnnouncement.makesSense(for: listen.host) {
-                    await NearbyAnnouncement.run(workspace, port: server.port) { console.note("\($0.message)") }
-                } else {
-                    while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
-                }
-                await server.stop()
+                try await LocalService.standard.serve(
+                    workspace, host: listen.host, port: listen.port,
+                    started: { port in
+                        let address = listen.text(port: port)
+                        if json {
+                            try console.print(["listening": address])
+                        } else {
+                            console.print("Listening on \(address)")
+                        }
+                    }, unannounced: { console.note("\($0.message)") })
             }
         }
     }

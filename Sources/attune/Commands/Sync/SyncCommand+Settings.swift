@@ -4,8 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneSync
-import AttuneVault
 
 extension SyncCommand {
     struct Pause: AttuneCommand {
@@ -13,7 +11,7 @@ extension SyncCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            try global.open(.writing).updateSyncSettings { $0.isPaused = true }
+            try global.open(.writing).pauseSync(true)
             try global.done("sync is paused: attune sync resume")
         }
     }
@@ -23,7 +21,7 @@ extension SyncCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            try global.open(.writing).updateSyncSettings { $0.isPaused = false }
+            try global.open(.writing).pauseSync(false)
             try global.done("sync goes on: attune sync now")
         }
     }
@@ -41,7 +39,7 @@ extension SyncCommand {
         func execute() throws {
             let console = global.console
             guard let address else {
-                let relay = try global.open(.reading).syncSettings().relay
+                let relay = try global.open(.reading).relay()
                 if console.json { return try console.print(Used(relay: relay)) }
                 return console.print(relay ?? "none")
             }
@@ -79,31 +77,16 @@ extension SyncCommand {
         }
 
         func execute() throws {
-            if let largest { try global.open(.writing).vault.setLargestFetched(largest > 0 ? largest : nil) }
-            if up != nil || down != nil {
-                try global.open(.writing).updateSyncSettings { settings in
-                    if let up { settings.uploadLimit = up > 0 ? up : nil }
-                    if let down { settings.downloadLimit = down > 0 ? down : nil }
-                }
-            }
-            let workspace = try global.open(.reading)
-            let settings = try workspace.syncSettings()
-            let fetched = try workspace.vault.largestFetched()
-            if global.json {
-                return try global.console.print(
-                    Limits(up: settings.uploadLimit, down: settings.downloadLimit, largest: fetched))
-            }
+            let changes = up != nil || down != nil || largest != nil
+            let workspace = try global.open(changes ? .writing : .reading)
+            try workspace.limitSync(up: up, down: down, largest: largest)
+            let limits = try workspace.syncLimits()
+            if global.json { return try global.console.print(limits) }
             func text(_ limit: Int?) -> String { limit.map { Quantity.text(bytes: $0) + "/s" } ?? "no limit" }
-            global.console.print("send     \(text(settings.uploadLimit))")
-            global.console.print("receive  \(text(settings.downloadLimit))")
-            global.console.print("largest  \(Quantity.text(bytes: fetched)) of a version are fetched by themselves")
-        }
-
-        private struct Limits: Encodable {
-            let schema = 1
-            let up: Int?
-            let down: Int?
-            let largest: Int
+            global.console.print("send     \(text(limits.up))")
+            global.console.print("receive  \(text(limits.down))")
+            global.console.print(
+                "largest  \(Quantity.text(bytes: limits.largest)) of a version are fetched by themselves")
         }
     }
 }

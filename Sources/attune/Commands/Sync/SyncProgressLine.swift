@@ -1,8 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneCore
-import AttuneSync
+import AttuneKit
 import Foundation
 import Synchronization
 
@@ -20,7 +19,7 @@ final class SyncProgressLine: Sendable {
     }
 
     /// At most ten times a second on a terminal, every ten seconds elsewhere.
-    func show(_ progress: SyncProgress) {
+    func show(_ step: SyncStep) {
         let pause = isTerminal ? Duration.milliseconds(100) : .seconds(10)
         let isDue = last.withLock { last in
             guard ContinuousClock.now - last >= pause else { return false }
@@ -29,21 +28,16 @@ final class SyncProgressLine: Sendable {
         }
         guard isDue else { return }
         if isTerminal {
-            console.progress(Self.text(progress))
-        } else if progress.waiting != nil ? saysWaiting : progress.chunksTotal > 0 {
-            console.note(Self.text(progress))
+            console.progress(Self.text(step))
+        } else if step.waiting != nil ? saysWaiting : step.isTransfer {
+            console.note(Self.text(step))
         }
     }
 
     func end() { console.progress("") }
 
-    private static func text(_ progress: SyncProgress) -> String {
-        if let waiting = progress.waiting { return "waiting, next try in \(waiting) s" }
-        var text =
-            "sent \(Quantity.text(bytes: progress.bytesSent)), received \(Quantity.text(bytes: progress.bytesReceived))"
-        if progress.chunksTotal > 0 { text = "chunk \(progress.chunksDone)/\(progress.chunksTotal), " + text }
-        if progress.rate > 0 { text += ", \(Quantity.text(bytes: progress.rate))/s" }
-        if let left = progress.secondsLeft { text += ", \(Format.duration(Double(left))) left" }
-        return text
+    private static func text(_ step: SyncStep) -> String {
+        if let waiting = step.waiting { return "waiting, next try in \(waiting) s" }
+        return step.text + (step.secondsLeft.map { ", \(Format.duration(Double($0))) left" } ?? "")
     }
 }

@@ -3,7 +3,6 @@
 
 import AttuneCore
 import AttuneKit
-import AttuneSync
 import Synchronization
 
 /// What `attune sync watch` says while it runs: each thing once, however often it is tried again.
@@ -20,7 +19,7 @@ final class SyncWatchOutput: Sendable {
         line = SyncProgressLine(console: console, saysWaiting: false)
     }
 
-    func show(_ progress: SyncProgress) { line.show(progress) }
+    func show(_ step: SyncStep) { line.show(step) }
 
     func end() { line.end() }
 
