@@ -16,6 +16,26 @@ package enum Quantity {
     /// `1 change`, `2 changes`.
     package static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
+    /// 1234567 → `1,234,567`.
+    package static func text(count value: Int) -> String {
+        var digits = String(value.magnitude)
+        var groups: [String] = []
+        while digits.count > 3 {
+            groups.insert(String(digits.suffix(3)), at: 0)
+            digits.removeLast(3)
+        }
+        return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
+    }
+
+    /// 93.4 → `1m33s`; a duration, never a time of day.
+    package static func text(seconds: Double) -> String {
+        guard seconds >= 0, seconds < 1e15 else { return "?" }
+        let whole = Int(seconds.rounded())
+        if whole < 60 { return "\(whole)s" }
+        if whole < 3600 { return String(format: "%dm%02ds", whole / 60, whole % 60) }
+        return String(format: "%dh%02dm", whole / 3600, whole % 3600 / 60)
+    }
+
     /// `10%` or `0.1`; nil unless it is at least 0 and below 1.
     package static func share(_ text: String) -> Double? {
         let value = text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTokenizer
 
 /// Reads a list of messages in one of the two spellings in use.

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTokenizer
 
 /// Takes one JSON object for one of the shapes of training data; each row decides for itself.

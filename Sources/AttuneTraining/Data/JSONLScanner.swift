@@ -1,6 +1,8 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+
 /// Reads one line of JSON as RFC 8259 spells it and keeps where each value stands.
 ///
 /// Strict: no comments, no trailing commas, no duplicate keys, no lone surrogates. Time and memory are linear in the

@@ -5,26 +5,6 @@ import Foundation
 
 /// How numbers are written for people.
 enum Format {
-    /// 93.4 → `1m33s`; a duration, never a time of day.
-    static func duration(_ seconds: Double) -> String {
-        guard seconds >= 0, seconds < 1e15 else { return "?" }
-        let whole = Int(seconds.rounded())
-        if whole < 60 { return "\(whole)s" }
-        if whole < 3600 { return String(format: "%dm%02ds", whole / 60, whole % 60) }
-        return String(format: "%dh%02dm", whole / 3600, whole % 3600 / 60)
-    }
-
-    /// 1234567 → `1,234,567`.
-    static func count(_ value: Int) -> String {
-        var digits = String(value.magnitude)
-        var groups: [String] = []
-        while digits.count > 3 {
-            groups.insert(String(digits.suffix(3)), at: 0)
-            digits.removeLast(3)
-        }
-        return (value < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
-    }
-
     static func loss(_ value: Double) -> String { String(format: "%.4f", value) }
 
     /// How long ago a moment was; a clock that went back gives `just now`.

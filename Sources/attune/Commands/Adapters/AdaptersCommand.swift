@@ -75,7 +75,8 @@ struct AdaptersCommand: ParsableCommand {
                 ("size", Quantity.text(bytes: summary.bytes)), ("val-ppl", summary.perplexityText),
             ]
             if let training {
-                rows.append(("trained on", "\(training.documents) documents, \(Format.count(training.tokens)) tokens"))
+                rows.append(
+                    ("trained on", "\(training.documents) documents, \(Quantity.text(count: training.tokens)) tokens"))
                 rows.append(
                     (
                         "steps",

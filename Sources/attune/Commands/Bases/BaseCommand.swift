@@ -24,7 +24,8 @@ struct BaseCommand: ParsableCommand {
             var table = Table(["NAME", "QUANT", "SIZE", "PARAMS", "CONTEXT", "ID"])
             for base in bases {
                 table.add([
-                    base.name, base.quantization, Quantity.text(bytes: base.bytes), Format.count(base.parameters),
+                    base.name, base.quantization, Quantity.text(bytes: base.bytes),
+                    Quantity.text(count: base.parameters),
                     String(base.contextLength), base.id.short,
                 ])
             }
@@ -71,10 +72,10 @@ struct BaseCommand: ParsableCommand {
             let shape = base.shape
             for (label, value) in [
                 ("name", base.name), ("id", base.id.description), ("architecture", shape.architecture),
-                ("quantisation", base.quantization), ("parameters", Format.count(base.parameters)),
+                ("quantisation", base.quantization), ("parameters", Quantity.text(count: base.parameters)),
                 ("layers", "\(shape.layers)"), ("width", "\(shape.width), feed-forward \(shape.feedForward)"),
                 ("heads", "\(shape.heads), key-value heads \(shape.keyValueHeads), \(shape.headDimension) wide"),
-                ("vocabulary", Format.count(shape.vocabulary)), ("context", "\(base.contextLength) tokens"),
+                ("vocabulary", Quantity.text(count: shape.vocabulary)), ("context", "\(base.contextLength) tokens"),
                 ("size", Quantity.text(bytes: base.bytes)), ("files", base.files.joined(separator: ", ")),
             ] {
                 global.console.print(label.padding(toLength: 14, withPad: " ", startingAt: 0) + value)

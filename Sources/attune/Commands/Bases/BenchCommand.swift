@@ -51,7 +51,7 @@ struct BenchCommand: AttuneCommand {
         }
     }
 
-    private static func whole(_ value: Double) -> String { Format.count(Int(value.rounded())) }
+    private static func whole(_ value: Double) -> String { Quantity.text(count: Int(value.rounded())) }
     private static func share(_ value: Double) -> String { String(format: "%.0f %%", 100 * value) }
     private static func rate(_ value: Double) -> String {
         value < 10 ? String(format: "%.1f tokens a second", value) : "\(whole(value)) tokens a second"

@@ -49,7 +49,8 @@ struct SyncCommand: ParsableCommand {
                 }
                 // Where nobody answered there is nothing to report but the failure.
                 if report.isComplete || report.movedAnything {
-                    console.print("\(report.remoteName): \(report.summary) in \(Format.duration(report.seconds))")
+                    console.print(
+                        "\(report.remoteName): \(report.summary) in \(Quantity.text(seconds: report.seconds))")
                 }
                 for line in report.news { console.say(ShownText.line(line)) }
                 for version in report.refused {

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneKit
 import Foundation
 import Synchronization
@@ -38,6 +39,6 @@ final class SyncProgressLine: Sendable {
 
     private static func text(_ step: SyncStep) -> String {
         if let waiting = step.waiting { return "waiting, next try in \(waiting) s" }
-        return step.text + (step.secondsLeft.map { ", \(Format.duration(Double($0))) left" } ?? "")
+        return step.text + (step.secondsLeft.map { ", \(Quantity.text(seconds: Double($0))) left" } ?? "")
     }
 }

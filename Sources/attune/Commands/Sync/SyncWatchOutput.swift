@@ -36,13 +36,13 @@ final class SyncWatchOutput: Sendable {
             if !isJSON { for line in report.news { console.say(ShownText.line(line)) } }
             guard report.movedAnything || wasWaiting || isJSON && !report.news.isEmpty else { return }
             say(
-                "\(report.summary) in \(Format.duration(report.seconds))",
+                "\(report.summary) in \(Quantity.text(seconds: report.seconds))",
                 Event(event: "synced", remote: report.remote, report: report))
             for name in report.conflicts where report.movedAnything { console.note(SyncCommand.conflict(name)) }
         case .waiting(let problem, let seconds):
             guard isNew(problem.code) else { return }
             say(
-                "\(ShownText.line(problem.message)); trying again in \(Format.duration(Double(seconds)))",
+                "\(ShownText.line(problem.message)); trying again in \(Quantity.text(seconds: Double(seconds)))",
                 Event(event: "waiting", error: problem.code, message: problem.message, seconds: seconds))
         case .paused:
             guard isNew("paused") else { return }

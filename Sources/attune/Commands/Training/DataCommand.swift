@@ -4,8 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneModel
-import AttuneTraining
 import Foundation
 
 /// `attune data`
@@ -21,24 +19,24 @@ struct DataCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let dataset = try Dataset.load(paths: paths)
+            let found = try DataReview(paths: paths).findings
             if global.json {
-                try global.console.print(CheckReport(dataset))
+                try global.console.print(found)
             } else {
-                for issue in dataset.issues { global.console.print(issue.description) }
-                if dataset.issueCount > dataset.issues.count {
-                    global.console.print("… and \(dataset.issueCount - dataset.issues.count) more")
+                for issue in found.issues { global.console.print(issue.text) }
+                if found.errors > found.issues.count {
+                    global.console.print("… and \(found.errors - found.issues.count) more")
                 }
-                for file in dataset.ignored {
-                    global.console.note("not read: \(Printable.path(file.file)) (\(file.reason.rawValue))")
+                for file in found.ignored {
+                    global.console.note("not read: \(Printable.path(file.file)) (\(file.reason))")
                 }
-                if dataset.blankLines > 0 { global.console.note("blank lines: \(dataset.blankLines)") }
-                for (key, count) in dataset.unusedKeys.sorted(by: { $0.key < $1.key }) {
+                if found.blankLines > 0 { global.console.note("blank lines: \(found.blankLines)") }
+                for (key, count) in found.unusedKeys.sorted(by: { $0.key < $1.key }) {
                     global.console.note("key \(Printable.quoted(key)) is not used (\(count) rows)")
                 }
-                global.console.print("\(dataset.files) files, \(dataset.rows.count) rows, \(dataset.issueCount) errors")
+                global.console.print("\(found.files) files, \(found.rows) rows, \(found.errors) errors")
             }
-            if dataset.issueCount > 0 { throw ExitCode(ExitStatus.invalidData.rawValue) }
+            if found.errors > 0 { throw ExitCode(ExitStatus.invalidData.rawValue) }
         }
     }
 
@@ -53,21 +51,20 @@ struct DataCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let (dataset, examples, model) = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)
-            let previews = examples.prefix(max(0, number)).map { Preview($0, tokenizer: model.tokenizer, limit: limit) }
-            if global.json { return try global.console.print(PreviewReport(previews)) }
+            let data = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)
+            let preview = data.preview(rows: number, limit: limit)
+            if global.json { return try global.console.print(preview) }
             let console = global.console
-            for preview in previews {
-                console.print(
-                    console.bold("\(preview.source)  \(preview.trainedCount) of \(preview.tokenCount) tokens trained"))
-                for run in preview.runs {
+            for row in preview.rows {
+                console.print(console.bold("\(row.source)  \(row.trained) of \(row.count) tokens trained"))
+                for run in row.runs {
                     let text = Printable.escaped(run.text).replacing("\\n", with: "\n")
                     console.print(run.isTrained ? console.green("[\(text)]") : console.dim(text))
                 }
-                if preview.omittedCount > 0 { console.print("… \(preview.omittedCount) more tokens") }
+                if row.omitted > 0 { console.print("… \(row.omitted) more tokens") }
                 console.print("")
             }
-            console.note("[text] is trained; \(dataset.rows.count) rows in all")
+            console.note("[text] is trained; \(data.count) rows in all")
         }
     }
 
@@ -76,35 +73,31 @@ struct DataCommand: ParsableCommand {
         @Argument(help: "Files and folders.") var paths: [String]
         @Option(help: "The base whose tokenizer is used.") var base: String?
         @Option(name: .customLong("max-len"), help: "Length to compare with.")
-        var maxLength = TrainingConfiguration.standardLength
+        var maxLength = DataSurvey.standardLength
         @Flag(help: "Leave bad rows out.") var skipBad = false
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let (dataset, examples, _) = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)
-            let numbers = DataStatistics(rows: dataset.rows, examples: examples, maxLength: maxLength)
-            if global.json { return try global.console.print(StatsReport(statistics: numbers)) }
-            let shapes = numbers.shapes.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-                "\($0.value) \($0.key.rawValue)"
-            }
-            for (label, value) in [
-                ("files", Format.count(numbers.documents)),
-                ("rows", "\(Format.count(numbers.examples)) (\(shapes.joined(separator: ", ")))"),
-                ("tokens", "\(Format.count(numbers.tokens)), \(Format.count(numbers.trainedTokens)) trained"),
-                (
-                    "lengths",
-                    "\(numbers.shortest) to \(numbers.longest), median \(numbers.median), 95 % up to \(numbers.percentile95)"
-                ),
-                ("over \(maxLength)", "\(numbers.exceeding), which are split, none is cut off"),
-                ("repeats", "\(numbers.duplicates)"), ("nothing to train", "\(numbers.untrained)"),
-            ] {
+            let data = try DataCommand.encode(paths, base: base, skipBad: skipBad, global: global)
+            let survey = data.survey(maxLength: maxLength)
+            if global.json { return try global.console.print(survey) }
+            for (label, value) in survey.facts {
                 global.console.print(label.padding(toLength: 18, withPad: " ", startingAt: 0) + value)
             }
-            let highest = numbers.histogram.map(\.count).max() ?? 1
-            for bin in numbers.histogram {
+            let highest = survey.histogram.map { $0.count }.max() ?? 1
+            for bin in survey.histogram {
                 let bar = String(repeating: "█", count: (bin.count * 40 + highest - 1) / max(1, highest))
                 global.console.print(String(format: "%6d–%-6d %6d  ", bin.from, bin.through, bin.count) + bar)
             }
         }
+    }
+
+    /// Loads and encodes with the tokenizer of a base; refuses data with errors.
+    private static func encode(
+        _ paths: [String], base: String?, skipBad: Bool, global: GlobalOptions
+    ) throws -> EncodedData {
+        let review = try DataReview(paths: paths, skipBad: skipBad)
+        for issue in review.findings.issues.prefix(20) { global.console.note(issue.text) }
+        return try review.encoded(for: base, of: BaseLibrary(folder: global.paths.bases))
     }
 }

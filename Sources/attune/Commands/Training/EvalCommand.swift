@@ -56,7 +56,7 @@ struct EvalCommand: AttuneCommand {
         ])
         global.console.print(table)
         global.console.note(
-            "\(Format.count(result.adapter.tokens)) tokens of \(result.documents) documents, packing "
+            "\(Quantity.text(count: result.adapter.tokens)) tokens of \(result.documents) documents, packing "
                 + "\(result.packing.rawValue), rows of \(result.maxLength)")
     }
 

@@ -85,15 +85,15 @@ final class TrainingOutput {
         if jsonl { return }
         console.note(
             "Time  ",
-            "\(Format.duration(time.low)) to \(Format.duration(time.high)) "
-                + "(from 3 measured steps, \(Format.count(Int(time.tokensPerSecond))) tok/s)")
+            "\(Quantity.text(seconds: time.low)) to \(Quantity.text(seconds: time.high)) "
+                + "(from 3 measured steps, \(Quantity.text(count: Int(time.tokensPerSecond))) tok/s)")
     }
 
     private func show(_ part: TrainingSession.Part, _ track: TrainingTrack, base: BaseRecord, explain: Bool) {
         let (settings, outline) = (track.configuration, track.outline)
         console.note(
             "Data  ",
-            "\(Format.count(part.material.rows.count)) documents, \(Format.count(outline.trainingTokens)) tokens to "
+            "\(Quantity.text(count: part.material.rows.count)) documents, \(Quantity.text(count: outline.trainingTokens)) tokens to "
                 + "learn from in \(outline.trainingBlocks) rows; held out for validation: "
                 + "\(part.material.validationExamples.count) documents")
         if part.packed.training.splitExamples > 0 {
@@ -194,7 +194,7 @@ final class TrainingOutput {
         }
         let difference = Double(result.peakMemory) / Double(max(1, plan.total)) - 1
         console.print(
-            "\(Format.duration(summary.seconds)), peak memory \(Quantity.text(bytes: result.peakMemory)) "
+            "\(Quantity.text(seconds: summary.seconds)), peak memory \(Quantity.text(bytes: result.peakMemory)) "
                 + "(planned \(Quantity.text(bytes: plan.total)), \(String(format: "%+.0f%%", difference * 100)))")
         if let adapter {
             console.print(
@@ -218,7 +218,8 @@ final class TrainingOutput {
         let numbers =
             losses.joined(separator: " · ")
             + String(format: "  lr %.1e  %.0f tok/s  mem %.0f MiB", longest.rate, speed, longest.memoryMiB)
-        let times = "elapsed \(Format.duration(longest.elapsed))  left \(Format.duration(longest.remaining))"
+        let times =
+            "elapsed \(Quantity.text(seconds: longest.elapsed))  left \(Quantity.text(seconds: longest.remaining))"
         if isTerminal {
             let filled = Int(share * 24)
             let bar = String(repeating: "=", count: filled) + (filled < 24 ? ">" : "")
