@@ -106,10 +106,10 @@ import Testing
         let path = try store.request().adapters[0].paths
         let once = try store.workspace.compare(loaded, on: path, precision: .float32)
         let again = try store.workspace.compare(loaded, on: path, precision: .float32)
-        #expect(once.adapter.loss == again.adapter.loss)
-        #expect(once.base.loss == again.base.loss)
-        #expect(once.adapter.loss < once.base.loss)
-        #expect(once.maxLength == 64)
+        #expect(once.loss == again.loss)
+        #expect(once.baseLoss == again.baseLoss)
+        #expect(once.loss < once.baseLoss)
+        #expect(once.maxLen == 64)
         #expect(once.packing == .documents)
     }
 }

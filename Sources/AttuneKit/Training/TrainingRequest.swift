@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneAdapter
 import AttuneTraining
 
 /// What a person asked to be trained.
@@ -37,5 +38,24 @@ package struct TrainingRequest: Sendable {
         precondition(!adapters.isEmpty && Set(adapters.map(\.name)).count == adapters.count)
         self.adapters = adapters
         self.wishes = wishes
+    }
+
+    /// Asks for a setting of every adapter by the name of its option, such as `max-len`; nil leaves it to be chosen.
+    ///
+    /// - Returns: false for a word that is no value of the setting.
+    @discardableResult
+    package mutating func set(_ option: String, to value: (any Sendable)?) -> Bool { wishes.ask(option, for: value) }
+
+    /// The layers of a block that can be adapted, such as `q_proj`.
+    package static var moduleNames: [String] { TargetModule.allCases.map(\.projectionName) }
+
+    /// Asks for these layers of each block to be adapted.
+    ///
+    /// - Returns: the first name that is none; nil if all are.
+    package mutating func adapt(modules names: [String]) -> String? {
+        let modules = names.map { TargetModule(name: $0) }
+        if let unknown = zip(names, modules).first(where: { $0.1 == nil }) { return unknown.0 }
+        wishes.modules = modules.compactMap { $0 }
+        return nil
     }
 }

@@ -76,7 +76,7 @@ extension TrainingSession {
     }
 
     /// Measures three training passes without changing anything, and how long the run will take from that.
-    package func measure() throws -> TimeEstimate { trainer.measure(passes: 3) }
+    package func measure() -> TrainingTime { TrainingTime(estimate: trainer.measure(passes: 3)) }
 }
 
 /// Writes what happens to each adapter of a session into the vault, and tells of it.

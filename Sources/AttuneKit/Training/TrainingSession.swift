@@ -43,11 +43,11 @@ package final class TrainingSession {
     /// - Parameter onData: told of the data of each adapter.
     /// - Throws: `TrainingError` for data that cannot be used (`onData` was told all of it) or that does not fit.
     package static func prepare(
-        _ request: TrainingRequest, in workspace: Workspace, onData: (Dataset) -> Void = { _ in }
+        _ request: TrainingRequest, in workspace: Workspace, onData: (DataFindings) -> Void = { _ in }
     ) throws -> TrainingSession {
         let datasets = try request.adapters.map { adapter in
             let dataset = try Dataset.load(paths: adapter.paths, options: DatasetOptions(skipBad: request.skipBad))
-            onData(dataset)
+            onData(DataFindings(dataset))
             try dataset.requireUsable()
             return dataset
         }

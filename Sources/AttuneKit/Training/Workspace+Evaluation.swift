@@ -9,13 +9,22 @@ import AttuneTokenizer
 import AttuneTraining
 import AttuneVault
 
-/// Mean next-token loss of an adapter and of its base on the same blocks.
-package struct Comparison: Sendable {
-    package let adapter: Evaluation
-    package let base: Evaluation
+/// Mean next-token loss of an adapter and of its base on the same blocks, nats per token.
+package struct Comparison: Sendable, Encodable {
+    package let schema = 1
+    /// `notes@3`
+    package let adapter: String
+    /// The base's name.
+    let base: String
+    package let loss: Double
+    package let baseLoss: Double
+    package let perplexity: Double
+    package let basePerplexity: Double
+    package let tokens: Int
     package let documents: Int
-    package let blocks: Int
-    package let maxLength: Int
+    let rows: Int
+    /// Tokens of a row.
+    package let maxLen: Int
     package let packing: Packing
 }
 
@@ -41,7 +50,9 @@ extension Workspace {
         let result = try Evaluation.compare(
             model: model, adapter: loaded.adapter, blocks: blocks, batch: 4, precision: precision)
         return Comparison(
-            adapter: result.adapted, base: result.base, documents: dataset.rows.count, blocks: blocks.count,
-            maxLength: maxLength, packing: packing)
+            adapter: loaded.label, base: loaded.adapter.base.name, loss: result.adapted.loss,
+            baseLoss: result.base.loss, perplexity: result.adapted.perplexity,
+            basePerplexity: result.base.perplexity, tokens: result.adapted.tokens, documents: dataset.rows.count,
+            rows: blocks.count, maxLen: maxLength, packing: packing)
     }
 }

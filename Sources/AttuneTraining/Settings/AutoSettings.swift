@@ -31,6 +31,20 @@ package struct AutoSettings: Sendable {
             }
         }
 
+        /// Asks for the setting of an option by the option's name.
+        ///
+        /// - Parameter value: of the setting's type, or as text for one that has a word for each value; nil leaves it.
+        /// - Returns: false for a word that is none.
+        package mutating func ask(_ flag: String, for value: (any Sendable)?) -> Bool {
+            guard let setting = TrainingSettings.table.all.first(where: { $0.flag == flag }) else {
+                preconditionFailure("there is no setting \(flag)")
+            }
+            guard let value else { return true }
+            guard setting.set(value, in: &configuration) else { return false }
+            names.insert(setting.name)
+            return true
+        }
+
         func include(_ setting: some AnyTrainingSetting) -> Bool { names.contains(setting.name) }
     }
 

@@ -11,7 +11,7 @@ package struct TrainingSetting<Value: Sendable>: Sendable {
     /// The name in reasons and errors.
     let name: String
     /// The option of `attune train`, without dashes.
-    package let flag: String
+    let flag: String
     private let rule: String
     private let holds: @Sendable (Value) -> Bool
     private let usual: (@Sendable (AutoChooser) -> Value)?
@@ -43,6 +43,7 @@ package struct TrainingSetting<Value: Sendable>: Sendable {
 /// What the table of settings does with each of them, whatever the type of its value.
 protocol AnyTrainingSetting: Sendable {
     var name: String { get }
+    var flag: String { get }
 
     /// Sets what nobody asked for.
     func choose(for chooser: inout AutoChooser)
@@ -50,6 +51,8 @@ protocol AnyTrainingSetting: Sendable {
     /// What was chosen and why; nil where there is nothing to explain.
     func explanation(by chooser: AutoChooser) -> AutoSettings.Reason?
 
+    /// Takes a value of its type, or the word for one; false for a word that is none.
+    func set(_ value: any Sendable, in configuration: inout TrainingConfiguration) -> Bool
     /// - Throws: `TrainingError` E-TRAIN-001 for a value that cannot be.
     func check(_ configuration: TrainingConfiguration) throws(TrainingError)
 }
@@ -66,6 +69,19 @@ extension TrainingSetting: AnyTrainingSetting {
                 setting: name, value: text(chooser.configuration[keyPath: path]),
                 reason: chooser.wishes.include(self) ? "as you asked" : reason(chooser))
         }
+    }
+
+    func set(_ value: any Sendable, in configuration: inout TrainingConfiguration) -> Bool {
+        if let value = value as? Value {
+            configuration[keyPath: path] = value
+            return true
+        }
+        guard let word = value as? String, let kind = Value.self as? any RawRepresentable<String>.Type else {
+            preconditionFailure("\(value) is no \(Value.self), as \(name) is")
+        }
+        guard let value = kind.init(rawValue: word) as? Value else { return false }
+        configuration[keyPath: path] = value
+        return true
     }
 
     func check(_ configuration: TrainingConfiguration) throws(TrainingError) {

@@ -2,40 +2,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneTraining
 
 /// What a person can choose about a run; what is absent is chosen from the data and the memory.
 struct TrainOptions: ParsableArguments {
     @Option(help: "The base to adapt.") var base: String?
-    @Option(\.epochs, help: "Passes over the data; 0.5 is half a pass.") var epochs: Double?
-    @Option(\.rank, help: "Inner width R of the adapter.") var rank: Int?
-    @Option(\.alpha, help: "Alpha; the scale is alpha / rank.") var alpha: Float?
-    @Flag(\.rankStabilized, help: "Scale by alpha / √rank (rsLoRA).") var rslora = false
-    @Option(\.dropout, help: "Dropout before A, 0 up to 1.") var dropout: Float?
-    @Option(\.modules, help: "Comma-separated: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj or all.")
+    @Option(help: "Passes over the data; 0.5 is half a pass.") var epochs: Double?
+    @Option(help: "Inner width R of the adapter.") var rank: Int?
+    @Option(help: "Alpha; the scale is alpha / rank.") var alpha: Float?
+    @Flag(help: "Scale by alpha / √rank (rsLoRA).") var rslora = false
+    @Option(help: "Dropout before A, 0 up to 1.") var dropout: Float?
+    @Option(help: "Comma-separated: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj or all.")
     var modules: String?
-    @Option(\.layers, help: "all, last:K, 0-9 or 3,5,7.") var layers: String?
-    @Option(\.learningRate, help: "Peak learning rate.") var learningRate: Double?
-    @Option(\.schedule, help: "constant, linear or cosine.") var schedule: String?
-    @Option(\.warmupRatio, help: "Share of the steps that warm up.") var warmup: Double?
-    @Option(\.clip, help: "Largest norm of the gradient; 0 is off.") var clip: Double?
-    @Option(\.weightDecay, help: "Weight decay of AdamW.") var weightDecay: Double?
-    @Option(\.optimizer, help: "adamw, or adamw8bit, whose moments take a quarter of the memory.")
+    @Option(help: "all, last:K, 0-9 or 3,5,7.") var layers: String?
+    @Option(name: .customLong("lr"), help: "Peak learning rate.") var learningRate: Double?
+    @Option(help: "constant, linear or cosine.") var schedule: String?
+    @Option(help: "Share of the steps that warm up.") var warmup: Double?
+    @Option(help: "Largest norm of the gradient; 0 is off.") var clip: Double?
+    @Option(help: "Weight decay of AdamW.") var weightDecay: Double?
+    @Option(help: "adamw, or adamw8bit, whose moments take a quarter of the memory.")
     var optimizer: Optimizer?
-    @Option(\.maxLength, help: "Tokens of one row.") var maxLength: Int?
-    @Option(\.batch, help: "Rows of one micro-batch.") var batch: Int?
-    @Option(\.accumulation, help: "Micro-batches of one step.") var accumulate: Int?
-    @Option(\.packing, help: "documents (never mixes them) or wrapped (cuts the joined text anywhere).") var packing:
-        Packing?
-    @Option(\.seed, help: "Seed of initialisation, order and dropout.") var seed: UInt64?
-    @Option(\.validationFraction, help: "Share of the documents kept for validation, such as 10%.") var valid: String?
-    @Option(\.evaluateEvery, help: "Steps between two validations.") var evaluateEvery: Int?
-    @Option(\.patience, help: "Stop after so many validations without a better one; 0 never stops.") var patience: Int?
-    @Option(\.precision, help: "bfloat16 or float32.") var precision: Precision?
-    @Option(\.checkpointing, help: "Recompute activations in the backward pass: on or off.") var checkpointing: Switch?
+    @Option(name: .customLong("max-len"), help: "Tokens of one row.") var maxLength: Int?
+    @Option(help: "Rows of one micro-batch.") var batch: Int?
+    @Option(help: "Micro-batches of one step.") var accumulate: Int?
+    @Option(help: "documents (never mixes them) or wrapped (cuts the joined text anywhere).")
+    var packing: Packing?
+    @Option(help: "Seed of initialisation, order and dropout.") var seed: UInt64?
+    @Option(help: "Share of the documents kept for validation, such as 10%.") var valid: String?
+    @Option(help: "Steps between two validations.") var evaluateEvery: Int?
+    @Option(help: "Stop after so many validations without a better one; 0 never stops.") var patience: Int?
+    @Option(help: "bfloat16 or float32.") var precision: Precision?
+    @Option(help: "Recompute activations in the backward pass: on or off.") var checkpointing: Switch?
     @Option(help: "Stop after so long, such as 90m or 2h.") var timeLimit: String?
     @Option(help: "Use at most so much memory, such as 4G.", transform: memorySize) var memoryLimit: Int?
     @Option(
@@ -69,7 +67,8 @@ extension TrainOptions {
                 adapters.append(.init(name: parts[0], paths: [parts[1]]))
             }
         }
-        var request = TrainingRequest(adapters: adapters, wishes: try wishes())
+        var request = TrainingRequest(adapters: adapters)
+        try set(&request)
         request.base = base
         request.skipBad = skipBad
         if let layers {
@@ -92,71 +91,43 @@ extension TrainOptions {
         return seconds
     }
 
-    private func wishes() throws -> AutoSettings.Wishes {
-        var wishes = AutoSettings.Wishes()
-        wishes.rank = rank
-        wishes.alpha = alpha
-        wishes.rankStabilized = rslora ? true : nil
-        wishes.dropout = dropout
-        wishes.modules = try targets()
-        wishes.epochs = epochs
-        wishes.learningRate = learningRate
-        if let schedule {
-            guard let shape = LearningRateSchedule.Shape(rawValue: schedule) else {
-                throw ValidationError("--schedule takes cosine, linear or constant; not \(schedule)")
+    private func set(_ request: inout TrainingRequest) throws {
+        request.set("rank", to: rank)
+        request.set("alpha", to: alpha)
+        request.set("rslora", to: rslora ? true : nil)
+        request.set("dropout", to: dropout)
+        if let modules {
+            let names =
+                modules == "all" ? TrainingRequest.moduleNames : modules.split(separator: ",").map(String.init)
+            if let unknown = request.adapt(modules: names) {
+                let known = TrainingRequest.moduleNames.joined(separator: ", ")
+                throw ValidationError("--modules: there is no \(unknown); known are \(known)")
             }
-            wishes.schedule = shape
         }
-        wishes.warmupRatio = warmup
-        wishes.maxLength = maxLength
-        wishes.batch = batch
-        wishes.accumulation = accumulate
-        wishes.clip = clip
-        wishes.weightDecay = weightDecay
-        wishes.optimizer = optimizer
-        wishes.seed = seed
+        request.set("epochs", to: epochs)
+        request.set("lr", to: learningRate)
+        guard request.set("schedule", to: schedule) else {
+            throw ValidationError("--schedule takes cosine, linear or constant; not \(schedule ?? "")")
+        }
+        request.set("warmup", to: warmup)
+        request.set("max-len", to: maxLength)
+        request.set("batch", to: batch)
+        request.set("accumulate", to: accumulate)
+        request.set("clip", to: clip)
+        request.set("weight-decay", to: weightDecay)
+        request.set("optimizer", to: optimizer)
+        request.set("seed", to: seed)
         if let valid {
             guard let share = Quantity.share(valid) else {
                 throw ValidationError("--valid takes a share such as 10%; not \(valid)")
             }
-            wishes.validationFraction = share
+            request.set("valid", to: share)
         }
-        wishes.evaluateEvery = evaluateEvery
-        wishes.patience = patience
-        wishes.precision = precision
-        wishes.checkpointing = checkpointing.map { $0 == .on }
-        wishes.packing = packing
-        return wishes
-    }
-
-    private func targets() throws -> [TargetModule]? {
-        guard let modules, modules != "all" else { return modules == nil ? nil : TargetModule.allCases }
-        return try modules.split(separator: ",").map { name in
-            guard let module = TargetModule(name: String(name)) else {
-                let known = TargetModule.allCases.map(\.projectionName).joined(separator: ", ")
-                throw ValidationError("--modules: there is no \(name); known are \(known)")
-            }
-            return module
-        }
-    }
-}
-
-extension Option {
-    /// The option of a setting; `Given` is how a person writes its value.
-    init<Chosen, Given: ExpressibleByArgument>(
-        _ setting: KeyPath<TrainingSettings, TrainingSetting<Chosen>>, help: ArgumentHelp
-    ) where Value == Given? {
-        self.init(name: .customLong(TrainingSettings.table[keyPath: setting].flag), help: help)
-    }
-}
-
-extension Flag<Bool> {
-    /// The flag of a setting that is off where nobody asks for it.
-    init(
-        wrappedValue: Bool, _ setting: KeyPath<TrainingSettings, TrainingSetting<Bool>>, help: ArgumentHelp
-    ) {
-        self.init(
-            wrappedValue: wrappedValue, name: .customLong(TrainingSettings.table[keyPath: setting].flag), help: help)
+        request.set("evaluate-every", to: evaluateEvery)
+        request.set("patience", to: patience)
+        request.set("precision", to: precision)
+        request.set("checkpointing", to: checkpointing.map { $0 == .on })
+        request.set("packing", to: packing)
     }
 }
 

@@ -73,4 +73,20 @@ import Testing
         #expect(wishes.rank == nil)
         #expect(wishes.configuration == AutoSettings.Wishes().configuration)
     }
+
+    @Test func aSettingIsAskedForByTheNameOfItsOption() {
+        var wishes = AutoSettings.Wishes()
+        let isRate = wishes.ask("lr", for: 0.5)
+        #expect(isRate)
+        #expect(wishes.learningRate == 0.5)
+        let isShape = wishes.ask("schedule", for: "linear")
+        #expect(isShape)
+        #expect(wishes.schedule == .linear)
+        let isOther = wishes.ask("schedule", for: "steep")
+        #expect(!isOther, "a word that is no shape was taken")
+        #expect(wishes.schedule == .linear)
+        let isLeft = wishes.ask("rank", for: nil)
+        #expect(isLeft)
+        #expect(wishes.rank == nil)
+    }
 }

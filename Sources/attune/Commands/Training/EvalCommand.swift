@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneTraining
 import Foundation
 
 /// `attune eval`
@@ -35,43 +33,20 @@ struct EvalCommand: AttuneCommand {
         let loaded = try workspace.load(reference)
         let result = try workspace.compare(
             loaded, on: data, packing: packing, maxLength: maxLength, precision: precision, skipBad: skipBad)
-        if global.json {
-            return try global.console.print(
-                Report(
-                    adapter: loaded.label, base: loaded.adapter.base.name, loss: result.adapter.loss,
-                    baseLoss: result.base.loss, perplexity: result.adapter.perplexity,
-                    basePerplexity: result.base.perplexity, tokens: result.adapter.tokens,
-                    documents: result.documents, rows: result.blocks, maxLen: result.maxLength,
-                    packing: result.packing.rawValue))
-        }
-        var table = Table(["METRIC", "BASE", loaded.label.uppercased(), "CHANGE"])
+        if global.json { return try global.console.print(result) }
+        var table = Table(["METRIC", "BASE", result.adapter.uppercased(), "CHANGE"])
         table.add([
-            "loss (nats/token)", Format.loss(result.base.loss), Format.loss(result.adapter.loss),
-            String(format: "%+.4f", result.adapter.loss - result.base.loss),
+            "loss (nats/token)", Format.loss(result.baseLoss), Format.loss(result.loss),
+            String(format: "%+.4f", result.loss - result.baseLoss),
         ])
         table.add([
-            "perplexity", String(format: "%.3f", result.base.perplexity),
-            String(format: "%.3f", result.adapter.perplexity),
-            String(format: "%+.1f%%", (result.adapter.perplexity / result.base.perplexity - 1) * 100),
+            "perplexity", String(format: "%.3f", result.basePerplexity),
+            String(format: "%.3f", result.perplexity),
+            String(format: "%+.1f%%", (result.perplexity / result.basePerplexity - 1) * 100),
         ])
         global.console.print(table)
         global.console.note(
-            "\(Quantity.text(count: result.adapter.tokens)) tokens of \(result.documents) documents, packing "
-                + "\(result.packing.rawValue), rows of \(result.maxLength)")
-    }
-
-    private struct Report: Encodable {
-        let schema = 1
-        let adapter: String
-        let base: String
-        let loss: Double
-        let baseLoss: Double
-        let perplexity: Double
-        let basePerplexity: Double
-        let tokens: Int
-        let documents: Int
-        let rows: Int
-        let maxLen: Int
-        let packing: String
+            "\(Quantity.text(count: result.tokens)) tokens of \(result.documents) documents, packing "
+                + "\(result.packing.rawValue), rows of \(result.maxLen)")
     }
 }

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneTraining
 import Foundation
 
 /// `attune train`

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneTraining
 
 /// Shows the plan of a session, asks, trains and tells how it ended: what `train` and `runs resume` share.
 struct TrainingRun {
@@ -18,7 +17,7 @@ struct TrainingRun {
     func execute() throws {
         output.show(session, explain: explain)
         output.announce("measuring three steps")
-        let time = try session.measure()
+        let time = session.measure()
         try output.show(session, time: time, explain: explain, planOnly: planOnly)
         if planOnly { return }
         if global.canAsk {
@@ -33,16 +32,15 @@ struct TrainingRun {
             console.note("\nfinishing this step; once more leaves at once")
         }
         output.names = session.parts.map(\.name)
-        let results = try session.run(stop: stop, timeLimit: timeLimit) {
+        let ends = try session.train(stop: stop, timeLimit: timeLimit) {
             output.started($0)
-        } onEvent: {
+        } onNews: {
             output.show($0, of: $1)
         }
-        try output.show(results, plan: session.memory)
-        let reasons = results.map(\.outcome.summary.reason)
-        if reasons.contains(.interrupted) {
+        try output.show(ends)
+        if ends.contains(where: \.isInterrupted) {
             throw ExitCode(interruption.exitCode == 0 ? 130 : interruption.exitCode)
         }
-        if reasons.contains(.diverged) { throw ExitCode(ExitStatus.failure.rawValue) }
+        if ends.contains(where: \.isDiverged) { throw ExitCode(ExitStatus.failure.rawValue) }
     }
 }
