@@ -138,8 +138,8 @@ let package = Package(
         .executableTarget(
             name: "attune",
             dependencies: [
-                "AttuneService", "AttuneKit", "AttuneSync", "AttuneTraining", "AttuneVault", "AttuneAdapter",
-                "AttuneCrypto", "AttuneCore",
+                "AttuneService", "AttuneKit", "AttuneSync", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
+                "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["attune-sync.service"], swiftSettings: strict),

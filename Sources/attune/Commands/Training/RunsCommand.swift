@@ -2,11 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneTraining
-import AttuneVault
 import Foundation
 
 extension RunID: ExpressibleByArgument {
@@ -25,13 +22,17 @@ struct RunsCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let vault = try global.open(.reading).vault
-            let runs = try vault.runs().map { try RunSummary($0, vault: vault) }
-            if global.json { return try global.console.print(RunListing(runs: runs)) }
+            let runs = try global.open(.reading).runs.list()
+            if global.json { return try global.console.print(Listing(runs: runs)) }
             var table = Table(["ID", "ADAPTER", "STATE", "STEP", "LOSS", "VAL", "STARTED"])
             for run in runs { table.add(run.row) }
             global.console.print(table)
             if runs.isEmpty { global.console.note("none yet: attune train FOLDER") }
+        }
+
+        private struct Listing: Encodable {
+            let schema = 1
+            let runs: [RunSummary]
         }
     }
 
@@ -42,26 +43,16 @@ struct RunsCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let vault = try global.open(.reading).vault
-            let run = try vault.run(id)
-            let points = try vault.points(ofRun: id)
-            let settings = try RunSettings(decoding: run.configuration)
-            if global.json {
-                return try global.console.print(
-                    RunDetail(
-                        run: try RunSummary(run, vault: vault), settings: settings,
-                        points: points.map(RunDetail.Point.init)))
-            }
+            let run = try global.open(.reading).runs.show(id)
+            if global.json { return try global.console.print(run) }
             let console = global.console
-            console.print("run \(run.id)  \(run.adapter)  \(run.state.rawValue)  step \(run.step)/\(run.steps)")
-            if let detail = run.detail { console.print(detail) }
-            console.print(
-                "base \(settings.baseName), rank \(settings.training.lora.rank), lr \(settings.training.learningRate), "
-                    + "\(settings.training.epochs) epochs, seed \(settings.training.seed), data \(run.data.short)")
-            for point in points where point.kind == .validation {
+            console.print(run.title)
+            if let remark = run.remark { console.print(remark) }
+            console.print(run.settingsLine)
+            for point in run.points where point.isValidation {
                 console.print("  step \(point.step)  validation loss \(point.loss.map(Format.loss) ?? "not finite")")
             }
-            if plot { console.print(Chart().render(RunsCommand.series(points, named: "\(run.id)"))) }
+            if plot { console.print(Chart().render(run.curves)) }
         }
     }
 
@@ -89,8 +80,7 @@ struct RunsCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let version = try global.open(.writing).accept(run: id)
-            try global.done("kept as \(version.reference)")
+            try global.done("kept as \(try global.open(.writing).runs.accept(id))")
         }
     }
 
@@ -102,21 +92,13 @@ struct RunsCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let vault = try global.open(.reading).vault
-            let runs = [try vault.run(first), try vault.run(second)]
-            let differences = try RunDifference.between(runs[0].configuration, runs[1].configuration)
-            if global.json {
-                return try global.console.print(
-                    RunComparison(runs: try runs.map { try RunSummary($0, vault: vault) }, differences: differences))
-            }
-            for difference in differences {
+            let comparison = try global.open(.reading).runs.compare(first, second)
+            if global.json { return try global.console.print(comparison) }
+            for difference in comparison.differences {
                 global.console.print("\(difference.setting): \(difference.first) → \(difference.second)")
             }
-            let series = try runs.flatMap { run in
-                RunsCommand.series(try vault.points(ofRun: run.id), named: "\(run.id)")
-            }
-            global.console.print(Chart().render(series))
-            for run in runs { global.console.print(try RunSummary(run, vault: vault).row.joined(separator: "  ")) }
+            global.console.print(Chart().render(comparison.curves))
+            for run in comparison.runs { global.console.print(run.row.joined(separator: "  ")) }
         }
     }
 
@@ -127,16 +109,25 @@ struct RunsCommand: ParsableCommand {
 
         func execute() throws {
             if global.canAsk, !global.console.confirm("Move run \(id) to the trash?", standard: false) { return }
-            try global.open(.writing, freeing: true).vault.trashRun(id)
+            try global.open(.writing, freeing: true).runs.trash(id)
             try global.done("run \(id) is in the trash: attune undo brings it back")
         }
     }
+}
 
-    private static func series(_ points: [RunPoint], named name: String) -> [Chart.Series] {
-        [(RunPoint.Kind.train, "loss"), (.validation, "validation")].compactMap { kind, label in
-            let line = points.filter { $0.kind == kind }
-                .compactMap { point in point.loss.map { (x: Double(point.step), y: $0) } }
-            return line.isEmpty ? nil : Chart.Series(name: "\(name) \(label)", points: line)
-        }
+extension RunSummary {
+    /// Its cells in a table of runs.
+    fileprivate var row: [String] {
+        [
+            "\(id)", adapter, state, "\(step)/\(steps)", loss.map(Format.loss) ?? "-",
+            validationLoss.map(Format.loss) ?? "-", Format.ago(started),
+        ]
+    }
+}
+
+extension Chart {
+    /// The losses of runs over their steps.
+    fileprivate func render(_ curves: [RunCurveLine]) -> String {
+        render(curves.map { Series(name: $0.name, points: $0.points.map { ($0.step, $0.loss) }) })
     }
 }

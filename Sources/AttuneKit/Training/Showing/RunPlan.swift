@@ -6,7 +6,7 @@ import AttuneCore
 import AttuneTraining
 
 /// What a session is going to do for one adapter, with all that decides it, for scripts.
-package struct TrainingPlan: Encodable {
+package struct RunPlan: Encodable {
     let base: String
     let configuration: TrainingConfiguration
     let outline: TrainingOutline
@@ -44,8 +44,8 @@ extension TrainingSession {
     /// The plan of a part.
     ///
     /// - Parameter explained: whether it says why each setting is what it is.
-    package func plan(of part: Int, time: TrainingTime, explained: Bool) -> TrainingPlan {
-        TrainingPlan(
+    package func plan(of part: Int, time: TrainingTime, explained: Bool) -> RunPlan {
+        RunPlan(
             base: base.name, configuration: track(part).configuration, outline: track(part).outline, memory: memory,
             trunk: trunk, time: time, reasons: explained ? parts[part].reasons : nil)
     }

@@ -1,0 +1,43 @@
+// Attune
+// SPDX-License-Identifier: Apache-2.0
+
+import AttuneCore
+import AttuneVault
+
+/// The training runs of a store.
+///
+/// What names a run that is not there throws `VaultError` E-VAULT-030.
+package struct Runs: Sendable {
+    fileprivate let workspace: Workspace
+    private var vault: Vault { workspace.vault }
+
+    /// All that are not in the trash.
+    package func list() throws -> [RunSummary] {
+        try vault.runs().map { RunSummary($0, points: try vault.points(ofRun: $0.id)) }
+    }
+
+    /// A run with its settings and its curve.
+    package func show(_ id: RunID) throws -> RunDetail {
+        try RunDetail(try vault.run(id), points: try vault.points(ofRun: id))
+    }
+
+    /// Two runs, and how their settings differ.
+    package func compare(_ first: RunID, _ second: RunID) throws -> RunComparison {
+        let runs = [try vault.run(first), try vault.run(second)]
+        return try RunComparison(
+            (runs[0], try vault.points(ofRun: runs[0].id)), (runs[1], try vault.points(ofRun: runs[1].id)))
+    }
+
+    /// Keeps the best state that an interrupted run had reached.
+    ///
+    /// - Returns: the version, such as `notes@3`.
+    /// - Throws: `KitError` E-RUN-001, E-RUN-002.
+    package func accept(_ id: RunID) throws -> String { try workspace.accept(run: id).reference.description }
+
+    /// Moves a run to the trash.
+    package func trash(_ id: RunID) throws { try vault.trashRun(id) }
+}
+
+extension Workspace {
+    package var runs: Runs { Runs(workspace: self) }
+}
