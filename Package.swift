@@ -138,8 +138,7 @@ let package = Package(
         .executableTarget(
             name: "attune",
             dependencies: [
-                "AttuneService", "AttuneKit", "AttuneSync", "AttuneVault", "AttuneAdapter", "AttuneCrypto",
-                "AttuneCore",
+                "AttuneService", "AttuneKit", "AttuneSync", "AttuneVault", "AttuneCrypto", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["attune-sync.service"], swiftSettings: strict),

@@ -29,6 +29,52 @@ package struct BaseRecord: Codable, Sendable {
     package var path: String { files.first ?? "" }
 }
 
+extension BaseRecord {
+    /// What a person reads of it, each with its label.
+    package var facts: [(label: String, value: String)] {
+        [
+            ("name", name), ("id", id.description), ("architecture", shape.architecture),
+            ("quantisation", quantization), ("parameters", Quantity.text(count: parameters)),
+            ("layers", "\(shape.layers)"), ("width", "\(shape.width), feed-forward \(shape.feedForward)"),
+            ("heads", "\(shape.heads), key-value heads \(shape.keyValueHeads), \(shape.headDimension) wide"),
+            ("vocabulary", Quantity.text(count: shape.vocabulary)), ("context", "\(contextLength) tokens"),
+            ("size", Quantity.text(bytes: bytes)), ("files", files.joined(separator: ", ")),
+        ]
+    }
+}
+
+/// A base as scripts read it.
+package struct BaseSummary: Sendable, Encodable {
+    let schema = 1
+    let name: String
+    let id: String
+    let architecture: String
+    let quantization: String
+    let bytes: UInt64
+    let parameters: Int
+    let layers: Int
+    let width: Int
+    let context: Int
+    let files: [String]
+    let linked: Bool
+    let added: Date
+
+    package init(_ base: BaseRecord) {
+        name = base.name
+        id = base.id.description
+        architecture = base.shape.architecture
+        quantization = base.quantization
+        bytes = base.bytes
+        parameters = base.parameters
+        layers = base.shape.layers
+        width = base.shape.width
+        context = base.contextLength
+        files = base.files
+        linked = base.linked
+        added = base.added
+    }
+}
+
 /// The identity of a base: BLAKE2b-256 of its file, or of all parts of a split one, first part first.
 enum BaseDigest {
     static func hash(files: [String]) throws -> BaseID {

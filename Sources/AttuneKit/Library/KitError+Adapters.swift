@@ -40,7 +40,7 @@ extension KitError {
             exit: names.isEmpty ? .notFound : .usage)
     }
 
-    package static func notInTrash(_ name: String) -> KitError {
+    static func notInTrash(_ name: String) -> KitError {
         KitError(
             .notInTrash, "no adapter or version called \(name) is in the trash",
             remedy: "See what is there: attune trash")

@@ -9,6 +9,8 @@ import AttuneVault
 /// What came of merging versions of adapters.
 package struct MergeOutcome: Sendable {
     package let version: VersionRecord
+    /// Such as `notes@3`.
+    package var reference: String { version.reference.description }
     /// What the lower rank cost: ‖merged − exact sum‖_F / ‖exact sum‖_F.
     package let relativeError: Double
 }

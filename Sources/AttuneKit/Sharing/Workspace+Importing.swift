@@ -14,6 +14,14 @@ package enum ImportedFile: Sendable {
     case version(VersionRecord)
     /// A version of another person, or one that nobody says where to put, which waits until somebody takes it in.
     case received(ReceivedRecord)
+
+    /// The version, such as `notes@3`; nil if it waits.
+    package var reference: String? { if case .version(let record) = self { record.reference.description } else { nil } }
+
+    /// What waits, and who sent it if that is known; nil if it is a version already.
+    package var waiting: (name: String, sender: String?)? {
+        if case .received(let record) = self { (record.name, record.person) } else { nil }
+    }
 }
 
 /// Where an adapter goes that a PEFT folder or a file with a passphrase holds.

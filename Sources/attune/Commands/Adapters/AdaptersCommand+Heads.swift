@@ -2,10 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
-import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 extension AdaptersCommand {
@@ -16,8 +13,7 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.reading)
-            try AdaptersCommand.show(try workspace.heads(of: name).map(\.version), in: workspace, on: global.console)
+            try AdaptersCommand.show(try global.open(.reading).adapters.heads(of: name), on: global.console)
         }
     }
 
@@ -45,10 +41,11 @@ extension AdaptersCommand {
 
         func execute() throws {
             if let choose {
-                let parsed = try VersionReference(choose)
-                guard parsed.adapter == name else { throw ValidationError("\(choose) is no version of \(name)") }
-                let chosen = try global.open(.writing).resolve(name, choosing: parsed)
-                return try global.done("\(name) goes on with \(chosen.reference)")
+                guard try Adapters.name(in: choose) == name else {
+                    throw ValidationError("\(choose) is no version of \(name)")
+                }
+                let chosen = try global.open(.writing).adapters.resolve(name, choosing: choose)
+                return try global.done("\(name) goes on with \(chosen)")
             }
             if merge {
                 let weights = try AdaptersCommand.weights(weight)
@@ -57,13 +54,12 @@ extension AdaptersCommand {
                 return try AdaptersCommand.report(outcome, global)
             }
             if continues {
-                let best = try global.open(.writing).resolveForTraining(name)
+                let best = try global.open(.writing).adapters.resolveForTraining(name)
                 return try global.done(
-                    "\(name) goes on with \(best.reference): attune train FOLDER --name \(name) --from \(name)")
+                    "\(name) goes on with \(best): attune train FOLDER --name \(name) --from \(name)")
             }
-            let workspace = try global.open(.reading)
-            let heads = try workspace.heads(of: name).map(\.version)
-            try AdaptersCommand.show(heads, in: workspace, on: global.console)
+            let heads = try global.open(.reading).adapters.heads(of: name)
+            try AdaptersCommand.show(heads, on: global.console)
             if heads.count < 2 {
                 global.console.note("nothing to choose: all devices have the same \(name)")
             } else {
@@ -86,11 +82,10 @@ extension AdaptersCommand {
 
         func execute() throws {
             let weights = try AdaptersCommand.weights(weight)
-            let workspace = try global.open(.writing)
-            let versions = try references.map { try workspace.vault.version($0) }
+            let adapters = try global.open(.writing).adapters
             global.console.progress(AdaptersCommand.adding)
             try AdaptersCommand.report(
-                try workspace.merge(versions, weights: weights, into: into, rank: rank), global)
+                try adapters.merge(references, weights: weights, into: into, rank: rank), global)
         }
     }
 
@@ -110,11 +105,11 @@ extension AdaptersCommand {
     private static func report(_ outcome: MergeOutcome, _ global: GlobalOptions) throws {
         if global.json {
             return try global.console.print(
-                MergeReport(version: outcome.version.reference.description, lostShare: outcome.relativeError))
+                MergeReport(version: outcome.reference, lostShare: outcome.relativeError))
         }
         let lost =
             outcome.relativeError < 1e-9 ? "exactly" : String(format: "but for %.2f %%", outcome.relativeError * 100)
-        global.console.print("\(outcome.version.reference) is the sum, \(lost)")
+        global.console.print("\(outcome.reference) is the sum, \(lost)")
     }
 
     private struct MergeReport: Encodable {

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneVault
 
 extension AdaptersCommand {
     struct Label: AttuneCommand {
@@ -14,11 +13,11 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let vault = try global.open(.writing).vault
+            let adapters = try global.open(.writing).adapters
             if remove {
-                try vault.removeLabel(label, of: try VersionReference(reference).adapter)
+                try adapters.removeLabel(label, of: reference)
             } else {
-                try vault.label(try VersionReference(reference), as: label)
+                try adapters.label(reference, as: label)
             }
             try global.done("\(remove ? "took off" : "set") label \(label) of \(reference)")
         }
@@ -31,7 +30,7 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            try global.open(.writing).vault.rename(name, to: newName)
+            try global.open(.writing).adapters.rename(name, to: newName)
             try global.done("\(name) is now \(newName)")
         }
     }
@@ -43,8 +42,8 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let made = try global.open(.writing).vault.copy(try VersionReference(reference), to: newName)
-            try global.done("copied \(reference) to \(made.reference)")
+            let made = try global.open(.writing).adapters.copy(reference, to: newName)
+            try global.done("copied \(reference) to \(made)")
         }
     }
 
@@ -55,10 +54,9 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let parsed = try VersionReference(reference)
-            let selector = parsed.selector == .head ? .back(1) : parsed.selector
-            let now = try global.open(.writing).vault.rollback(parsed.adapter, to: selector)
-            try global.done("\(parsed.adapter) is now \(now.reference)")
+            let name = try Adapters.name(in: reference)
+            let now = try global.open(.writing).adapters.rollBack(reference)
+            try global.done("\(name) is now \(now)")
         }
     }
 
@@ -69,14 +67,9 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let parsed = try VersionReference(reference)
+            _ = try Adapters.name(in: reference)
             if global.canAsk, !global.console.confirm("Move \(reference) to the trash?", standard: false) { return }
-            let vault = try global.open(.writing, freeing: true).vault
-            if parsed.selector == .head {
-                try vault.trashAdapter(parsed.adapter)
-            } else {
-                try vault.trashVersion(parsed)
-            }
+            try global.open(.writing, freeing: true).adapters.trash(reference)
             try global.done("\(reference) is in the trash: attune adapters restore \(reference), or attune undo")
         }
     }
@@ -87,12 +80,7 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let vault = try global.open(.writing).vault
-            let kinds: Set<TrashEntry.Kind> = [.adapter, .version]
-            guard let entry = try vault.trash().last(where: { $0.name == reference && kinds.contains($0.kind) }) else {
-                throw KitError.notInTrash(reference)
-            }
-            try vault.restore(entry)
+            try global.open(.writing).adapters.restore(reference)
             try global.done("\(reference) is back")
         }
     }

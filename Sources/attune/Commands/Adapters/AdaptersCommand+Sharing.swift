@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneVault
 
 extension AdaptersCommand {
     struct Share: AttuneCommand {
@@ -43,14 +42,12 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.writing)
-            let record = try workspace.received(named: name)
+            let people = try global.open(.writing).people
             if reject {
-                try workspace.vault.rejectReceived(record)
+                try people.reject(name)
                 return try global.done("\(name) is gone")
             }
-            let version = try workspace.accept(record, as: newName ?? workspace.freeName(record.name))
-            try global.done("taken in as \(version.reference)")
+            try global.done("taken in as \(try people.accept(name, as: newName))")
         }
     }
 }

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneVault
 import Foundation
 
 extension AdaptersCommand {
@@ -88,11 +87,10 @@ extension AdaptersCommand {
                 imported = try workspace.importSealed(
                     path, to: target, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)
             }
-            switch imported {
-            case .version(let version): try global.done("imported as \(version.reference)")
-            case .received(let waiting):
-                let sender = waiting.person.map { " from \($0)" } ?? ""
-                try global.done("\(waiting.name)\(sender) is kept apart: attune adapters accept \(waiting.name)")
+            if let reference = imported.reference { try global.done("imported as \(reference)") }
+            if let (name, sender) = imported.waiting {
+                let origin = sender.map { " from \($0)" } ?? ""
+                try global.done("\(name)\(origin) is kept apart: attune adapters accept \(name)")
             }
         }
     }
@@ -103,8 +101,7 @@ extension AdaptersCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let report = try global.open(.reading).vault.verify()
-            try VerificationOutput(report).show(on: global.console)
+            try VerificationOutput(try global.open(.reading)).show(on: global.console)
         }
     }
 }

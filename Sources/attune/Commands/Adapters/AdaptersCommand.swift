@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune adapters`
@@ -24,15 +22,14 @@ struct AdaptersCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.reading)
-            let adapters = try workspace.vault.adapters()
-            let heads = try adapters.flatMap { try workspace.heads(of: $0.name).map(\.version) }
-            try AdaptersCommand.show(heads, in: workspace, on: global.console)
-            for name in try workspace.vault.adaptersWithSeveralHeads() {
+            let adapters = try global.open(.reading).adapters
+            let heads = try adapters.list()
+            try AdaptersCommand.show(heads, on: global.console)
+            for name in try adapters.withSeveralHeads() {
                 global.console.note("\(name) went on at two devices at once: attune adapters resolve \(name)")
             }
-            for alike in Dictionary(grouping: adapters.map(\.name), by: NameLook.init).values where alike.count > 1 {
-                let names = alike.sorted().map(ShownText.spelled).joined(separator: " and ")
+            for alike in try adapters.lookAlikes() {
+                let names = alike.map(ShownText.spelled).joined(separator: " and ")
                 global.console.note("\(names) look the same, and are different adapters")
             }
             if heads.isEmpty { global.console.note("none yet: attune train FOLDER") }
@@ -45,8 +42,7 @@ struct AdaptersCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.reading)
-            try AdaptersCommand.show(try workspace.vault.versions(of: name), in: workspace, on: global.console)
+            try AdaptersCommand.show(try global.open(.reading).adapters.versions(of: name), on: global.console)
         }
     }
 
@@ -56,44 +52,11 @@ struct AdaptersCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.reading)
-            let record = try workspace.vault.version(reference)
-            let summary = try AdapterSummary(record, bases: try workspace.bases.list())
-            if global.json {
-                return try global.console.print(
-                    Shown(adapter: summary, training: try Workspace.manifest(of: record).training))
-            }
-            let training = try Workspace.manifest(of: record).training
-            var rows = [
-                ("adapter", "\(record.reference)\(record.isHead ? " (live)" : "")"), ("id", record.id.description),
-                (
-                    "base",
-                    "\(summary.base) (\(summary.baseId.prefix(12)))\(summary.basePresent ? "" : ", missing here")"
-                ),
-                ("rank", "\(summary.rank), alpha \(summary.alpha)"),
-                ("changes", "\(summary.modules.joined(separator: ", ")) in \(summary.layers) layers"),
-                ("size", Quantity.text(bytes: summary.bytes)), ("val-ppl", summary.perplexityText),
-            ]
-            if let training {
-                rows.append(
-                    ("trained on", "\(training.documents) documents, \(Quantity.text(count: training.tokens)) tokens"))
-                rows.append(
-                    (
-                        "steps",
-                        "\(training.steps), \(String(format: "%.2f", training.epochs)) epochs, seed \(training.seed)"
-                    ))
-            }
-            if let run = record.run { rows.append(("run", "\(run)")) }
-            if !record.labels.isEmpty { rows.append(("labels", record.labels.joined(separator: ", "))) }
-            for (label, value) in rows {
+            let version = try global.open(.reading).adapters.show(reference)
+            if global.json { return try global.console.print(version) }
+            for (label, value) in version.facts {
                 global.console.print(label.padding(toLength: 12, withPad: " ", startingAt: 0) + ShownText.line(value))
             }
-        }
-
-        private struct Shown: Encodable {
-            let schema = 1
-            let adapter: AdapterSummary
-            let training: TrainingSummary?
         }
     }
 
@@ -105,31 +68,45 @@ struct AdaptersCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.reading)
-            let (old, new) = (try workspace.load(first), try workspace.load(second))
-            let difference = try AdapterDifference(between: old, and: new)
+            let difference = try global.open(.reading).adapters.difference(first, second)
             if global.json { return try global.console.print(difference) }
-            for setting in difference.settings {
-                global.console.print(ShownText.line("\(setting.name): \(setting.before) → \(setting.after)"))
-            }
+            for line in difference.settings { global.console.print(ShownText.line(line)) }
             var table = Table(["MATRIX", "NORM \(first)", "NORM \(second)", "CHANGE"])
-            for site in difference.sites where site.change > 0 {
+            for matrix in difference.matrices {
                 table.add([
-                    site.site.description, String(format: "%.4f", site.before), String(format: "%.4f", site.after),
-                    String(format: "%.4f", site.change),
+                    matrix.name, String(format: "%.4f", matrix.before), String(format: "%.4f", matrix.after),
+                    String(format: "%.4f", matrix.change),
                 ])
             }
             global.console.print(table)
-            global.console.print("changed \(difference.changedSites) of \(difference.sites.count) matrices")
+            let (changed, all) = difference.counts
+            global.console.print("changed \(changed) of \(all) matrices")
         }
     }
 
-    static func show(_ records: [VersionRecord], in workspace: Workspace, on console: Console) throws {
-        let bases = try workspace.bases.list()
-        let rows = try records.map { try AdapterSummary($0, bases: bases) }
-        if console.json { return try console.print(AdapterListing(adapters: rows)) }
-        var table = Table(AdapterSummary.header)
-        for row in rows { table.add(row.row) }
+    static func show(_ versions: [AdapterSummary], on console: Console) throws {
+        if console.json { return try console.print(AdapterListing(adapters: versions)) }
+        var table = Table(["NAME", "VERSION", "BASE", "RANK", "SIZE", "VAL-PPL", "TRAINED", "STATE"])
+        for version in versions { table.add(version.row) }
         console.print(table)
+    }
+
+    private struct AdapterListing: Encodable {
+        let schema = 1
+        let adapters: [AdapterSummary]
+    }
+}
+
+extension AdapterSummary {
+    /// Its cells in a table of versions.
+    fileprivate var row: [String] {
+        var state = labels
+        if head { state.insert("live", at: 0) }
+        if !here { state.append("not fetched") }
+        if !basePresent { state.append("base missing here") }
+        return [
+            name, "@\(version)", base, String(rank), Quantity.text(bytes: bytes), perplexityText, Format.ago(created),
+            state.joined(separator: ", "),
+        ]
     }
 }

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune people`
@@ -23,11 +22,11 @@ struct PeopleCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let people = try global.open(.reading).vault.people()
-            if global.json { return try global.console.print(Listing(people: people.map(Row.init))) }
+            let people = try global.open(.reading).people.list()
+            if global.json { return try global.console.print(Listing(people: people)) }
             var table = Table(["NAME", "CIRCLE", "STATE"])
             for person in people {
-                table.add([person.name, person.circle.short, person.isConfirmed ? "confirmed" : "not confirmed"])
+                table.add([person.name, person.circleStart, person.confirmed ? "confirmed" : "not confirmed"])
             }
             global.console.print(table)
             if people.isEmpty { global.console.note("nobody yet: attune people add CARD --name NAME") }
@@ -59,16 +58,16 @@ struct PeopleCommand: ParsableCommand {
             guard FileManager.default.fileExists(atPath: card) else { throw KitError.nothingThere(card) }
             let bytes = try MappedFile(path: card).withBytes { Array($0) }
             let workspace = try global.open(.writing)
-            let person = try workspace.addPerson(card: try PersonCard(parsing: bytes), name: name)
+            let person = try workspace.people.add(card: bytes, name: name)
             let number = try workspace.safetyNumber(with: person.name)
             if global.json {
                 return try global.console.print(
                     Added(
-                        name: person.name, circle: person.circle.description, safetyNumber: number,
-                        confirmed: person.isConfirmed))
+                        name: person.name, circle: person.circle, safetyNumber: number,
+                        confirmed: person.confirmed))
             }
             global.console.print("\(person.name) is known; your safety number:\n\n  \(number)\n")
-            if !person.isConfirmed {
+            if !person.confirmed {
                 global.console.note("compare it with \(person.name), then: attune people confirm \(person.name)")
             }
         }
@@ -107,7 +106,7 @@ struct PeopleCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            try global.open(.writing).vault.removePerson(name)
+            try global.open(.writing).people.remove(name)
             try global.done("\(name) is forgotten")
         }
     }
@@ -118,10 +117,10 @@ struct PeopleCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let received = try global.open(.reading).vault.received()
-            if global.json { return try global.console.print(Waiting(received: received.map(Item.init))) }
+            let received = try global.open(.reading).people.received()
+            if global.json { return try global.console.print(Waiting(received: received)) }
             var table = Table(["NAME", "FROM", "ARRIVED"])
-            for item in received { table.add([item.name, item.person ?? "-", Format.ago(item.arrived)]) }
+            for item in received { table.add([item.name, item.from ?? "-", Format.ago(item.arrived)]) }
             global.console.print(table)
             if let first = received.first { global.console.note("take it in: attune adapters accept \(first.name)") }
         }
@@ -129,19 +128,7 @@ struct PeopleCommand: ParsableCommand {
 
     private struct Listing: Encodable {
         let schema = 1
-        let people: [Row]
-    }
-
-    private struct Row: Encodable {
-        let name: String
-        let circle: String
-        let confirmed: Bool
-
-        init(_ person: PersonRecord) {
-            name = person.name
-            circle = person.circle.description
-            confirmed = person.isConfirmed
-        }
+        let people: [Person]
     }
 
     private struct Added: Encodable {
@@ -154,18 +141,6 @@ struct PeopleCommand: ParsableCommand {
 
     private struct Waiting: Encodable {
         let schema = 1
-        let received: [Item]
-    }
-
-    private struct Item: Encodable {
-        let name: String
-        let from: String?
-        let arrived: Date
-
-        init(_ record: ReceivedRecord) {
-            name = record.name
-            from = record.person
-            arrived = record.arrived
-        }
+        let received: [ReceivedAdapter]
     }
 }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneAdapter
 import AttuneCore
 import AttuneKit
 import Foundation
@@ -69,15 +68,7 @@ struct BaseCommand: ParsableCommand {
         func execute() throws {
             let base = try BaseLibrary(folder: global.paths.bases).find(name)
             if global.json { return try global.console.print(BaseSummary(base)) }
-            let shape = base.shape
-            for (label, value) in [
-                ("name", base.name), ("id", base.id.description), ("architecture", shape.architecture),
-                ("quantisation", base.quantization), ("parameters", Quantity.text(count: base.parameters)),
-                ("layers", "\(shape.layers)"), ("width", "\(shape.width), feed-forward \(shape.feedForward)"),
-                ("heads", "\(shape.heads), key-value heads \(shape.keyValueHeads), \(shape.headDimension) wide"),
-                ("vocabulary", Quantity.text(count: shape.vocabulary)), ("context", "\(base.contextLength) tokens"),
-                ("size", Quantity.text(bytes: base.bytes)), ("files", base.files.joined(separator: ", ")),
-            ] {
+            for (label, value) in base.facts {
                 global.console.print(label.padding(toLength: 14, withPad: " ", startingAt: 0) + value)
             }
         }
@@ -135,6 +126,11 @@ struct BaseCommand: ParsableCommand {
             let ids: [Int32]
             let tokens: [String]
         }
+    }
+
+    private struct BaseListing: Encodable {
+        let schema = 1
+        let bases: [BaseSummary]
     }
 
     private static func report(_ base: BaseRecord, verb: String, to console: Console) throws {

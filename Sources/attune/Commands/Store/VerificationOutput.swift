@@ -53,7 +53,9 @@ struct VerificationOutput: VerificationResult {
     let chunks: Int
     let problems: [ProblemOutput]
 
-    init(_ report: VerificationReport) {
+    /// Reads everything that the store holds.
+    init(_ workspace: Workspace) throws {
+        let report = try workspace.vault.verify()
         versions = report.versions
         checkpoints = report.checkpoints
         chunks = report.chunks
