@@ -3,7 +3,6 @@
 
 import AttuneCore
 import AttuneCrypto
-import AttuneVault
 import Foundation
 
 /// Where a secret comes from that does not open the store as it is now: a file, or what a person types.
@@ -73,31 +72,4 @@ package struct SecretSource: Sendable {
 extension KeySource {
     /// Keeps secrets of this process away from core dumps, debuggers and other users; called once at the start.
     package static func protectProcess() { ProcessHardening.apply() }
-}
-
-extension Workspace {
-    /// Gives the store another passphrase; nothing is encrypted again.
-    ///
-    /// - Returns: where the key file is now that was made for the store, if it held the old passphrase.
-    package func changePassphrase(to new: borrowing SecretBytes, key: KeySource) throws -> String? {
-        try vault.changePassphrase(to: new)
-        return try Self.retireKeyFile(of: paths, after: new, key: key)
-    }
-
-    /// Opens a store with its recovery words and gives it a new passphrase.
-    ///
-    /// - Returns: as `changePassphrase`.
-    package static func recover(
-        _ paths: Paths, words: borrowing RecoveryWords, newPassphrase new: borrowing SecretBytes, key: KeySource
-    ) throws -> String? {
-        try Vault.recover(at: paths.store.path, words: words, newPassphrase: new).close()
-        return try retireKeyFile(of: paths, after: new, key: key)
-    }
-
-    /// Puts the key file that `init` made for the store aside where its words are no longer the passphrase.
-    private static func retireKeyFile(
-        of paths: Paths, after new: borrowing SecretBytes, key: KeySource
-    ) throws -> String? {
-        try key.retireMade(vaultID: try Vault.keyFile(at: paths.store.path).vaultID, unless: new)
-    }
 }

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune key`
@@ -51,27 +50,20 @@ struct KeyCommand: ParsableCommand {
         func execute() throws {
             let console = global.console
             if newRecovery { return try NewRecovery(show: self).run() }
-            let file = try Vault.keyFile(at: global.paths.store.path)
-            let kinds = file.slots.map {
-                $0.kind == .passphrase ? "passphrase" : $0.kind == .recovery ? "recovery words" : "system"
-            }
-            if kinds.count(where: { $0 == "recovery words" }) > 1 {
+            let keys = try StoreKeys(of: global.paths)
+            let kinds = keys.kinds.joined(separator: ", ")
+            if keys.hasEarlierWords {
                 console.note(
                     "new recovery words were not finished, and the earlier ones still hold: attune key show --new-recovery"
                 )
             }
-            if global.json {
-                return try console.print([
-                    "vault": Hex.encode(file.vaultID), "opens_with": kinds.joined(separator: ", "),
-                ])
-            }
-            console.print("vault       \(Hex.encode(file.vaultID))")
-            for slot in file.slots where slot.cost != nil {
+            if global.json { return try console.print(["vault": keys.vault, "opens_with": kinds]) }
+            console.print("vault       \(keys.vault)")
+            for cost in keys.costs {
                 console.print(
-                    "passphrase  Argon2id, \(slot.cost?.opslimit ?? 0) passes over \(Quantity.text(bytes: slot.cost?.memlimit ?? 0))"
-                )
+                    "passphrase  Argon2id, \(cost.passes) passes over \(Quantity.text(bytes: cost.bytes))")
             }
-            console.print("opens with  \(kinds.joined(separator: ", "))")
+            console.print("opens with  \(kinds)")
         }
     }
 

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune trash`
@@ -17,10 +16,10 @@ struct TrashCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let entries = try global.open(.reading).vault.trash()
-            if global.json { return try global.console.print(Listing(entries: entries.map(Entry.init))) }
+            let entries = try global.open(.reading).trash.list()
+            if global.json { return try global.console.print(Listing(entries: entries)) }
             var table = Table(["KIND", "NAME", "REMOVED"])
-            for entry in entries { table.add([entry.kind.rawValue, entry.name, Format.ago(entry.trashed)]) }
+            for entry in entries { table.add([entry.kind, entry.name, Format.ago(entry.removed)]) }
             global.console.print(table)
             if !entries.isEmpty { global.console.note("one of them back: attune adapters restore NAME") }
         }
@@ -37,26 +36,13 @@ struct TrashCommand: ParsableCommand {
                 guard global.canAsk else { throw ValidationError("--all erases for good; add --yes") }
                 guard global.console.confirm("Erase everything in the trash for good?", standard: false) else { return }
             }
-            let vault = try global.open(.writing, freeing: true).vault
-            let erased = all ? try vault.purgeTrash(olderThan: 0) : try vault.purgeTrash()
+            let erased = try global.open(.writing, freeing: true).trash.empty(all: all)
             try global.done(erased.isEmpty ? "nothing to erase" : "erased \(erased.joined(separator: ", "))")
-        }
-    }
-
-    private struct Entry: Encodable {
-        let kind: String
-        let name: String
-        let removed: Date
-
-        init(_ entry: TrashEntry) {
-            kind = entry.kind.rawValue
-            name = entry.name
-            removed = entry.trashed
         }
     }
 
     private struct Listing: Encodable {
         let schema = 1
-        let entries: [Entry]
+        let entries: [TrashedItem]
     }
 }
