@@ -138,7 +138,7 @@ let package = Package(
         .executableTarget(
             name: "attune",
             dependencies: [
-                "AttuneService", "AttuneKit", "AttuneSync", "AttuneVault", "AttuneCrypto", "AttuneCore",
+                "AttuneService", "AttuneKit", "AttuneVault", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["attune-sync.service"], swiftSettings: strict),

@@ -94,4 +94,24 @@ extension Workspace {
         else { return }
         try endEarlierWords()
     }
+
+    /// Begins a circle of this device and, where somebody has them at hand, of the store's new recovery words.
+    package func beginCircle(named name: String, words: borrowing NewWords, areSeen: Bool) throws {
+        // Words that nobody gets to see are no device: nobody could agree to their end.
+        try beginCircle(named: name, paper: areSeen ? DeviceKeys(paper: words.words) : nil)
+    }
+
+    /// Makes the store open with new words in place of the earlier ones; its circle keeps its own.
+    ///
+    /// - Throws: `VaultError`, `CryptoError`.
+    package func replaceWords(with new: borrowing NewWords) throws { try vault.replaceRecoveryWords(new.words) }
+
+    /// Makes the store open with new words beside the earlier ones.
+    ///
+    /// - Returns: the words as a device, for `adoptWords` or `beginAnew`.
+    package func beginNewWords(_ new: borrowing NewWords) throws -> DeviceKeys {
+        let paper = try DeviceKeys(paper: new.words)
+        try beginNewWords(new.words)
+        return paper
+    }
 }

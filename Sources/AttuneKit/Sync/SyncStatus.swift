@@ -34,6 +34,8 @@ package struct SyncStatus: Sendable, Encodable {
     package let relay: String?
     /// Set where the relay said last that the circle was deleted there: when it goes for good.
     package let deletion: SyncSettings.Deletion?
+    /// When it goes for good, in words; nil if it was not deleted.
+    package var deletionEnd: String? { deletion.map { $0.day.map { "on \($0)" } ?? "later" } }
     package let isPaused: Bool
     /// Bytes per second; nil for no limit.
     package let uploadLimit: Int?

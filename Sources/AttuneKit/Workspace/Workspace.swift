@@ -50,10 +50,9 @@ package final class Workspace: Sendable {
 
     /// Closes the store.
     ///
-    /// - Returns: what lost nothing and still has to be said.
-    package func close() -> [any Error] {
-        var remarks: [any Error] = []
-        do { try vault.close() } catch { remarks.append(error) }
-        return remarks + vault.remarks
-    }
+    /// - Throws: `VaultError`; what was stored is stored all the same.
+    package func close() throws { try vault.close() }
+
+    /// What lost nothing and still has to be said, once the store is closed.
+    package var remarks: [any Error] { vault.remarks }
 }

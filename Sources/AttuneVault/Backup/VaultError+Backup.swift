@@ -72,8 +72,7 @@ extension VaultError {
 
     /// A path as a shell takes it.
     package static func quoted(_ path: String) -> String {
-        let isPlain = path.wholeMatch(of: /[0-9A-Za-z\/._+,:@%-]+/) != nil
-        return isPlain ? path : "'" + path.replacing("'", with: #"'\''"#) + "'"
+        ShellWord.quoted(path)
     }
 
     /// What a failed copy of the database into a backup means.

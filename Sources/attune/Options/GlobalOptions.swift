@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AttuneCrypto
+import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// The options every command has.
@@ -62,18 +61,15 @@ struct GlobalOptions: ParsableArguments {
     func open(_ mode: Workspace.Mode, accepting: Bool = false, freeing: Bool = false) throws -> Workspace {
         let key = keySource
         if let file = key.exposedFile {
-            console.note("other users may read \(file): chmod 600 \(VaultError.quoted(file))")
+            console.note("other users may read \(file): chmod 600 \(ShellWord.quoted(file))")
         }
         let workspace = try Workspace.open(paths, key: key, mode: mode, accepting: accepting, freeing: freeing)
         OpenStores.add(workspace)
         return workspace
     }
 
-    /// Reads recovery words from a file, or as they are typed on the terminal.
-    func recoveryWords(file: String?) throws -> RecoveryWords { try recoverySource(file: file).recoveryWords() }
-
     /// Recovery words from a file, or as they are typed on the terminal.
-    func recoverySource(file: String?) -> SecretSource {
+    func recoveryWords(file: String?) -> SecretSource {
         SecretSource(
             file: file, canAsk: canPrompt, prompt: "Recovery words: ", what: "the recovery words",
             option: "--words-file")

@@ -18,7 +18,8 @@ enum OpenStores {
             return workspaces
         }
         for workspace in open {
-            for remark in workspace.close() { console.note("\(remark)") }
+            do { try workspace.close() } catch { console.note("\(error)") }
+            for remark in workspace.remarks { console.note("\(remark)") }
         }
     }
 }

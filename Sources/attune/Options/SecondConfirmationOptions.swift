@@ -15,6 +15,6 @@ struct SecondConfirmationOptions: ParsableArguments {
     /// What the second device wrote, or else the recovery words, which are asked for.
     func read(_ global: GlobalOptions) throws -> SecondConfirmation {
         if let confirmation { return try SecondConfirmation.read(confirmation) }
-        return try SecondConfirmation.read(words: global.recoverySource(file: wordsFile))
+        return try SecondConfirmation.read(words: global.recoveryWords(file: wordsFile))
     }
 }

@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import AttuneCore
-import AttuneVault
 import Synchronization
 
 /// Where the commands stand below `attune`.
@@ -63,7 +62,7 @@ enum CommandNames {
             rest = rest[stop...]
             let clause = rest.prefix { $0 != "\n" && $0 != ";" }
             if command != first, command._commandName != "explain", !isElsewhere, !clause.contains("--store") {
-                result += " --store \(VaultError.quoted(store))"
+                result += " --store \(ShellWord.quoted(store))"
             }
         }
         return result + rest

@@ -1,8 +1,6 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneCrypto
-import AttuneKit
 import Foundation
 
 /// Shows the 24 recovery words once and asks three of them back.
@@ -12,8 +10,7 @@ struct RecoveryDialogue {
     let asks: Bool
 
     /// - Parameter notice: what holds until the words were asked back; nil if they count at once.
-    func show(_ words: borrowing RecoveryWords, notice: String? = nil) throws {
-        let list = words.words
+    func show(_ list: [String], notice: String? = nil) throws {
         console.ask("Recovery words. Write them on paper; they open the store when the passphrase is lost:")
         let width = Console.columns(of: STDERR_FILENO) ?? 80
         let columns = [4, 3, 2].first { 2 + 14 * $0 <= width } ?? 1

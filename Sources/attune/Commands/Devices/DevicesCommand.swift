@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune devices`
@@ -144,7 +143,7 @@ struct DevicesCommand: ParsableCommand {
             }
             if let file = second.writeConfirmation {
                 try workspace.confirm(.revocation(of: found.map(\.id)), to: file)
-                let path = VaultError.quoted(file)
+                let path = ShellWord.quoted(file)
                 let words = found.map { $0.isPaper ? "\"\($0.name)\"" : $0.fingerprint }.joined(separator: " ")
                 if found.contains(where: \.isPaper), found.count == 1 {
                     return try global.done(

@@ -2,10 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
-import AttuneCrypto
 import AttuneKit
-import AttuneSync
-import AttuneVault
 
 /// `attune key show --new-recovery`: new words for the store, and for the circle where its words were the same.
 struct NewRecovery {
@@ -26,19 +23,23 @@ struct NewRecovery {
         let isForCircle =
             show.circle || show.newCircle || areOfCircle || show.confirmation != nil || show.wordsFile != nil
         let agreement = isForCircle && !show.newCircle ? try agreement(workspace) : nil
-        workspace.vault.yieldLock()  // a person may take long to write them down
-        let words = RecoveryWords.random()
+        workspace.yieldStore()  // a person may take long to write them down
+        let words = NewWords()
         try RecoveryDialogue(console: console, asks: global.canAsk).show(
-            words, notice: "They count once you have typed three of them here; until then nothing has changed.")
+            words.list, notice: "They count once you have typed three of them here; until then nothing has changed.")
         guard isForCircle else {
-            try workspace.vault.replaceRecoveryWords(words)
+            try workspace.replaceWords(with: words)
             return try finish(workspace, isInCircle: workspace.wordsNeedAgreement())
         }
-        let paper = try DeviceKeys(paper: words)
-        try workspace.beginNewWords(words)
+        let paper = try workspace.beginNewWords(words)
         let isPublished: Bool
         do {
-            isPublished = try change(workspace, paper, agreement)
+            if show.newCircle {
+                try workspace.beginAnew(paper, otherName: Workspace.machineName)
+                isPublished = true
+            } else {
+                isPublished = try Waiting.run { try await workspace.adoptWords(paper, agreement: agreement) }
+            }
         } catch {
             console.note(
                 "Keep both: this store opens with the earlier words and with the new ones, and it is not certain which of "
@@ -47,16 +48,6 @@ struct NewRecovery {
         }
         try workspace.endEarlierWords()
         try finish(workspace, isPublished: isPublished)
-    }
-
-    private func change(
-        _ workspace: Workspace, _ paper: DeviceKeys, _ agreement: SecondConfirmation?
-    ) throws -> Bool {
-        guard show.newCircle else {
-            return try Waiting.run { try await workspace.adoptWords(paper, agreement: agreement) }
-        }
-        try workspace.beginAnew(paper, otherName: Workspace.machineName)
-        return true
     }
 
     /// The earlier words, or what a second device wrote; nil where the circle has no words.
@@ -71,7 +62,7 @@ struct NewRecovery {
                 console.note("The earlier words end with their own agreement; if they are lost: Ctrl-C, then")
                 console.note("attune key show --help says what another device, or a new circle, can do instead.")
             }
-            agreement = .words(try DeviceKeys(paper: global.recoveryWords(file: show.wordsFile)))
+            agreement = try SecondConfirmation.read(words: global.recoveryWords(file: show.wordsFile))
         }
         try workspace.checkAgreement(agreement)
         return agreement
@@ -95,7 +86,7 @@ struct NewRecovery {
                     + "card FILE")
         }
         let isAlone = try workspace.devices().count { $0.state == .active && !$0.isPaper } == 1
-        let isSent = try isPublished || workspace.syncSettings().relay == nil && isAlone
+        let isSent = try isPublished || workspace.relay() == nil && isAlone
         try global.done(
             isSent
                 ? "new recovery words are set; the earlier ones open nothing that is made from now on"

@@ -3,9 +3,7 @@
 
 import ArgumentParser
 import AttuneCore
-import AttuneCrypto
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune init`
@@ -37,7 +35,7 @@ struct InitCommand: AttuneCommand {
     func execute() throws {
         let console = global.console
         let store = global.paths.store.path
-        guard !Vault.exists(at: store) else { throw KitError.storeExists(store) }
+        guard !global.paths.hasStore else { throw KitError.storeExists(store) }
         let memory = MemoryLimits.current()
         let code = join ? try joining.code.read(global) : nil
         console.note("Nothing leaves this machine until another device has joined it.")
@@ -50,23 +48,33 @@ struct InitCommand: AttuneCommand {
         try library.prefer(record)
         console.note("Base \(record.name): \(record.quantization), \(Quantity.text(bytes: record.bytes))")
 
-        let words = RecoveryWords.random()
+        let words = NewWords()
         if let recoveryFile {
-            try NewFile.write(Array((words.words.joined(separator: " ") + "\n").utf8), to: recoveryFile)
+            try NewFile.write(Array((words.list.joined(separator: " ") + "\n").utf8), to: recoveryFile)
         }
-        let (kept, vault): (String?, Vault)
+        let (workspace, kept): (Workspace, String?)
         do {
-            (kept, vault) = try create(at: store, words: words)
+            let hint =
+                "The passphrase opens the store; attune init --yes makes random words and keeps them for you instead."
+            (workspace, kept) = try Workspace.create(
+                global.paths, words: words, key: global.keySource, asks: global.canAsk,
+                beforeAsking: { console.note(hint) })
         } catch {
             // Words of a store that does not exist would only mislead.
-            if let recoveryFile, !Vault.exists(at: store) { unlink(recoveryFile) }
+            if let recoveryFile, !global.paths.hasStore { unlink(recoveryFile) }
             throw error
         }
         do {
-            try enterCircle(Workspace(paths: global.paths, vault: vault), words, code: code)
-            try vault.close()
+            if let code {
+                try joining.join(workspace, code: code, global: global)
+            } else {
+                try workspace.beginCircle(
+                    named: joining.name ?? Workspace.machineName, words: words,
+                    areSeen: recoveryFile != nil || global.canAsk)
+            }
+            try workspace.close()
         } catch {
-            try? vault.close()
+            try? workspace.close()
             // A store that belongs to no circle is not what was asked for; the next code makes it again.
             try? FileManager.default.removeItem(atPath: store)
             for path in [recoveryFile, kept].compactMap({ $0 }) { unlink(path) }
@@ -77,7 +85,7 @@ struct InitCommand: AttuneCommand {
         if let recoveryFile {
             console.note("Recovery words: in \(recoveryFile); move it to a safe place")
         } else if global.canAsk {
-            try RecoveryDialogue(console: console, asks: true).show(words)
+            try RecoveryDialogue(console: console, asks: true).show(words.list)
         } else {
             console.note("Recovery words: not shown here; make some with attune key show --new-recovery")
         }
@@ -87,37 +95,6 @@ struct InitCommand: AttuneCommand {
         }
         console.print("Store ready: \(store)")
         if !join { console.print(console.addressed("Next:  attune train ./notes")) }
-    }
-
-    /// Joins the circle of another device, or begins one of this device and of recovery words that somebody has.
-    private func enterCircle(
-        _ workspace: Workspace, _ words: borrowing RecoveryWords, code: String?
-    ) throws {
-        if let code { return try joining.join(workspace, code: code, global: global) }
-        // Words that nobody gets to see are no device: nobody could agree to their end.
-        let areSeen = recoveryFile != nil || global.canAsk
-        try workspace.beginCircle(
-            named: joining.name ?? Workspace.machineName, paper: areSeen ? DeviceKeys(paper: words) : nil)
-    }
-
-    /// Makes the store; with the path of the key file where random words are its passphrase.
-    private func create(at store: String, words: borrowing RecoveryWords) throws -> (kept: String?, vault: Vault) {
-        let key = global.keySource
-        let hint =
-            "The passphrase opens the store; attune init --yes makes random words and keeps them for you instead."
-        if let given = try key.newPassphrase(ask: global.canAsk, beforeAsking: { global.console.note(hint) }) {
-            return (nil, try Vault.create(at: store, passphrase: given, recovery: words))
-        }
-        // The words are on the disk before there is anything that only they open.
-        let made = KeySource.randomWords()
-        let pending = try key.keepPending(made)
-        do {
-            let vault = try Vault.create(at: store, passphrase: made, recovery: words)
-            return (try key.adopt(pending, vaultID: try Vault.keyFile(at: store).vaultID), vault)
-        } catch {
-            if !Vault.exists(at: store) { unlink(pending) }
-            throw error
-        }
     }
 
     private struct Made: Encodable {

@@ -96,7 +96,7 @@ struct KeyCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let words = try global.recoverySource(file: wordsFile).recoveryWords()
+            let words = try global.recoveryWords(file: wordsFile).recoveryWords()
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global).passphrase()
             let retired = try Workspace.recover(
                 global.paths, words: words, newPassphrase: new, key: global.keySource)

@@ -48,7 +48,7 @@ struct RestoreCommand: AttuneCommand {
         guard recovery || wordsFile != nil else { return try Backup.open(at: backup, key: global.keySource) }
         // Says what is wrong with the path before anybody types 24 words.
         _ = try Backup.keyFile(at: backup)
-        return try Backup.open(at: backup, recovery: try global.recoveryWords(file: wordsFile))
+        return try Backup.open(at: backup, recovery: try global.recoveryWords(file: wordsFile).recoveryWords())
     }
 
     private struct Restored: Encodable {

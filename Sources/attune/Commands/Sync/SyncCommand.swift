@@ -4,8 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneSync
-import AttuneVault
 import Foundation
 
 /// `attune sync`
@@ -79,10 +77,8 @@ struct SyncCommand: ParsableCommand {
                     + (status.relay.map { "\($0), cannot read names or content" }
                         ?? "none: attune \(isAlone ? "devices add --relay" : "sync relay") URL, or devices nearby"))
             console.print("Circle    \(status.circle.prefix(16))")
-            if let deletion = status.deletion {
-                console.say(
-                    "DELETED   at the relay, for good\(deletion.day.map { " on \($0)" } ?? " later")  -> attune sync undelete"
-                )
+            if let end = status.deletionEnd {
+                console.say("DELETED   at the relay, for good \(end)  -> attune sync undelete")
             }
             if status.isPaused { console.print("Paused    attune sync resume") }
             console.print(
@@ -105,12 +101,8 @@ struct SyncCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let lines = try global.open(.reading).vault.syncLog(limit: min(max(lines, 1), Vault.syncLogLines))
-            if global.json {
-                return try global.console.print(
-                    Lines(
-                        lines: lines.map { Line(time: $0.time, level: $0.level, remote: $0.remote, text: $0.text) }))
-            }
+            let lines = try global.open(.reading).syncLog(last: lines)
+            if global.json { return try global.console.print(Lines(lines: lines)) }
             for line in lines {
                 global.console.print(
                     "\(Format.ago(line.time))  \(line.level)  "
@@ -120,16 +112,9 @@ struct SyncCommand: ParsableCommand {
             if lines.isEmpty { global.console.note("nothing yet") }
         }
 
-        private struct Line: Encodable {
-            let time: Date
-            let level: String
-            let remote: String
-            let text: String
-        }
-
         private struct Lines: Encodable {
             let schema = 1
-            let lines: [Line]
+            let lines: [SyncLogEntry]
         }
     }
 }
