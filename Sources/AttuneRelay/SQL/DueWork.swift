@@ -163,8 +163,10 @@ struct DueWork {
                     "UPDATE entries SET released = 1, released_by = $1 WHERE circle = $2 AND position = $3",
                     [.int(task.position), owner, .int(row.int(0))])
             }
+            let places = Self.places(counted: row.int(3), left)
             let counted = try takeBack(
-                try bytes(of: row.int(0)), of: row.int(0), counted: row.int(3), uses, &left, &share, &ledger)
+                EntryReferences(try bytes(of: row.int(0)), chunks: places), of: row.int(0), counted: row.int(3), uses,
+                &left, &share, &ledger)
             if counted == 0 {
                 index += 1
             } else if left > 0 {
@@ -181,17 +183,23 @@ struct DueWork {
         try session.run("UPDATE due SET upto = $1 WHERE number = $2", [.int(Int64(index)), .int(task.number)])
     }
 
+    /// The places of those chunks that a piece can take back: the last ones that are counted.
+    private static func places(counted: Int64, _ left: Int) -> Range<Int> {
+        max(0, Int(counted) - max(0, left))..<Int(counted)
+    }
+
     /// Takes an entry's chunks back from the last counted one on, and returns how many still are.
+    ///
+    /// - Parameter entry: with the chunks of `places`; the bytes of most entries that are released again and again have
+    ///   not to be read.
     private func takeBack(
-        _ bytes: @autoclosure () throws -> [UInt8], of position: Int64, counted: Int64, _ uses: ChunkUses,
+        _ entry: @autoclosure () throws -> EntryReferences, of position: Int64, counted: Int64, _ uses: ChunkUses,
         _ left: inout Int, _ share: inout ReleaseShare, _ ledger: inout CircleLedger
     ) throws -> Int64 {
-        // The bytes of most entries that are released again and again have not to be read.
         guard counted > 0 else { return 0 }
-        let end = Int(counted)
-        let entry = EntryReferences(try bytes(), chunks: max(0, end - max(0, left))..<end)
+        let entry = try entry()
         var chunks = entry.chunks
-        let untouched = min(end, entry.chunkCount) - chunks.count
+        let untouched = min(Int(counted), entry.chunkCount) - chunks.count
         while left > 0, let id = chunks.last, try uses.takeBack(id, &share, &ledger) {
             chunks.removeLast()
             left -= 1
@@ -258,12 +266,12 @@ struct DueWork {
         var share = ReleaseShare()
         left -= 4
         let bytes = try bytes(of: position)
-        guard try takeBack(bytes, of: position, counted: counted, uses, &left, &share, &ledger) == 0 else {
+        let entry = EntryReferences(bytes, chunks: Self.places(counted: counted, left))
+        guard try takeBack(entry, of: position, counted: counted, uses, &left, &share, &ledger) == 0 else {
             return false
         }
-        let released = EntryReferences(bytes, chunks: 0..<0).released
-        left -= released.count + bytes.count / ChunkUses.bytesPerRow
-        try bringBack(released, releasedBy: position)
+        left -= entry.released.count + bytes.count / ChunkUses.bytesPerRow
+        try bringBack(entry.released, releasedBy: position)
         try session.run("DELETE FROM entries WHERE circle = $1 AND position = $2", [owner, .int(position)])
         ledger.add(bytes: -(Int64(bytes.count) + RowCost.entry))
         return true
