@@ -139,7 +139,7 @@ extension AdapterError {
     /// E-MEMORY-003: the numbers of an adapter do not fit into memory.
     static func noMemory(_ bytes: Int) -> Self {
         Self(
-            .noMemory, "\(max(1, bytes >> 20)) MiB for the numbers of an adapter cannot be had",
+            .noMemory, "\(Quantity.text(bytes: bytes)) for the numbers of an adapter cannot be had",
             remedy: "End other programs, or raise the memory limit, and try again.")
     }
 

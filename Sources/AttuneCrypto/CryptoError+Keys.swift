@@ -37,7 +37,7 @@ extension CryptoError {
 
     static func notEnoughMemory(bytes: UInt64) -> CryptoError {
         CryptoError(
-            .notEnoughMemory, "deriving the key needs \(bytes >> 20) MiB of memory, which are not free",
+            .notEnoughMemory, "deriving the key needs \(Quantity.text(bytes: bytes)) of memory, which are not free",
             remedy: "Close other programs, or set the passphrase anew with the interactive cost.")
     }
 

@@ -173,7 +173,7 @@ extension VaultError {
     /// E-MEMORY-003: the bytes of a version do not fit into memory.
     static func noMemory(_ bytes: Int) -> VaultError {
         VaultError(
-            .noMemory, "\(max(1, bytes >> 20)) MiB for the bytes of a version cannot be had",
+            .noMemory, "\(Quantity.text(bytes: bytes)) for the bytes of a version cannot be had",
             remedy: "End other programs, or raise the memory limit, and try again.")
     }
 

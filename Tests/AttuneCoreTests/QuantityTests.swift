@@ -32,4 +32,16 @@ import Testing
         (200 << 30, "200 GiB"),
     ])
     func sizesAreWritten(bytes: Int, text: String) { #expect(Quantity.text(bytes: bytes) == text) }
+
+    @Test func whatIsNeededIsNeverSaidToBeWhatThereIs() {
+        for (needed, there) in [(4_400_000_000, 4_390_000_000), (1_048_577, 1_048_575), (600 << 20 | 1, 600 << 20)] {
+            let said = [
+                Quantity.text(bytes: needed, rounded: .up), Quantity.text(bytes: there, rounded: .down),
+            ]
+            #expect(said[0] != said[1])
+        }
+        #expect(Quantity.text(bytes: 4_400_000_000, rounded: .up) == "4.1 GiB")
+        #expect(Quantity.text(bytes: 4_400_000_000, rounded: .down) == "4.0 GiB")
+        #expect(Quantity.text(bytes: 3 << 30, rounded: .up) == "3.0 GiB")
+    }
 }

@@ -6,10 +6,15 @@ import Foundation
 /// The quantities people read and write: counts, shares, durations, sizes.
 package enum Quantity {
     /// Writes bytes as `12 B`, `1.5 KiB`, `512 MiB` or `13.1 GiB`.
-    package static func text(bytes count: some BinaryInteger) -> String {
+    ///
+    /// - Parameter rule: up for what is needed and down for what there is, where one is said beside the other.
+    package static func text(
+        bytes count: some BinaryInteger, rounded rule: FloatingPointRoundingRule = .toNearestOrEven
+    ) -> String {
         var (value, unit) = (Double(count), "B")
         for larger in ["KiB", "MiB", "GiB"] where value >= 1023.5 { (value, unit) = (value / 1024, larger) }
         let hasTenths = unit != "B" && value < (unit == "GiB" ? 100 : 10)
+        if rule != .toNearestOrEven { value = hasTenths ? (value * 10).rounded(rule) / 10 : value.rounded(rule) }
         return String(format: hasTenths ? "%.1f %@" : "%.0f %@", value, unit)
     }
 

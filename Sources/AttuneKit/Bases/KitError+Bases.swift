@@ -85,8 +85,8 @@ extension KitError {
     static func contextDoesNotFit(_ context: Int, needs bytes: Double, available: Int) -> KitError {
         KitError(
             .contextDoesNotFit,
-            "a context of \(context) tokens needs \(Int(min(bytes / 1_048_576, 1e15).rounded(.up))) MiB, and "
-                + "\(available >> 20) MiB are free",
+            "a context of \(context) tokens needs \(Quantity.text(bytes: Int(min(bytes, 1e18)), rounded: .up)), and "
+                + "\(Quantity.text(bytes: available, rounded: .down)) are free",
             remedy: "Shorten the prompt, or ask for a shorter answer with --max")
     }
 
@@ -94,8 +94,9 @@ extension KitError {
     static func limitTooLow(needed: Int, limit: Int) -> KitError {
         KitError(
             .limitTooLow,
-            "answering needs at least \((needed + 1_048_575) >> 20) MiB, and --memory-limit allows "
-                + "\(limit >> 20) MiB", remedy: "Allow more, or shorten the answer with --max or a chat with --context")
+            "answering needs at least \(Quantity.text(bytes: needed, rounded: .up)), and --memory-limit allows "
+                + "\(Quantity.text(bytes: limit, rounded: .down))",
+            remedy: "Allow more, or shorten the answer with --max or a chat with --context")
     }
 
     static func severalBases(_ names: [String]) -> KitError {

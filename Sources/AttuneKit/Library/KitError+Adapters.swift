@@ -89,11 +89,11 @@ extension KitError {
 
     /// `E-MEMORY-004`: the bytes of a version are on another device, and more than what is fetched by itself.
     static func tooLargeToFetch(_ record: VersionRecord, largest: Int) -> KitError {
-        let size = Double(record.size) / 1_048_576
+        let megabytes = Int((Double(record.size) / 1_048_576).rounded(.up))
         return KitError(
             .tooLargeToFetch,
-            "\(record.reference) has \(Int(size.rounded(.up))) MiB, and what has more than \(largest >> 20) MiB is "
-                + "not fetched by itself",
-            remedy: "If you want it: attune sync limit --largest \(Int(size.rounded(.up)))M, then attune sync now")
+            "\(record.reference) has \(Quantity.text(bytes: record.size, rounded: .up)), and what has more than "
+                + "\(Quantity.text(bytes: largest, rounded: .down)) is not fetched by itself",
+            remedy: "If you want it: attune sync limit --largest \(megabytes)M, then attune sync now")
     }
 }

@@ -35,7 +35,10 @@ package struct TrunkPlan: Codable, Hashable, Sendable {
         guard !records.isEmpty, limit != 0 else { return nil }
         let bytes = records.reduce(0) { $0 + SealedSpool.size(ofRecord: $1) }
         let allowed = min(limit ?? min(Self.usualLimit, free / 2), free)
-        let reason = bytes > free ? "the disk has \(free >> 20) MiB free" : "they may take \(allowed >> 20) MiB"
+        let reason =
+            bytes > free
+            ? "the disk has \(Quantity.text(bytes: free, rounded: .down)) free"
+            : "they may take \(Quantity.text(bytes: allowed, rounded: .down))"
         self.init(layers: trainer.lowestAdaptedLayer, bytes: bytes, reason: bytes <= allowed ? nil : reason)
     }
 

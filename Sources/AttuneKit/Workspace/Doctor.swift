@@ -39,12 +39,12 @@ package struct Doctor {
             findings.append(Finding(.info, "\(name): \(value)"))
         }
         let memory = MemoryLimits.current()
-        let free = memory.available >> 20
+        let isShort = memory.available < 1 << 30
         findings.append(
             Finding(
-                free < 1024 ? .warn : .ok,
-                "memory: \(free) MiB free\(memory.isLimitedByGroup ? ", limited by a control group" : "")",
-                remedy: free < 1024 ? "Close something, or train with --memory-limit and a shorter --max-len" : nil))
+                isShort ? .warn : .ok,
+                "memory: \(Quantity.text(bytes: memory.available)) free\(memory.isLimitedByGroup ? ", limited by a control group" : "")",
+                remedy: isShort ? "Close something, or train with --memory-limit and a shorter --max-len" : nil))
         return findings
     }
 
@@ -147,7 +147,7 @@ package struct Doctor {
             findings.append(
                 Finding(
                     .info,
-                    "\(Quantity.counted(chunks.unnamed, "chunk file")) (\(chunks.unnamedBytes >> 20) MiB) that the database "
+                    "\(Quantity.counted(chunks.unnamed, "chunk file")) (\(Quantity.text(bytes: chunks.unnamedBytes))) that the database "
                         + "does not name; a later command sets them aside for 30 days"))
         }
         if let since = chunks.lostSince, let removal = chunks.firstRemoval {
@@ -156,7 +156,7 @@ package struct Doctor {
             findings.append(
                 Finding(
                     .info,
-                    "\(Quantity.counted(chunks.lost, "chunk file")) (\(chunks.lostBytes >> 20) MiB) set aside \(span), "
+                    "\(Quantity.counted(chunks.lost, "chunk file")) (\(Quantity.text(bytes: chunks.lostBytes))) set aside \(span), "
                         + "removed from \(removal.formatted(.iso8601.year().month().day())) on; they come back by "
                         + "themselves when the database names them again"))
         }
