@@ -82,7 +82,7 @@ extension Workspace {
     ///
     /// - Returns: false where there is no relay, or it did not give all of them.
     private func fetchEntries() async throws -> Bool {
-        let (keys, settings) = try await BlockingWork.run { [self] in (try CircleKeys(vault), try syncSettings()) }
+        let (keys, settings) = try await keysAndSettings()
         guard settings.relay != nil else { return false }
         return try await connect(to: .relay(nil), keys, settings, attempts: 2, takesEntriesOnly: true) { connection in
             try await connection.session.run().isComplete

@@ -55,8 +55,7 @@ extension Workspace {
     package func syncNearby(
         progress: @escaping @Sendable (SyncStep) -> Void = { _ in }
     ) async throws -> [SyncReport] {
-        let (keys, settings) = try await BlockingWork.run { [vault, self] in (try CircleKeys(vault), try syncSettings())
-        }
+        let (keys, settings) = try await keysAndSettings()
         guard !settings.isPaused else { throw SyncError.paused }
         let isAlone = try await BlockingWork.run { try keys.current().circle.isAlone }
         guard !isAlone else { throw SyncError.nobodyElse }

@@ -28,9 +28,14 @@ extension Workspace {
     package func sync(
         with remote: SyncRemote, progress: @escaping @Sendable (SyncStep) -> Void = { _ in }
     ) async throws -> SyncReport {
-        let (keys, settings) = try await BlockingWork.run { [self] in (try CircleKeys(vault), try syncSettings()) }
+        let (keys, settings) = try await keysAndSettings()
         guard !settings.isPaused else { throw SyncError.paused }
         return try await sync(keys, settings, remote, progress: progress)
+    }
+
+    /// The keys of the circle as it is now, and how this device syncs.
+    func keysAndSettings() async throws -> (keys: CircleKeys, settings: SyncSettings) {
+        try await BlockingWork.run { [self] in (try CircleKeys(vault), try syncSettings()) }
     }
 
     func sync(
