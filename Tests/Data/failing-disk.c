@@ -1,12 +1,13 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 //
-// Preloaded into a process, it lets calls that change the files of one folder fail, as a bad or full disk does.
+// Preloaded into a process, it lets calls that change the files of one folder fail, or read them, as a bad or full disk does.
 //
 //   DISK_FOLDER  the folder, an absolute path without symbolic links
 //   DISK_FIRST   number of the first call that fails, from 1; 0 for none
 //   DISK_LAST    number of the last one
 //   DISK_ERROR   the value of errno
+//   DISK_READS   1 where reading counts and fails too
 //   DISK_LOG     a file that gets a line for each call: its number, its name, the file below the folder
 //
 // A write that fails has written half of its bytes.
@@ -76,6 +77,13 @@ ssize_t write(int file, const void *bytes, size_t count) {
     int error = fails_at("write", file);
     if (!error) return NEXT(write)(file, bytes, count);
     if (count > 1) NEXT(write)(file, bytes, count / 2);
+    errno = error;
+    return -1;
+}
+
+ssize_t read(int file, void *bytes, size_t count) {
+    int error = number("DISK_READS") ? fails_at("read", file) : 0;
+    if (!error) return NEXT(read)(file, bytes, count);
     errno = error;
     return -1;
 }

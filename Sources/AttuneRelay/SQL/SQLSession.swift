@@ -112,7 +112,7 @@ protocol ChunkBytes: Sendable {
     func unclaimedSize(_ id: ChunkID, in session: any SQLSession) throws -> Int
 
     /// Inside a transaction: whether the bytes of a chunk that the circle counts are those of its id, as far as they are
-    /// there; not, where the disk does not give them.
+    /// there; not, where the disk has lost them.
     func isWhole(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool
 
     /// Inside the transaction that counts a chunk no more, because its bytes are not there: sets what is left of them

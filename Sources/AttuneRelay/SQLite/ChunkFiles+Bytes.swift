@@ -10,11 +10,11 @@ import NIOCore
 extension ChunkFiles: ChunkBytes {
     func prepare(_ bytes: ByteBuffer, id: ChunkID) async throws {
         // What a lost database or a failing disk left there may be anything.
-        try await RelayThreads.run { if try !has(bytes, id: id) { try write(bytes, id: id) } }
+        try await RelayThreads.run { if try isIntact(id) != true { try write(bytes, id: id) } }
     }
 
     func keep(_ bytes: ByteBuffer, id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool {
-        size(id) == bytes.readableBytes
+        try size(id) == bytes.readableBytes
     }
 
     func read(_ id: ChunkID, of circle: CircleID, number: Int64) async throws -> ByteBuffer? {
@@ -25,33 +25,18 @@ extension ChunkFiles: ChunkBytes {
         if try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.id(id)]) { remove(id) }
     }
 
-    func size(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Int { size(id) ?? 0 }
+    func size(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Int { try size(id) ?? 0 }
 
     func unclaimedSize(_ id: ChunkID, in session: any SQLSession) throws -> Int {
         // Of another circle's chunks nobody learns by naming them that they are here.
         guard try !session.exists("SELECT 1 FROM chunks WHERE id = $1 AND size > 0", [.id(id)]),
-            let bytes = try read(id), WireLimits.isChunk(bytes.readableBytes),
-            ChunkID(WireHash.blake2b(Array(bytes.readableBytesView), personal: "")) == id
+            let size = try size(id), WireLimits.isChunk(size), try isIntact(id) == true
         else { return 0 }
-        return bytes.readableBytes
+        return size
     }
 
     func isWhole(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool {
-        do {
-            return try read(id).map { ChunkID(WireHash.blake2b(Array($0.readableBytesView), personal: "")) == id }
-                ?? true
-        } catch is RelayError {
-            return false
-        }
-    }
-
-    private func has(_ bytes: ByteBuffer, id: ChunkID) throws -> Bool {
-        guard size(id) == bytes.readableBytes else { return false }
-        do {
-            return try read(id) == bytes
-        } catch is RelayError {
-            return false
-        }
+        try isIntact(id) ?? true
     }
 
     func discard(_ id: ChunkID, circle: Int64, in session: any SQLSession) throws { try setAside(id) }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneWire
 import Foundation
 import NIOCore
 import Synchronization
@@ -31,13 +32,28 @@ struct ChunkFiles: Sendable {
 
     func path(_ id: ChunkID) -> String { "\(leaf(id))/\(id)" }
 
-    /// Bytes of the file, or nil where there is none.
-    func size(_ id: ChunkID) -> Int? {
+    /// The file, open for reading; nil where there is none. Any other failure says nothing of whether there is one.
+    private func opened(_ id: ChunkID) throws -> (descriptor: Int32, size: Int)? {
         let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        let end = lseek(descriptor, 0, SEEK_END)
-        return end < 0 ? nil : Int(end)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw RelayError.disk("open", errno)
+        }
+        var state = stat()
+        // What is no file has a size that says nothing.
+        let number = fstat(descriptor, &state) != 0 ? errno : state.st_mode & S_IFMT == S_IFREG ? 0 : EINVAL
+        guard number == 0 else {
+            close(descriptor)
+            throw RelayError.disk("fstat", number)
+        }
+        return (descriptor, Int(state.st_size))
+    }
+
+    /// Bytes of the file, or nil where there is none.
+    func size(_ id: ChunkID) throws -> Int? {
+        guard let file = try opened(id) else { return nil }
+        close(file.descriptor)
+        return file.size
     }
 
     /// Writes a file and returns once it and its name are on disk.
@@ -70,24 +86,50 @@ struct ChunkFiles: Sendable {
 
     /// The whole file, or nil where there is none.
     func read(_ id: ChunkID) throws -> ByteBuffer? {
-        let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw RelayError.disk("open", errno)
+        switch try contents(of: id) {
+        case .bytes(let bytes): bytes
+        case .gone: throw RelayError.disk("read", EIO)
+        case nil: nil
         }
-        defer { close(descriptor) }
-        let end = lseek(descriptor, 0, SEEK_END)
-        guard end >= 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw RelayError.disk("lseek", errno) }
-        let size = Int(end)
-        var buffer = ByteBufferAllocator().buffer(capacity: size)
-        while buffer.readableBytes < size {
-            let left = size - buffer.readableBytes
+    }
+
+    /// Whether the file holds the bytes that its name says; nil where there is none.
+    ///
+    /// - Throws: where it cannot be told, as with no descriptor left or no right to read it.
+    func isIntact(_ id: ChunkID) throws -> Bool? {
+        switch try contents(of: id) {
+        case .bytes(let bytes): ChunkID(WireHash.blake2b(Array(bytes.readableBytesView), personal: "")) == id
+        case .gone: false
+        case nil: nil
+        }
+    }
+
+    private enum Contents {
+        case bytes(ByteBuffer)
+        /// The disk has lost them (EIO).
+        case gone
+    }
+
+    private func contents(of id: ChunkID) throws -> Contents? {
+        guard let file = try opened(id) else { return nil }
+        defer { close(file.descriptor) }
+        var buffer = ByteBufferAllocator().buffer(capacity: file.size)
+        while buffer.readableBytes < file.size {
+            let left = file.size - buffer.readableBytes
+            var number: Int32 = 0
             let count = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: left) { space in
-                max(0, Foundation.read(descriptor, space.baseAddress, left))
+                let count = Foundation.read(file.descriptor, space.baseAddress, left)
+                if count < 0 { number = errno }
+                return max(0, count)
             }
-            guard count > 0 else { throw RelayError.disk("read", errno) }
+            if count == 0, number == 0 { break }
+            switch number {
+            case 0, EINTR: continue
+            case EIO: return .gone
+            default: throw RelayError.disk("read", number)
+            }
         }
-        return buffer
+        return .bytes(buffer)
     }
 
     /// Removes the file; does nothing where there is none.

@@ -155,6 +155,72 @@ import Testing
         #expect(try await store.chunk(chunk.id, in: shelf.circle.id) == ByteBuffer(bytes: chunk.bytes))
     }
 
+    @Test("a file that cannot be opened counts as there, and stops what would take it for gone")
+    func unreachableFiles() async throws {
+        let folder = try TemporaryDirectory()
+        let store = try SQLRelayStore(folder: folder.path)
+        let shelf = try await Shelf(store)
+        let chunk = shelf.chunks[1]
+        let path = Self.file(of: chunk.id, in: folder.path)
+        rename(path, path + ".kept")
+        // A link to itself stands for whatever keeps a file from being opened.
+        #expect(symlink(path, path) == 0)
+        for contents in [false, true] {
+            for mends in [false, true] {
+                let error = await #expect(throws: RelayError.self) {
+                    _ = try await store.check(mends: mends, contents: contents)
+                }
+                #expect(error?.kind == .disk, "contents \(contents), mends \(mends)")
+            }
+        }
+        await #expect(throws: RelayError.self) { _ = try await store.chunk(chunk.id, in: shelf.circle.id) }
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/chunks/damaged/\(chunk.id)"))
+        unlink(path)
+        rename(path + ".kept", path)
+        #expect(try await store.missing(shelf.chunks.map(\.id), in: shelf.circle.id).isEmpty)
+        #expect(try await store.chunk(chunk.id, in: shelf.circle.id) == ByteBuffer(bytes: chunk.bytes))
+        #expect(try await store.check(mends: false, contents: true).isEmpty)
+    }
+
+    @Test("bytes that the disk has lost are other bytes; any other failure to read them says nothing of them")
+    func failedReads() async throws {
+        let folder = try TemporaryDirectory()
+        let library = folder.path + "/failing-disk.so"
+        let compiling = try Self.run(
+            "clang",
+            ["-shared", "-fPIC", "-O1", "-o", library, TestBase.tests.path + "/Data/failing-disk.c", "-ldl"])
+        try #require(compiling.end == .exit(0), "\(compiling.output)")
+        let shelf = try await Shelf(try SQLRelayStore(folder: folder.path + "/relay"))
+        let chunks = try #require(realpath(folder.path + "/relay/chunks", nil).map { String(cString: $0) })
+        for (number, lost, end) in [(EIO, 4, ChildProcess.End.exit(8)), (ENOMEM, 0, .exit(1))] {
+            let checked = try Self.run(
+                try RelayProcess.binary, ["check", "--dir", folder.path + "/relay", "--contents"],
+                [
+                    "LD_PRELOAD": library, "DISK_FOLDER": chunks, "DISK_READS": "1", "DISK_FIRST": "1",
+                    "DISK_LAST": "\(Int.max)", "DISK_ERROR": "\(number)",
+                ])
+            #expect(checked.end == end, "\(number): \(checked.output)")
+            #expect(checked.output.components(separatedBy: "content of chunk").count - 1 == lost, "\(number)")
+            #expect(checked.output.contains("E-RELAY-033") == (lost == 0), "\(checked.output)")
+        }
+        #expect(shelf.chunks.count == 4)
+    }
+
+    private static func run(
+        _ program: String, _ arguments: [String], _ environment: [String: String] = [:]
+    ) throws -> (end: ChildProcess.End, output: String) {
+        let folder = try TemporaryDirectory()
+        let process = try ChildProcess(
+            program, arguments,
+            environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
+                .merging(environment) { $1 },
+            folder: folder.path, output: nil, errors: folder.path + "/errors")
+        let lines = process.remainingLines()
+        let end = try process.wait(limit: 120)
+        let errors = (try? String(contentsOfFile: folder.path + "/errors", encoding: .utf8)) ?? ""
+        return (end, lines.joined(separator: "\n") + errors)
+    }
+
     /// Changes one bit in the middle of a file.
     private static func flip(_ path: String) throws {
         let file = try FileHandle(forUpdating: URL(filePath: path))
