@@ -5,10 +5,14 @@ import AttuneCore
 import AttuneWire
 
 extension RelayError {
-    /// The body or a parameter cannot be read.
+    /// The request, its body or a parameter cannot be read.
     static func malformed(_ what: String) -> RelayError {
         RelayError(.malformed, 400, what, remedy: "Update the client.")
     }
+
+    /// The request expects something else than to be told when its body is wanted.
+    static let expectation = RelayError(
+        .malformed, 417, "of expectations the relay knows 100-continue only", remedy: "Update the client.")
 
     /// No signature, or one that does not hold.
     static func unsigned(_ what: String, time: UInt64) -> RelayError {

@@ -5,11 +5,26 @@ import AttuneWire
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
+import NIOHTTPTypes
 import SwiftProtobuf
 
 /// Answers of errors: RFC 9457 problem details with a stable code; never a byte of what was sent.
 enum Problem {
     static func response(_ error: RelayError) -> Response {
+        let (head, body) = content(of: error)
+        return Response(status: head.status, headers: head.headerFields, body: .init(byteBuffer: body))
+    }
+
+    /// The answer that ends a connection whose request was no request; without its body if `method` is HEAD.
+    static func lastParts(_ error: RelayError, to method: HTTPRequest.Method?) -> [HTTPResponsePart] {
+        let (answer, body) = content(of: error)
+        var head = answer
+        head.headerFields[.connection] = "close"
+        head.headerFields[.contentLength] = String(body.readableBytes)
+        return [.head(head)] + (method == .head ? [] : [.body(body)]) + [.end(nil)]
+    }
+
+    private static func content(of error: RelayError) -> (head: HTTPResponse, body: ByteBuffer) {
         var problem = ProtoProblem()
         problem.type = "urn:attune:problem:\(error.code)"
         problem.title = error.message
@@ -21,7 +36,6 @@ enum Problem {
         for (name, value) in error.fields {
             if let name = HTTPField.Name(name) { fields[name] = value }
         }
-        return Response(
-            status: .init(code: error.status), headers: fields, body: .init(byteBuffer: ByteBuffer(string: json)))
+        return (HTTPResponse(status: .init(code: error.status), headerFields: fields), ByteBuffer(string: json))
     }
 }

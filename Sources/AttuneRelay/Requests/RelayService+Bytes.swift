@@ -16,7 +16,7 @@ extension RelayService {
     /// - Parameters:
     ///   - payer: who they are counted for; the client's address by default.
     ///   - copies: how many there are in memory at once at most.
-    /// - Throws: `RelayError.tooLarge`, `.busy`.
+    /// - Throws: `RelayError.tooLarge`, `.busy`, `.malformed`.
     func body(
         of request: Request, _ context: RelayContext, limit: Int, for payer: Payer? = nil, copies: Int = 4
     ) async throws -> ByteBuffer {
@@ -30,15 +30,24 @@ extension RelayService {
         // Before this, the connection takes no more than a little from the peer.
         context.channel.triggerUserOutboundEvent(BodyIsRead(), promise: nil)
         var whole = ByteBuffer()
-        for try await part in request.body {
-            guard whole.readableBytes + part.readableBytes <= limit else { throw RelayError.tooLarge(limit: limit) }
-            if whole.readableBytes == 0 {
-                // The room of the whole at once: a buffer that grows has up to twice as much.
-                whole = part
-                whole.reserveCapacity(min(expected, limit))
-            } else {
-                whole.writeImmutableBuffer(part)
+        do {
+            for try await part in request.body {
+                guard whole.readableBytes + part.readableBytes <= limit else { throw RelayError.tooLarge(limit: limit) }
+                if whole.readableBytes == 0 {
+                    // The room of the whole at once: a buffer that grows has up to twice as much.
+                    whole = part
+                    whole.reserveCapacity(min(expected, limit))
+                } else {
+                    whole.writeImmutableBuffer(part)
+                }
             }
+        } catch  where !(error is RelayError) {
+            // Whatever it is, it is the sender's: a length that is none, an end too early, a connection broken off.
+            throw RelayError.malformed("the body of the request cannot be read to its end")
+        }
+        // A connection that ended before it looks as if the body did.
+        guard whole.readableBytes == announced ?? whole.readableBytes else {
+            throw RelayError.malformed("the body of the request is shorter than it says")
         }
         context.body.markRead()
         return whole

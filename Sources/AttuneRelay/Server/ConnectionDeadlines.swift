@@ -3,9 +3,11 @@
 
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 
-/// Ends a connection whose peer is slow or silent, whatever it is at: a handshake, a head, a body, an answer.
+/// Ends a connection whose peer is slow or silent, whatever it is at: a handshake, a head, a body, an answer; and one
+/// whose peer sends what is no request, with an answer that says so.
 ///
 /// Each deadline counts from its start and not from the last byte, so a byte now and then buys nothing. What a peer
 /// sends before anybody reads it is bounded as well.
@@ -36,6 +38,14 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the connection ends with the answer under way.
     private var isLast = false
     private var isStream = false
+    /// Whether the answer to the newest request has begun.
+    private var isAnswering = false
+    /// Whether what is written is a second answer to it.
+    private var isSurplus = false
+    /// Of the request that comes next.
+    private var line = RequestLine()
+    /// Whether the peer sends the body only once it is told that it is wanted.
+    private var expectsContinue = false
     /// Called on the connection's thread once no answer is under way any more.
     var onAnswered: (() -> Void)?
     /// Whether bytes that come belong to the request under way, or no request is and one may come.
@@ -74,16 +84,17 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
             pending += 1
             guard pending <= limits.pipelinedRequests else { return refuse(context) }
             (isBodyUnderWay, isBodyRead, unread) = (true, false, 0)
-            let length = head.headerFields[.contentLength].flatMap { Int($0) }
-            let isChunked = head.headerFields[.transferEncoding] != nil
-            bodyLeft = length ?? (isChunked ? nil : 0)
-            // The parser would keep whatever follows for the other protocol, a body of this request among it.
-            let isOtherProtocol = head.headerFields[.upgrade] != nil || head.method == .connect
-            guard !isOtherProtocol || bodyLeft == 0 else { return refuse(context) }
-            // Parts of a body have heads of their own, from which RequestBytes does not tell those of requests.
-            if isChunked || isOtherProtocol { isLast = true }
-            let bytes = min(length ?? (isChunked ? limits.bodyBytes : 0), limits.bodyBytes)
-            awaitPeer(context, seconds: limits.seconds(for: bytes))
+            isAnswering = false
+            do throws(RelayError) {
+                let request = try RequestHead(head, line)
+                line = RequestLine()
+                bodyLeft = request.bodyBytes
+                expectsContinue = request.expectsContinue
+                if request.isLast { isLast = true }
+            } catch {
+                return refuse(context, error, to: head.method)
+            }
+            awaitPeer(context, seconds: limits.seconds(for: min(bodyLeft ?? .max, limits.bodyBytes)))
         case .body(let bytes):
             if !isBodyRead { unread += bytes.readableBytes }
             // Where the peer sends no more, the system gives what it has all the same.
@@ -96,10 +107,32 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
-    private func refuse(_ context: ChannelHandlerContext) {
-        isRefused = true
-        context.close(promise: nil)
+    /// What the parser cannot read is no request, or the end of a body.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError else { return context.fireErrorCaught(error) }
+        // The parser reads nothing any more.
+        bodyLeft = 0
+        if isBodyUnderWay {
+            if !isAnswering { context.fireErrorCaught(error) }
+        } else if pending == 0, !isLast, !isRefused {
+            refuse(context, .malformed("this is no request of HTTP/1.1"))
+        }
     }
+
+    /// Ends the connection; with an answer, where none is under way, in time for the peer to read it.
+    private func refuse(
+        _ context: ChannelHandlerContext, _ error: RelayError? = nil, to method: HTTPRequest.Method? = nil
+    ) {
+        isRefused = true
+        guard let error else { return context.close(promise: nil) }
+        awaitPeer(context, seconds: Double(limits.drainSeconds))
+        for part in Problem.lastParts(error, to: method) { context.write(wrapOutboundOut(part), promise: nil) }
+        context.flush()
+        context.close(mode: .output, promise: nil)
+    }
+
+    /// Takes what comes of a head before the parser does.
+    func take(head: ByteBufferView) { line.take(head, limit: limits.headerBytes) }
 
     /// A body that nobody reads yet stays with the peer.
     func read(context: ChannelHandlerContext) {
@@ -113,6 +146,9 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         isBodyRead = true
+        if expectsContinue, isBodyUnderWay, unread == 0 {
+            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+        }
         if isHeld {
             isHeld = false
             context.read()
@@ -123,7 +159,13 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(let head) where head.status.kind == .informational: context.write(data, promise: promise)
+        case _ where isSurplus: promise?.succeed(())
+        case .head where isAnswering:
+            // The server has an answer of its own to a body that cannot be read, also behind that of who did not read it.
+            isSurplus = true
+            promise?.succeed(())
         case .head(var head):
+            isAnswering = true
             if head.headerFields[.connection] == "close" { isLast = true }
             if isLast { head.headerFields[.connection] = "close" }
             let length = head.headerFields[.contentLength].flatMap { Int($0) }

@@ -64,7 +64,9 @@ final class RequestBytes: ChannelDuplexHandler, RemovableChannelHandler {
         isGiving = true
         defer { isGiving = false }
         while waiting.readableBytes > 0, requests?.isRefused != true, requests?.takesMore != false {
+            let isHead = requests?.bodyLeft == 0
             guard let slice = waiting.readSlice(length: next) else { break }
+            if isHead { requests?.take(head: slice.readableBytesView) }
             context.fireChannelRead(wrapInboundOut(slice))
         }
         if requests?.isRefused == true { waiting.clear() }

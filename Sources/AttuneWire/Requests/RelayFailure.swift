@@ -47,7 +47,7 @@ package enum RelayFailure: String, FailureKind {
 
     package var summary: FailureSummary {
         switch self {
-        case .malformed: FailureSummary(.invalidData, "a body or a parameter cannot be read")
+        case .malformed: FailureSummary(.invalidData, "the request, its body or a parameter cannot be read")
         case .unsigned: FailureSummary(.network, "the request has no signature of a device, or one that does not hold")
         case .clockSkew:
             FailureSummary(

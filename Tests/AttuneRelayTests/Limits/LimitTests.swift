@@ -177,11 +177,13 @@ import Testing
                 #expect(ContinuousClock.now - start < .seconds(8), "\(parts)")
             }
         }
-        // A body would be kept for that protocol, so such a request is not answered at all.
+        // A body would be kept for that protocol, so such a request is refused.
         let post =
             "POST /v1/rendezvous HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n"
             + "Content-Length: 9\r\n\r\n"
-        #expect(try RawConnection(port: relay.port).exchange(post + "123456789\(health)\r\n") == "")
+        let refused = try RawConnection(port: relay.port).exchange(post + "123456789\(health)\r\n")
+        #expect(refused.hasPrefix("HTTP/1.1 400"), "\(refused)")
+        #expect(refused.components(separatedBy: "HTTP/1.1 ").count == 2, "\(refused)")
         // What follows stays with who sends it: the buffers of a connection take some of it, the relay none.
         let usage = ProcessUsage(relay.process.id)
         let before = usage.peakBytes

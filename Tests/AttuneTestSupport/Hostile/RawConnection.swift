@@ -40,9 +40,35 @@ package struct RawConnection {
             send(part, to: descriptor, seconds: seconds)
         }
         defer { close(descriptor) }
+        return received(from: descriptor)
+    }
+
+    /// Sends bytes, and the rest once `word` came back; returns what came before the rest was sent, and after it.
+    package func exchange(
+        _ first: String, then rest: String, after word: String, seconds: Int = 15
+    ) throws -> (before: String, after: String) {
+        let descriptor = try sending(Array(first.utf8), seconds: seconds)
+        defer { close(descriptor) }
+        let before = received(from: descriptor, until: word)
+        guard before.hasSuffix(word) else { return (before, "") }
+        send(Array(rest.utf8), to: descriptor, seconds: seconds)
+        return (before, received(from: descriptor))
+    }
+
+    /// Sends bytes and that no more come, and returns what comes back.
+    package func exchange(ending bytes: String, seconds: Int = 15) throws -> String {
+        let descriptor = try sending(Array(bytes.utf8), seconds: seconds)
+        defer { close(descriptor) }
+        shutdown(descriptor, Int32(SHUT_WR))
+        return received(from: descriptor)
+    }
+
+    private func received(from descriptor: Int32, until word: String? = nil) -> String {
+        let end = word.map { Array($0.utf8) }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
+            if let end, answer.suffix(end.count) == end[...] { break }
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0, answer.count < 1 << 20 else { break }
             answer += buffer[..<count]
