@@ -68,4 +68,15 @@ package final class CircleKeys: EntryAuthor {
         }
         return circle.name(of: known, keyring: keyring)
     }
+
+    /// What people call a device here, with what tells it from all others.
+    package func label(of device: DeviceID) -> String {
+        guard let (circle, keyring) = try? current(), let known = circle.chain.devices[device] else {
+            return "device \(device.fingerprint)"
+        }
+        let nickname = (try? DeviceNicknames(vault))?[device]
+        let fingerprint = DeviceListing.fingerprints(of: circle.chain.devices.keys)[device] ?? device.description
+        let name = nickname ?? circle.name(of: known, keyring: keyring)
+        return name == device.fingerprint ? "device \(fingerprint)" : "\(name) (\(fingerprint))"
+    }
 }

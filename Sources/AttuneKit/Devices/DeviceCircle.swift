@@ -90,8 +90,10 @@ package struct DeviceCircle: Sendable {
         if let circle { try circle.remember(circle.keyring(), in: vault) }
         let store = try VaultSyncStore(vault)
         _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: store)
-        guard let own = circle?.device else { return }
-        for (level, text) in LinkNews.lines(of: links, on: own) {
+        // The names of devices are opened once more only where there is something to say of another one.
+        guard let own = circle?.device, links.contains(where: { $0.signer != own }) else { return }
+        let keys = try CircleKeys(vault)
+        for (level, text) in LinkNews.lines(of: links, on: own, labels: keys.label) {
             try store.append(SyncLogLine(level: level, remote: "", text: text))
         }
     }

@@ -11,6 +11,8 @@ package enum SyncEffect: Sendable {
     /// Answers to requests under way are no longer needed.
     case cancelRequests
     case replaceLinks(after: UInt64, [Link], cutOffs: [DeviceID: UInt64])
+    /// Say in the sync log and in the outcome what links say to a person.
+    case announce([Link])
     case accept([Entry])
     /// Open what was accepted and make adapters of it; says `applied`.
     case applyEntries

@@ -123,10 +123,7 @@ extension SyncEngine {
         let cutOffs = try known.adopt(next, reading: log)
         replaceLinks(after: seq, links, cutOffs: cutOffs)
         outcome.linksTaken += links.count
-        for (level, text) in LinkNews.lines(of: links, on: device) {
-            emit(.log(level, text))
-            outcome.news.append(text)
-        }
+        emit(.announce(links))
         settleWhatIsDecided()
         guard let me = next.devices[device] else { return stop(.additionLost) }
         guard me.isActive else { return stop(.revoked(remoteName)) }
@@ -153,20 +150,21 @@ package enum LinkNews {
     ///
     /// - Parameters:
     ///   - device: this device, whose own changes are no news.
+    ///   - label: what people call a device, with its fingerprint.
     package static func lines(
-        of links: [Link], on device: DeviceID
+        of links: [Link], on device: DeviceID, labels label: (DeviceID) -> String
     ) -> [(level: SyncLogLine.Level, text: String)] {
         links.compactMap { link in
             guard link.signer != device else { return nil }
-            let signer = "device \(link.signer.fingerprint)"
+            let signer = label(link.signer)
             switch link.body.payload {
             case .add(let add):
                 let new = DeviceID(add.device)
                 return add.device.paper
                     ? (.alarm, "The circle has recovery words now: \(signer) made them.")
-                    : (.warning, "Device \(new.fingerprint) is in the circle now: \(signer) let it in.")
+                    : (.warning, "In the circle now: \(label(new)), which \(signer) let in.")
             case .revoke(let revoke):
-                let gone = revoke.revocations.compactMap { DeviceID($0.device)?.fingerprint }
+                let gone = revoke.revocations.compactMap { DeviceID($0.device).map(label) }
                 return (.warning, "Shut out of the circle by \(signer): \(gone.joined(separator: ", ")).")
             case .replaceWords:
                 return (
@@ -176,7 +174,7 @@ package enum LinkNews {
                 )
             case .rename(let rename):
                 guard let named = DeviceID(rename.device), named != link.signer else { return nil }
-                return (.alarm, "A name that \(signer) gave device \(named.fingerprint) does not count.")
+                return (.alarm, "A name that \(signer) gave \(label(named)) does not count.")
             case .genesis, .epochKeys, nil: return nil
             }
         }

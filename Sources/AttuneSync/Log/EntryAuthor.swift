@@ -1,10 +1,21 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
+import AttuneWire
+
 /// Who seals and signs drafts.
 package protocol EntryAuthor: Sendable {
     /// The serialised `SignedEntry` of a draft at its place.
     ///
     /// - Throws: if the key of the place's epoch is not here, or the draft is too large.
     func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8]
+
+    /// What people call a device, with its fingerprint: the keys that seal entries open the names of devices too.
+    func label(of device: DeviceID) -> String
+}
+
+extension EntryAuthor {
+    /// Of somebody who knows no names.
+    package func label(of device: DeviceID) -> String { "device \(device.fingerprint)" }
 }

@@ -12,6 +12,8 @@ package struct SyncMachine: Sendable {
     private let store: any SyncStore
     private let author: any EntryAuthor
     private let apply: @Sendable () throws -> Void
+    /// Of the run under way.
+    private var news: [String] = []
 
     /// - Parameters:
     ///   - remote: the remote's name, under which marks and evidence are kept.
@@ -54,16 +56,22 @@ package struct SyncMachine: Sendable {
         return actions
     }
 
-    private func perform(_ effect: SyncEffect, _ actions: inout [SyncAction]) throws -> SyncEvent? {
+    private mutating func perform(_ effect: SyncEffect, _ actions: inout [SyncAction]) throws -> SyncEvent? {
         switch effect {
         case .send(let ticket, let request): actions.append(.send(ticket: ticket, request))
         case .cancelRequests: actions.append(.cancelRequests)
         case .wait(let milliseconds): actions.append(.wait(milliseconds: milliseconds))
-        case .finished(let outcome):
+        case .finished(var outcome):
             try keep(outcome.deletion, isCertain: outcome.deletion != nil || outcome.isComplete)
+            (outcome.news, news) = (news, [])
             actions.append(.finished(outcome))
         case .replaceLinks(let seq, let links, let cutOffs):
             try store.replaceLinks(after: seq, with: links, cutOffs: cutOffs)
+        case .announce(let links):
+            for (level, text) in LinkNews.lines(of: links, on: store.device, labels: author.label) {
+                try store.append(SyncLogLine(level: level, remote: engine.remoteName, text: text))
+                news.append(text)
+            }
         case .accept(let entries): try store.accept(entries)
         case .applyEntries:
             try apply()

@@ -163,4 +163,27 @@ import Testing
 
     /// Valid words of nobody.
     private static let otherWords = Array(repeating: "abandon", count: 23).joined(separator: " ") + " art\n"
+
+    @Test func whatOthersChangeInTheCircleIsSaidWithTheNamesOfDevices() throws {
+        let relay = try RelayProcess()
+        let loft = try TinyStore()
+        let (desk, cellar) = (try TinyStore(outside: loft.outside), try TinyStore(outside: loft.outside))
+        func fingerprint(_ store: TinyStore) throws -> String {
+            let own = try store.expect("devices", "id", "--json", exits: 0).json()
+            return try #require(own["fingerprint"] as? String)
+        }
+        try SyncCircle.pair(loft, desk, relays: (relay.address, relay.address))
+        try SyncCircle.pair(loft, cellar, relays: (relay.address, relay.address), names: ("loft", "cellar"))
+        let (host, guest) = (try fingerprint(loft), try fingerprint(cellar))
+        let came = "In the circle now: cellar (\(guest)), which loft (\(host)) let in."
+        #expect(try desk.expect("sync", "now", exits: 0).output.contains(came))
+        #expect(try desk.expect("sync", "log", exits: 0).output.contains(came))
+
+        // What a device is called here goes before what it calls itself; also in what it pushes to a device that serves.
+        try desk.expect("devices", "rename", host, "upstairs", exits: 0)
+        try loft.expect("devices", "revoke", guest, "--yes", exits: 0)
+        try SyncCircle.serving(desk) { address in try SyncCircle.sync(loft, ["--direct", address]) }
+        let gone = "Shut out of the circle by upstairs (\(host)): cellar (\(guest))."
+        #expect(try desk.expect("sync", "log", exits: 0).output.contains(gone))
+    }
 }

@@ -113,7 +113,7 @@ import Testing
 
         try loft.train(loft.writeRows(24), name: "later")
         try SyncCircle.sync(loft)
-        let news = "The recovery words of the circle were replaced by device"
+        let news = "The recovery words of the circle were replaced by loft ("
         #expect(try desk.expect("sync", "now", exits: 0).output.contains(news))
         #expect(try !desk.expect("sync", "now", exits: 0).output.contains(news))
         try desk.train(desk.writeRows(24), name: "deskbook")
