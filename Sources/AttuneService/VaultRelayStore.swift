@@ -81,6 +81,9 @@ package final class VaultRelayStore: RelayStore {
                 bytes += link.count
                 return bytes <= max(LinkPage.byteLimit, link.count)
             }.map { StoredLink(try Link(parsing: $0)) }
+            if !page.isEmpty, page.count == links.count {
+                try own.store.note(linksTold: after + UInt64(page.count), toRelay: false)
+            }
             return LinkPage(links: page, more: page.count < links.count)
         }
     }

@@ -17,6 +17,9 @@ package struct SyncSettings: Hashable, Sendable, Codable {
     package var clockOffset: Int64
     /// Set where the relay said last that the circle was deleted there.
     package var deletion: Deletion?
+    /// Number of the newest link that the relay is known to have, or without a relay another device; nil where nobody
+    /// has shown it yet.
+    package var linksTold: UInt64?
 
     /// The deletion of the circle at a relay.
     package struct Deletion: Hashable, Sendable, Codable {

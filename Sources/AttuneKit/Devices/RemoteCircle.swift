@@ -70,6 +70,7 @@ struct RemoteCircle: Sendable {
                     let seq = circle.chain.seq
                     circle = try await take(try await ask(transport) { try await $0.links(after: seq).links }, circle)
                 }
+                try await note(told: circle.chain.seq)
                 return circle
             }
             let own = try await BlockingWork.run { [vault] in
@@ -84,10 +85,16 @@ struct RemoteCircle: Sendable {
                 try await ask(transport) { [previous] in try await $0.push(links: links, previous: previous) }
                 if let last = links.last { previous = try Link(parsing: last).hash }
             }
+            try await note(told: circle.chain.seq)
             return circle
         } catch let failure as RemoteFailure {
             throw KitError.remote(failure, address.base)
         }
+    }
+
+    /// Notes that the relay has the links up to `seq`.
+    private func note(told seq: UInt64) async throws {
+        try await BlockingWork.run { [vault] in try VaultSyncStore(vault).note(linksTold: seq, toRelay: true) }
     }
 
     private func frontier(
@@ -123,6 +130,7 @@ struct RemoteCircle: Sendable {
             try await ask(transport(circle)) {
                 try await $0.push(links: links.map(\.bytes), previous: circle.chain.head)
             }
+            try await note(told: circle.chain.seq + UInt64(links.count))
             return true
         } catch RemoteFailure.conflict {
             return false

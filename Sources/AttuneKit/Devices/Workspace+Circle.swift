@@ -101,9 +101,9 @@ extension Workspace {
     ) async throws -> Bool {
         let relay = try await BlockingWork.run { [self] in try syncSettings().relay }
         guard let relay, let address = RemoteAddress(relay) else {
-            try await BlockingWork.run { [vault] in
+            try await BlockingWork.run { [self] in
                 let circle = try DeviceCircle.require(vault)
-                try DeviceCircle.keep(try make(circle), after: circle.chain, in: vault)
+                try keep(try make(circle), of: circle, isTold: circle.isAlone)
             }
             return false
         }
@@ -120,11 +120,18 @@ extension Workspace {
                     known == nil ? nil : try await push(links, of: circle, to: remote, isUrgent: isUrgent)
                 // Somebody else has changed the circle meanwhile: made anew, but that shutting out happens at last.
                 if isTaken == false, !isUrgent || attempt < 3 { continue }
-                try await BlockingWork.run { [vault] in try DeviceCircle.keep(links, after: circle.chain, in: vault) }
+                try await BlockingWork.run { [self] in try keep(links, of: circle, isTold: isTaken == true) }
                 return isTaken == true
             }
             throw KitError.circleMoved
         }
+    }
+
+    /// Keeps links that follow on the circle's newest, and that nobody else knows them where nobody does.
+    private func keep(_ links: [Link], of circle: DeviceCircle, isTold: Bool) throws {
+        try DeviceCircle.keep(links, after: circle.chain, in: vault)
+        guard !isTold else { return }
+        try updateSyncSettings { $0.linksTold = $0.linksTold ?? circle.chain.seq }
     }
 
     /// The circle as this device and the relay have it; nil if the relay is away, or if it is urgent and the relay's own

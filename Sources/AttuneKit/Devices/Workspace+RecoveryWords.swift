@@ -77,7 +77,7 @@ extension Workspace {
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper.publicKeys).link
         try enter(circle: link.circle, keys: keys, links: [link], leavesPresent: true)
-        try updateSyncSettings { $0.relay = nil }
+        try updateSyncSettings { ($0.relay, $0.linksTold) = (nil, nil) }
     }
 
     /// Ends the earlier words, now that the new ones are those of the circle, or of a store without.

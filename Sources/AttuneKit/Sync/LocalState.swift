@@ -7,7 +7,7 @@ import AttuneWire
 
 /// What of the store decides whether there is something to sync.
 struct LocalState: Sendable {
-    /// How to sync; the clock's difference is left out, since sync itself sets it.
+    /// How to sync; what sync itself sets is left out: the clock's difference, and which links were told.
     let settings: SyncSettings
     /// The newest change that was not published yet.
     private let draft: Int64?
@@ -19,6 +19,7 @@ struct LocalState: Sendable {
         let store = try VaultSyncStore(vault)
         var settings = try store.settings()
         settings.clockOffset = 0
+        settings.linksTold = nil
         self.settings = settings
         draft = try vault.newestDraft()
         links = try vault.linkCount()

@@ -41,7 +41,7 @@ package struct SyncStatus: Sendable, Encodable {
     package let uploadLimit: Int?
     package let downloadLimit: Int?
     package let devices: [DeviceListing]
-    /// Changes that were not published yet.
+    /// Changes that were not published yet, those of the circle itself among them.
     package let waiting: Int
     /// Chunks that are wanted here and have not arrived.
     package let chunksWanted: Int
@@ -66,10 +66,17 @@ extension Workspace {
             circle: circle.circle.description, relay: settings.relay, deletion: settings.deletion,
             isPaused: settings.isPaused,
             uploadLimit: settings.uploadLimit, downloadLimit: settings.downloadLimit, devices: devices,
-            waiting: try store.draftCount(), chunksWanted: try store.wantedChunks(limit: 16_384).count,
+            waiting: try store.draftCount() + linksWaiting(circle, settings),
+            chunksWanted: try store.wantedChunks(limit: 16_384).count,
             conflicts: try vault.adaptersWithSeveralHeads(),
             refused: try vault.refusedVersions().map(\.reference.description),
             doubts: try doubts(store, devices).map(\.doubt))
+    }
+
+    /// Changes of the circle that its relay does not know yet, or without a relay no other device.
+    private func linksWaiting(_ circle: DeviceCircle, _ settings: SyncSettings) -> Int {
+        guard let told = settings.linksTold, settings.relay != nil || !circle.isAlone else { return 0 }
+        return Int(clamping: circle.chain.seq) - Int(clamping: min(told, circle.chain.seq))
     }
 
     /// What is open, the oldest first, with the names of the devices.

@@ -15,6 +15,7 @@ extension SyncEngine {
         if shown.chunkGeneration != chunkMarks.generation { forgetChunkMarks(shown.chunkGeneration) }
         guard shown.linkSeq >= 1 else { return stop(.misbehaved(remoteName, "it shows a circle without links")) }
         if shown.linkSeq == chain.seq, shown.link == chain.head {
+            outcome.linksTold = chain.seq
             // Where two had changed the circle at once, both have the same change now.
             settle(open.filter { $0.kind == .linkFork })
             linksDiverged = false

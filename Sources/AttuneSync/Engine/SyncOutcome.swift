@@ -17,6 +17,8 @@ package struct SyncOutcome: Sendable {
     package internal(set) var authors: Set<DeviceID> = []
     /// Chunks that are wanted here and that the remote does not have.
     package internal(set) var chunksAbsent = 0
+    /// Number of the newest link where the remote has the same ones; nil where it was not compared, or has others.
+    package internal(set) var linksTold: UInt64?
     /// What other devices changed in the circle, a sentence each.
     package internal(set) var news: [String] = []
     /// What stands in the way of a complete sync, the gravest first; empty if all went well.

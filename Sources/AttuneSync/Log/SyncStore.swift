@@ -125,6 +125,16 @@ package protocol SyncStore: SyncLogReading, Sendable {
     func append(_ line: SyncLogLine) throws
 }
 
+extension SyncStore {
+    /// *Durable.* Notes that the relay has all links up to `seq`, or another device where there is no relay.
+    package func note(linksTold seq: UInt64, toRelay: Bool) throws {
+        var settings = try settings()
+        guard toRelay || settings.relay == nil, settings.linksTold != seq else { return }
+        settings.linksTold = seq
+        try update(settings)
+    }
+}
+
 /// Up to where a remote has the chunks of each log, as far as this device has them.
 package struct ChunkMarks: Hashable, Sendable {
     package var logs: [DeviceID: LogPosition]

@@ -63,6 +63,7 @@ package struct SyncMachine: Sendable {
         case .wait(let milliseconds): actions.append(.wait(milliseconds: milliseconds))
         case .finished(var outcome):
             try keep(outcome.deletion, isCertain: outcome.deletion != nil || outcome.isComplete)
+            if let seq = outcome.linksTold { try store.note(linksTold: seq, toRelay: !engine.options.isDirect) }
             (outcome.news, news) = (news, [])
             actions.append(.finished(outcome))
         case .replaceLinks(let seq, let links, let cutOffs):

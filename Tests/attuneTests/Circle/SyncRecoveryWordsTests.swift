@@ -152,9 +152,13 @@ import Testing
         let oldFile = try Self.file(old, of: loft, "old")
         let made = try loft.expect("key", "show", "--new-recovery", "--yes", "--words-file", oldFile, exits: 0)
         #expect(made.output.contains("at the next attune sync now"))
+        #expect(try Self.waiting(loft) == 1, "new words are a change that the relay does not know")
         try loft.train(loft.writeRows(24), name: "later")
+        let drafts = try Self.waiting(loft) - 1
+        #expect(drafts > 0)
         relay = try RelayProcess(folder: folder.path + "/relay", listen: listen)
         try SyncCircle.sync(loft)
+        #expect(try Self.waiting(loft) == 0)
         try await Self.check(loft, relay, old: old, new: Self.shown(made), card: card)
     }
 
@@ -181,6 +185,25 @@ import Testing
         try SyncCircle.sync(desk)
         let newFile = try Self.file(Self.shown(made), of: loft, "new")
         try loft.expect("key", "show", "--new-recovery", "--yes", "--words-file", newFile, exits: 0)
+    }
+
+    /// Changes that `attune sync status` says are to be sent.
+    private static func waiting(_ store: TinyStore) throws -> Int {
+        let status = try store.expect("sync", "status", "--json", exits: 0).json()
+        return try #require(status["waiting"] as? Int)
+    }
+
+    @Test func withoutARelayAChangeWaitsUntilAnotherDeviceHasIt() throws {
+        let old = RecoveryWords.random().words.joined(separator: " ")
+        let loft = try Self.store(words: old)
+        let desk = try TinyStore(outside: loft.outside)
+        try SyncCircle.pairDirectly(loft, desk, name: "desk")
+        #expect(try Self.waiting(loft) == 0)
+        let oldFile = try Self.file(old, of: loft, "old")
+        try loft.expect("key", "show", "--new-recovery", "--yes", "--words-file", oldFile, exits: 0)
+        #expect(try Self.waiting(loft) == 1)
+        try SyncCircle.serving(loft) { address in try SyncCircle.sync(desk, ["--direct", address]) }
+        #expect(try Self.waiting(loft) == 0)
     }
 
     /// Whoever has words, a card and a relay's address.
