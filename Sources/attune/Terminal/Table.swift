@@ -31,8 +31,9 @@ struct Table {
     private func paragraphs(_ columns: Int) -> String {
         rows.map { row in
             let rest = zip(header, row).dropFirst().filter { !$1.isEmpty && $1 != "-" }
-            let text = rest.map { "\($0.lowercased()) \($1)" }.joined(separator: ", ")
-            return TerminalText.wrapped("\(row[0])\n  \(text)", columns: columns)
+            let cells = rest.map { "\($0.lowercased()) \($1)" }
+            return TerminalText.wrapped(row[0], columns: columns) + "\n"
+                + TerminalText.wrapped(cells, between: ", ", indent: "  ", columns: columns)
         }.joined(separator: "\n")
     }
 

@@ -50,6 +50,24 @@ enum TerminalText {
         return (lines + [line]).joined(separator: "\n")
     }
 
+    /// Pieces in lines of at most so many columns, broken between pieces where one fits into a line, and within it else.
+    static func wrapped(_ pieces: [String], between separator: String, indent: String, columns: Int) -> String {
+        let end = separator.reversed().drop { $0 == " " }.count
+        var lines: [String] = []
+        var line = ""
+        for (index, piece) in pieces.enumerated() {
+            let isLast = index == pieces.count - 1
+            let next = line.isEmpty ? piece : line + separator + piece
+            if !line.isEmpty, indent.count + next.count + (isLast ? 0 : end) > columns {
+                lines.append(line + separator.prefix(end))
+                line = piece
+            } else {
+                line = next
+            }
+        }
+        return wrapped((lines + [line]).map { indent + $0 }.joined(separator: "\n"), columns: columns)
+    }
+
     /// Every line in lines of at most so many columns, broken between words and set in as far as its start is.
     static func wrapped(_ text: String, columns: Int) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
