@@ -48,7 +48,7 @@ struct GlobalOptions: ParsableArguments {
     /// - Parameter act: what it is, such as "deleting".
     /// - Throws: `ValidationError` where nobody can be asked and nobody said yes.
     func agrees(_ question: String, to act: String) throws -> Bool {
-        if canAsk { return console.confirm(question, standard: false) }
+        if canAsk { return try console.confirm(question, standard: false) }
         guard yes else { throw ValidationError("\(act) needs an answer: add --yes") }
         return true
     }

@@ -13,7 +13,7 @@ enum Waiting {
     /// - Throws: what `body` throws; E-GENERAL-002 with exit code 130 or 143 after a signal.
     static func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
         let (outcome, interruption) = wait(body)
-        if case .failure = outcome, interruption.requested { throw Self.interrupted(interruption.exitCode) }
+        if case .failure = outcome, interruption.requested { throw interruption.error }
         return try outcome.get()
     }
 
@@ -46,10 +46,5 @@ enum Waiting {
         try await withCheckedThrowingContinuation { continuation in
             Thread { continuation.resume(with: Result(catching: body)) }.start()
         }
-    }
-
-    /// A person ended the command.
-    private static func interrupted(_ code: Int32) -> GeneralError {
-        GeneralError(.interrupted, "interrupted", remedy: nil, exit: ExitStatus(rawValue: code))
     }
 }

@@ -116,16 +116,19 @@ struct Console {
     /// Asks for a line on the terminal; what was typed before the question was there is no answer to it.
     ///
     /// - Returns: nil at the end of the input.
-    func answer(to question: String) -> String? {
+    /// - Throws: E-GENERAL-002 if the answer is Ctrl-C.
+    func answer(to question: String) throws -> String? {
         if isatty(STDIN_FILENO) == 1 { tcflush(STDIN_FILENO, TCIFLUSH) }
         ask(question, terminator: "")
-        return readLine()
+        return try Interruption.line()
     }
 
     /// Asks for y or n on the terminal; an empty answer means `standard`.
-    func confirm(_ question: String, standard: Bool) -> Bool {
+    ///
+    /// - Throws: as `answer`.
+    func confirm(_ question: String, standard: Bool) throws -> Bool {
         while true {
-            let answer = answer(to: "\(question) \(standard ? "[Y/n]" : "[y/N]") ")
+            let answer = try answer(to: "\(question) \(standard ? "[Y/n]" : "[y/N]") ")
             guard let answer = answer?.trimmingCharacters(in: .whitespaces).lowercased() else { return false }
             switch answer {
             case "": return standard

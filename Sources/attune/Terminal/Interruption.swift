@@ -1,37 +1,63 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
+import AttuneCore
 import Foundation
 import Synchronization
 
 /// Turns Ctrl-C and SIGTERM into a question that long work asks itself; a second signal ends the process at once.
-final class Interruption: @unchecked Sendable {  // `sources` is immutable, `received` atomic
+///
+/// There may be several at once, and one after the other: each of them is told of a signal.
+final class Interruption: Sendable {
     private let received = Atomic<Int32>(0)
-    private let sources: [any DispatchSourceSignal]
+    private let onFirst: @Sendable (Int32) -> Void
 
-    /// - Parameter onFirst: Called on a background queue at the first signal.
+    /// - Parameter onFirst: Called on a background thread at the first signal.
     init(onFirst: @escaping @Sendable (Int32) -> Void = { _ in }) {
-        let queue = DispatchQueue(label: "attune.signals")
-        var sources: [any DispatchSourceSignal] = []
-        var handlers: [(any DispatchSourceSignal, Int32)] = []
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            sources.append(source)
-            handlers.append((source, number))
-        }
-        self.sources = sources
-        for (source, number) in handlers {
-            source.setEventHandler { [weak self] in self?.receive(number, onFirst) }
-            source.resume()
+        self.onFirst = onFirst
+        Self.live.withLock { live in
+            if live.isEmpty { Self.catchSignals() }
+            live[ObjectIdentifier(self)] = { [weak self] in self?.receive($0) }
         }
     }
 
     deinit {
-        for source in sources { source.cancel() }
-        // From here on a signal ends the process again, as before.
-        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+        Self.live.withLock { live in
+            live[ObjectIdentifier(self)] = nil
+            // From here on a signal ends the process again, as before.
+            if live.isEmpty { for number in Self.numbers { signal(number, SIG_DFL) } }
+        }
+    }
+
+    private static let numbers = [SIGINT, SIGTERM]
+    private static let live = Mutex<[ObjectIdentifier: @Sendable (Int32) -> Void]>([:])
+    /// Where a signal's number is written by its handler, which may do little else; read by a thread of its own.
+    private static let writer = Atomic<Int32>(-1)
+
+    private static func catchSignals() {
+        if writer.load(ordering: .acquiring) < 0 {
+            var ends: [Int32] = [-1, -1]
+            guard pipe(&ends) == 0 else { return }
+            for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            writer.store(ends[1], ordering: .releasing)
+            Thread { [reader = ends[0]] in tell(from: reader) }.start()
+        }
+        for number in numbers {
+            signal(number) { number in
+                let before = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(Interruption.writer.load(ordering: .acquiring), &byte, 1)
+                errno = before
+            }
+        }
+    }
+
+    private static func tell(from reader: Int32) {
+        var byte: UInt8 = 0
+        while true {
+            guard read(reader, &byte, 1) == 1 else { continue }
+            for told in live.withLock({ Array($0.values) }) { told(Int32(byte)) }
+        }
     }
 
     /// Whether a signal has come.
@@ -43,7 +69,34 @@ final class Interruption: @unchecked Sendable {  // `sources` is immutable, `rec
         return number == 0 ? 0 : 128 + number
     }
 
-    private func receive(_ number: Int32, _ onFirst: @Sendable (Int32) -> Void) {
+    /// A person ended the command.
+    var error: GeneralError {
+        GeneralError(.interrupted, "interrupted", remedy: nil, exit: ExitStatus(rawValue: exitCode))
+    }
+
+    /// A line that a person types; the first Ctrl-C or SIGTERM ends the waiting for it at once.
+    ///
+    /// - Returns: the line without its end; nil at the end of the input.
+    /// - Throws: E-GENERAL-002 with exit code 130 or 143.
+    static func line() throws -> String? {
+        let interruption = Interruption()
+        var bytes: [UInt8] = []
+        while !interruption.requested {
+            // A signal that is caught does not end a read that waits.
+            var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+            guard poll(&input, 1, 100) > 0 else { continue }
+            var byte: UInt8 = 0
+            let count = read(STDIN_FILENO, &byte, 1)
+            if count < 0, errno == EINTR || errno == EAGAIN { continue }
+            let isEnd = count <= 0
+            if isEnd, bytes.isEmpty { return nil }
+            if isEnd || byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
+            bytes.append(byte)
+        }
+        throw interruption.error
+    }
+
+    private func receive(_ number: Int32) {
         if received.exchange(number, ordering: .acquiringAndReleasing) != 0 { _exit(128 + number) }
         onFirst(number)
     }

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Foundation
 
 /// Shows the 24 recovery words once and asks three of them back.
@@ -24,16 +25,32 @@ struct RecoveryDialogue {
         }
         guard asks else { return }
         if let notice { console.ask(notice) }
-        for index in (0..<24).shuffled().prefix(3).sorted() {
-            while true {
-                guard let answer = console.answer(to: "Word \(index + 1): ") else {
-                    console.ask("")
-                    return console.note(
-                        "not confirmed; new words, should these get lost: attune key show --new-recovery")
-                }
-                if answer.trimmingCharacters(in: .whitespaces).lowercased() == list[index] { break }
-                console.ask("That is not word \(index + 1). Look again.")
+        do {
+            for index in (0..<24).shuffled().prefix(3).sorted() {
+                if try isConfirmed(list[index], number: index + 1) { continue }
+                console.ask("")
+                guard notice == nil else { throw GeneralError(.interrupted, "", remedy: nil) }
+                return console.note("not confirmed. \(Self.remedy)")
             }
+        } catch let error as GeneralError {
+            guard notice == nil else {
+                throw GeneralError(
+                    .interrupted, "interrupted; nothing has changed", remedy: nil, exit: error.exitStatus)
+            }
+            throw GeneralError(
+                .interrupted, "interrupted before the words were confirmed; they hold all the same",
+                remedy: Self.remedy, exit: error.exitStatus)
         }
+    }
+
+    private static let remedy = "New words, should these get lost: attune key show --new-recovery"
+
+    /// Asks for a word until it is the right one; false at the end of the input.
+    private func isConfirmed(_ word: String, number: Int) throws -> Bool {
+        while let answer = try console.answer(to: "Word \(number): ") {
+            if answer.trimmingCharacters(in: .whitespaces).lowercased() == word { return true }
+            console.ask("That is not word \(number). Look again.")
+        }
+        return false
     }
 }

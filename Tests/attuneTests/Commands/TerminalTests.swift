@@ -12,14 +12,22 @@ import Testing
     static let hasTerminal = (try? AttuneProcess().shell("command -v tmux"))?.status == 0
 
     /// A terminal of its own that runs one command.
-    private struct Terminal: ~Copyable {
+    struct Terminal: ~Copyable {
         let store: TinyStore
         let socket = "attune-test-\(UUID().uuidString)"
 
         init(_ store: TinyStore, _ arguments: String, columns: Int = 100, lines: Int = 30) throws {
             self.store = store
             try store.outside.write(
-                "trap : INT\nexport TERM=screen\n\"$ATTUNE\" \(arguments)\necho \"[ended $?]\"\nsleep 60\n",
+                """
+                trap : INT
+                export TERM=screen
+                "$ATTUNE" \(arguments)
+                code=$?
+                stty -a | tr -s '; ' '\\n' | grep -x -e 'echo' -e '-echo'
+                echo "[ended $code]"
+                sleep 60
+                """,
                 to: "session.sh")
             let made = try store.attune.shell(
                 "tmux -L \(socket) -f /dev/null new-session -d -x \(columns) -y \(lines) 'bash \(store.outside.path)/session.sh'"

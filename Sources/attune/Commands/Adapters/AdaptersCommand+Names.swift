@@ -68,7 +68,7 @@ extension AdaptersCommand {
 
         func execute() throws {
             _ = try Adapters.name(in: reference)
-            if global.canAsk, !global.console.confirm("Move \(reference) to the trash?", standard: false) { return }
+            if global.canAsk, try !global.console.confirm("Move \(reference) to the trash?", standard: false) { return }
             try global.open(.writing, freeing: true).adapters.trash(reference)
             try global.done("\(reference) is in the trash: attune adapters restore \(reference), or attune undo")
         }

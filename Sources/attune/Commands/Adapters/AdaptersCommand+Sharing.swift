@@ -20,7 +20,7 @@ extension AdaptersCommand {
             if try workspace.isFirstShare() {
                 global.console.ask(Workspace.sharingNotice)
                 workspace.yieldStore()
-                if global.canAsk, !global.console.confirm("Share \(reference) with \(person)?", standard: false) {
+                if global.canAsk, try !global.console.confirm("Share \(reference) with \(person)?", standard: false) {
                     return
                 }
             }

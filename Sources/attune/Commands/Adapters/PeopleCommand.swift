@@ -92,7 +92,7 @@ struct PeopleCommand: ParsableCommand {
                     throw ValidationError("nobody can be asked here: give --number with what \(name) read to you")
                 }
                 workspace.yieldStore()  // two people may take long to compare
-                guard global.console.confirm("Does \(name) see the same number?", standard: false) else { return }
+                guard try global.console.confirm("Does \(name) see the same number?", standard: false) else { return }
                 try workspace.confirm(person: name, number: number)
             }
             try global.done("\(name) is confirmed")

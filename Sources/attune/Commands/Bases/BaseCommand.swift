@@ -99,7 +99,7 @@ struct BaseCommand: ParsableCommand {
         func execute() throws {
             let library = BaseLibrary(folder: global.paths.bases)
             let base = try library.find(name)
-            if global.canAsk, !global.console.confirm("Remove base \(base.name)?", standard: false) { return }
+            if global.canAsk, try !global.console.confirm("Remove base \(base.name)?", standard: false) { return }
             try library.remove(base)
             try BaseCommand.report(base, verb: "removed", to: global.console)
         }

@@ -106,8 +106,7 @@ struct PairingCodeSource: ParsableArguments {
             throw ValidationError(
                 "give the code that the other device shows: --code-file FILE, or - for standard input")
         }
-        global.console.ask("Code: ", terminator: "")
-        return (readLine() ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+        return (try global.console.answer(to: "Code: ") ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// What stands in a file, or comes from standard input for `-`, without the end of the line.

@@ -16,7 +16,7 @@ struct NewRecovery {
             show.newCircle
             ? "Leave the circle for a new one of this device alone, which cannot be undone?"
             : "Replace the recovery words?"
-        if global.canAsk, !console.confirm(question, standard: false) { return }
+        if global.canAsk, try !console.confirm(question, standard: false) { return }
         let workspace = try global.open(.writing)
         let areOfCircle = try workspace.wordsAreOfCircle()
         // An agreement is to the end of the circle's words, so who gives one means those.

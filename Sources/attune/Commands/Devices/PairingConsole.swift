@@ -32,7 +32,7 @@ struct PairingConsole: Sendable {
             showWords: { words in
                 try await Waiting.offPool {
                     if json { return try console.print(Words(words: words)) }
-                    console.print("Both screens must show:  \(words.joined(separator: "  "))")
+                    console.say("Both screens must show:  \(words.joined(separator: "  "))")
                 }
             },
             confirm: { name in
@@ -42,7 +42,7 @@ struct PairingConsole: Sendable {
                         console.note("nobody can be asked here whether the words are the same: add --yes")
                         return false
                     }
-                    let isSame = console.confirm("Same on the other screen (\(name))?", standard: false)
+                    let isSame = try console.confirm("Same on the other screen (\(name))?", standard: false)
                     if isSame && joins { console.progress("waiting for the answer on \(name)") }
                     return isSame
                 }

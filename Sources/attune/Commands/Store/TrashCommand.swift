@@ -34,7 +34,9 @@ struct TrashCommand: ParsableCommand {
         func execute() throws {
             if all && !global.yes {
                 guard global.canAsk else { throw ValidationError("--all erases for good; add --yes") }
-                guard global.console.confirm("Erase everything in the trash for good?", standard: false) else { return }
+                guard try global.console.confirm("Erase everything in the trash for good?", standard: false) else {
+                    return
+                }
             }
             let erased = try global.open(.writing, freeing: true).trash.empty(all: all)
             try global.done(erased.isEmpty ? "nothing to erase" : "erased \(erased.joined(separator: ", "))")

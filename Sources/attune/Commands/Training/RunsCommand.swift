@@ -108,7 +108,7 @@ struct RunsCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            if global.canAsk, !global.console.confirm("Move run \(id) to the trash?", standard: false) { return }
+            if global.canAsk, try !global.console.confirm("Move run \(id) to the trash?", standard: false) { return }
             try global.open(.writing, freeing: true).runs.trash(id)
             try global.done("run \(id) is in the trash: attune undo brings it back")
         }

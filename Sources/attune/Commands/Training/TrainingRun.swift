@@ -22,7 +22,7 @@ struct TrainingRun {
         if planOnly { return }
         if global.canAsk {
             session.yieldStore()
-            guard global.console.confirm("Start?", standard: true) else { return }
+            guard try global.console.confirm("Start?", standard: true) else { return }
         }
 
         let stop = output.stop
