@@ -34,6 +34,12 @@ extension VaultError {
     /// Whether what is stored here is not as it was stored.
     package var isDamage: Bool { kind == .damaged }
 
+    /// What is wrong, to be said beside the name of what it is wrong with: the message without its first words.
+    var defect: String {
+        let start = ["the store is damaged: ", "the backup is damaged: "].first(where: message.hasPrefix) ?? ""
+        return String(message.dropFirst(start.count))
+    }
+
     static func damaged(_ what: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(.damaged, "the store is damaged: \(what)", remedy: lookUp, cause: cause)
     }
@@ -100,6 +106,17 @@ extension VaultError {
                 + "was changed, and without it the changes behind it are lost",
             remedy: "Restore a backup: attune restore BACKUP --store NEWPATH. "
                 + "Or save what opens into a new store: attune doctor --repair NEWPATH")
+    }
+
+    /// Said beside a result that is not all there: what was saved of a damaged store or of a state of a backup.
+    ///
+    /// - Parameters:
+    ///   - source: what it was saved from, such as `the backup`.
+    ///   - store: the folder of the new store.
+    package static func savedInPart(_ source: String, to store: String) -> VaultError {
+        VaultError(
+            .savedInPart, "not all of \(source) could be saved; what is lost is listed",
+            remedy: "Look at what is there: attune status --store \(quoted(store))")
     }
 
     /// Said beside a result, never thrown.

@@ -24,6 +24,7 @@ package enum VaultFailure: String, FailureKind {
     case networkFolder = "E-VAULT-009"
     case readingOnly = "E-VAULT-010"
     case unsettled = "E-VAULT-011"
+    case savedInPart = "E-VAULT-012"
     case noAdapter = "E-VAULT-020"
     case nameTaken = "E-VAULT-021"
     case invalidName = "E-VAULT-022"
@@ -77,6 +78,8 @@ package enum VaultFailure: String, FailureKind {
                 .success,
                 "said beside a result: everything is stored, but the newest changes stay in the log, or the mark was not written"
             )
+        case .savedInPart:
+            FailureSummary(.partial, "what opens of a damaged store or backup was saved, and what is lost is listed")
         case .noAdapter: FailureSummary(.notFound, "there is no adapter of this name")
         case .nameTaken: FailureSummary(.conflict, "there is already an adapter of this name")
         case .invalidName: FailureSummary(.usage, "this cannot be a name")

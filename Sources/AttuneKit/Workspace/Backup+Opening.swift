@@ -25,6 +25,16 @@ extension Backup {
         guard !Vault.exists(at: store) else { throw KitError.storeInTheWay(store, of: path) }
         return try restore(to: store, state: state, progress: progress)
     }
+
+    /// Makes a store at `store` of what is whole of a damaged state; what is there is never touched.
+    ///
+    /// - Throws: `KitError` E-STORE-001 if there is a store; else as `salvage(to:state:progress:)`.
+    package func salvage(
+        asStoreAt store: String, state: Int?, progress: (BackupProgress) -> Void
+    ) throws -> SalvageReport {
+        guard !Vault.exists(at: store) else { throw KitError.storeInTheWay(store, of: path) }
+        return try salvage(to: store, state: state, progress: progress)
+    }
 }
 
 extension KitError {

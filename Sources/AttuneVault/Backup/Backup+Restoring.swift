@@ -22,6 +22,8 @@ package struct RestoreReport: Sendable, Equatable {
 extension Backup {
     /// Makes a store at `path` of a state of the backup, every page, chunk and version checked before it appears there.
     ///
+    /// Only what this state names is looked at; damage elsewhere in the backup is none of it.
+    ///
     /// - Parameters:
     ///   - path: nothing, or an empty folder.
     ///   - state: the number of a state; nil for the newest.
@@ -33,19 +35,24 @@ extension Backup {
     ) throws -> RestoreReport {
         let number = try number(wanted)
         let state = folder.state(number)
-        let manifest = try BackupManifest.read(state, key: key)
-        guard let manifest, manifest.state == number, manifest.format == BackupManifest.format else {
-            throw damaged("states/\(number)/\(BackupManifest.fileName) is missing or was changed", number)
-        }
-        let list = try readingBackup(number) { try BackupContents.list(of: state, manifest) }
+        progress(BackupProgress(what: "checking files", done: 0, total: 0))
+        let (manifest, damage) = examineFiles(of: number)
+        guard let manifest, damage.isEmpty else { throw damaged(number, damage.map(\.line), progress) }
+        let list = try BackupContents.list(of: state, manifest)
         let bytes = manifest.files.reduce(manifest.chunkBytes) { $0 + $1.bytes }
         var versions = 0
         var isInCircle = false
         try Vault.placeStore(at: path) { store in
             for file in manifest.files where file.name != BackupManifest.chunkList {
-                try self.copy(file, of: state, into: store, number)
+                try self.copy(file, of: state, into: store, number, progress)
             }
-            try self.copyChunks(list, into: store, number, progress)
+            let lost = try self.folder.chunkStore.copy(list, to: store) {
+                progress(BackupProgress(what: "copying chunks", done: $0, total: list.count))
+            }
+            guard lost.isEmpty else {
+                throw self.damaged(
+                    number, try self.losses(of: number, with: lost), lost: Set(lost.keys), progress)
+            }
             // Brings an older layout up to date, and writes what a store has beside its database.
             let vault = try Vault.open(
                 store, vaultKey: self.key.copy(), lock: StoreLock(folder: store, command: "attune restore"),
@@ -53,16 +60,13 @@ extension Backup {
             let report = try vault.verify {
                 progress(BackupProgress(what: "checking versions", done: $0, total: $1))
             }
-            if let problem = report.problems.first {
-                throw self.damaged(ShownText.line("\(problem.subject): \(problem.message)"), number)
+            guard report.isWhole else {
+                throw self.damaged(
+                    number, report.problems.map { BackupDamage($0.subject, $0.message).line }, progress)
             }
             versions = report.versions
             isInCircle = try vault.circleIdentity() != nil
-            if isInCircle {
-                try vault.appendSyncLog(
-                    level: "info", remote: "",
-                    text: "restored from state \(number) of a backup; what was published since comes back by syncing")
-            }
+            if isInCircle { try vault.appendSyncLog(level: "info", remote: "", text: Self.remark(number)) }
             try vault.close()
         }
         return RestoreReport(
@@ -70,55 +74,86 @@ extension Backup {
             versions: versions, chunks: list.count, bytes: bytes, isInCircle: isInCircle)
     }
 
+    /// Makes a store at `path` of what is whole of a damaged state: every row of every page of its database that opens,
+    /// and every version whose chunks are there and right.
+    ///
+    /// - Parameters: as for `restore`.
+    /// - Returns: what was saved and what was not.
+    /// - Throws: as `restore`; E-BACKUP-004 if no page of the state's database opens.
+    package func salvage(
+        to path: String, state wanted: Int? = nil, progress: (BackupProgress) -> Void = { _ in }
+    ) throws -> SalvageReport {
+        let number = try number(wanted)
+        progress(BackupProgress(what: "opening pages", done: 0, total: 0))
+        guard let pages = try? SalvagedPages(folder.state(number), vaultKey: key) else {
+            let what = BackupDamage("states/\(number)/attune.db", "no page of it opens")
+            throw damaged(number, [what.line], progress)
+        }
+        let salvage = StoreSalvage(
+            source: folder.state(number), pages: pages, keyFile: keyFile, now: now, remark: Self.remark(number))
+        return try salvage.run(to: path, key: key, progress)
+    }
+
+    /// What the sync log of the new store says.
+    private static func remark(_ number: Int) -> String {
+        "restored from state \(number) of a backup; what was published since comes back by syncing"
+    }
+
+    /// Copies a file that was compared with the manifest, and compares what was read then.
     private func copy(
-        _ file: BackupManifest.File, of state: StoreFolder, into store: StoreFolder, _ number: Int
+        _ file: BackupManifest.File, of state: StoreFolder, into store: StoreFolder, _ number: Int,
+        _ progress: (BackupProgress) -> Void
     ) throws {
-        let (source, target) = ("\(state.path)/\(file.name)", "\(store.path)/\(file.name)")
-        guard file.name.wholeMatch(of: /[a-z][a-z.-]*/) != nil else {
-            throw damaged("a file of an unknown name: \(file.name)", number)
+        let target = "\(store.path)/\(file.name)"
+        func refused(_ what: String) -> VaultError {
+            damaged(number, [BackupDamage("states/\(number)/\(file.name)", what).line], progress)
         }
-        guard let found = try? BackupManifest.File(file.name, in: state), found == file else {
-            throw damaged("states/\(number)/\(file.name) is missing or was changed", number)
-        }
-        try DurableFile.copy(source, to: target)
-        guard try BLAKE2b.hash(file: target) == file.digest else {
-            throw damaged("states/\(number)/\(file.name) changed while it was read", number)
-        }
+        guard file.name.wholeMatch(of: /[a-z][a-z.-]*/) != nil else { throw refused("a state has no such file") }
+        try DurableFile.copy("\(state.path)/\(file.name)", to: target)
+        guard try BLAKE2b.hash(file: target) == file.digest else { throw refused("it changed while it was read") }
     }
 
-    private func copyChunks(
-        _ ids: [ChunkID], into store: StoreFolder, _ number: Int, _ progress: (BackupProgress) -> Void
-    ) throws {
-        let target = ChunkStore(folder: store)
-        for (position, id) in ids.enumerated() {
-            let bytes = try readingBackup(number) { try self.folder.chunkStore.checkedBytes(id) }
-            try target.copy(id, bytes, staging: store.staging)
-            try DurableFile.sync(store.chunk(id))
-            progress(BackupProgress(what: "copying chunks", done: position + 1, total: ids.count))
-        }
-        for name in BackupFolder.names(store.chunks) { try DurableFile.syncFolder("\(store.chunks)/\(name)") }
-        try DurableFile.syncFolder(store.chunks)
-    }
-
-    private func readingBackup<Value>(_ number: Int, _ body: () throws -> Value) throws -> Value {
-        do {
-            return try body()
-        } catch let error as VaultError where error.isOfData {
-            throw damaged(
-                error.message.replacing("the store is damaged: ", with: "").replacing(
-                    "the backup is damaged: ", with: ""),
-                number, cause: error)
-        }
-    }
-
-    /// Names another state if there is one.
-    private func damaged(_ what: String, _ number: Int, cause: (any Error)? = nil) -> VaultError {
+    /// Says what is wrong with a state, and proposes the newest other one that is whole, or what is left of this one.
+    ///
+    /// - Parameter lost: chunks that are known not to be right.
+    private func damaged(
+        _ number: Int, _ damage: [String], lost: Set<ChunkID> = [], _ progress: (BackupProgress) -> Void
+    ) -> VaultError {
         let place = VaultError.quoted(folder.path)
-        let earlier = folder.numbers.last { $0 < number } ?? folder.numbers.last { $0 != number }
+        let whole = newestWholeState(besides: number, lost: lost, progress)
+        var remedies =
+            whole.map { ["Restore state \($0), the newest whole one: attune restore \(place) --state \($0)"] }
+            ?? ["No \(folder.numbers.count > 1 ? "other " : "")state is whole"]
+        if SalvagedPages.opens(folder.state(number), vaultKey: key) {
+            remedies.append(
+                "save what is whole of state \(number), where what is lost is named: "
+                    + "attune restore \(place) --state \(number) --damaged")
+        }
+        remedies.append("see all that is damaged: attune backup --verify \(place)")
         return VaultError.backupDamaged(
-            what,
-            remedy: "See what is whole: attune backup --verify \(place)"
-                + (earlier.map { "; restore another state: attune restore \(place) --state \($0)" } ?? ""),
-            cause: cause)
+            "state \(number): " + damage.prefix(20).joined(separator: "; ") + (damage.count > 20 ? "; …" : ""),
+            remedy: remedies.joined(separator: "; "))
+    }
+
+    /// The newest state but one whose every file and chunk is right; nil if there is none.
+    private func newestWholeState(
+        besides number: Int, lost: Set<ChunkID>, _ progress: (BackupProgress) -> Void
+    ) -> Int? {
+        var (lost, right) = (lost, Set<ChunkID>())
+        return folder.numbers.last { other in
+            progress(BackupProgress(what: "looking for a whole state", done: 0, total: 0))
+            guard other != number, case let (manifest?, damage) = examineFiles(of: other), damage.isEmpty,
+                let list = try? BackupContents.list(of: folder.state(other), manifest), lost.isDisjoint(with: list)
+            else { return false }
+            return list.allSatisfy { id in
+                if right.contains(id) { return true }
+                guard folder.chunkStore.bytes(id) != nil else {
+                    lost.insert(id)
+                    return false
+                }
+                right.insert(id)
+                return true
+            }
+        }
     }
 }

@@ -19,12 +19,26 @@ package struct BackupVerification: Sendable, Equatable {
     package var versions = 0
     package var problems: [VerificationReport.Problem] = []
 
-    fileprivate mutating func note(_ subject: String, _ message: String) {
+    fileprivate mutating func note(_ subject: String, _ message: String) { note(BackupDamage(subject, message)) }
+
+    fileprivate mutating func note(_ damage: BackupDamage) {
         problems.append(
             .init(
-                code: VaultFailure.backupDamaged.rawValue, subject: ShownText.line(subject),
-                message: ShownText.line(message)))
+                code: VaultFailure.backupDamaged.rawValue, subject: ShownText.line(damage.subject),
+                message: ShownText.line(damage.message)))
     }
+}
+
+/// One thing that is wrong with a backup.
+struct BackupDamage {
+    /// Such as `states/7/attune.db` or `state 7`.
+    let subject: String
+    /// What is wrong with it, without a full stop.
+    let message: String
+
+    init(_ subject: String, _ message: String) { (self.subject, self.message) = (subject, message) }
+
+    var line: String { ShownText.line("\(subject): \(message)") }
 }
 
 extension Backup {
@@ -39,10 +53,10 @@ extension Backup {
         var lists: [Int: [ChunkID]] = [:]
         var intact: Set<Int> = []
         for number in report.states {
-            let before = report.problems.count
-            let manifest = checkFiles(of: number, &report)
+            let (manifest, damage) = examineFiles(of: number)
+            for what in damage { report.note(what) }
             lists[number] = try? BackupContents.list(of: folder.state(number), manifest)
-            if report.problems.count == before { intact.insert(number) }
+            if damage.isEmpty { intact.insert(number) }
         }
         let damage = checkChunks(Set(lists.values.joined()), &report, progress)
         var told: Set<ChunkID> = []
@@ -74,30 +88,30 @@ extension Backup {
         }
     }
 
-    /// Compares the files of a state with its manifest; the manifest, if it is right.
-    private func checkFiles(of number: Int, _ report: inout BackupVerification) -> BackupManifest? {
+    /// Compares the files of a state with its manifest.
+    ///
+    /// - Returns: the manifest, if it is right, and what is wrong.
+    func examineFiles(of number: Int) -> (manifest: BackupManifest?, damage: [BackupDamage]) {
         let state = folder.state(number)
         let place = "states/\(number)"
         guard let manifest = try? BackupManifest.read(state, key: key), manifest.state == number else {
-            report.note("\(place)/\(BackupManifest.fileName)", "it is missing or was changed")
-            return nil
+            return (nil, [BackupDamage("\(place)/\(BackupManifest.fileName)", "it is missing or was changed")])
         }
         guard manifest.format == BackupManifest.format else {
-            report.note(place, "it has format \(manifest.format), which this program does not know")
-            return nil
+            return (nil, [BackupDamage(place, "it has format \(manifest.format), which this program does not know")])
         }
+        var damage: [BackupDamage] = []
         for file in manifest.files {
-            do {
-                let found = try BackupManifest.File(file.name, in: state)
-                guard found != file else { continue }
-                var what = found.bytes == file.bytes ? "it was changed" : "it has \(found.bytes) of \(file.bytes) bytes"
+            let found = try? BackupManifest.File(file.name, in: state)
+            guard found != file else { continue }
+            var what = "it is missing or cannot be read"
+            if let found {
+                what = found.bytes == file.bytes ? "it was changed" : "it has \(found.bytes) of \(file.bytes) bytes"
                 if state.database.hasSuffix("/" + file.name) { what += damagedPages(state) }
-                report.note("\(place)/\(file.name)", what)
-            } catch {
-                report.note("\(place)/\(file.name)", "it is missing or cannot be read")
             }
+            damage.append(BackupDamage("\(place)/\(file.name)", what))
         }
-        return manifest
+        return (manifest, damage)
     }
 
     private func damagedPages(_ state: StoreFolder) -> String {
@@ -115,8 +129,7 @@ extension Backup {
             do {
                 _ = try folder.chunkStore.checkedBytes(id)
             } catch {
-                let message = (error as? VaultError)?.message ?? "\(error)"
-                damage[id] = message.replacing("the store is damaged: ", with: "")
+                damage[id] = (error as? VaultError)?.defect ?? "\(error)"
             }
             report.chunks += 1
             progress(BackupProgress(what: "reading chunks", done: position + 1, total: ids.count))
@@ -133,16 +146,13 @@ extension Backup {
         do {
             let damaged = try SealedDatabase.examine(path: folder.state(number).database, vaultKey: key).damaged
             guard damaged.isEmpty else { return report.note(place, "a page of the database does not open") }
-            guard try layout(of: number) == StoreSchema.format else {
-                // Tables of an earlier program: its chunks are compared, and a restore brings it up to date first.
-                for (_, what) in lost.sorted(by: { $0.key < $1.key }) { report.note(place, what) }
-                return
-            }
+            for what in try losses(of: number, with: lost) { report.note(place, what) }
+            // Tables of an earlier program: its chunks were compared, and a restore brings it up to date first.
+            guard try layout(of: number) == StoreSchema.format else { return }
             let contents = try BackupContents(of: folder.state(number), key: key)
             guard contents.chunks == list else {
                 return report.note(place, "its chunk list is not that of its database")
             }
-            for what in try contents.sentences(on: lost) { report.note(place, what) }
             guard number == report.states.last, lost.isEmpty else { return }
             let inside = try vault(number).verify {
                 progress(BackupProgress(what: "reading versions", done: $0, total: $1))
@@ -154,7 +164,16 @@ extension Backup {
         }
     }
 
-    func layout(of number: Int) throws -> Int {
+    /// What a state has lost with these chunks and why, one sentence for each thing, without a full stop.
+    func losses(of number: Int, with damage: [ChunkID: String]) throws -> [String] {
+        guard !damage.isEmpty else { return [] }
+        guard try layout(of: number) == StoreSchema.format else {
+            return damage.sorted { $0.key < $1.key }.map(\.value)
+        }
+        return try BackupContents(of: folder.state(number), key: key).sentences(on: damage)
+    }
+
+    private func layout(of number: Int) throws -> Int {
         try vault(number).read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
     }
 }

@@ -10,12 +10,15 @@ import GRDB
 package final class Backup: Sendable {
     let folder: BackupFolder
     let key: SecretBytes
+    /// The newest key file that opened.
+    let keyFile: VaultFile
     let now: Vault.Clock
 
-    private init(folder: BackupFolder, key: consuming SecretBytes, now: @escaping Vault.Clock) {
+    private init(_ folder: BackupFolder, _ unlocked: borrowing StoreKeyFile.Unlocked, now: @escaping Vault.Clock) {
         self.folder = folder
-        self.key = key
         self.now = now
+        key = unlocked.key.copy()
+        keyFile = unlocked.file
     }
 
     /// Opens the backup at `path` with the passphrase that its store had when it was backed up.
@@ -26,7 +29,7 @@ package final class Backup: Sendable {
         at path: String, passphrase: borrowing SecretBytes, now: @escaping Vault.Clock = { Date() }
     ) throws -> Backup {
         let folder = try BackupFolder(existing: path)
-        return Backup(folder: folder, key: try unlock(folder) { try $0.unlock(passphrase: passphrase) }, now: now)
+        return Backup(folder, try unlock(folder) { try $0.unlock(passphrase: passphrase) }, now: now)
     }
 
     /// Opens the backup at `path` with the store's recovery words; throws as `open(at:passphrase:)`, with E-KEY-002.
@@ -34,7 +37,7 @@ package final class Backup: Sendable {
         at path: String, recovery words: borrowing RecoveryWords, now: @escaping Vault.Clock = { Date() }
     ) throws -> Backup {
         let folder = try BackupFolder(existing: path)
-        return Backup(folder: folder, key: try unlock(folder) { try $0.unlock(recovery: words) }, now: now)
+        return Backup(folder, try unlock(folder) { try $0.unlock(recovery: words) }, now: now)
     }
 
     /// The key file of the newest state that has one, which says by which ways the backup opens; needs no key.
@@ -54,15 +57,17 @@ package final class Backup: Sendable {
     /// Tries the key files of all states, the newest first: a passphrase may have changed between them.
     private static func unlock(
         _ folder: BackupFolder, with unlock: (VaultFile) throws -> SecretBytes
-    ) throws -> SecretBytes {
+    ) throws -> StoreKeyFile.Unlocked {
         var first: (any Error)?
         for file in try keyFiles(folder) {
-            do { return try unlock(file) } catch { first = first ?? error }
+            do { return StoreKeyFile.Unlocked(file: file, key: try unlock(file), isOld: false) } catch {
+                first = first ?? error
+            }
         }
         throw first ?? VaultError.noBackup(folder.path)
     }
 
-    /// Distinct key files, the newest first; at least one.
+    /// Distinct key files, those of the vault that the marker names first, the newest first; at least one.
     private static func keyFiles(_ folder: BackupFolder) throws -> [VaultFile] {
         let numbers = folder.numbers
         guard !numbers.isEmpty else { throw VaultError.noBackup(folder.path) }
@@ -71,7 +76,11 @@ package final class Backup: Sendable {
             throw VaultError.backupDamaged(
                 "vault.key of no state can be read", remedy: "Make a new backup in another folder: attune backup PATH")
         }
-        return files.reduce(into: []) { distinct, file in if !distinct.contains(file) { distinct.append(file) } }
+        let marked = folder.markedVault
+        let isOwn = { (file: VaultFile) in Hex.encode(file.vaultID) == marked }
+        return (files.filter(isOwn) + files.filter { !isOwn($0) }).reduce(into: []) { distinct, file in
+            if !distinct.contains(file) { distinct.append(file) }
+        }
     }
 
     /// The state with this number, or the newest one.

@@ -55,11 +55,15 @@ struct BackupContents {
         }
     }
 
-    /// What is lost with these chunks, one sentence for each thing, without a full stop.
-    func sentences(on damage: [ChunkID: String]) throws -> [String] {
-        damage.sorted { $0.key < $1.key }.flatMap { id, reason in
-            let reason = reason.replacing("the store is damaged: ", with: "")
-            return (users[id] ?? ["something stored"]).map { ShownText.line("\($0): \(reason)") }
+    /// What is lost with these chunks and why, one sentence for each thing, without a full stop.
+    func sentences(on damage: [ChunkID: String]) -> [String] {
+        var reasons: [String: [String]] = [:]
+        for (id, reason) in damage.sorted(by: { $0.key < $1.key }) {
+            for user in users[id] ?? ["something stored"] { reasons[user, default: []].append(reason) }
+        }
+        return reasons.sorted { $0.key < $1.key }.map { user, reasons in
+            let others = reasons.count > 1 ? ", and \(Quantity.counted(reasons.count - 1, "more chunk file"))" : ""
+            return ShownText.line("\(user): \(reasons[0])\(others)")
         }
     }
 

@@ -47,6 +47,12 @@ struct BackupFolder: Sendable {
     /// The chunk files of the backup.
     var chunkStore: ChunkStore { ChunkStore(folder: StoreFolder(resolved: path)) }
 
+    /// The id of the vault that the marker names, 32 hexadecimal digits; nil if it names none.
+    var markedVault: String? {
+        let text = String(decoding: (try? DurableFile.read(marker, limit: 4096)) ?? [], as: UTF8.self)
+        return (text.firstMatch(of: /(?m)^vault ([0-9a-f]{32})$/)?.output.1).map(String.init)
+    }
+
     /// What the marker says in the backup of this vault.
     static func markerText(vault: [UInt8]) -> String {
         """

@@ -7,7 +7,7 @@ import Foundation
 package struct BackupOptions: Sendable {
     /// How many states are kept, at least 1; the newest ones.
     package var keep = 2
-    /// Leaves out reading chunks again that an earlier run has copied.
+    /// Reads again only a sixteenth of the chunks that an earlier run has copied, another one each time.
     package var isQuick = false
 
     package init() {}
@@ -26,6 +26,8 @@ package struct BackupReport: Sendable, Equatable {
     /// Chunks that were copied now, and their bytes.
     package let chunksCopied: Int
     package let bytesCopied: Int
+    /// Chunks among them in place of damaged ones, which were set aside.
+    package let chunksMended: Int
     /// The numbers of the states that are there now.
     package let states: [Int]
     /// Chunks that no state needed any longer and that were removed.

@@ -37,7 +37,11 @@ final class BackupWriter {
     let folder: BackupFolder
     let options: BackupOptions
     let vaultID: [UInt8]
+    /// The number of the new state.
+    let number: Int
     var copied: [ChunkID: Int] = [:]
+    /// Chunks that took the place of damaged ones.
+    var mended: Set<ChunkID> = []
     /// Chunks that were found whole in the backup in this run.
     var whole: [ChunkID: Int] = [:]
 
@@ -49,13 +53,13 @@ final class BackupWriter {
         self.folder = folder
         self.options = options
         vaultID = try Vault.keyFile(at: vault.path).vaultID
+        number = (folder.numbers.last ?? 0) + 1
     }
 
     func run(_ progress: (BackupProgress) -> Void) throws -> BackupReport {
         try requireOwn()
         try prepareFolders()
         defer { removeTree(folder.staging) }
-        let number = (folder.numbers.last ?? 0) + 1
         let staged = StoreFolder(resolved: folder.staging + "/state", chunks: folder.chunks)
         for _ in 0..<Self.attempts {
             removeTree(staged.path)
@@ -81,7 +85,7 @@ final class BackupWriter {
                 if !lost.isSubset(of: lost.intersection(needed)) { continue }
                 damage = damage.filter { needed.contains($0.key) }
             }
-            let sentences = try contents.sentences(on: damage)
+            let sentences = contents.sentences(on: damage)
             guard lost.isEmpty else { throw VaultError.notBackedUp(sentences) }
             try settle()
             let databaseBytes = try finish(staged, number: number, contents)
@@ -90,23 +94,19 @@ final class BackupWriter {
             return BackupReport(
                 path: folder.path, state: number, databaseBytes: databaseBytes, chunks: contents.chunks.count,
                 chunkBytes: size(of: contents.chunks), chunksCopied: copied.count,
-                bytesCopied: copied.values.reduce(0, +), states: folder.numbers, chunksDropped: dropped,
+                bytesCopied: copied.values.reduce(0, +), chunksMended: mended.count, states: folder.numbers,
+                chunksDropped: dropped,
                 damage: sentences, isInCircle: contents.isInCircle)
         }
         throw VaultError.storeTooBusy
     }
 
-    /// Refuses the backup of another store.
+    /// Refuses the backup of another store: one of which no state is this one's.
     private func requireOwn() throws {
-        for number in folder.numbers.reversed() {
-            guard let file = try? StoreKeyFile.read(folder.state(number).keyFile) else { continue }
-            guard file.vaultID == vaultID else { throw VaultError.otherStoresBackup(folder.path) }
-            return
-        }
+        let files = folder.numbers.compactMap { try? StoreKeyFile.read(folder.state($0).keyFile) }
         // A folder with a first backup that was cut off has a marker only.
-        let text = String(decoding: (try? DurableFile.read(folder.marker, limit: 4096)) ?? [], as: UTF8.self)
-        let named = text.firstMatch(of: /(?m)^vault ([0-9a-f]{32})$/)?.output.1
-        guard named == nil || named.map(String.init) == Hex.encode(vaultID) else {
+        let named = files.isEmpty ? [folder.markedVault].compactMap(\.self) : files.map { Hex.encode($0.vaultID) }
+        guard named.isEmpty || named.contains(Hex.encode(vaultID)) else {
             throw VaultError.otherStoresBackup(folder.path)
         }
     }

@@ -5,7 +5,8 @@ import AttuneCore
 import Foundation
 
 /// Chunk files that nothing refers to are set aside for a while before they are removed: the database may have been set
-/// back without anybody knowing, and then they are all that is left of what it does not name.
+/// back without anybody knowing, and then they are all that is left of what it does not name. So are damaged ones that a
+/// whole one takes the place of.
 extension ChunkStore {
     /// How long they are kept: 30 days.
     static let lostAge: TimeInterval = 30 * 86_400
@@ -23,13 +24,17 @@ extension ChunkStore {
     /// Files with other names are not ours and stay. Only for the holder of the lock: another writer's fresh chunks
     /// look like this too.
     func setAside(needed: Set<ChunkID>, at time: Date) {
+        for (id, _) in files() where !needed.contains(id) { setAside(id, at: time) }
+    }
+
+    /// Moves a chunk file to the folder of the day; false if there is none, or it cannot be moved.
+    @discardableResult
+    func setAside(_ id: ChunkID, at time: Date) -> Bool {
         let day = folder.lost + "/" + Self.day.format(time)
-        for (id, path) in files() where !needed.contains(id) {
-            guard (try? DurableFile.makeFolder(folder.lost)) != nil, (try? DurableFile.makeFolder(day)) != nil else {
-                return
-            }
-            rename(path, "\(day)/\(id)")
-        }
+        guard access(folder.chunk(id), F_OK) == 0, (try? DurableFile.makeFolder(folder.lost)) != nil,
+            (try? DurableFile.makeFolder(day)) != nil
+        else { return false }
+        return rename(folder.chunk(id), "\(day)/\(id)") == 0
     }
 
     /// Moves those of `needed` that were set aside and are not in their place back to it.

@@ -26,21 +26,20 @@ struct ChunkStore: Sendable {
 
     /// The bytes of a chunk file, compared with its id.
     ///
-    /// - Throws: `VaultError` E-VAULT-005 if it is missing or was changed.
+    /// - Throws: `VaultError` E-VAULT-005 if it is missing or was changed, E-VAULT-007 if the disk does not give it.
     func checkedBytes(_ id: ChunkID) throws -> [UInt8] {
+        let found = Result { try DurableFile.read(folder.chunk(id), limit: SealedChunk.byteCount) }
+        if case .success(let bytes?) = found, SealedChunk.id(of: bytes) == id { return bytes }
         // A reader cannot bring back what was set aside and is named again.
-        guard
-            let bytes = try DurableFile.read(folder.chunk(id), limit: SealedChunk.byteCount)
-                ?? lost().first(where: { $0.id == id }).flatMap({
-                    try DurableFile.read($0.path, limit: SealedChunk.byteCount)
-                })
-        else {
-            throw VaultError.damaged("the chunk file \(id.short) is missing")
+        for aside in lost() where aside.id == id {
+            if let bytes = try? DurableFile.read(aside.path, limit: SealedChunk.byteCount),
+                SealedChunk.id(of: bytes) == id
+            {
+                return bytes
+            }
         }
-        guard SealedChunk.id(of: bytes) == id else {
-            throw VaultError.damaged("the chunk file \(id.short) was changed")
-        }
-        return bytes
+        let isThere = try found.get() != nil
+        throw VaultError.damaged("the chunk file \(id.short) \(isThere ? "was changed" : "is missing")")
     }
 
     /// Puts the bytes of a chunk at its place by way of a file in `staging`; they reach the disk with a sync later.
@@ -50,6 +49,29 @@ struct ChunkStore: Sendable {
         let staged = "\(staging)/\(id)"
         unlink(staged)
         try bytes.withUnsafeBytes { try DurableFile.write($0, to: path, staging: staged, syncs: false) }
+    }
+
+    /// Copies the chunks that are right to a new store and brings them to the disk; what is wrong with the others.
+    ///
+    /// - Parameter progress: told how many were read.
+    /// - Throws: `VaultError` E-VAULT-006, E-VAULT-007 if they cannot be written there.
+    func copy(
+        _ ids: [ChunkID], to store: StoreFolder, progress: (Int) -> Void = { _ in }
+    ) throws -> [ChunkID: String] {
+        let target = ChunkStore(folder: store)
+        var damage: [ChunkID: String] = [:]
+        for (position, id) in ids.enumerated() {
+            switch Result(catching: { try checkedBytes(id) }) {
+            case .success(let bytes):
+                try target.copy(id, bytes, staging: store.staging)
+                try DurableFile.sync(store.chunk(id))
+            case .failure(let error): damage[id] = (error as? VaultError)?.defect ?? "\(error)"
+            }
+            progress(position + 1)
+        }
+        for name in Self.entries(store.chunks) { try DurableFile.syncFolder("\(store.chunks)/\(name)") }
+        try DurableFile.syncFolder(store.chunks)
+        return damage
     }
 
     /// Whether the file of a chunk is here, of a size that chunks have.

@@ -25,7 +25,7 @@ package struct SalvageReport: Sendable, Equatable {
     package enum Circle: String, Sendable { case none, kept, left }
 
     /// The folder of the new store.
-    package internal(set) var store: String
+    package let store: String
     /// Pages of the database; of which nothing opens; of which only an earlier content opens.
     package internal(set) var pages = 0
     package internal(set) var lostPages: [Int] = []

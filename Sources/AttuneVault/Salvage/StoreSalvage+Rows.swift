@@ -8,7 +8,9 @@ import GRDB
 
 extension StoreSalvage {
     /// Makes the database of all rows that are found; whether those of the circle are whole, or there is none.
-    func fill(key: borrowing SecretBytes, _ report: inout SalvageReport) throws -> Bool {
+    func fillDatabase(
+        of store: StoreFolder, key: borrowing SecretBytes, _ report: inout SalvageReport
+    ) throws -> Bool {
         let tables = SalvagedTables(pages)
         let layout = tables.layout.flatMap { $0 > 0 ? $0 : nil } ?? StoreSchema.format
         guard layout <= StoreSchema.format else {

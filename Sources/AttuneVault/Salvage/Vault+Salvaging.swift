@@ -32,13 +32,8 @@ extension Vault {
         let file = unlocked.file
         progress(BackupProgress(what: "opening pages", done: 0, total: 0))
         let pages = try SalvagedPages(source, vaultKey: key)
-        var report = SalvageReport(store: place)
-        try placeStore(at: target) { store in
-            try StoreKeyFile.write(file, in: store)
-            let salvage = StoreSalvage(source: source, store: store, pages: pages, now: now)
-            report = try salvage.run(key: key, report, progress)
-        }
-        return report
+        let salvage = StoreSalvage(source: source, pages: pages, keyFile: file, now: now)
+        return try salvage.run(to: target, key: key, progress)
     }
 
     /// Keeps others from writing to a damaged store, without writing into it.

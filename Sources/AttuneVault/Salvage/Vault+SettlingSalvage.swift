@@ -68,8 +68,7 @@ extension Vault {
             if try isRight(try chunks.load(stored)) { return nil }
             return Loss(reason: "the content is not what its id says", state: state, lacksChunks: false)
         } catch let error as VaultError where error.isOfData {
-            let reason = error.message.replacing("the store is damaged: ", with: "")
-            return Loss(reason: reason, state: state, lacksChunks: false)
+            return Loss(reason: error.defect, state: state, lacksChunks: false)
         }
     }
 

@@ -166,6 +166,81 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: store.outside.path + "/x"))
     }
 
+    /// One bad chunk that all states share: what is proposed works as it stands there.
+    @Test func aDamagedBackupSaysWhatIsLostAndSavesTheRest() throws {
+        let (store, _) = try Self.trained()
+        let rows = try store.writeRows(20)
+        let backup = store.outside.path + "/my backup"
+        try store.expect("backup", backup, exits: 0)
+        try store.train(rows, name: "letters", seed: 8)
+        try store.expect("backup", backup, exits: 0)
+        let versions = try store.versions()
+        // One of the chunks of letters is in the newer state only, one of notes in both.
+        let vault = try store.vault()
+        let chunks = try ["letters", "notes"].map { name in
+            let id = try vault.version(name).id
+            return try #require(PlaintextSearch.files(backup + "/chunks").first { try Self.isPart($0, of: id, vault) })
+        }
+        try vault.close()
+        let target = store.outside.path + "/restored"
+        let script = "PATH=\"$(dirname \"$ATTUNE\"):$PATH\"; "
+
+        try Self.flip(chunks[0])
+        let first = try store.expect("restore", backup, "--store", target, exits: 8)
+        #expect(first.errors.contains("E-BACKUP-004"))
+        #expect(first.errors.contains("state 2: letters@1: the chunk file"))
+        #expect(!first.errors.contains("notes@1"))
+        let whole = try #require(first.errors.firstMatch(of: /whole one: (attune restore [^;]*)/)?.output.1)
+        #expect(try store.attune.shell(script + whole).status == 0, "\(whole)")
+        #expect(try Self.versions(target).keys.sorted() == ["notes@1"])
+        try FileManager.default.removeItem(atPath: target)
+
+        try Self.flip(chunks[1])
+        let checked = try store.attune.run("backup", "--verify", backup)
+        #expect(checked.status == 8)
+        #expect(checked.errors.contains("no state is whole"))
+        let second = try store.expect("restore", backup, "--store", target, "--state", "1", exits: 8)
+        #expect(second.errors.contains("state 1: notes@1: the chunk file"))
+        #expect(second.errors.contains("No other state is whole"))
+        let rest = try #require(second.errors.firstMatch(of: /named: (attune restore [^;]*--damaged[^;]*)/)?.output.1)
+        let saved = try store.attune.shell(script + rest)
+        #expect(saved.status == 3, "\(rest): \(saved.errors)")
+        #expect(saved.output.contains("LOST      notes@1: the chunk file"), "\(saved.output)")
+        #expect(saved.errors.contains("E-VAULT-012"), "\(saved.errors)")
+        #expect(try Self.versions(target).isEmpty)
+        try store.expect("doctor", "--store", target, exits: 0)
+        try store.expect("restore", backup, "--damaged", exits: 6)
+        #expect(try store.versions() == versions)
+        let json = try store.expect("restore", backup, "--damaged", "--store", target + "2", "--json", exits: 3)
+        #expect(try json.json()["complete"] as? Bool == false)
+        #expect((try json.json()["lost"] as? [[String: Any]])?.count == 2)
+        #expect(json.errors.contains(#""error":"E-VAULT-012""#))
+
+        let mended = try store.expect("backup", backup, "--json", exits: 0).json()
+        #expect(mended["chunks_mended"] as? Int == 2)
+        try store.expect("restore", backup, "--store", target + "3", exits: 0)
+        #expect(try Self.versions(target + "3") == versions)
+        let all = try store.expect("restore", backup, "--damaged", "--store", target + "4", "--json", exits: 0).json()
+        #expect(all["complete"] as? Bool == true)
+        #expect(try Self.versions(target + "4") == versions)
+        #expect(try PlaintextSearch.find(["The boat is seen on day"], below: target) == [])
+    }
+
+    /// Whether a store without this chunk lacks a version.
+    private static func isPart(_ chunk: String, of version: VersionID, _ vault: Vault) throws -> Bool {
+        let path = "\(vault.path)/chunks/\(chunk.suffix(67))"
+        let bytes = try Data(contentsOf: URL(filePath: path))
+        try FileManager.default.removeItem(atPath: path)
+        defer { try? bytes.write(to: URL(filePath: path)) }
+        return (try? vault.versionBytes(version)) == nil
+    }
+
+    private static func flip(_ path: String) throws {
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        bytes[bytes.count / 2] ^= 4
+        try bytes.write(to: URL(filePath: path))
+    }
+
     @Test(.enabled(if: DamagedStoreTests.canMount, "no tmpfs can be mounted here"))
     func aFileSystemThatFillsUpKeepsTheEarlierBackup() throws {
         let (store, folder) = try Self.trained()

@@ -44,6 +44,7 @@ import Testing
         #expect(result.status == 3, "\(result.output) \(result.errors)")
         #expect(result.output.contains("LOST      letters@1: the chunk file"), "\(result.output)")
         #expect(result.output.contains("versions  1 whole"), "\(result.output)")
+        #expect(result.errors.contains("E-VAULT-012 not all of the damaged store could be saved"), "\(result.errors)")
         #expect(try Self.contents(store.attune.store) == files)
         let new = TinyStore(store, with: "ATTUNE_STORE", target)
         #expect(try new.versions() == versions.filter { $0.key == "notes@1" })

@@ -14,14 +14,16 @@ struct BackupCommand: AttuneCommand {
         discussion: """
             The store may be in use, also by a command that writes. A folder that holds an earlier backup of the same \
             store is brought up to date: only new chunks are copied, and what was there stays whole until the new state \
-            is checked. The backup opens with the store's passphrase or its recovery words; attune restore makes a \
-            store of it. Never copy single files of a store instead.
+            is checked. What it holds is read each time, and a chunk that was damaged there is written anew; the \
+            damaged one is set aside for 30 days. The backup opens with the store's passphrase or its recovery words; \
+            attune restore makes a store of it. Never copy single files of a store instead.
             """)
 
     @Argument(help: "The backup's folder: empty, not there yet, or that of an earlier backup.") var path: String
     @Flag(help: "Back nothing up; read the whole backup and say what is damaged.") var verify = false
     @Option(help: "How many states to keep, the newest ones.") var keep = 2
-    @Flag(help: "Do not read chunks again that an earlier backup has copied.") var quick = false
+    @Flag(help: "Of the chunks that an earlier backup has copied read a sixteenth, another one each time.")
+    var quick = false
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
@@ -54,6 +56,11 @@ struct BackupCommand: AttuneCommand {
             "Backed up to \(report.path): state \(report.state), database \(Quantity.text(bytes: report.databaseBytes)), "
                 + "\(Quantity.counted(report.chunksCopied, "new chunk")) (\(Quantity.text(bytes: report.bytesCopied))) "
                 + "of \(report.chunks)")
+        if report.chunksMended > 0 {
+            console.note(
+                "\(Quantity.counted(report.chunksMended, "chunk")) of the backup had been damaged and came anew from the "
+                    + "store; the damaged files are below \(report.path)/chunks/.lost for 30 days")
+        }
         if !report.damage.isEmpty {
             console.note("the store itself is damaged; make a whole one: attune restore \(place) --store NEWPATH")
         } else if report.state == 1 {
@@ -70,9 +77,14 @@ struct BackupCommand: AttuneCommand {
         try BackupVerificationOutput(report).show(on: global.console) {
             if let made = report.made { global.console.note("the newest whole state was made \(Format.ago(made))") }
             guard !report.problems.isEmpty else { return }
+            let place = VaultError.quoted(path)
             global.console.note(
-                "a new backup into the same folder mends what the store still has: "
-                    + "attune backup \(VaultError.quoted(path))")
+                "a new backup into the same folder mends what the store still has: attune backup \(place) --store STORE"
+            )
+            global.console.note(
+                report.wholeStates.last.map {
+                    "the newest whole state: attune restore \(place) --state \($0) --store NEWPATH"
+                } ?? "no state is whole; what is left of one: attune restore \(place) --damaged --store NEWPATH")
         }
     }
 
@@ -86,6 +98,7 @@ struct BackupCommand: AttuneCommand {
         let chunkBytes: Int
         let chunksCopied: Int
         let bytesCopied: Int
+        let chunksMended: Int
         let chunksDropped: Int
         let damage: [String]
 
@@ -98,6 +111,7 @@ struct BackupCommand: AttuneCommand {
             chunkBytes = report.chunkBytes
             chunksCopied = report.chunksCopied
             bytesCopied = report.bytesCopied
+            chunksMended = report.chunksMended
             chunksDropped = report.chunksDropped
             damage = report.damage
         }

@@ -92,7 +92,7 @@ struct DoctorCommand: AttuneCommand {
             line.show($0)
         }
         line.end()
-        try SalvageOutput(report).show(on: global.console)
+        try SalvageOutput(report, of: "the damaged store").show(on: global.console)
     }
 
     private struct Report: Encodable {

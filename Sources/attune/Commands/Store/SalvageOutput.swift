@@ -7,9 +7,11 @@ import AttuneKit
 import AttuneVault
 import Foundation
 
-/// What `attune doctor --repair` saved and what it did not.
+/// What `attune doctor --repair` and `attune restore --damaged` saved and what they did not.
 struct SalvageOutput: Encodable {
     let schema = 1
+    /// What it was saved from, in a sentence.
+    private let source: String
     private let store: String
     private let complete: Bool
     private let pages: Int
@@ -36,7 +38,14 @@ struct SalvageOutput: Encodable {
         let reason: String
     }
 
-    init(_ report: SalvageReport) {
+    private enum CodingKeys: String, CodingKey {
+        case schema, store, complete, pages, lostPages, stalePages, logFrames, lostLogFrames, tables, strayRows
+        case versions, fetchedAgain, lost, circle
+    }
+
+    /// - Parameter source: what it was saved from, such as `the damaged store`.
+    init(_ report: SalvageReport, of source: String) {
+        self.source = source
         store = report.store
         complete = report.isComplete
         pages = report.pages
@@ -54,10 +63,18 @@ struct SalvageOutput: Encodable {
         circle = report.circle.rawValue
     }
 
-    /// Prints it; ends with exit code 3 if something could not be saved.
-    func show(on console: Console) throws {
-        if console.json { try console.print(self) } else { print(on: console) }
-        if !complete { throw ExitCode(ExitStatus.partial.rawValue) }
+    /// Prints it.
+    ///
+    /// - Parameter remark: said to a person behind it.
+    /// - Throws: `VaultError` E-VAULT-012 (exit 3) if something could not be saved.
+    func show(on console: Console, remark: () -> Void = {}) throws {
+        if console.json {
+            try console.print(self)
+        } else {
+            print(on: console)
+            remark()
+        }
+        if !complete { throw VaultError.savedInPart(source, to: store) }
     }
 
     private func print(on console: Console) {
@@ -91,8 +108,8 @@ struct SalvageOutput: Encodable {
         }
         console.say(
             (complete ? "Everything was saved" : "Saved what opens")
-                + " into \(store); the damaged store was not changed")
-        console.note("Look: attune status --store \(VaultError.quoted(store))")
+                + " into \(store); \(source) was not changed")
+        if complete { console.note("Look: attune status --store \(VaultError.quoted(store))") }
     }
 
     private static func numbers(_ list: [Int], _ what: String) -> String {
