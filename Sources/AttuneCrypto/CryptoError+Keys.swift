@@ -11,6 +11,13 @@ extension CryptoError {
             remedy: "Try again, or use the recovery words: attune key recover")
     }
 
+    /// - Parameter place: where the passphrase came from, such as `in /home/ada/key`.
+    package static func wrongPassphrase(given place: String) -> CryptoError {
+        CryptoError(
+            .wrongPassphrase, "the passphrase \(place) does not open this vault",
+            remedy: "Give that of this vault: --key-file FILE; or use the recovery words: attune key recover")
+    }
+
     static var wrongRecoveryWords: CryptoError {
         CryptoError(
             .wrongRecoveryWords, "the recovery words do not open this vault",

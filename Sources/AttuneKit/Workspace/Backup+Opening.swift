@@ -11,8 +11,7 @@ extension Backup {
     ///
     /// - Throws: `VaultError` E-BACKUP-001, E-BACKUP-004; `CryptoError` for a wrong passphrase; `KitError` E-KEY-030.
     package static func open(at path: String, key: KeySource) throws -> Backup {
-        let passphrase = try key.passphrase(vaultID: try keyFile(at: path).vaultID)
-        return try open(at: path, passphrase: passphrase)
+        try key.unlocking(vaultID: try keyFile(at: path).vaultID) { try open(at: path, passphrase: $0) }
     }
 
     /// Makes a store at `store` of a state of the backup; what is there is never touched.

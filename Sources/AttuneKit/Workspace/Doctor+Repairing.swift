@@ -14,7 +14,8 @@ extension Doctor {
         store: String, key: KeySource, to target: String, progress: (BackupProgress) -> Void
     ) throws -> SalvageReport {
         guard Vault.exists(at: store) else { throw KitError.noStoreYet(store) }
-        let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: store).vaultID)
-        return try Vault.salvage(from: store, passphrase: passphrase, to: target, progress: progress)
+        return try key.unlocking(vaultID: try Vault.keyFile(at: store).vaultID) {
+            try Vault.salvage(from: store, passphrase: $0, to: target, progress: progress)
+        }
     }
 }

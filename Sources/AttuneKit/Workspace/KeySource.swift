@@ -10,40 +10,75 @@ import Foundation
 /// Order: descriptor, file, command, `ATTUNE_KEY_FILE`, `ATTUNE_KEY_COMMAND`, the systemd credential `attune-key`,
 /// the key file that `init --yes` made for this store, the terminal.
 package struct KeySource: Sendable {
-    private let file: String?
-    private let descriptor: Int32?
-    private let command: String?
+    /// What was named; nil if nothing was.
+    private let named: Place?
     private let canAsk: Bool
     private let keys: URL
-    private let environment: [String: String]
+
+    /// Somewhere that a passphrase is read from without asking a person.
+    private enum Place {
+        case descriptor(Int32)
+        /// - Parameter variable: the variable that names it, if one does.
+        case file(String, variable: String? = nil)
+        /// - Parameter name: what a person calls it; the command itself may hold a secret.
+        case command(String, name: String)
+
+        func passphrase() throws -> SecretBytes {
+            switch self {
+            case .descriptor(let descriptor): try Passphrase.fromDescriptor(descriptor)
+            case .file(let path, _): try Passphrase.fromFile(path)
+            case .command(let command, _): try Passphrase.fromCommand(command)
+            }
+        }
+
+        var description: String {
+            switch self {
+            case .descriptor(let descriptor): "from descriptor \(descriptor)"
+            case .file(let path, let variable): "in \(path)" + (variable.map { " (\($0))" } ?? "")
+            case .command(_, let name): "of \(name)"
+            }
+        }
+    }
 
     package init(
         file: String?, descriptor: Int32?, command: String?, canAsk: Bool, keys: URL,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) {
-        self.file = file ?? environment["ATTUNE_KEY_FILE"]
-        self.descriptor = descriptor
-        self.command = command ?? environment["ATTUNE_KEY_COMMAND"]
+        let credential = environment["CREDENTIALS_DIRECTORY"].map { $0 + "/attune-key" }
+        named =
+            descriptor.map { .descriptor($0) } ?? file.map { .file($0) }
+            ?? command.map { .command($0, name: "--key-command") }
+            ?? environment["ATTUNE_KEY_FILE"].map { .file($0, variable: "ATTUNE_KEY_FILE") }
+            ?? environment["ATTUNE_KEY_COMMAND"].map { .command($0, name: "ATTUNE_KEY_COMMAND") }
+            ?? credential.flatMap { FileManager.default.fileExists(atPath: $0) ? .file($0) : nil }
         self.canAsk = canAsk
         self.keys = keys
-        self.environment = environment
     }
 
     /// The named key file, where other users of the machine may read it.
     package var exposedFile: String? {
-        guard descriptor == nil, let file, Passphrase.isExposed(path: file) else { return nil }
-        return file
+        guard case .file(let path, _) = named, Passphrase.isExposed(path: path) else { return nil }
+        return path
     }
 
-    /// The passphrase of an existing store.
+    /// Opens something of an existing store with its passphrase.
     ///
-    /// - Throws: `KitError` `E-KEY-030` when no source is given and nobody can be asked.
-    package func passphrase(vaultID: [UInt8]) throws -> SecretBytes {
-        if let given = try given() { return given }
-        let made = madeFile(for: vaultID)
-        if FileManager.default.fileExists(atPath: made.path) { return try Passphrase.fromFile(made.path) }
-        guard canAsk else { throw KitError.keyRequired }
-        return try Passphrase.read(prompt: "Passphrase: ")
+    /// - Throws: `KitError` `E-KEY-030` if no source is given and nobody can be asked, and what `open` throws; a
+    ///   `CryptoError` E-KEY-001 then names where the passphrase came from.
+    package func unlocking<Value>(
+        vaultID: [UInt8], _ open: (borrowing SecretBytes) throws -> Value
+    ) throws -> Value {
+        let made = madeFile(for: vaultID).path
+        let place = named ?? (FileManager.default.fileExists(atPath: made) ? .file(made) : nil)
+        guard let place else {
+            guard canAsk else { throw KitError.keyRequired }
+            return try open(try Passphrase.read(prompt: "Passphrase: "))
+        }
+        do {
+            return try open(try place.passphrase())
+        } catch let error as CryptoError where error.kind == .wrongPassphrase {
+            throw CryptoError.wrongPassphrase(given: place.description)
+        }
     }
 
     /// The passphrase for a new store; nil where none is given and nobody is asked, so that random words are to be kept.
@@ -52,12 +87,12 @@ package struct KeySource: Sendable {
     ///
     /// - Parameter beforeAsking: called where a person is about to be asked.
     package func newPassphrase(ask: Bool, beforeAsking: () -> Void = {}) throws -> SecretBytes? {
-        if descriptor == nil, let file, !FileManager.default.fileExists(atPath: file) {
+        if case .file(let path, _) = named, !FileManager.default.fileExists(atPath: path) {
             let words = Self.randomWords()
-            try Self.keep(words, at: URL(filePath: file))
+            try Self.keep(words, at: URL(filePath: path))
             return words
         }
-        if let given = try given() { return given }
+        if let named { return try named.passphrase() }
         guard ask && canAsk else { return nil }
         beforeAsking()
         return try Passphrase.read(prompt: "New passphrase: ", confirm: "Once more: ")
@@ -95,17 +130,6 @@ package struct KeySource: Sendable {
     package static func randomWords() -> SecretBytes {
         var bytes = Array(Passphrase.suggestion().utf8)
         return SecretBytes(consuming: &bytes)
-    }
-
-    private func given() throws -> SecretBytes? {
-        if let descriptor { return try Passphrase.fromDescriptor(descriptor) }
-        if let file { return try Passphrase.fromFile(file) }
-        if let command { return try Passphrase.fromCommand(command) }
-        if let folder = environment["CREDENTIALS_DIRECTORY"] {
-            let path = folder + "/attune-key"
-            if FileManager.default.fileExists(atPath: path) { return try Passphrase.fromFile(path) }
-        }
-        return nil
     }
 
     private func madeFile(for vaultID: [UInt8]) -> URL { keys.appending(path: Hex.encode(vaultID) + ".key") }

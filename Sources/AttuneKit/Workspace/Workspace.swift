@@ -35,12 +35,12 @@ package final class Workspace: Sendable {
         _ paths: Paths, key: KeySource, mode: Mode, accepting: Bool = false, freeing: Bool = false
     ) throws -> Workspace {
         let path = paths.store.path
-        let passphrase = try key.passphrase(vaultID: try Vault.keyFile(at: path).vaultID)
-        let workspace = Workspace(
-            paths: paths,
-            vault: try Vault.open(
-                at: path, passphrase: passphrase, mode: mode == .reading ? .reading : .writing, accepting: accepting,
-                freeing: freeing))
+        let vault = try key.unlocking(vaultID: try Vault.keyFile(at: path).vaultID) {
+            try Vault.open(
+                at: path, passphrase: $0, mode: mode == .reading ? .reading : .writing, accepting: accepting,
+                freeing: freeing)
+        }
+        let workspace = Workspace(paths: paths, vault: vault)
         try workspace.settleWords()
         return workspace
     }

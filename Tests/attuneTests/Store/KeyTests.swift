@@ -30,6 +30,38 @@ import Testing
             ).status == 0)
     }
 
+    @Test func aWrongPassphraseIsSaidWithWhereItCameFrom() throws {
+        let store = try TinyStore()
+        let backup = store.outside.path + "/backup"
+        try store.expect("backup", backup, exits: 0)
+        let wrong = try Self.secretFile(store, "the words of another store", "other key")
+        let right = store.attune.home.path + "/key"
+        let named = TinyStore(store, with: "ATTUNE_KEY_FILE", wrong)
+        for command in [
+            ["status"], ["doctor"], ["backup", "--verify", backup], ["restore", backup, "--store", backup + "-new"],
+            ["doctor", "--repair", backup + "-repaired"],
+        ] {
+            let option = try store.attune.run(command + ["--key-file", wrong])
+            let variable = try named.attune.run(command)
+            for (result, source) in [
+                (option, "in \(wrong) does not"), (variable, "in \(wrong) (ATTUNE_KEY_FILE) does"),
+            ] {
+                #expect(result.status == 12, "\(command)")
+                let said = result.output + result.errors
+                #expect(said.contains("E-KEY-001 the passphrase \(source)"), "\(command): \(said)")
+            }
+        }
+        let printed = try store.expect("status", "--key-command", "echo secretly", exits: 12)
+        #expect(printed.errors.contains("the passphrase of --key-command does not"), "\(printed.errors)")
+        #expect(!printed.errors.contains("secretly"))
+        let read = try store.attune.shell("exec 7<'\(wrong)'; exec \"$ATTUNE\" status --key-fd 7")
+        #expect(read.status == 12)
+        #expect(read.errors.contains("from descriptor 7"), "\(read.errors)")
+        // What is given with the command goes before what stands in a variable.
+        try named.expect("status", "--key-command", "cat '\(right)'", exits: 0)
+        try store.expect("status", "--key-command", "false", exits: 4)
+    }
+
     @Test func changingThePassphraseTouchesNoDataAndShutsTheOldOneOut() throws {
         let store = try TinyStore()
         try store.train(try store.writeRows(12), name: "notes")
