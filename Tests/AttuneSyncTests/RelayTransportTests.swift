@@ -54,7 +54,7 @@ import Testing
         return SyncSession(
             store: store, transport: transport,
             author: SimulatedAuthor(identity: circle.devices[index].identity, key: key),
-            options: SyncOptions(attempts: 2, seed: 1), apply: {})
+            options: SyncOptions(attempts: 2, seed: 1), apply: { [] })
     }
 
     private func chunks(_ count: Int, in store: SimulatedStore) throws -> [ChunkID] {
@@ -223,7 +223,7 @@ import Testing
             if index == 0 { try await transport.createCircle(genesis: links[0].bytes, invite: nil) }
             let session = SyncSession(
                 store: store, transport: transport, author: SimulatedAuthor(identity: identity, key: large.key),
-                options: SyncOptions(attempts: 6, seed: 1), apply: {})
+                options: SyncOptions(attempts: 6, seed: 1), apply: { [] })
             let outcome = try await session.run()
             let page = try await transport.links(after: 0)
             let all = try await transport.allLinks()

@@ -27,7 +27,7 @@ package struct SyncReport: Sendable, Encodable {
     package let seconds: Double
     /// Adapters that went on at several devices at once.
     package let conflicts: [String]
-    /// What other devices changed in the circle, a sentence each.
+    /// What a person has to know of what other devices changed, a sentence each.
     package let news: [String]
     /// Versions whose tensors arrived in this run and no adapter may hold.
     package let refused: [RefusedVersion]

@@ -19,7 +19,7 @@ package struct SyncOutcome: Sendable {
     package internal(set) var chunksAbsent = 0
     /// Number of the newest link where the remote has the same ones; nil where it was not compared, or has others.
     package internal(set) var linksTold: UInt64?
-    /// What other devices changed in the circle, a sentence each.
+    /// What a person has to know of what other devices changed, a sentence each.
     package internal(set) var news: [String] = []
     /// What stands in the way of a complete sync, the gravest first; empty if all went well.
     package internal(set) var problems: [SyncError] = []

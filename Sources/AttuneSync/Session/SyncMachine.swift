@@ -11,21 +11,22 @@ package struct SyncMachine: Sendable {
     private var engine: SyncEngine
     private let store: any SyncStore
     private let author: any EntryAuthor
-    private let apply: @Sendable () throws -> Void
-    /// Of the run under way.
+    private let apply: @Sendable () throws -> [String]
+    /// What the run under way has to tell.
     private var news: [String] = []
 
     /// - Parameters:
     ///   - remote: the remote's name, under which marks and evidence are kept.
     ///   - remoteName: its name for people; `remote` if nil.
     ///   - chain: the store's links where they have been verified already; nil to verify them.
-    ///   - apply: opens accepted entries and makes adapters of them; called before anything is published.
+    ///   - apply: opens accepted entries and makes adapters of them; called before anything is published. What it returns
+    ///     is news of the run.
     /// - Throws: the store's errors; `WireError` if its own links do not verify.
     package init(
         store: any SyncStore, remote: String, remoteName: String? = nil, author: any EntryAuthor,
         options: SyncOptions,
         rules: any LogRules = CircleRules(), chain verified: DeviceChain? = nil,
-        apply: @escaping @Sendable () throws -> Void
+        apply: @escaping @Sendable () throws -> [String]
     ) throws {
         self.store = store
         self.author = author
@@ -75,7 +76,7 @@ package struct SyncMachine: Sendable {
             }
         case .accept(let entries): try store.accept(entries)
         case .applyEntries:
-            try apply()
+            news += try apply()
             return .applied
         case .publishNext(let place): return .published(try store.publishDraft(at: place, by: author))
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))

@@ -15,7 +15,7 @@ package final class SyncSession: Sendable {
     let transport: any SyncTransport
     private let author: any EntryAuthor
     let options: SyncOptions
-    private let apply: @Sendable () throws -> Void
+    private let apply: @Sendable () throws -> [String]
     private let rest: @Sendable () -> Void
     private let runs = Mutex(Runs())
 
@@ -26,11 +26,12 @@ package final class SyncSession: Sendable {
 
     /// - Parameters:
     ///   - author: seals and signs drafts.
-    ///   - apply: opens accepted entries and makes adapters of them; runs where it may block.
+    ///   - apply: opens accepted entries and makes adapters of them; runs where it may block. What it returns is news of
+    ///     the run.
     ///   - rest: called after each step, so that other processes can use the store meanwhile.
     package init(
         store: any SyncStore, transport: any SyncTransport, author: any EntryAuthor, options: SyncOptions,
-        apply: @escaping @Sendable () throws -> Void, rest: @escaping @Sendable () -> Void = {}
+        apply: @escaping @Sendable () throws -> [String], rest: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
         self.transport = transport

@@ -40,14 +40,17 @@ package struct EntryApplier: Sendable {
     /// One that cannot be opened or cannot be is noted in the sync log and changes nothing, now or later. One of a
     /// later version of the program, or of an epoch whose key is not here, waits for that.
     ///
+    /// - Returns: what a person has to know of it, a sentence each; it stands in the sync log too.
     /// - Throws: `VaultError` where the store itself fails; what was applied before stays.
-    package func apply() throws {
+    @discardableResult
+    package func apply() throws -> [String] {
+        var news: [String] = []
         try store.vault.moveHeldNames()
         var last: Int64 = 0
         let means = "\(EntryPayloadCoding.format) \(keys())"
         while true {
             let waiting = try store.vault.unappliedEntries(after: last, limit: 256, means: means)
-            guard let newest = waiting.last else { return }
+            guard let newest = waiting.last else { return Self.told(news) }
             last = newest.number
             var events: [(event: AdapterEvent, context: EntryContext)] = []
             var entries: [EntryHash: Entry] = [:]
@@ -65,8 +68,13 @@ package struct EntryApplier: Sendable {
                     try refuse(entry, error)
                 }
             }
-            for (hash, error) in try store.vault.apply(events) {
+            let applied = try store.vault.apply(events)
+            for (hash, error) in applied.refused {
                 if let entry = entries[hash] { try note(entry, error) }
+            }
+            for name in applied.shownNames {
+                news.append(Self.sentence(on: name))
+                if news.count <= Self.toldNews { try log(news[news.count - 1]) }
             }
             try store.vault.putOff(putOff, means: means)
         }
@@ -113,15 +121,29 @@ package struct EntryApplier: Sendable {
         do { try check(packet) } catch { throw SyncError.badContent("a version that cannot be", cause: error) }
     }
 
+    private static func sentence(on name: ShownName) -> String {
+        "Two adapters are called \(ShownText.spelled(name.said)), or look so: the one of \(name.device) is "
+            + "\(name.shown) here."
+    }
+
+    /// Sentences that are told of one run at most; whoever names many adapters fills no screen and no log.
+    private static let toldNews = 20
+
+    private static func told(_ news: [String]) -> [String] {
+        guard news.count > toldNews else { return news }
+        return news.prefix(toldNews) + ["So it is with \(news.count - toldNews) more: attune adapters list."]
+    }
+
     private func refuse(_ entry: Entry, _ error: any AttuneError) throws {
         try store.vault.refuseEntry(entry.hash)
         try note(entry, error)
     }
 
     private func note(_ entry: Entry, _ error: any AttuneError) throws {
-        try store.append(
-            SyncLogLine(
-                level: .warning, remote: "",
-                text: "entry \(entry.seq) of device \(entry.device.fingerprint) changes nothing: \(error.message)"))
+        try log("entry \(entry.seq) of device \(entry.device.fingerprint) changes nothing: \(error.message)")
+    }
+
+    private func log(_ text: String) throws {
+        try store.append(SyncLogLine(level: .warning, remote: "", text: text))
     }
 }

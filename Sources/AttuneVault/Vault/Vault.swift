@@ -36,6 +36,7 @@ package final class Vault: Sendable {
     let key: SecretBytes
     let now: Clock
     let arrivals = Arrivals()
+    let looks = KnownLooks()
     let mark: StoreMark
     let isOpen = Atomic<Bool>(true)
     /// When the log was last emptied, and why it could not be.

@@ -69,7 +69,7 @@ final class BenchDevice: EntryAuthor {
             check: { _ in })
         let session = SyncSession(
             store: store, transport: transport, author: self, options: SyncOptions(seed: 1),
-            apply: { if applies { try applier.apply() } })
+            apply: { applies ? try applier.apply() : [] })
         let start = ContinuousClock.now
         let outcome = try await session.run()
         let seconds = (ContinuousClock.now - start).seconds

@@ -99,7 +99,10 @@ final class Simulation {
             store: store, remote: peer.map { "device \(devices[$0].id)" } ?? "relay",
             author: SimulatedAuthor(identity: device.identity, key: key), options: options,
             rules: rules, chain: store.state.chain,
-            apply: { try store.apply { SimulatedAuthor.open($0, key: key) } })
+            apply: {
+                try store.apply { SimulatedAuthor.open($0, key: key) }
+                return []
+            })
         try tell(index, .start)
     }
 

@@ -252,6 +252,51 @@ struct SyncTests {
         #expect(try b.vault.adapters().map(\.name) == ["n\u{43E}tes"])
     }
 
+    @Test func anotherNameThanAnAdapterWasGivenIsTold() throws {
+        let (a, b) = try Self.pair()
+        func told() throws -> [String] {
+            let entries = try b.publish()
+            try a.vault.acceptEntries(entries.map(\.0))
+            return try a.vault.apply(entries.map { ($0.1, $0.2) }).shownNames.map {
+                "\($0.said) of \($0.device): \($0.shown)"
+            }
+        }
+        try a.add(1)
+        try a.add(2, to: "letters")
+        try b.add(3)
+        try b.add(4, to: "mail")
+        #expect(try told() == ["notes of desk: notes-desk"])
+        // What is shown already as it is now is no news.
+        try b.add(5)
+        #expect(try told() == [])
+        try b.vault.rename("mail", to: "l\u{435}tters")
+        #expect(try told() == ["l\u{435}tters of desk: l\u{435}tters-desk"])
+        // Only what it came to counts.
+        try b.add(6, to: "letters")
+        try b.vault.rename("letters", to: "cards")
+        #expect(try told() == [])
+        try b.vault.trashAdapter("cards")
+        #expect(try told() == [])
+        try a.add(7, to: "cards")
+        try b.vault.restore("cards")
+        #expect(try told() == ["cards of desk: cards-desk"])
+    }
+
+    /// The names of a whole library are looked at for each adapter that arrives, and their looks are worked out once.
+    @Test func whatNamesLookLikeIsWorkedOutOnce() {
+        let looks = KnownLooks()
+        let others = (0..<512).map { "\u{43D}\u{43E}\u{442}\u{435}s of a long winter by the sea \($0)" }
+        func seconds(_ name: String) -> Double {
+            let start = TestStore.ownSeconds()
+            #expect(!looks.isAlike(name, toAnyOf: others))
+            return TestStore.ownSeconds() - start
+        }
+        let first = seconds("notes of summer")
+        let later = (0..<20).map { seconds("notes of day \($0)") }.reduce(0, +) / 20
+        #expect(later < first / 3, "\(first) s, then \(later) s")
+        #expect(looks.isAlike("H\u{43E}tes of a long winter by the sea 500", toAnyOf: others))
+    }
+
     @Test func namesAndTrashFollowTheLatestWord() throws {
         let (a, b) = try Self.pair()
         try a.add(1)
@@ -426,7 +471,7 @@ struct SyncTests {
         strange.blob.key = []
         events[999].event = .version(strange)
         let start = TestStore.ownSeconds()
-        let refused = try b.vault.apply(events)
+        let refused = try b.vault.apply(events).refused
         let time = TestStore.ownSeconds() - start
         #expect(refused.keys.first == entries[999].hash)
         #expect(refused.count == 1)

@@ -109,4 +109,28 @@ import Testing
         parts.append(last == parts[1] ? parts[2] : parts[1])
         return parts.joined(separator: "-")
     }
+
+    /// Both machines had an adapter of one name before they met.
+    @Test func oneNameForTwoAdaptersIsToldOnBothSides() throws {
+        let first = try TinyStore()
+        let second = try TinyStore(outside: first.outside)
+        let relay = try RelayProcess()
+        let rows = try first.writeRows(20)
+        try first.train(rows, name: "notes")
+        try second.train(rows, name: "notes", seed: 8)
+        try SyncCircle.pair(first, second, relays: (relay.address, relay.address))
+        try SyncCircle.sync(first)
+        func told(_ store: TinyStore) throws -> [String] {
+            try store.expect("sync", "now", exits: 0).output.split(separator: "\n").filter { $0.contains("called") }
+                .map(String.init)
+        }
+        let sentence = "Two adapters are called notes, or look so: the one of loft is notes-loft here."
+        #expect(try told(second) == [sentence])
+        #expect(try told(second) == [])
+        #expect(try second.expect("sync", "log", exits: 0).output.contains(sentence))
+        let other = try SyncCircle.sync(first)["news"] as? [String]
+        #expect(other == ["Two adapters are called notes, or look so: the one of desk is notes-desk here."])
+        #expect(try first.versions().keys.sorted() == ["notes-desk@1", "notes@1"])
+        withExtendedLifetime(relay) {}
+    }
 }

@@ -6,25 +6,32 @@ import AttuneCrypto
 import Foundation
 import GRDB
 
+/// What came of entries that were to be applied.
+package struct AppliedEntries: Sendable {
+    /// Those that cannot be (E-VAULT-053), and why: they changed nothing and never will.
+    package internal(set) var refused: [EntryHash: VaultError] = [:]
+    /// Adapters that are now shown under another name than they were given.
+    package internal(set) var shownNames: [ShownName] = []
+}
+
 extension Vault {
     /// Does to this store what accepted, opened entries say, each once, in one transaction.
-    ///
-    /// - Returns: those that cannot be (E-VAULT-053), and why: they changed nothing and never will.
-    package func apply(_ events: [(event: AdapterEvent, context: EntryContext)]) throws -> [EntryHash: VaultError] {
+    package func apply(_ events: [(event: AdapterEvent, context: EntryContext)]) throws -> AppliedEntries {
         try write { database in
-            var refused: [EntryHash: VaultError] = [:]
+            var applied = AppliedEntries()
             for (event, context) in events {
                 do {
                     try database.inSavepoint {
-                        try apply(database, event, context)
+                        if let name = try apply(database, event, context) { applied.shownNames.append(name) }
                         return .commit
                     }
                 } catch let error as VaultError where error.isOfData {
-                    refused[context.entry] = error
+                    applied.refused[context.entry] = error
                     try Self.mark(database, context.entry, as: .refused)
                 }
             }
-            return refused
+            applied.shownNames = try stillShown(database, applied.shownNames)
+            return applied
         }
     }
 
@@ -32,30 +39,32 @@ extension Vault {
     ///
     /// - Throws: `VaultError` E-VAULT-053 for what cannot be; nothing changes then.
     package func apply(_ event: AdapterEvent, _ context: EntryContext) throws {
-        try write { try apply($0, event, context) }
+        try write { _ = try apply($0, event, context) }
     }
 
     /// An entry of this device itself, seen again after a restore, takes the place of the draft that says the same.
-    private func apply(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws {
+    private func apply(_ database: Database, _ event: AdapterEvent, _ context: EntryContext) throws -> ShownName? {
         let state = try EntryState.fetchOne(
             database, cached: "SELECT applied FROM entries WHERE hash = ?", arguments: [context.entry])
-        guard state == .waiting else { return }
+        guard state == .waiting else { return nil }
+        var name: ShownName?
         if try !adopt(database, event, context) {
             switch event {
-            case .version(let packet): try apply(database, packet, context)
+            case .version(let packet): name = try apply(database, packet, context)
             case .head(let wire, let version):
                 let adapter = try Self.localAdapter(database, wire, meantBy: context.device, version: version)
                 try apply(database, adapter, head: version, context)
-            case .name(let wire, let name):
+            case .name(let wire, let text):
                 let adapter = try Self.localAdapter(database, wire, meantBy: context.device)
-                try apply(database, adapter, name: name, context)
+                name = try apply(database, adapter, name: text, context)
             case .trashed(let wire, let trashed):
                 let adapter = try Self.localAdapter(database, wire, meantBy: context.device)
-                try apply(database, adapter, trashed: trashed, context)
+                name = try apply(database, adapter, trashed: trashed, context)
             case .release(let versions, _): try release(database, versions)
             }
         }
         try Self.mark(database, context.entry, as: .applied)
+        return name
     }
 
     /// Joins an own entry with the draft it was made from, if that is there again.
@@ -91,13 +100,15 @@ extension Vault {
         return database.changesCount == 1
     }
 
-    private func apply(_ database: Database, _ packet: VersionPacket, _ context: EntryContext) throws {
+    private func apply(_ database: Database, _ packet: VersionPacket, _ context: EntryContext) throws -> ShownName? {
         try Self.check(packet.blob)
         let adapter = try Self.localAdapter(database, packet.adapter, base: packet.base)
         let isKnown = try Bool.fetchOne(
             database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ?)", arguments: [adapter])
+        var shownName: ShownName?
         if isKnown != true {
             let name = try freeName(database, packet.name, for: adapter, besides: context.deviceName)
+            shownName = ShownName(name, not: packet.name, adapter, of: context.deviceName)
             try insertAdapter(
                 database, wire: packet.adapter, local: adapter, name: name, base: packet.base,
                 created: Int64(clamping: packet.created))
@@ -142,6 +153,7 @@ extension Vault {
         try advance(database, adapter, changed: changed)
         // A claim whose event was there already is among no changes; its bytes may be wanted as well.
         if known != nil, isNoted == true, changed != nil { try refreshWanted(database, adapter, of: [row]) }
+        return shownName
     }
 
     private static func isRefused(_ database: Database, version row: Int64) throws -> Bool {

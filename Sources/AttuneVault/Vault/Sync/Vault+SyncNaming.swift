@@ -5,38 +5,73 @@ import AttuneCore
 import AttuneCrypto
 import Foundation
 import GRDB
+import Synchronization
+
+/// An adapter that came from another device, or was named there, as one is called here already or nearly so.
+package struct ShownName: Sendable, Equatable {
+    /// What the other device calls it.
+    package let said: String
+    /// What it is called here.
+    package let shown: String
+    /// What the other device is called.
+    package let device: String
+    let adapter: AdapterID
+}
 
 /// What other devices say of an adapter as a whole: its name, and whether it lies in the trash.
 extension Vault {
     /// The last name counts; one that another adapter has here, or that looks like another's, is shown with the device's
     /// name behind it.
-    func apply(_ database: Database, _ adapter: AdapterID, name: String, _ context: EntryContext) throws {
+    ///
+    /// - Returns: the name that is shown, where it is another one.
+    func apply(_ database: Database, _ adapter: AdapterID, name: String, _ context: EntryContext) throws -> ShownName? {
         let isLast = try isLast(database, adapter, .name, context)
         try insertEvent(database, adapter, kind: .name, name: name, context: context)
         guard isLast,
-            try Row.fetchOne(database, cached: "SELECT id FROM adapters WHERE id = ?", arguments: [adapter]) != nil
-        else { return }
-        try setShownName(
-            database, adapter, to: try freeName(database, name, for: adapter, besides: context.deviceName))
+            let row = try Row.fetchOne(database, cached: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter])
+        else { return nil }
+        let (before, free) = (
+            try row.value("name", as: String.self),
+            try freeName(database, name, for: adapter, besides: context.deviceName)
+        )
+        try setShownName(database, adapter, to: free)
+        guard free != before else { return nil }
+        return ShownName(free, not: name, adapter, of: context.deviceName)
     }
 
-    func apply(_ database: Database, _ adapter: AdapterID, trashed: Bool, _ context: EntryContext) throws {
+    /// - Returns: the name under which it is shown again, where it is another one.
+    func apply(_ database: Database, _ adapter: AdapterID, trashed: Bool, _ context: EntryContext) throws -> ShownName?
+    {
         let isLast = try isLast(database, adapter, .trashed, context)
         try insertEvent(database, adapter, kind: .trashed, trashed: trashed, context: context)
-        if isLast { try show(database, adapter, trashed: trashed, besides: context.deviceName) }
+        return isLast ? try show(database, adapter, trashed: trashed, besides: context.deviceName) : nil
     }
 
     /// Puts an adapter into the trash or takes it out, as other devices say.
-    private func show(_ database: Database, _ adapter: AdapterID, trashed: Bool, besides device: String) throws {
+    @discardableResult
+    private func show(
+        _ database: Database, _ adapter: AdapterID, trashed: Bool, besides device: String
+    ) throws -> ShownName? {
         guard let row = try Row.fetchOne(database, cached: "SELECT * FROM adapters WHERE id = ?", arguments: [adapter]),
             try row.value("trashed", as: Bool.self) != trashed
-        else { return }
+        else { return nil }
         let name = try row.value("name", as: String.self)
-        if !trashed {
-            try setShownName(database, adapter, to: try freeName(database, name, for: adapter, besides: device))
-        }
+        let free = trashed ? name : try freeName(database, name, for: adapter, besides: device)
+        if free != name { try setShownName(database, adapter, to: free) }
         try setTrashed(database, .adapter, adapter.description, trashed, name: name, isLocal: false)
         try advance(database, adapter, changed: [])
+        return ShownName(free, not: name, adapter, of: device)
+    }
+
+    /// Those of these names that are shown still, the last of each adapter.
+    func stillShown(_ database: Database, _ names: [ShownName]) throws -> [ShownName] {
+        let last = Dictionary(names.map { ($0.adapter, $0) }, uniquingKeysWith: { $1 })
+        return try names.filter { name in
+            guard last[name.adapter] == name else { return false }
+            return try Bool.fetchOne(
+                database, cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE id = ? AND name = ? AND trashed = 0)",
+                arguments: [name.adapter, name.shown]) ?? false
+        }
     }
 
     /// Shows an adapter as those events say that still count, after others were taken away.
@@ -111,11 +146,9 @@ extension Vault {
                 $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" ? $0 : "-"
             }.prefix(24))
         let stem = "\(wanted.prefix(32))-\(suffix.isEmpty ? "2" : suffix)"
-        let looks = Set(
-            try String.fetchAll(
-                database, sql: "SELECT name FROM adapters WHERE trashed = 0 AND id <> ? ORDER BY seq LIMIT ?",
-                arguments: [adapter, Self.comparedNames]
-            ).map { NameLook($0) })
+        let others = try String.fetchAll(
+            database, cached: "SELECT name FROM adapters WHERE trashed = 0 AND id <> ? ORDER BY seq LIMIT ?",
+            arguments: [adapter, Self.comparedNames])
         for attempt in 0..<16 {
             let candidate = attempt == 0 ? wanted : attempt == 1 ? stem : "\(stem)-\(attempt)"
             let taken =
@@ -123,11 +156,40 @@ extension Vault {
                     database,
                     cached: "SELECT EXISTS (SELECT 1 FROM adapters WHERE name = ? AND trashed = 0 AND id <> ?)",
                     arguments: [candidate, adapter]) ?? true
-            if !taken, !looks.contains(NameLook(candidate)), AdapterName.normalized(candidate) != nil {
+            if !taken, !looks.isAlike(candidate, toAnyOf: others), AdapterName.normalized(candidate) != nil {
                 return candidate
             }
         }
         return "\(wanted.prefix(20))-\(adapter)"
+    }
+}
+
+extension ShownName {
+    /// Fails if the name that is shown is the one that was said.
+    init?(_ shown: String, not said: String, _ adapter: AdapterID, of device: String) {
+        guard shown != AdapterName.normalized(said) else { return nil }
+        self.init(said: said, shown: shown, device: device, adapter: adapter)
+    }
+}
+
+/// The looks of the names that were compared before, each worked out once.
+final class KnownLooks: Sendable {
+    private let looks = Mutex<[String: NameLook]>([:])
+    /// More names than are compared at once.
+    private static let limit = 4096
+
+    /// Whether a name looks like one of `others`.
+    func isAlike(_ name: String, toAnyOf others: [String]) -> Bool {
+        looks.withLock { looks in
+            if looks.count + others.count > Self.limit { looks.removeAll() }
+            let look = NameLook(name)
+            return others.contains { other in
+                if let known = looks[other] { return known == look }
+                let found = NameLook(other)
+                looks[other] = found
+                return found == look
+            }
+        }
     }
 }
 
