@@ -263,5 +263,12 @@ extension VaultError {
             cause: cause)
     }
 
+    /// What was to be undone is not the last change any more.
+    static func anotherIsLast(_ description: String) -> VaultError {
+        VaultError(
+            .cannotUndo, "nothing was undone: the last change is another one now, \(description)",
+            remedy: "Look at the changes: attune undo --list")
+    }
+
     static var activeRun: VaultError { VaultError(.activeRun, "the run is still running", remedy: "End it first.") }
 }

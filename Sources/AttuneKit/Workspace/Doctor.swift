@@ -18,6 +18,9 @@ package struct Doctor {
         package let text: String
         package let remedy: String?
 
+        /// Whether it is more than something to know.
+        package var isWrong: Bool { grade == .warn || grade == .fail }
+
         init(_ grade: Grade, _ text: String, remedy: String? = nil) {
             self.grade = grade
             self.text = text

@@ -42,6 +42,32 @@ import Testing
         #expect(settings == ["training.seed"])
     }
 
+    @Test func quietlyOnlyWhatIsWrongIsPrinted() throws {
+        let store = try TinyStore()
+        try store.train(try store.writeRows(12), name: "notes")
+        let backup = store.outside.path + "/backup"
+        try store.expect("backup", backup, exits: 0)
+        for command in [["doctor"], ["adapters", "verify"], ["backup", "--verify", backup]] {
+            let whole = try store.expect(command + ["--quiet"], exits: 0)
+            // A machine with little memory is told so.
+            let lines = whole.output.split(separator: "\n").filter { !$0.contains("memory") && !$0.hasPrefix("    ") }
+            #expect(lines == [], "\(command)")
+        }
+        chmod(store.attune.store, 0o755)
+        let wrong = try store.attune.run("doctor", "-q")
+        #expect(wrong.status == 8)
+        #expect(wrong.output.contains("FAIL  other users may enter"), "\(wrong.output)")
+        #expect(wrong.output.contains("chmod 700"), "\(wrong.output)")
+        #expect(!wrong.output.contains("verified"), "\(wrong.output)")
+        for file in PlaintextSearch.files(backup + "/chunks").prefix(1) {
+            try FileManager.default.removeItem(atPath: file)
+        }
+        let lost = try store.attune.run("backup", "--verify", backup, "-q")
+        #expect(lost.status == 8)
+        #expect(lost.output.contains("is missing"), "\(lost.output)")
+        #expect(!lost.output.contains("problem"), "\(lost.output)")
+    }
+
     @Test func theVersionIsTold() throws {
         let attune = try AttuneProcess()
         let result = try attune.run("--version")

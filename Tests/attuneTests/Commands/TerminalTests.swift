@@ -135,6 +135,29 @@ import Testing
         }
     }
 
+    /// What moves something to the trash is asked about, as by `adapters rm`; the rest of undoing is not.
+    @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"))
+    func undoingATrainingAsksBeforeItMovesItsVersionToTheTrash() throws {
+        let store = try TinyStore()
+        try store.train(try store.writeRows(20), name: "notes")
+        for (answer, rest) in [("n", ["notes@1"]), ("y", [])] {
+            let terminal = try Terminal(store, "undo")
+            _ = try terminal.wait(for: "and move notes to the trash? [y/N]")
+            try terminal.type(answer, "Enter")
+            _ = try terminal.wait(for: "[ended 0]")
+            #expect(try store.versions().keys.sorted() == rest, "\(answer)")
+        }
+        try store.expect("adapters", "restore", "notes", exits: 0)
+        try store.expect("adapters", "rename", "notes", "letters", exits: 0)
+        let terminal = try Terminal(store, "undo")
+        #expect(try terminal.wait(for: "[ended 0]").contains("undone: rename notes to letters"))
+        #expect(try store.versions().keys.sorted() == ["notes@1"])
+        // Nobody is asked where nobody can answer.
+        let undone = try store.expect("undo", exits: 0).output
+        #expect(undone.contains("notes is in the trash"), "\(undone)")
+        #expect(try store.versions().isEmpty)
+    }
+
     @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"))
     func aPassphraseIsTypedUnseen() throws {
         var store = try TinyStore()

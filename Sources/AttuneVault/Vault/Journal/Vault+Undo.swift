@@ -15,22 +15,28 @@ extension Vault {
         }
     }
 
+    /// What `undo` reverts next, and what that moves to the trash; nil if there is nothing.
+    package func nextUndo() throws -> (operation: OperationRecord, trashes: String?)? {
+        try read { database in
+            try Self.last(database).map { ($0.operation, try? self.trashed(database, by: $0.reversal)) }
+        }
+    }
+
     /// Reverts the last operation that was not undone yet and that can be; calling again goes further back.
     ///
     /// Nothing is erased: a version that is taken away lies in the trash.
     ///
+    /// - Parameter expected: the sequence number of the operation that is meant; nil for whichever is the last.
     /// - Returns: the operation that was undone.
-    /// - Throws: `VaultError` E-VAULT-034 (nothing left), E-VAULT-035 (something stands in the way; nothing changed).
+    /// - Throws: `VaultError` E-VAULT-034 (nothing left), E-VAULT-035 (something stands in the way, or another operation
+    ///   is the last; nothing changed).
     @discardableResult
-    package func undo() throws -> OperationRecord {
+    package func undo(expecting expected: Int64? = nil) throws -> OperationRecord {
         try write { database in
-            guard
-                let row = try Row.fetchOne(
-                    database,
-                    sql: "SELECT * FROM operations WHERE undone = 0 AND reversal IS NOT NULL ORDER BY seq DESC LIMIT 1")
-            else { throw VaultError.nothingToUndo }
-            let operation = try Self.operation(row)
-            let reversal = try row.json("reversal", as: Reversal.self)
+            guard let (operation, reversal) = try Self.last(database) else { throw VaultError.nothingToUndo }
+            guard operation.sequence == expected ?? operation.sequence else {
+                throw VaultError.anotherIsLast(operation.description)
+            }
             do {
                 try apply(database, reversal)
             } catch let error as VaultError {
@@ -41,6 +47,24 @@ extension Vault {
             return OperationRecord(
                 sequence: operation.sequence, time: operation.time, kind: operation.kind,
                 description: operation.description, isUndone: true, canBeUndone: false)
+        }
+    }
+
+    private static func last(_ database: Database) throws -> (operation: OperationRecord, reversal: Reversal)? {
+        try Row.fetchOne(
+            database,
+            sql: "SELECT * FROM operations WHERE undone = 0 AND reversal IS NOT NULL ORDER BY seq DESC LIMIT 1"
+        ).map { (try Self.operation($0), try $0.json("reversal", as: Reversal.self)) }
+    }
+
+    /// What a reversal moves to the trash, as the trash lists it; nil if it moves nothing there.
+    private func trashed(_ database: Database, by reversal: Reversal) throws -> String? {
+        switch reversal {
+        case .trash(let kind, let subject): try title(database, kind, subject)
+        case .trashRenamed(_, let name): name
+        case .removeVersion(let adapter, let version, let head):
+            try head == nil ? title(database, .adapter, adapter) : title(database, .version, "\(version)")
+        case .rename, .moveHead, .label, .restore: nil
         }
     }
 

@@ -14,7 +14,8 @@ struct DoctorCommand: AttuneCommand {
         discussion: """
             --repair NEWPATH makes a new store there of all that opens of this one, which is not changed: every row of \
             every page and log frame that opens, and every version whose chunks are there. What is lost is named; the \
-            exit code is 3 then. A backup is better, if there is one: attune restore.
+            exit code is 3 then. A backup is better, if there is one: attune restore. With --quiet only what is wrong \
+            is printed.
             """)
 
     @Flag(help: "Also hash the bases again.") var deep = false
@@ -53,14 +54,16 @@ struct DoctorCommand: AttuneCommand {
         if global.json {
             try global.console.print(Report(findings: findings, problems: problems, warnings: warnings))
         } else {
-            for finding in findings {
+            for finding in findings where !global.quiet || finding.isWrong {
                 let grade = finding.grade == .fail ? "FAIL" : finding.grade.rawValue
                 global.console.say(
                     grade.padding(toLength: 6, withPad: " ", startingAt: 0) + ShownText.line(finding.text))
                 if let remedy = finding.remedy { global.console.say("        \(global.console.addressed(remedy))") }
             }
-            global.console.print(
-                "\(Quantity.counted(problems, "problem")), \(Quantity.counted(warnings, "warning"))")
+            if !global.quiet {
+                global.console.print(
+                    "\(Quantity.counted(problems, "problem")), \(Quantity.counted(warnings, "warning"))")
+            }
         }
         if problems > 0 { throw ExitCode(status == .success ? ExitStatus.invalidData.rawValue : status.rawValue) }
     }

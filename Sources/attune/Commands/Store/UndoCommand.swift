@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCore
 import AttuneKit
 import AttuneVault
 import Foundation
@@ -9,7 +10,11 @@ import Foundation
 /// `attune undo`
 struct UndoCommand: AttuneCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Take the last change of the adapters back.")
+        commandName: "undo", abstract: "Take the last change of the adapters back.",
+        discussion: """
+            Nothing is erased. Where something moves to the trash by it, such as what a training made, a person at a \
+            terminal is asked first, as by attune adapters rm.
+            """)
 
     @Flag(help: "List the changes instead.") var list = false
     @OptionGroup var global: GlobalOptions
@@ -27,8 +32,16 @@ struct UndoCommand: AttuneCommand {
             }
             return global.console.print(table)
         }
-        let undone = try global.open(.writing).vault.undo()
-        try global.done("undone: \(undone.description)")
+        let vault = try global.open(.writing).vault
+        let next = try vault.nextUndo()
+        if let next, let trashed = next.trashes, global.canAsk {
+            vault.yieldLock()  // a person may take long to answer
+            let question = "Undo \u{201C}\(next.operation.description)\u{201D} and move \(trashed) to the trash?"
+            guard global.console.confirm(ShownText.line(question), standard: false) else { return }
+        }
+        let undone = try vault.undo(expecting: next?.operation.sequence)
+        try global.done(
+            "undone: \(undone.description)" + (next?.trashes.map { "; \($0) is in the trash: attune trash" } ?? ""))
     }
 
     private struct Operation: Encodable {

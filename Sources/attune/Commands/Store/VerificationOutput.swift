@@ -38,7 +38,7 @@ extension VerificationResult {
             for problem in problems {
                 console.say(ShownText.line("FAIL  \(problem.subject)  \(problem.code) \(problem.message)"))
             }
-            console.say("\(summary); \(Quantity.counted(problems.count, "problem"))")
+            if !console.quiet { console.say("\(summary); \(Quantity.counted(problems.count, "problem"))") }
             remark()
         }
         if !problems.isEmpty { throw ExitCode(ExitStatus.invalidData.rawValue) }
