@@ -74,28 +74,8 @@ extension Backup {
             versions: versions, chunks: list.count, bytes: bytes, isInCircle: isInCircle)
     }
 
-    /// Makes a store at `path` of what is whole of a damaged state: every row of every page of its database that opens,
-    /// and every version whose chunks are there and right.
-    ///
-    /// - Parameters: as for `restore`.
-    /// - Returns: what was saved and what was not.
-    /// - Throws: as `restore`; E-BACKUP-004 if no page of the state's database opens.
-    package func salvage(
-        to path: String, state wanted: Int? = nil, progress: (BackupProgress) -> Void = { _ in }
-    ) throws -> SalvageReport {
-        let number = try number(wanted)
-        progress(BackupProgress(what: "opening pages", done: 0, total: 0))
-        guard let pages = try? SalvagedPages(folder.state(number), vaultKey: key) else {
-            let what = BackupDamage("states/\(number)/attune.db", "no page of it opens")
-            throw damaged(number, [what.line], progress)
-        }
-        let salvage = StoreSalvage(
-            source: folder.state(number), pages: pages, keyFile: keyFile, now: now, remark: Self.remark(number))
-        return try salvage.run(to: path, key: key, progress)
-    }
-
     /// What the sync log of the new store says.
-    private static func remark(_ number: Int) -> String {
+    static func remark(_ number: Int) -> String {
         "restored from state \(number) of a backup; what was published since comes back by syncing"
     }
 
@@ -115,16 +95,19 @@ extension Backup {
 
     /// Says what is wrong with a state, and proposes the newest other one that is whole, or what is left of this one.
     ///
-    /// - Parameter lost: chunks that are known not to be right.
-    private func damaged(
-        _ number: Int, _ damage: [String], lost: Set<ChunkID> = [], _ progress: (BackupProgress) -> Void
+    /// - Parameters:
+    ///   - lost: chunks that are known not to be right.
+    ///   - canBeSaved: false if nothing of this state opens.
+    func damaged(
+        _ number: Int, _ damage: [String], lost: Set<ChunkID> = [], canBeSaved: Bool = true,
+        _ progress: (BackupProgress) -> Void
     ) -> VaultError {
         let place = VaultError.quoted(folder.path)
         let whole = newestWholeState(besides: number, lost: lost, progress)
         var remedies =
             whole.map { ["Restore state \($0), the newest whole one: attune restore \(place) --state \($0)"] }
             ?? ["No \(folder.numbers.count > 1 ? "other " : "")state is whole"]
-        if SalvagedPages.opens(folder.state(number), vaultKey: key) {
+        if canBeSaved, DurableFile.size(folder.state(number).database) > 0 {
             remedies.append(
                 "save what is whole of state \(number), where what is lost is named: "
                     + "attune restore \(place) --state \(number) --damaged")

@@ -59,16 +59,6 @@ final class SalvagedPages {
         for file in [database, log] where file >= 0 { close(file) }
     }
 
-    /// Whether any of the first pages opens under this key, so that something may be saved.
-    static func opens(_ folder: StoreFolder, vaultKey: borrowing SecretBytes) -> Bool {
-        let files = [folder.database, folder.databaseLog].map { (path: String) in
-            Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        }
-        defer { for file in files where file >= 0 { close(file) } }
-        let root = KeyDerivation.subkey(of: vaultKey, id: 1, context: "ATdbroot")
-        return identify(files[0], files[1], root: root) != nil
-    }
-
     /// SQLite never writes the page of its lock bytes.
     private static let lockPage = 0x4000_0000 / size + 1
 
