@@ -17,13 +17,13 @@ package struct SyncSettings: Hashable, Sendable, Codable {
     package var clockOffset: Int64
     /// Set where the relay said last that the circle was deleted there.
     package var deletion: Deletion?
-    /// Number of the newest link that the relay is known to have, or without a relay another device; nil where nobody
+    /// Number of the newest link that the relay is known to have, or without a relay another device; nil if nobody
     /// has shown it yet.
     package var linksTold: UInt64?
 
     /// The deletion of the circle at a relay.
     package struct Deletion: Hashable, Sendable, Codable {
-        /// Unix seconds at which it goes for good; nil where the relay did not say.
+        /// Unix seconds at which it goes for good; nil if the relay did not say.
         package var until: Int64?
 
         package init(until: Int64?) { self.until = until }

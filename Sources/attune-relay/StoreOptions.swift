@@ -27,7 +27,7 @@ struct StoreOptions: ParsableArguments {
         let store: any RelayMaintenance
         let mailboxes: any Mailboxes
         let lock: FolderLock?
-        /// Why devices are not asked yet for chunks that a folder may have lost; nil where they are.
+        /// Why devices are not asked yet for chunks that a folder may have lost; nil if they are.
         let unrenewed: (any Error)?
     }
 
@@ -69,7 +69,7 @@ struct StoreOptions: ParsableArguments {
         return Opened(store: store, mailboxes: MemoryMailboxes(), lock: lock, unrenewed: unrenewed)
     }
 
-    /// What names the store in a command, with a space before it; nothing where the environment does.
+    /// What names the store in a command, with a space before it; nothing if the environment does.
     var arguments: String {
         if let databaseFile { return " --database-file \(databaseFile)" }
         return dir.map { " --dir \($0)" } ?? ""

@@ -26,7 +26,7 @@ package struct AdapterDifference: Codable, Hashable, Sendable {
     package let sites: [Site]
     package let settings: [Setting]
 
-    /// Compares two adapters; nil where they belong to different bases.
+    /// Compares two adapters; nil if they belong to different bases.
     package init?(from old: Adapter, to new: Adapter) {
         guard old.base.id == new.base.id else { return nil }
         let all = Set(old.layout.entries.map(\.site)).union(new.layout.entries.map(\.site)).sorted()

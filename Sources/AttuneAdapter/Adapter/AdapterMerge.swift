@@ -24,7 +24,7 @@ package enum AdapterMerge {
     /// What came of it.
     package struct Result {
         package let adapter: Adapter
-        /// ‖merged − exact sum‖_F / ‖exact sum‖_F over all matrices; 0 where nothing was cut away.
+        /// ‖merged − exact sum‖_F / ‖exact sum‖_F over all matrices; 0 if nothing was cut away.
         package let relativeError: Double
     }
 

@@ -13,7 +13,7 @@ package protocol AttuneError: Error, CustomStringConvertible, Sendable {
     var remedy: String? { get }
     /// The exit code a command ends with when this error reaches it.
     var exitStatus: ExitStatus { get }
-    /// The error underneath, where there is one.
+    /// The error underneath, if there is one.
     var cause: (any Error)? { get }
 }
 

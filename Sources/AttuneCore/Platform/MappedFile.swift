@@ -31,7 +31,7 @@ package final class MappedFile: @unchecked Sendable {  // immutable after init, 
 
     /// Calls `body` with the whole file, which stays mapped until it returns.
     ///
-    /// - Throws: what `body` throws, and `Failure` with `E-FILE-004` where the file changed meanwhile.
+    /// - Throws: what `body` throws, and `Failure` with `E-FILE-004` if the file changed meanwhile.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         let result = try withExtendedLifetime(self) { try body(bytes) }
         guard isIntact else { throw Failure.changed(path) }

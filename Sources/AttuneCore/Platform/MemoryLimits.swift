@@ -7,7 +7,7 @@ import Foundation
 package struct MemoryLimits: Hashable, Sendable {
     /// Bytes that can be had without swapping.
     package let free: Int
-    /// The most that a person allows, where somebody did.
+    /// The most that a person allows, if somebody did.
     package private(set) var asked: Int?
     /// Bytes that the process occupies now.
     package let resident: Int

@@ -53,7 +53,7 @@ package struct ChunkSealer: ~Copyable {
         index == chunkCount - 1 ? lastByteCount : SealedChunk.byteCount
     }
 
-    /// Which bytes of the blob chunk `index` holds; empty where there is only padding.
+    /// Which bytes of the blob chunk `index` holds; empty if there is only padding.
     package func range(of index: Int) -> Range<Int> {
         let start = min(index * SealedChunk.payloadCount, length)
         return start..<min(start + SealedChunk.payloadCount, length)

@@ -45,7 +45,7 @@ package final class SealedSpool {
 
     /// Keeps a record and returns its index.
     ///
-    /// - Throws: `CryptoError` E-SEAL-020 where the disk is full, or the spool would exceed its limit. After a record that
+    /// - Throws: `CryptoError` E-SEAL-020 if the disk is full, or the spool would exceed its limit. After a record that
     ///   could not be written as a whole, nothing can be kept any more; what was kept before reads as it did.
     package func append(_ bytes: UnsafeRawBufferPointer) throws -> Int {
         guard !isTorn else { throw CryptoError.spool("an earlier record could not be written") }
@@ -69,7 +69,7 @@ package final class SealedSpool {
 
     /// Reads a record into memory of exactly its size.
     ///
-    /// - Throws: `CryptoError` E-SEAL-020 where the disk fails, or gives other bytes than were written.
+    /// - Throws: `CryptoError` E-SEAL-020 if the disk fails, or gives other bytes than were written.
     package func read(_ index: Int, into bytes: UnsafeMutableRawBufferPointer) throws {
         let count = Self.size(ofRecord: bytes.count)
         precondition(index >= 0 && index < ends.count - 1 && ends[index + 1] - ends[index] == count, "record \(index)")

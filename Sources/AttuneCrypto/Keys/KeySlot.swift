@@ -30,7 +30,7 @@ package struct KeySlot: Sendable, Equatable {
     private static let algorithm: UInt8 = 2
 
     package let kind: Kind
-    /// The cost of one guess; nil where the key is not derived from a passphrase.
+    /// The cost of one guess; nil if the key is not derived from a passphrase.
     package let cost: PassphraseCost?
     let salt: [UInt8]
     private let nonce: [UInt8]

@@ -86,7 +86,7 @@ package final class CPace: Sendable {
         return concatenated([domain, password, [UInt8](repeating: 0, count: padding), context, sessionID])
     }
 
-    /// y·Y; nil where it must not be used.
+    /// y·Y; nil if it must not be used.
     static func product(_ scalar: borrowing SecretBytes, _ point: [UInt8]) -> SecretBytes? {
         var secret = SecretBytes(count: 32)
         let status = secret.withMutablePointer { out in

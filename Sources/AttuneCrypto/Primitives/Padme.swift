@@ -6,7 +6,7 @@ package enum Padme {
     /// The smallest allowed length that is at least `length`: at most 12 % more, 3 % at 1 GB.
     ///
     /// With E = ⌊log₂ L⌋ and S = ⌊log₂ E⌋ + 1, L is rounded up to a multiple of 2^(E − S); lengths below 2 stay.
-    /// Returns nil where the result does not fit.
+    /// Returns nil if the result does not fit.
     package static func padded(_ length: Int) -> Int? {
         guard length >= 2 else { return max(length, 0) }
         let exponent = Int.bitWidth - 1 - length.leadingZeroBitCount

@@ -128,7 +128,7 @@ package final class Chat {
         conversation.use(adapter.map { [AppliedAdapter($0.adapter, scale: scale)] } ?? [])
     }
 
-    /// Takes the last question and its answer back; false where there is none.
+    /// Takes the last question and its answer back; false if there is none.
     ///
     /// - Throws: `VaultError`.
     package func undo() throws -> Bool {

@@ -18,8 +18,8 @@ package struct DecodingPlan: Sendable {
     ///
     /// The fastest form that fits: weights copied for int8, mapped, or streamed layer by layer. Without a limit that a
     /// person set, copies take no more than half of what is free.
-    /// - Throws: `KitError` `E-MEMORY-001` where the keys and values alone do not fit, `E-MEMORY-002` where
-    ///   `--memory-limit` is below the least that works, `ModelError` `E-DECODE-004` where heads are no whole blocks of
+    /// - Throws: `KitError` `E-MEMORY-001` if the keys and values alone do not fit, `E-MEMORY-002` where
+    ///   `--memory-limit` is below the least that works, `ModelError` `E-DECODE-004` if heads are no whole blocks of
     ///   `cacheType`.
     package init(
         model: BaseModel, tokens: Int, context: Int, cacheType: CacheType, limits: MemoryLimits

@@ -77,7 +77,7 @@ extension BaseLibrary {
     /// Makes a folder to put a base together in, and removes those of processes that were killed.
     ///
     /// The name holds the process that works in it: `.adding-4711-…`.
-    /// - Throws: `KitError` `E-BASE-010` where the bases' folder cannot be written.
+    /// - Throws: `KitError` `E-BASE-010` if the bases' folder cannot be written.
     func makeStage(_ purpose: String) throws -> URL {
         removeAbandonedStages()
         let stage = folder.appending(path: ".\(purpose)-\(getpid())-\(UUID().uuidString)")

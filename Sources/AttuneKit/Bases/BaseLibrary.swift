@@ -62,7 +62,7 @@ package struct BaseLibrary: Sendable {
 
     /// The base with exactly this identity, whatever its name is here.
     ///
-    /// - Throws: `KitError` `E-BASE-002` naming the base that is missing, `E-BASE-013` where the identity tells of other
+    /// - Throws: `KitError` `E-BASE-002` naming the base that is missing, `E-BASE-013` if the identity tells of other
     ///   shapes than this base has.
     package func find(_ identity: BaseIdentity) throws -> BaseRecord {
         guard let found = try list().first(where: { $0.id == identity.id }) else {

@@ -64,7 +64,7 @@ package struct Benchmark: Sendable {
 }
 
 extension [Double] {
-    /// The middle value, of an even count the mean of the two middle ones; 0 where there is none.
+    /// The middle value, of an even count the mean of the two middle ones; 0 if there is none.
     package var median: Double {
         guard !isEmpty else { return 0 }
         let ordered = sorted()

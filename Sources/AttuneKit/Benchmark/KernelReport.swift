@@ -26,7 +26,7 @@ package struct KernelReport: Encodable, Sendable {
         package var numbers: String?
         /// For kernels that move memory: 10⁹ bytes read and written per second.
         package var gigabytesPerSecond: Double?
-        /// Of the peak, or of plain reading; above 1 where the data come from a cache.
+        /// Of the peak, or of plain reading; above 1 if the data come from a cache.
         package let share: Double
     }
 }

@@ -10,7 +10,7 @@ import Foundation
 extension Workspace {
     /// Has the relay delete the circle with all that it keeps for it; what is on the devices stays.
     ///
-    /// - Returns: when it goes for good; nil where the relay does not say.
+    /// - Returns: when it goes for good; nil if the relay does not say.
     /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-007, E-DEVICE-008, E-DEVICE-011, E-DEVICE-014; `SyncError` E-SYNC-014.
     package func deleteCircleAtRelay(_ confirmation: SecondConfirmation) async throws -> Date? {
         try await withRelay { relay in

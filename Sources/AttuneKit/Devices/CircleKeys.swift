@@ -47,7 +47,7 @@ package final class CircleKeys: EntryAuthor {
 
     /// What is sealed in an entry.
     ///
-    /// - Throws: `SyncError` E-SYNC-061 where its epoch's key is not here yet, so that the entry waits for it; what
+    /// - Throws: `SyncError` E-SYNC-061 if its epoch's key is not here yet, so that the entry waits for it; what
     ///   `EntryReader.payload(of:)` throws.
     package func payload(of entry: Entry) throws -> ProtoEntryPayload {
         let keyring = try current().keyring

@@ -17,12 +17,12 @@ package struct DeviceCircle: Sendable {
     private let kept: KeptEpochKeys
 
     package var circle: CircleID { chain.circle }
-    /// This device as the chain has it; nil where its addition does not count any more.
+    /// This device as the chain has it; nil if its addition does not count any more.
     package var own: CircleDevice? { chain.devices[device] }
     /// Whether no other device is in the circle now.
     var isAlone: Bool { chain.active.allSatisfy { $0.id == device } }
 
-    /// Opens what a store holds of its circle; nil where it is in none.
+    /// Opens what a store holds of its circle; nil if it is in none.
     ///
     /// - Throws: `CryptoError` E-KEY-040, `WireError` where the kept links do not hold, `KitError` E-DEVICE-006.
     package static func open(_ vault: Vault) throws -> DeviceCircle? {
@@ -60,7 +60,7 @@ package struct DeviceCircle: Sendable {
 
     /// What makes the next links.
     ///
-    /// - Throws: `KitError` E-DEVICE-010 where this device may not change the circle.
+    /// - Throws: `KitError` E-DEVICE-010 if this device may not change the circle.
     func writer() throws -> LinkWriter {
         guard own?.isActive == true else { throw KitError.notADevice }
         return LinkWriter(chain: chain, keys: keys)

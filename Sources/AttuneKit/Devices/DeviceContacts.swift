@@ -21,7 +21,7 @@ package struct DeviceContacts: Sendable, Codable {
 
     private var devices: [String: Contact] = [:]
 
-    /// What the store has; empty where it has nothing that can be read.
+    /// What the store has; empty if it has nothing that can be read.
     package init(_ vault: Vault) throws {
         guard let text = try vault.contacts() else { return }
         self = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? self

@@ -28,7 +28,7 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     /// The recovery words.
     package let isPaper: Bool
     package let state: State
-    /// When this store first saw it, by this machine's clock; nil where that was not noted.
+    /// When this store first saw it, by this machine's clock; nil if that was not noted.
     package let added: Date?
     /// The device that brought it in, as `label` has it; nil for those that the circle began with.
     package internal(set) var addedBy: String?
@@ -38,7 +38,7 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     package let namedByOthers: Bool
     /// Entries of it that are here.
     package let entries: UInt64
-    /// When something of it last came here, by this machine's clock; nil where nothing did, and for this device.
+    /// When something of it last came here, by this machine's clock; nil if nothing did, and for this device.
     package let lastSeen: Date?
     /// How it came.
     package let route: DeviceContacts.Route?
@@ -79,7 +79,7 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
         }
     }
 
-    /// How long a new name alone does not say which device is meant, where nobody is asked.
+    /// How long a new name alone does not say which device is meant, if nobody is asked.
     package static let nameTrial: TimeInterval = 7 * 86_400
 
     /// Whether the name that it is called by may be there to be mistaken for another device's: new, or once another's.

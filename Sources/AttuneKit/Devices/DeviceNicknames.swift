@@ -10,7 +10,7 @@ import Foundation
 package struct DeviceNicknames: Sendable {
     private var names: [String: String] = [:]
 
-    /// What the store has; empty where it has nothing that can be read.
+    /// What the store has; empty if it has nothing that can be read.
     package init(_ vault: Vault) throws {
         guard let text = try vault.nicknames() else { return }
         names = (try? JSONDecoder().decode([String: String].self, from: Data(text.utf8))) ?? [:]

@@ -141,7 +141,7 @@ struct RemoteCircle: Sendable {
 
     /// Has the relay delete the circle.
     ///
-    /// - Returns: unix seconds at which it goes for good; nil where the relay does not say.
+    /// - Returns: unix seconds at which it goes for good; nil if the relay does not say.
     func delete(_ second: (device: DeviceID, signature: [UInt8]), _ circle: DeviceCircle) async throws -> Int64? {
         do {
             return try await ask(transport(circle)) { try await $0.deleteCircle(second: second) }

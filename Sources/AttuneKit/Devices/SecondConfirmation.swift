@@ -43,7 +43,7 @@ package enum SharedAct: Sendable {
     ///
     /// It is good for this alone and for the circle as it is now: whatever changes the circle ends it.
     ///
-    /// - Throws: `KitError` E-DEVICE-010 where this device is no active one.
+    /// - Throws: `KitError` E-DEVICE-010 if this device is no active one.
     func file(by own: DeviceCircle) throws -> [UInt8] {
         guard own.own?.isActive == true else { throw KitError.notADevice }
         return magic + own.circle.bytes + own.chain.head.bytes + own.device.bytes + own.keys.sign(text(in: own))

@@ -10,7 +10,7 @@ import AttuneWire
 extension Workspace {
     /// Begins a circle of this device alone, unless the store is in one.
     ///
-    /// - Parameter paper: the recovery words as a device of the circle; nil where nobody has them at hand.
+    /// - Parameter paper: the recovery words as a device of the circle; nil if nobody has them at hand.
     @discardableResult
     package func beginCircle(named name: String, paper: DeviceKeys?) throws -> DeviceCircle {
         if let present = try DeviceCircle.open(vault) { return present }
@@ -80,7 +80,7 @@ extension Workspace {
 
     /// Takes the entries that the circle's relay has, and nothing else.
     ///
-    /// - Returns: false where there is no relay, or it did not give all of them.
+    /// - Returns: false if there is no relay, or it did not give all of them.
     private func fetchEntries() async throws -> Bool {
         let (keys, settings) = try await keysAndSettings()
         guard settings.relay != nil else { return false }
@@ -146,7 +146,7 @@ extension Workspace {
         }
     }
 
-    /// Whether the relay took links; nil where it is away and they are urgent.
+    /// Whether the relay took links; nil if it is away and they are urgent.
     private func push(
         _ links: [Link], of circle: DeviceCircle, to remote: RemoteCircle, isUrgent: Bool
     ) async throws -> Bool? {

@@ -9,7 +9,7 @@ import Foundation
 /// What one entry of a device did, for a person who decides up to where the device counts.
 package struct DeviceDeed: Sendable, Encodable, Equatable {
     package let seq: UInt64
-    /// When it came here, by this machine's clock; nil where that is not known.
+    /// When it came here, by this machine's clock; nil if that is not known.
     package let arrived: Date?
     /// In a few words, with the names that things have here now.
     package let deed: String
@@ -35,7 +35,7 @@ extension Workspace {
 
     /// The last entry of a device that counts if it is cut off there; nil if none does.
     ///
-    /// - Throws: `KitError` E-DEVICE-003 where there is no such entry here.
+    /// - Throws: `KitError` E-DEVICE-003 if there is no such entry here.
     package func lastEntry(of device: DeviceListing, by cutOff: DeviceCutOff) throws -> LogPosition? {
         switch cutOff {
         case .newest: return try vault.entryHeads()[device.id]

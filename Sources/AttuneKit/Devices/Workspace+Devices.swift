@@ -8,7 +8,7 @@ import AttuneVault
 import AttuneWire
 
 extension Workspace {
-    /// The devices of the circle, this one first, then by name; empty where there is no circle.
+    /// The devices of the circle, this one first, then by name; empty if there is no circle.
     package func devices() throws -> [DeviceListing] {
         guard let circle = try DeviceCircle.open(vault) else { return [] }
         return try listings(of: circle)

@@ -95,7 +95,7 @@ extension Workspace {
         try endEarlierWords()
     }
 
-    /// Begins a circle of this device and, where somebody has them at hand, of the store's new recovery words.
+    /// Begins a circle of this device and, if somebody has them at hand, of the store's new recovery words.
     package func beginCircle(named name: String, words: borrowing NewWords, areSeen: Bool) throws {
         // Words that nobody gets to see are no device: nobody could agree to their end.
         try beginCircle(named: name, paper: areSeen ? DeviceKeys(paper: words.words) : nil)

@@ -57,7 +57,7 @@ extension Workspace {
     ///
     /// - Parameter weights: one for each; equal ones that add up to 1 when nil.
     /// - Throws: `AdapterError` E-ADAPTER-014 if they do not fit together; `KitError` E-ADAPTER-028 for another count of
-    ///   weights; `VaultError` E-VAULT-041 where bytes are not here.
+    ///   weights; `VaultError` E-VAULT-041 if bytes are not here.
     package func merge(
         _ versions: [VersionRecord], weights: [Double]?, into name: String, rank: Int? = nil
     ) throws -> MergeOutcome {

@@ -39,7 +39,7 @@ extension Workspace {
     ///
     /// - Parameter rounding: whether numbers become bfloat16, as those of what was trained or merged here do: half the
     ///   bytes, and errors of 2⁻⁹ of each number. What people bring stays as it is.
-    /// - Throws: `KitError` `E-ADAPTER-021` where the name belongs to an adapter of another base.
+    /// - Throws: `KitError` `E-ADAPTER-021` if the name belongs to an adapter of another base.
     @discardableResult
     package func keep(
         _ adapter: Adapter, manifest: AdapterManifest, as name: String, parents: [VersionID] = [], run: RunID? = nil,
@@ -67,7 +67,7 @@ extension Workspace {
 
     /// The name of the only adapter.
     ///
-    /// - Throws: `KitError` `E-ADAPTER-024` where there is none or several.
+    /// - Throws: `KitError` `E-ADAPTER-024` if there is none or several.
     package func onlyAdapter() throws -> String {
         let names = try vault.adapters().map(\.name)
         guard let only = names.first, names.count == 1 else { throw KitError.severalAdapters(names) }

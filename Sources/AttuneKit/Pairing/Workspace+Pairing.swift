@@ -19,7 +19,7 @@ extension Workspace {
     ///   - relay: nil for the one that the circle uses.
     ///   - invite: for a relay that asks for a token before it takes a circle.
     ///   - ownName: of this device, where the circle begins here.
-    /// - Throws: `PairingError`, `KitError`, `SyncError` E-SYNC-014 where no relay is known.
+    /// - Throws: `PairingError`, `KitError`, `SyncError` E-SYNC-014 if no relay is known.
     package func addDevice(
         relay: String?, invite: String?, ownName: String, dialogue: PairingDialogue
     ) async throws -> DeviceListing {

@@ -77,7 +77,7 @@ extension Workspace {
 
     /// Seals a version into a file for one device of this circle, or for a person.
     ///
-    /// - Throws: `KitError` E-SHARE-003 if nobody is called so, E-DEVICE-004 where the name does not say who is meant, and
+    /// - Throws: `KitError` E-SHARE-003 if nobody is called so, E-DEVICE-004 if the name does not say who is meant, and
     ///   as `share`.
     package func export(_ reference: String, to path: String, encryptedTo name: String) throws {
         let identity = try SharingIdentity(vault)

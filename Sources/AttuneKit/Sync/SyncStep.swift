@@ -10,7 +10,7 @@ package struct SyncStep: Sendable {
     package let text: String
     /// Whether chunks are under way.
     package let isTransfer: Bool
-    /// Seconds that the rest of the transfer will take at this rate; nil where nobody knows.
+    /// Seconds that the rest of the transfer will take at this rate; nil if nobody knows.
     package let secondsLeft: Int?
     /// Seconds until the next try, while the remote is waited for.
     package let waiting: Int?

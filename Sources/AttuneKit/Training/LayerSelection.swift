@@ -40,7 +40,7 @@ package enum LayerSelection: Sendable, Equatable {
 
     /// The layers of a base with `count` of them.
     ///
-    /// - Throws: `KitError` `E-TRAIN-020` where a layer is not there.
+    /// - Throws: `KitError` `E-TRAIN-020` if a layer is not there.
     package func layers(of count: Int) throws -> [Int] {
         switch self {
         case .all: return Array(0..<count)

@@ -14,7 +14,7 @@ extension TrainingSession {
         package let name: String
         package let runID: RunID
         package let outcome: TrainingOutcome
-        /// The new version; nil where the run was interrupted or nothing good came of it.
+        /// The new version; nil if the run was interrupted or nothing good came of it.
         package let version: VersionRecord?
         /// The most memory the process had, in bytes.
         package let peakMemory: Int

@@ -17,7 +17,7 @@ package final class TrainingSession {
     /// In the order of the request.
     package internal(set) var parts: [Part]
     package let memory: MemoryPlan
-    /// nil where no layer lies below those that are adapted.
+    /// nil if no layer lies below those that are adapted.
     package let trunk: TrunkPlan?
 
     let workspace: Workspace
@@ -89,7 +89,7 @@ package final class TrainingSession {
 
     /// Takes up interrupted runs where their last checkpoints left them; several go on in the same passes.
     ///
-    /// - Throws: `VaultError` where there is no such run, `KitError` `E-RUN-001` where it is done, `E-RUN-003` for runs
+    /// - Throws: `VaultError` where there is no such run, `KitError` `E-RUN-001` if it is done, `E-RUN-003` for runs
     ///   that have nothing in common.
     package static func resume(_ ids: [RunID], in workspace: Workspace) throws -> TrainingSession {
         let vault = workspace.vault

@@ -13,7 +13,7 @@ package struct TrunkPlan: Codable, Hashable, Sendable {
     package let layers: Int
     /// What their states take on disk.
     package let bytes: Int
-    /// Why they are not kept; nil where they are.
+    /// Why they are not kept; nil if they are.
     package let reason: String?
 
     /// The most that is taken where nobody says otherwise; never more than half of what is free.

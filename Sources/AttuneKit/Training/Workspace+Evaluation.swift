@@ -31,7 +31,7 @@ package struct Comparison: Sendable, Encodable {
 extension Workspace {
     /// Measures an adapter against its base, whose side runs without the adapter's factors.
     ///
-    /// Packing and length are those the adapter was trained with, where they are known and not given.
+    /// Packing and length are those the adapter was trained with, if they are known and not given.
     /// - Throws: `TrainingError` for data that cannot be used.
     package func compare(
         _ loaded: LoadedAdapter, on paths: [String], packing: Packing? = nil, maxLength: Int? = nil,

@@ -81,7 +81,7 @@ package struct KeySource: Sendable {
         }
     }
 
-    /// The passphrase for a new store; nil where none is given and nobody is asked, so that random words are to be kept.
+    /// The passphrase for a new store; nil if none is given and nobody is asked, so that random words are to be kept.
     ///
     /// A named key file that does not exist is made, with random words in it.
     ///
@@ -116,7 +116,7 @@ package struct KeySource: Sendable {
     /// Puts the key file that was made for a store aside, unless it holds the passphrase that now opens the store.
     ///
     /// Nobody would be asked for the new passphrase while the file is there.
-    /// - Returns: where the file is now; nil where there was none to put aside.
+    /// - Returns: where the file is now; nil if there was none to put aside.
     package func retireMade(vaultID: [UInt8], unless passphrase: borrowing SecretBytes) throws -> String? {
         let made = madeFile(for: vaultID).path
         guard FileManager.default.fileExists(atPath: made) else { return nil }

@@ -32,7 +32,7 @@ package struct SecretSource: Sendable {
 
     /// Reads a passphrase.
     ///
-    /// - Throws: `KitError` E-KEY-032 where nobody can be asked; `CryptoError` E-FILE-003, E-KEY-020 to E-KEY-025.
+    /// - Throws: `KitError` E-KEY-032 if nobody can be asked; `CryptoError` E-FILE-003, E-KEY-020 to E-KEY-025.
     package func passphrase() throws -> SecretBytes {
         if let file { return try Passphrase.fromFile(file) }
         guard canAsk else { throw refusal }

@@ -43,7 +43,7 @@ extension ModelConfiguration {
             return first
         }
 
-        /// A finite number, or nil where the file has none.
+        /// A finite number, or nil if the file has none.
         func number(_ name: String) throws -> Float? {
             let value = try file.float32(key(name))
             guard value?.isFinite ?? true else { throw bad(name, "is not a finite number") }

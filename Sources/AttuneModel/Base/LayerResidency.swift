@@ -80,7 +80,7 @@ package final class LayerResidency: @unchecked Sendable {  // state is guarded b
     package var minimum: Int { sizes.max() ?? 0 }
     /// The least limit with which reading and computing go on together: the largest two that follow each other.
     package var comfortable: Int { zip(sizes, sizes.dropFirst()).map { $0 + $1 }.max() ?? minimum }
-    /// Bytes that may be held, or nil where nothing is limited.
+    /// Bytes that may be held, or nil if nothing is limited.
     package var limit: Int? { condition.withLock { capacity } }
     /// Bytes that are held or being read.
     package var resident: Int { condition.withLock { residentBytes } }

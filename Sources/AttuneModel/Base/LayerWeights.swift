@@ -65,7 +65,7 @@ struct TensorTaker {
         return Matrix(rows: 1, columns: count, values)
     }
 
-    /// As `vector`, or nil where the file has none.
+    /// As `vector`, or nil if the file has none.
     mutating func optionalVector(_ name: String, count: Int) throws -> Matrix<Float>? {
         file.tensor(name) == nil ? nil : try vector(name, count: count)
     }

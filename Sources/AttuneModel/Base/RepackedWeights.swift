@@ -6,9 +6,9 @@ import AttuneTensor
 
 /// The copy of a base's weights that decoding in int8 reads, in one run of memory and in the order of their use.
 package final class RepackedWeights: Sendable {
-    /// For each layer and each group of it the weights of the group; nil where one of them has no such form.
+    /// For each layer and each group of it the weights of the group; nil if one of them has no such form.
     private let groups: [[RepackedMatrix]?]
-    /// [V, D]; nil where it has no such form.
+    /// [V, D]; nil if it has no such form.
     package let head: RepackedMatrix?
 
     /// Bytes of the copy.
@@ -42,7 +42,7 @@ package final class RepackedWeights: Sendable {
             + [[model.head]]
     }
 
-    /// 0 where a weight of the group has no such form.
+    /// 0 if a weight of the group has no such form.
     private static func byteCount(_ group: [WeightMatrix]) -> Int {
         let bytes = group.map(RepackedMatrix.byteCount)
         return bytes.contains(0) ? 0 : bytes.reduce(0, +)

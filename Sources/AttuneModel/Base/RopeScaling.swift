@@ -51,7 +51,7 @@ package enum RopeScaling: Sendable, Equatable {
 }
 
 extension RopeScaling.YaRN {
-    /// r_i: 1 where the pair keeps its angle, 0 where it is interpolated.
+    /// r_i: 1 if the pair keeps its angle, 0 if it is interpolated.
     fileprivate func ramp(_ pair: Int, base: Double, rotated n: Int) -> Double {
         let low = min(max(floor(correction(betaFast, base: base, rotated: n)), 0), Double(n - 1))
         let high = min(max(ceil(correction(betaSlow, base: base, rotated: n)), 0), Double(n - 1))

@@ -29,7 +29,7 @@ package struct AppliedAdapter: Sendable {
 
 /// An adapter's factors in the form that decoding in int8 reads, made once so that switching to it moves no numbers.
 final class PackedAdapter: Sendable {
-    /// For each layer and each group of it; nil where nothing is adapted, and where inputs are not whole blocks of 32,
+    /// For each layer and each group of it; nil if nothing is adapted, and where inputs are not whole blocks of 32,
     /// which no weight in int8 has.
     private let groups: [LowRankFactors?]
 

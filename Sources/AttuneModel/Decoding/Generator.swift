@@ -61,7 +61,7 @@ package final class Generator {
             generation.text += part
             onText(part)
         }
-        // Draws the token that row `row` of the logits leads to; nil where the text ends.
+        // Draws the token that row `row` of the logits leads to; nil if the text ends.
         func next(_ row: Int) throws -> Int32? {
             guard !isCancelled() else {
                 generation.stopReason = .cancelled

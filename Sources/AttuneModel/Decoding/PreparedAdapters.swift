@@ -11,7 +11,7 @@ final class PreparedAdapters: Sendable {
     let applied: [AppliedAdapter]
     /// For each layer and each group of it the factors that act, on a first row.
     private let packed: [[LowRankRows]]
-    /// The largest rank; 0 where nothing acts.
+    /// The largest rank; 0 if nothing acts.
     let rank: Int
     private let factors: [LoRASite: [LoRAFactors<Float>]]
 

@@ -30,7 +30,7 @@ struct PromptLookup {
         waiting = max(0, waiting - 1)
     }
 
-    /// Up to `limit` tokens that may come next; none where nothing matches or guessing does not pay.
+    /// Up to `limit` tokens that may come next; none if nothing matches or guessing does not pay.
     func draft(atMost limit: Int) -> [Int32] {
         guard waiting == 0, limit > 0, let match = lastMatch() else { return [] }
         // Beyond the end of the text the guess goes on with itself, as a text with that period would.

@@ -99,7 +99,7 @@ extension BlockActivations<BufferPlan.Slot, BufferPlan.OperandSlot> {
     }
 }
 
-/// One value for each linear layer of a block, nil where the layer is not adapted.
+/// One value for each linear layer of a block, nil if the layer is not adapted.
 struct SiteBuffers<Buffer: Sendable>: Sendable {
     private(set) var query: Buffer?
     private(set) var key: Buffer?

@@ -27,7 +27,7 @@ struct BlockScratch<Exact: Sendable, Operand: Sendable>: Sendable {
     let queryOperand: Operand
     let keyOperand: Operand
     let valueOperand: Operand
-    /// Inputs of A after dropout, and the same exact; T × the widest input. Empty where nothing is dropped.
+    /// Inputs of A after dropout, and the same exact; T × the widest input. Empty if nothing is dropped.
     let masked: Operand
     let maskedExact: Exact
     /// U = dY·B, T × the largest rank.

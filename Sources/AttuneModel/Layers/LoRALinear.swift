@@ -118,7 +118,7 @@ struct LoRALinear<Element: PassNumber>: Sendable {
     ///
     /// - Parameters:
     ///   - kept: what the forward pass left.
-    ///   - dx: nil where nothing below needs a gradient.
+    ///   - dx: nil if nothing below needs a gradient.
     ///   - makeInput: called before X is first read, when dX is there.
     func backward<N: OperandNumber>(
         _ dy: Matrix<N>, x: Matrix<N>, _ step: BlockStep<N>,

@@ -12,7 +12,7 @@ final class Slots: Sendable {
 
     init(_ limit: Int) { self.limit = limit }
 
-    /// False where the device has as many as it may.
+    /// False if the device has as many as it may.
     ///
     /// - Parameter device: nil counts all who are no device together.
     func take(_ device: DeviceID?) -> Bool {

@@ -58,7 +58,7 @@ final class TokenBuckets: Sendable {
     /// Senders that are remembered.
     var count: Int { state.withLock { $0.recent.count + $0.older.count } }
 
-    /// The seconds after which there is one again; nil where there is one now. Takes none.
+    /// The seconds after which there is one again; nil if there is one now. Takes none.
     func shortage(_ key: String, now: ContinuousClock.Instant = .now) -> Int? {
         state.withLock { state in
             (state.recent[key] ?? state.older[key]).flatMap { shortage(of: refilled($0, now: now)) }

@@ -24,7 +24,7 @@ package protocol Mailboxes: Sendable {
     /// Opens one under a free nameplate of three or four digits, chosen at random.
     ///
     /// - Parameters:
-    ///   - payer: who it is counted for; where there are too many, the circle or network that has most loses its oldest.
+    ///   - payer: who it is counted for; if there are too many, the circle or network that has most loses its oldest.
     ///   - claim: holds the old side from now on; without one, the first that writes there does.
     /// - Throws: `RelayError.tooMany` where the payer has as many open as it may, or nobody has more than it.
     func open(for payer: Payer, claim: String?) async throws -> (nameplate: String, seconds: Int)

@@ -29,9 +29,9 @@ final class CircleChains: Sendable {
 
     init(store: any RelayStore) { self.store = store }
 
-    /// The circle with its chain up to its newest link, or nil where there is none.
+    /// The circle with its chain up to its newest link, or nil if there is none.
     ///
-    /// - Throws: where the store fails or holds links that do not verify.
+    /// - Throws: if the store fails or holds links that do not verify.
     func circle(_ circle: CircleID) async throws -> KnownCircle? {
         guard let head = try await store.head(of: circle) else { return nil }
         let known = state.withLock { $0.chains[circle] }
@@ -47,7 +47,7 @@ final class CircleChains: Sendable {
         return KnownCircle(chain: next, deletedUntil: head.deletedUntil)
     }
 
-    /// The chain of a circle, verified; nil where there is none.
+    /// The chain of a circle, verified; nil if there is none.
     ///
     /// - Parameters:
     ///   - start: what is verified already.

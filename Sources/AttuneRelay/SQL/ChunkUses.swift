@@ -59,7 +59,7 @@ struct ChunkUses {
 /// What may still be released today: half of the circle's chunks within a day, by hours.
 struct ReleaseShare {
     private static let hour: Int64 = 3600
-    /// Nil where there is no limit.
+    /// Nil if there is no limit.
     private var left: Int64?
     private var taken: Int64 = 0
 
@@ -74,7 +74,7 @@ struct ReleaseShare {
         left = (row.kept + today) / 2 - today
     }
 
-    /// False where there is no room for so many bytes.
+    /// False if there is no room for so many bytes.
     mutating func take(_ bytes: Int64) -> Bool {
         if let left {
             guard bytes <= left else { return false }

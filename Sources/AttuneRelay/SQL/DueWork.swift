@@ -67,7 +67,7 @@ struct DueWork {
         var upto: Int64 { row.int(3) }
     }
 
-    /// Does one piece; false where nothing is left that can be done today.
+    /// Does one piece; false if nothing is left that can be done today.
     func piece() throws -> Bool {
         let row = try session.first(
             """

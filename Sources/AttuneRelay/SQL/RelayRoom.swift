@@ -21,7 +21,7 @@ final class RelayRoom: Sendable {
     private let folder: String?
     private let state = Mutex(State())
 
-    /// - Parameter folder: on the disk that has to keep free space; nil where a database server sees to that.
+    /// - Parameter folder: on the disk that has to keep free space; nil if a database server sees to that.
     init(database: any RelayDatabase, rules: RetentionRules, folder: String?) {
         self.database = database
         totalBytes = rules.totalBytes

@@ -177,7 +177,7 @@ private struct CircleCheck {
         return try !chunkBytes.isWhole(id, circle: row.number, in: session)
     }
 
-    /// Makes a chunk whose bytes are gone one that is awaited, or none where no entry names it.
+    /// Makes a chunk whose bytes are gone one that is awaited, or none if no entry names it.
     private func lose(_ chunk: SQLRow, isNamed: Bool) throws {
         guard let id = chunk.id(0, as: ChunkID.self) else { return }
         try chunkBytes.discard(id, circle: row.number, in: session)

@@ -73,7 +73,7 @@ extension SQLRelayStore {
         }
     }
 
-    /// Counts a chunk whose bytes are there; nil where they are gone.
+    /// Counts a chunk whose bytes are there; nil if they are gone.
     private func count(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool? {
         let (chunkBytes, now, rules) = (chunkBytes, now(), rules)
         let size = Int64(bytes.readableBytes)

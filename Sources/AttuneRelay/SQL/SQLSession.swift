@@ -20,19 +20,19 @@ enum SQLValue: Hashable, Sendable {
 struct SQLRow: Sendable {
     let values: [SQLValue]
 
-    /// 0 where the column is no number.
+    /// 0 if the column is no number.
     func int(_ column: Int) -> Int64 { if case .int(let value) = values[column] { value } else { 0 } }
 
-    /// Nil where the column is no number.
+    /// Nil if the column is no number.
     func optionalInt(_ column: Int) -> Int64? { if case .int(let value) = values[column] { value } else { nil } }
 
     /// A count, which is never below zero.
     func count(_ column: Int) -> UInt64 { UInt64(max(0, int(column))) }
 
-    /// Empty where the column has no bytes.
+    /// Empty if the column has no bytes.
     func bytes(_ column: Int) -> [UInt8] { if case .bytes(let value) = values[column] { value } else { [] } }
 
-    /// Nil where the column has no such id.
+    /// Nil if the column has no such id.
     func id<Kind>(_ column: Int, as type: Identifier<Kind>.Type = Identifier<Kind>.self) -> Identifier<Kind>? {
         Identifier(bytes(column))
     }
@@ -98,7 +98,7 @@ protocol ChunkBytes: Sendable {
     /// Inside the transaction that counts a chunk: keeps its bytes, or makes sure that they are there.
     func keep(_ bytes: ByteBuffer, id: ChunkID, circle: Int64, in session: any SQLSession) throws -> Bool
 
-    /// The bytes of a chunk that was counted; nil where they are gone.
+    /// The bytes of a chunk that was counted; nil if they are gone.
     func read(_ id: ChunkID, of circle: CircleID, number: Int64) async throws -> ByteBuffer?
 
     /// Inside a transaction after the one that took a chunk away: removes its bytes, unless a row counts them. An upload

@@ -13,7 +13,7 @@ struct ChunkFiles: Sendable {
     private let known = KnownFolders()
 
     /// - Parameter isAlone: whether unfinished files of earlier processes can go.
-    /// - Throws: where the folder cannot be made.
+    /// - Throws: if the folder cannot be made.
     init(folder: String, isAlone: Bool) throws {
         self.folder = folder
         try FileManager.default.createDirectory(
@@ -32,7 +32,7 @@ struct ChunkFiles: Sendable {
 
     func path(_ id: ChunkID) -> String { "\(leaf(id))/\(id)" }
 
-    /// The file, open for reading; nil where there is none. Any other failure says nothing of whether there is one.
+    /// The file, open for reading; nil if there is none. Any other failure says nothing of whether there is one.
     private func opened(_ id: ChunkID) throws -> (descriptor: Int32, size: Int)? {
         let descriptor = open(path(id), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -49,7 +49,7 @@ struct ChunkFiles: Sendable {
         return (descriptor, Int(state.st_size))
     }
 
-    /// Bytes of the file, or nil where there is none.
+    /// Bytes of the file, or nil if there is none.
     func size(_ id: ChunkID) throws -> Int? {
         guard let file = try opened(id) else { return nil }
         close(file.descriptor)
@@ -84,7 +84,7 @@ struct ChunkFiles: Sendable {
         try sync(folder: folder)
     }
 
-    /// The whole file, or nil where there is none.
+    /// The whole file, or nil if there is none.
     func read(_ id: ChunkID) throws -> ByteBuffer? {
         switch try contents(of: id) {
         case .bytes(let bytes): bytes
@@ -93,9 +93,9 @@ struct ChunkFiles: Sendable {
         }
     }
 
-    /// Whether the file holds the bytes that its name says; nil where there is none.
+    /// Whether the file holds the bytes that its name says; nil if there is none.
     ///
-    /// - Throws: where it cannot be told, as with no descriptor left or no right to read it.
+    /// - Throws: if it cannot be told, as with no descriptor left or no right to read it.
     func isIntact(_ id: ChunkID) throws -> Bool? {
         switch try contents(of: id) {
         case .bytes(let bytes): ChunkID(WireHash.blake2b(Array(bytes.readableBytesView), personal: "")) == id
@@ -132,13 +132,13 @@ struct ChunkFiles: Sendable {
         return .bytes(buffer)
     }
 
-    /// Removes the file; does nothing where there is none.
+    /// Removes the file; does nothing if there is none.
     func remove(_ id: ChunkID) { unlink(path(id)) }
 
     /// Where files lie that are not what their names say.
     private var damaged: String { folder + "/damaged" }
 
-    /// Moves the file away from where chunks are looked for; does nothing where there is none.
+    /// Moves the file away from where chunks are looked for; does nothing if there is none.
     func setAside(_ id: ChunkID) throws {
         if mkdir(damaged, 0o700) != 0, errno != EEXIST { throw RelayError.disk("mkdir", errno) }
         guard rename(path(id), "\(damaged)/\(id)") == 0 else {

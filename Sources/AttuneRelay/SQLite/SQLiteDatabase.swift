@@ -12,7 +12,7 @@ struct SQLiteDatabase: RelayDatabase {
     private let reads = CircleTurns(Self.readers, each: Self.readers / 2)
     private static let readers = 4
 
-    /// - Throws: where the file cannot be used, or is that of a newer program.
+    /// - Throws: if the file cannot be used, or is that of a newer program.
     init(path: String) throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)

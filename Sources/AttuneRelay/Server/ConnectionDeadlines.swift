@@ -52,7 +52,7 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     var takesMore: Bool { isBodyUnderWay && bodyLeft != 0 || pending == 0 && !isLast }
     /// Whether the connection was closed for what the peer sent: the rest of that is not looked at.
     private(set) var isRefused = false
-    /// Bytes of the body under way that have not come; nil where nobody knows how many.
+    /// Bytes of the body under way that have not come; nil if nobody knows how many.
     private(set) var bodyLeft: Int? = 0
 
     init(_ limits: RelayLimits, _ places: ConnectionPlaces) {

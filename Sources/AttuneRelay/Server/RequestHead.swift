@@ -36,7 +36,7 @@ struct RequestLine {
 
 /// What the head of a request says of the rest; only of a head that is as it has to be.
 struct RequestHead {
-    /// Nil where the body is in parts, and nobody knows how many bytes they have.
+    /// Nil if the body is in parts, and nobody knows how many bytes they have.
     let bodyBytes: Int?
     /// Whether the connection ends with the request.
     let isLast: Bool

@@ -25,7 +25,7 @@ package final class RunningRelay: Sendable {
 
     /// Starts a server and returns once it listens.
     ///
-    /// - Throws: where the address cannot be listened on.
+    /// - Throws: if the address cannot be listened on.
     package static func start(_ server: RelayServer) async throws -> RunningRelay {
         let (ports, found) = AsyncThrowingStream.makeStream(of: Int.self)
         let service = EmbeddedService {

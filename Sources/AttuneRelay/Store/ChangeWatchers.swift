@@ -28,7 +28,7 @@ package final class ChangeWatchers: Sendable {
 
     /// Tells those who watch.
     ///
-    /// - Parameter circle: nil where it is not known which have changed.
+    /// - Parameter circle: nil if it is not known which have changed.
     package func tell(_ circle: CircleID?, isLocal: Bool = true) {
         let told = readers.withLock { $0.filter { isLocal || !$0.localOnly }.compactMap(\.changes) }
         for changes in told { changes.insert(circle) }

@@ -8,7 +8,7 @@ package protocol RelayMaintenance: RelayStore {
     /// Keeps an invite token that one new circle can use.
     func addInvite(_ token: String) async throws
 
-    /// Gives one circle another limit than the default; nil takes it back. False where there is no such circle.
+    /// Gives one circle another limit than the default; nil takes it back. False if there is no such circle.
     func setQuota(_ bytes: UInt64?, of circle: CircleID) async throws -> Bool
 
     /// Totals over all circles.

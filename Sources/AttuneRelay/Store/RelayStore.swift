@@ -11,16 +11,16 @@ import NIOCore
 /// When a call that changes something returns, the change survives a loss of power. All calls may run at once.
 /// A device that serves its own circle conforms over its vault; a relay over SQLite and files, or PostgreSQL.
 package protocol RelayStore: Sendable {
-    /// Keeps a new circle; false where it is there already.
+    /// Keeps a new circle; false if it is there already.
     ///
-    /// - Parameter invite: an invite token that is used up by this, or nil where none is needed.
+    /// - Parameter invite: an invite token that is used up by this, or nil if none is needed.
     /// - Throws: `RelayError.inviteRequired` where the token is unknown or used.
     func createCircle(_ circle: CircleID, genesis: StoredLink, invite: String?) async throws -> Bool
 
     /// Whether the operator gave out this invite token, used or not.
     func knowsInvite(_ token: String) async throws -> Bool
 
-    /// The newest link, or nil where there is no such circle.
+    /// The newest link, or nil if there is no such circle.
     func head(of circle: CircleID) async throws -> CircleHead?
 
     /// Links with a higher seq than `after`, in order: at most `limit`, and about 4 MiB.
@@ -77,21 +77,21 @@ package protocol RelayStore: Sendable {
     /// - Parameter ifNamed: only such as entries name that were not released.
     func missing(_ ids: [ChunkID], in circle: CircleID, ifNamed: Bool) async throws -> [ChunkID]
 
-    /// Bytes of a chunk, or nil where the circle does not have it.
+    /// Bytes of a chunk, or nil if the circle does not have it.
     func chunkSize(_ id: ChunkID, in circle: CircleID) async throws -> Int?
 
-    /// A chunk, or nil where the circle does not have it.
+    /// A chunk, or nil if the circle does not have it.
     func chunk(_ id: ChunkID, in circle: CircleID) async throws -> ByteBuffer?
 
-    /// Keeps a chunk whose hash is `id`; false where it was there already.
+    /// Keeps a chunk whose hash is `id`; false if it was there already.
     ///
     /// - Throws: `RelayError.quota` where the circle has no room, `RelayError.diskFull`.
     func putChunk(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool
 
-    /// Circles in which something changed, from the call on, whoever changed it; nil where it may be any circle.
+    /// Circles in which something changed, from the call on, whoever changed it; nil if it may be any circle.
     func changes() -> AsyncStream<CircleID?>
 
-    /// - Throws: where the store cannot write.
+    /// - Throws: if the store cannot write.
     func check() async throws
 }
 

@@ -55,7 +55,7 @@ package struct EntryPage: Hashable, Sendable {
     package let entries: [[UInt8]]
     /// Whether more follow.
     package let more: Bool
-    /// What `after` is for the page that follows; 0 where a store does not say.
+    /// What `after` is for the page that follows; 0 if a store does not say.
     package let next: UInt64
 
     package init(entries: [[UInt8]], more: Bool, next: UInt64 = 0) {

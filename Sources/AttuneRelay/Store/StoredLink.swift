@@ -71,7 +71,7 @@ package struct CutOff: Hashable, Sendable {
 /// The newest link of a circle, and whether the circle was deleted.
 package struct CircleHead: Hashable, Sendable {
     package let link: LinkPosition
-    /// Unix seconds at which what was deleted goes for good; nil where nothing was.
+    /// Unix seconds at which what was deleted goes for good; nil if nothing was.
     package let deletedUntil: Int64?
 
     package init(link: LinkPosition, deletedUntil: Int64? = nil) {

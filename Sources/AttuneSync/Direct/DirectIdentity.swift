@@ -42,7 +42,7 @@ package struct DirectIdentity: Sendable {
         return configuration
     }
 
-    /// The hash by which device records name the key of a certificate; nil where it has none that can be named.
+    /// The hash by which device records name the key of a certificate; nil if it has none that can be named.
     package static func keyHash(of certificate: NIOSSLCertificate) -> Digest256? {
         guard let bytes = try? certificate.extractPublicKey().toSPKIBytes() else { return nil }
         return SHA256.hash(bytes)

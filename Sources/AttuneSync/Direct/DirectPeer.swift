@@ -16,7 +16,7 @@ package enum DirectPeer {
     /// key of one; so the certificate is fetched first. Whoever answers later must hold its key.
     ///
     /// - Parameter accepts: whether a device whose key has this hash is one to talk to.
-    /// - Throws: `PairingError` E-PAIR-008 where nobody answers, `SyncError` E-SYNC-071 for another device.
+    /// - Throws: `PairingError` E-PAIR-008 if nobody answers, `SyncError` E-SYNC-071 for another device.
     package static func certificate(
         host: String, port: Int, identity: DirectIdentity,
         accepts: @escaping @Sendable (Digest256) -> Bool

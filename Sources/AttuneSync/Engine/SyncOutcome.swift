@@ -17,7 +17,7 @@ package struct SyncOutcome: Sendable {
     package internal(set) var authors: Set<DeviceID> = []
     /// Chunks that are wanted here and that the remote does not have.
     package internal(set) var chunksAbsent = 0
-    /// Number of the newest link where the remote has the same ones; nil where it was not compared, or has others.
+    /// Number of the newest link where the remote has the same ones; nil if it was not compared, or has others.
     package internal(set) var linksTold: UInt64?
     /// What a person has to know of what other devices changed, a sentence each.
     package internal(set) var news: [String] = []
@@ -28,7 +28,7 @@ package struct SyncOutcome: Sendable {
     package internal(set) var bytesSent = 0
     package internal(set) var bytesReceived = 0
     package internal(set) var seconds = 0.0
-    /// Seconds after which a busy remote may be asked again; nil where it did not say.
+    /// Seconds after which a busy remote may be asked again; nil if it did not say.
     package internal(set) var retryAfter: Int?
     /// Set where the remote said that the circle was deleted there.
     package internal(set) var deletion: SyncSettings.Deletion?

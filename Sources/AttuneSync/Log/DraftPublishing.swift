@@ -17,7 +17,7 @@ extension SyncStore {
     /// Gives every draft its place, once the own log was compared with another device's.
     ///
     /// - Parameter chain: the store's links, verified.
-    /// - Throws: `SyncError` E-SYNC-005, E-SYNC-006 where nothing may be published; the store's and the author's errors.
+    /// - Throws: `SyncError` E-SYNC-005, E-SYNC-006 if nothing may be published; the store's and the author's errors.
     package func publishDrafts(
         chain: DeviceChain, by author: any EntryAuthor, rules: some LogRules = CircleRules()
     ) throws {

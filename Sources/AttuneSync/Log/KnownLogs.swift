@@ -57,7 +57,7 @@ package struct KnownLogs: Sendable {
 
     /// Waits no longer for what only a device that was shut out could say, and what nobody here gives.
     ///
-    /// - Returns: false where somebody else is waited for, or nothing changes by it.
+    /// - Returns: false if somebody else is waited for, or nothing changes by it.
     mutating func letGo(of absence: Absence) -> Bool {
         guard case .entry(let device, let seen) = absence, chain.devices[device]?.isActive == false,
             heldBack[device] ?? 0 < seen.seq

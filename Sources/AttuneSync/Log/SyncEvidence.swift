@@ -26,7 +26,7 @@ package struct Suspicion: Hashable, Sendable {
     }
 
     package let kind: Kind
-    /// The device whose signed word it is; nil where a remote's unsigned answer is all there is.
+    /// The device whose signed word it is; nil if a remote's unsigned answer is all there is.
     package let author: DeviceID?
     /// Whose log it is about; the signer for links.
     package let subject: DeviceID

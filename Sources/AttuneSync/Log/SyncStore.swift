@@ -89,7 +89,7 @@ package protocol SyncStore: SyncLogReading, Sendable {
 
     /// *Durable.* Keeps a piece of evidence; one of the same suspicion and remote stays as it is, but is open again.
     ///
-    /// - Returns: false where its author has as much against others here as is kept, so that this piece is not.
+    /// - Returns: false if its author has as much against others here as is kept, so that this piece is not.
     func record(_ evidence: SyncEvidence) throws -> Bool
 
     /// All of it, oldest first.
@@ -138,7 +138,7 @@ extension SyncStore {
 /// Up to where a remote has the chunks of each log, as far as this device has them.
 package struct ChunkMarks: Hashable, Sendable {
     package var logs: [DeviceID: LogPosition]
-    /// The remote's generation of chunks that this is about, at most 2^63 - 1; 0 where it says none.
+    /// The remote's generation of chunks that this is about, at most 2^63 - 1; 0 if it says none.
     package var generation: UInt64
 
     package init(_ logs: [DeviceID: LogPosition] = [:], generation: UInt64 = 0) {

@@ -17,7 +17,7 @@ package enum Avahi {
 
     /// The services of other devices and of this one.
     ///
-    /// - Throws: `SyncError` E-SYNC-073 where avahi is not there or not running; `CancellationError`.
+    /// - Throws: `SyncError` E-SYNC-073 if avahi is not there or not running; `CancellationError`.
     package static func browse() async throws -> [NearbyService] {
         let program = try Program(
             "avahi-browse", ["--resolve", "--parsable", "--terminate", "--no-db-lookup", serviceType])
@@ -37,7 +37,7 @@ package enum Avahi {
 
     /// Announces a service until the task is cancelled.
     ///
-    /// - Throws: `SyncError` E-SYNC-073 where avahi is not there, not running, or went away.
+    /// - Throws: `SyncError` E-SYNC-073 if avahi is not there, not running, or went away.
     package static func announce(name: String, port: Int, mark: NearbyMark) async throws {
         let program = try Program(
             "avahi-publish-service", [name, serviceType, "\(port)", "\(markKey)=\(mark.text)"])

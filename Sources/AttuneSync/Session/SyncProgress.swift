@@ -11,7 +11,7 @@ package struct SyncProgress: Hashable, Sendable {
     package var chunksTotal = 0
     /// Bytes per second both ways over the last seconds; 0 before there is a figure.
     package var rate = 0
-    /// Seconds that the rest of the transfer will take at this rate; nil where nobody knows.
+    /// Seconds that the rest of the transfer will take at this rate; nil if nobody knows.
     package var secondsLeft: Int?
     /// Seconds until the next try, while the remote is waited for.
     package var waiting: Int?

@@ -136,7 +136,7 @@ extension HTTPTransport {
 
     /// Opens the circle at this relay with its genesis link; one that is there already is as good.
     ///
-    /// - Parameter invite: the word that an operator gave out; nil where none is needed.
+    /// - Parameter invite: the word that an operator gave out; nil if none is needed.
     /// - Throws: `RemoteFailure`.
     package func createCircle(genesis: [UInt8], invite: String?) async throws {
         var message = ProtoCreateCircle()
@@ -151,7 +151,7 @@ extension HTTPTransport {
     /// Has the relay mark the circle as deleted.
     ///
     /// - Parameter second: another device's, or the recovery words', signature of `SignedText.delete`.
-    /// - Returns: unix seconds at which it goes for good; nil where the relay does not say.
+    /// - Returns: unix seconds at which it goes for good; nil if the relay does not say.
     /// - Throws: `RemoteFailure`.
     package func deleteCircle(second: (device: DeviceID, signature: [UInt8])) async throws -> Int64? {
         var message = ProtoDeleteCircle()

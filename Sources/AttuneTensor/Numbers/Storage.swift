@@ -30,7 +30,7 @@ package final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {  //
         let (product, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflow, product <= Int.max - 64 else { return nil }
         let bytes = max(64, product)
-        // Pages of 2 MiB, where there are any to be had: walking small ones halves the speed of reading.
+        // Pages of 2 MiB, if there are any to be had: walking small ones halves the speed of reading.
         let isLarge = bytes >= hugePage
         // aligned_alloc wants a multiple of 64.
         guard let raw = aligned_alloc(isLarge ? hugePage : 64, (bytes + 63) / 64 * 64) else { return nil }

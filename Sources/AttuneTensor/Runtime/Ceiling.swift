@@ -10,7 +10,7 @@ package enum Ceiling {
         case float32, bfloat16, int8
     }
 
-    /// Operations per second, two for a multiply-add, on registers alone; 0 where the level in use has no instruction for
+    /// Operations per second, two for a multiply-add, on registers alone; 0 if the level in use has no instruction for
     /// such numbers.
     package static func operationsPerSecond(_ numbers: Numbers, seconds: Double = 0.03) -> Double {
         _ = Kernels.prepared

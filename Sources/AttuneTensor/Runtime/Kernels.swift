@@ -86,7 +86,7 @@ package enum Kernels {
     }()
 
     /// The core that OpenBLAS should run for when an inherited variable holds it to one from before AVX-512, which
-    /// halves its speed; nil where its own choice stands.
+    /// halves its speed; nil if its own choice stands.
     package static func betterCore(than core: String, inherited: String?, hasAVX512: Bool) -> String? {
         let before = ["Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott", "Core2", "Excavator", "Steamroller"]
         guard hasAVX512, inherited?.isEmpty == false else { return nil }

@@ -22,7 +22,7 @@ package final class LowRankFactors: @unchecked Sendable {  // nothing changes af
     private let bounds: Storage<Int64>
     private let expansions: Storage<UnsafePointer<UInt8>?>
 
-    /// Bytes that factors of these shapes take, a multiple of 64; R_i is 0 where a weight is not adapted.
+    /// Bytes that factors of these shapes take, a multiple of 64; R_i is 0 if a weight is not adapted.
     package static func byteCount(inputs: Int, outputs: [Int], ranks: [Int]) -> Int {
         zip(outputs, ranks).reduce(reductionBytes(inputs: inputs, rank: ranks.reduce(0, +))) {
             $0 + Int(attune_expansion_bytes(Int64($1.0), Int64($1.1)))
@@ -31,7 +31,7 @@ package final class LowRankFactors: @unchecked Sendable {  // nothing changes af
 
     /// Writes the factors into `byteCount` bytes of `storage` from `offset` on.
     ///
-    /// - Parameter parts: for each weight A, B and s; nil where it is not adapted.
+    /// - Parameter parts: for each weight A, B and s; nil if it is not adapted.
     /// - Precondition: the inputs are a multiple of 32.
     package init(
         inputs: Int, outputs: [Int], parts: [(a: Matrix<Float>, b: Matrix<Float>, scale: Float)?],

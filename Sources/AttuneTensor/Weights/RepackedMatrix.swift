@@ -11,7 +11,7 @@ package struct RepackedMatrix: Sendable {
     let storage: Storage<UInt8>
     let offset: Int
 
-    /// Bytes of the copy, a multiple of 64; 0 where the type of `w` has no such form (all but Q4_0, Q4_1 and Q8_0).
+    /// Bytes of the copy, a multiple of 64; 0 if the type of `w` has no such form (all but Q4_0, Q4_1 and Q8_0).
     package static func byteCount(_ w: WeightMatrix) -> Int {
         Int(attune_repacked_bytes(Int32(w.type.rawValue), Int64(w.rows), Int64(w.columns)))
     }

@@ -17,7 +17,7 @@ enum ByteAlphabet {
         }
     }()
 
-    /// Byte that each code point up to U+0143 spells, −1 where it spells none.
+    /// Byte that each code point up to U+0143 spells, −1 if it spells none.
     private static let bytes: [Int16] = {
         var bytes = [Int16](repeating: -1, count: 0x144)
         for (byte, scalar) in scalars.enumerated() { bytes[Int(scalar)] = Int16(byte) }

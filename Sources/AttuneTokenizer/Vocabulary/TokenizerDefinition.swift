@@ -5,7 +5,7 @@
 package struct TokenizerDefinition: Sendable {
     /// `gpt2` for byte-level BPE, `llama` for SentencePiece.
     package var model: String
-    /// The pre-tokenizer, such as `smollm`; nil where the file has none.
+    /// The pre-tokenizer, such as `smollm`; nil if the file has none.
     package var pre: String?
     /// Spelling of each id; bytes, since a file may hold anything.
     package var tokens: [String]
@@ -20,7 +20,7 @@ package struct TokenizerDefinition: Sendable {
     package var eom: Int32?
     package var unknown: Int32?
     package var padding: Int32?
-    /// nil where the file does not say: the default depends on the model.
+    /// nil if the file does not say: the default depends on the model.
     package var addsBOS: Bool?
     package var addsEOS: Bool?
     package var addsSpacePrefix: Bool?

@@ -7,7 +7,7 @@ import AttuneCore
 package struct DataIssue: Codable, Hashable, Sendable {
     /// The path a person can open; not escaped, see `description`.
     package var file: String
-    /// Line from 1; nil where the failure is the file's.
+    /// Line from 1; nil if the failure is the file's.
     package var line: Int?
     /// Column from 1, counted in Unicode scalars; a byte order mark does not count.
     package var column: Int?

@@ -19,7 +19,7 @@ struct DatasetFile: ~Copyable {
     /// Bytes when it was opened.
     let size: Int
 
-    /// Opens `path`, bytes ending in 0; nil where that fails, with the reason in `errno`.
+    /// Opens `path`, bytes ending in 0; nil if that fails, with the reason in `errno`.
     ///
     /// - Parameter followsLinks: whether a symbolic link at the end of the path is followed.
     init?(path: [CChar], followsLinks: Bool) {

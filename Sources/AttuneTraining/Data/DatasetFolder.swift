@@ -24,7 +24,7 @@ struct DatasetFolder {
     private(set) var unreadable: [(entry: Entry, reason: String)] = []
     private var seen = 0
 
-    /// Walks `path`, bytes ending in 0; nil where it cannot be opened as a folder, with the reason in `errno`.
+    /// Walks `path`, bytes ending in 0; nil if it cannot be opened as a folder, with the reason in `errno`.
     init?(path: [CChar], depthLimit: Int, countLimit: Int) throws(Failure) {
         self.depthLimit = depthLimit
         self.countLimit = countLimit
@@ -77,7 +77,7 @@ struct DatasetFolder {
         }
     }
 
-    /// What follows the last full stop of a name, lower case; empty where there is none.
+    /// What follows the last full stop of a name, lower case; empty if there is none.
     static func ending(of name: some BidirectionalCollection<UInt8>) -> String {
         guard let dot = name.lastIndex(of: 0x2E) else { return "" }
         return String(decoding: name[name.index(after: dot)...], as: UTF8.self).lowercased()

@@ -11,7 +11,7 @@ enum DatasetText {
     /// Count of bytes of a byte order mark at the start: 3 or 0.
     static func markLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int { bytes.starts(with: byteOrderMark) ? 3 : 0 }
 
-    /// Offset of the first byte that starts no well-formed UTF-8 sequence (Unicode, table 3-7); nil where all is well.
+    /// Offset of the first byte that starts no well-formed UTF-8 sequence (Unicode, table 3-7); nil if all is well.
     static func firstInvalid(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
         var index = 0
         while index < bytes.count {
@@ -27,7 +27,7 @@ enum DatasetText {
         return nil
     }
 
-    /// Length of the well-formed sequence at `index`; nil where there is none.
+    /// Length of the well-formed sequence at `index`; nil if there is none.
     private static func sequence(_ bytes: UnsafeBufferPointer<UInt8>, at index: Int) -> Int? {
         let first = bytes[index]
         let length: Int
@@ -97,7 +97,7 @@ struct DatasetLines {
 
     /// Calls `body` for each line, from 1; a last line need not end in a line feed.
     ///
-    /// - Returns: the bytes read, or nil where the file could not be read to its end or outgrew `fileLimit`.
+    /// - Returns: the bytes read, or nil if the file could not be read to its end or outgrew `fileLimit`.
     func forEach(_ file: borrowing DatasetFile, _ body: (_ number: Int, Line) -> Void) -> Int? {
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
         defer { chunk.deallocate() }

@@ -6,7 +6,7 @@ import AttuneCore
 /// Finds the word that a misspelled one was probably meant to be.
 enum NearestWord {
     /// The nearest of `words` within two edits (one for words of four letters or fewer), the first of several; letters'
-    /// case does not count. nil where none is near or `word` is itself among them.
+    /// case does not count. nil if none is near or `word` is itself among them.
     static func nearest(to word: String, among words: [String]) -> String? {
         let letters = Array(word.lowercased().utf8.prefix(33))
         guard letters.count <= 32, !words.contains(word) else { return nil }

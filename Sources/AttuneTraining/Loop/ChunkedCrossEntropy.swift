@@ -19,7 +19,7 @@ package final class ChunkedCrossEntropy<Element: PassNumber> {
     private let gradient: Matrix<Element>
     private let wanted: Storage<Int32>
 
-    /// C, the positions that go through the head together; 0 where it is cut along the vocabulary.
+    /// C, the positions that go through the head together; 0 if it is cut along the vocabulary.
     package var chunk: Int { gathered.rows }
 
     /// Allocates for batches of up to `maxTokens` and `chunk` positions at a time.

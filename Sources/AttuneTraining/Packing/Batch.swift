@@ -17,7 +17,7 @@ package struct Batch: Sendable {
 
     /// A block in a batch.
     struct Member {
-        /// The number of the block in its run; −1 where it has none.
+        /// The number of the block in its run; −1 if it has none.
         let number: Int
         let rows: Range<Int>
     }

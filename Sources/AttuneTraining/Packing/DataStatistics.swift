@@ -20,7 +20,7 @@ package struct DataStatistics: Codable, Hashable, Sendable {
     package let tokens: Int
     /// Tokens that are learned when each example stands alone.
     package let trainedTokens: Int
-    /// Tokens of the shortest, the middle, the 95th percentile and the longest example; 0 where there is none.
+    /// Tokens of the shortest, the middle, the 95th percentile and the longest example; 0 if there is none.
     package let shortest: Int
     package let median: Int
     package let percentile95: Int

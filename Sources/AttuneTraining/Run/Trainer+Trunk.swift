@@ -7,7 +7,7 @@ import AttuneModel
 extension Trainer {
     /// Bytes of each record that `keepTrunk` would write: the states of one block below the lowest adapted layer.
     ///
-    /// Empty where no layer lies below it, or no block is used twice.
+    /// Empty if no layer lies below it, or no block is used twice.
     package var trunkRecords: [Int] {
         guard pass.lowestAdaptedLayer > 0 else { return [] }
         let width = MemoryLayout<Float>.stride * model.shape.width

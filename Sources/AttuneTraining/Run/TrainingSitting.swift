@@ -97,7 +97,7 @@ struct TrainingSitting {
         return diverged
     }
 
-    /// Measures the held-out blocks and keeps the parameters if they are the best so far; false where it was cut off.
+    /// Measures the held-out blocks and keeps the parameters if they are the best so far; false if it was cut off.
     private mutating func evaluate(_ track: TrainingTrack) throws -> Bool {
         guard !track.evaluator.isEmpty else {
             // The last state that was known to be good, for a run that diverges later.

@@ -168,7 +168,7 @@ package final class TrainingTrack {
 }
 
 extension [Block] {
-    /// Tokens of the longest block; 0 where there is none.
+    /// Tokens of the longest block; 0 if there is none.
     fileprivate var longest: Int { reduce(0) { Swift.max($0, $1.tokens.count) } }
 }
 

@@ -30,7 +30,7 @@ struct AutoChooser {
 
     /// Chooses everything but what is decided by memory.
     ///
-    /// - Throws: `TrainingError` E-TRAIN-001 where what was chosen and what was asked for do not go together.
+    /// - Throws: `TrainingError` E-TRAIN-001 if what was chosen and what was asked for do not go together.
     mutating func choose() throws(TrainingError) {
         let settings = TrainingSettings.table.all
         for setting in settings { setting.choose(for: &self) }
@@ -107,7 +107,7 @@ struct AutoChooser {
         }
     }
 
-    /// Makes one thing smaller that nobody asked for; nil where there is none left.
+    /// Makes one thing smaller that nobody asked for; nil if there is none left.
     private mutating func shrink(from plan: MemoryPlan) -> MemoryPlan? {
         let settings = TrainingSettings.table
         let setting: String

@@ -11,7 +11,7 @@ extension MemoryPlan {
     package struct Fitting: Sendable {
         package let configuration: TrainingConfiguration
         package let plan: MemoryPlan
-        /// One sentence with numbers for each change, cheapest first; empty where all fits as it is.
+        /// One sentence with numbers for each change, cheapest first; empty if all fits as it is.
         package let changes: [String]
     }
 

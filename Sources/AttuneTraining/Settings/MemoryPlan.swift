@@ -10,7 +10,7 @@ import AttuneTensor
 package struct MemoryPlan: Codable, Hashable, Sendable {
     /// The mapped file of the base, or as much of it as is in memory at once.
     package let weights: Int
-    /// The limit for layers and head in memory at once; nil where all of them stay.
+    /// The limit for layers and head in memory at once; nil if all of them stay.
     package let residentWeights: Int?
     /// Parameters, gradients, the version that is kept and two moments: 20 bytes for each of P, or 14 where the moments
     /// have 8 bits. What is stored is made piece by piece.

@@ -44,7 +44,7 @@ package struct TrainingConfiguration: Codable, Hashable, Sendable {
     /// Layers from the top that keep everything although the others do not; nil: one.
     package var keptLayers: Int?
     package var packing: Packing = .documents
-    /// nil where it is AdamW, so that runs from before there was a choice read and write as they did.
+    /// nil if it is AdamW, so that runs from before there was a choice read and write as they did.
     private var otherOptimizer: Optimizer?
 
     package var optimizer: Optimizer {

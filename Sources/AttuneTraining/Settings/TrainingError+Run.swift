@@ -32,7 +32,7 @@ extension TrainingError {
     ///
     /// - Parameters:
     ///   - needed: the least that it takes.
-    ///   - flags: the cheapest change that makes it fit; empty where nothing does.
+    ///   - flags: the cheapest change that makes it fit; empty if nothing does.
     static func doesNotFit(needed: Int, limits: MemoryLimits, flags: String = "") -> Self {
         let available = Quantity.text(bytes: limits.available)
         let isAsked = limits.asked.map { $0 <= limits.free } ?? false

@@ -22,7 +22,7 @@ package struct TrainingSetting<Value: Sendable>: Sendable {
     ///   - rule: what `holds` asks of a value, said after the name.
     ///   - usual: what is chosen from base, data and the settings before this one; nil is what a configuration begins
     ///     with.
-    ///   - reason: why, once all is chosen; nil where there is nothing to explain.
+    ///   - reason: why, once all is chosen; nil if there is nothing to explain.
     init(
         _ path: Path, _ name: String, flag: String, rule: String = "",
         holds: @escaping @Sendable (Value) -> Bool = { _ in true },
@@ -48,7 +48,7 @@ protocol AnyTrainingSetting: Sendable {
     /// Sets what nobody asked for.
     func choose(for chooser: inout AutoChooser)
 
-    /// What was chosen and why; nil where there is nothing to explain.
+    /// What was chosen and why; nil if there is nothing to explain.
     func explanation(by chooser: AutoChooser) -> AutoSettings.Reason?
 
     /// Takes a value of its type, or the word for one; false for a word that is none.

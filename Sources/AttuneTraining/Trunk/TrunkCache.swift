@@ -26,7 +26,7 @@ final class TrunkCache {
         for number in kept { records[number] = Self.missing }
     }
 
-    /// Fills `states`, T × D, with those of a batch; false where one of its blocks was never kept.
+    /// Fills `states`, T × D, with those of a batch; false if one of its blocks was never kept.
     func load<Element: Scalar>(_ batch: Batch, into states: Matrix<Element>) -> Bool {
         for member in batch.members where member.number < 0 || records[member.number] < 0 { return false }
         guard !batch.members.isEmpty else { return false }

@@ -65,7 +65,7 @@ struct BackupFolder: Sendable {
         """
     }
 
-    /// The names in a folder; none where there is no folder.
+    /// The names in a folder; none if there is no folder.
     static func names(_ path: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     }

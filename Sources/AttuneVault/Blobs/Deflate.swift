@@ -8,7 +8,7 @@ enum Deflate {
     // zlib counts in 32 bits.
     private static let step = 1 << 30
 
-    /// `bytes` in Huffman codes without any matching; nil where that is not shorter.
+    /// `bytes` in Huffman codes without any matching; nil if that is not shorter.
     static func huffmanCoded(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         guard bytes.count > 1 else { return nil }
         var stream = z_stream()

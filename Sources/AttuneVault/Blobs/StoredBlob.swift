@@ -9,7 +9,7 @@ import GRDB
 struct StoredBlob: Equatable {
     /// Random for what was made here.
     let id: BlobID
-    /// The id that its bytes are sealed with; nil where it is `id`.
+    /// The id that its bytes are sealed with; nil if it is `id`.
     var wire: BlobID?
     /// 32 random bytes of its own, so that equal contents cannot be told from different ones.
     let key: [UInt8]

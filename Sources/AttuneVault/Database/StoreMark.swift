@@ -16,9 +16,9 @@ final class StoreMark: Sendable {
     struct Content: Equatable {
         /// Counts the writes of the file: the higher of its two halves is the newer one.
         var turn: UInt64 = 1
-        /// Nil where nothing was changed yet since the store has a mark.
+        /// Nil if nothing was changed yet since the store has a mark.
         var position: StorePosition?
-        /// BLAKE2b-256 of `vault.key`; nil where there was none.
+        /// BLAKE2b-256 of `vault.key`; nil if there was none.
         var keyFile: Digest256?
         /// Of what `vault.key` is about to become, while it is being replaced.
         var nextKeyFile: Digest256?
@@ -56,7 +56,7 @@ final class StoreMark: Sendable {
         self.key = KeyDerivation.subkey(of: key, id: 4, context: "ATstmark")
     }
 
-    /// The last failure to write the mark, since when it is behind the database; nil where it could be written.
+    /// The last failure to write the mark, since when it is behind the database; nil if it could be written.
     var failure: VaultError? { state.withLock { $0.failure } }
 
     /// The newest change that this object was told of.

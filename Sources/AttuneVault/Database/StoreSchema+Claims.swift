@@ -37,7 +37,7 @@ extension StoreSchema {
     ///
     /// An adapter is known by its id and its base, a run of bytes by all that is said of it: so nothing that one device
     /// says takes the place of what another says under the same id. `wire` is the id that devices use among themselves
-    /// where another one has it here; NULL where it is the same.
+    /// where another one has it here; NULL if it is the same.
     static let claims = [
         "ALTER TABLE adapters ADD COLUMN wire BLOB CHECK (length(wire) = 16)",
         "CREATE INDEX adapters_wire ON adapters (wire) WHERE wire IS NOT NULL",

@@ -37,7 +37,7 @@ extension Vault {
         return result
     }
 
-    /// Bytes that are free on the disk of a folder; 0 where that is not known.
+    /// Bytes that are free on the disk of a folder; 0 if that is not known.
     package static func freeBytes(at path: String) -> Int {
         var space = statvfs()
         guard statvfs(path, &space) == 0 else { return 0 }

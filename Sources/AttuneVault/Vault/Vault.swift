@@ -41,12 +41,12 @@ package final class Vault: Sendable {
     let isOpen = Atomic<Bool>(true)
     /// When the log was last emptied, and why it could not be.
     let emptied = Mutex(Emptied())
-    /// False where the store was neither closed before nor is in use, or was behind its mark: what nothing refers to may
+    /// False if the store was neither closed before nor is in use, or was behind its mark: what nothing refers to may
     /// be wanted yet.
     let clearsAway: Bool
     /// Names the changes of this opening among all others.
     private let writer = ChunkStore.randomID()
-    /// Keeps the database's key known below; nil where the database is not sealed.
+    /// Keeps the database's key known below; nil if the database is not sealed.
     private let seal: SealedDatabase?
 
     /// Wraps a database that is open and up to date, on whatever file system layer.

@@ -9,7 +9,7 @@ extension DeviceChain {
         devices.values.filter { $0.isActive && !$0.isPaper }.sorted { $0.id < $1.id }
     }
 
-    /// The recovery words as a device; nil where the circle has none.
+    /// The recovery words as a device; nil if the circle has none.
     package var paper: CircleDevice? { devices.values.first { $0.isActive && $0.isPaper } }
 
     /// Who gets the key of the next epoch: the active devices and the paper device, by id.

@@ -54,7 +54,7 @@ package struct RequestSignature: Sendable, Equatable {
     /// The three fields that make a request signed: `Content-Digest`, `Signature-Input`, `Signature`.
     ///
     /// - Parameters:
-    ///   - body: all bytes of the body; empty where there is none.
+    ///   - body: all bytes of the body; empty if there is none.
     ///   - sign: gives the device's Ed25519 signature, 64 bytes.
     /// - Throws: what `sign` throws.
     package func fields(

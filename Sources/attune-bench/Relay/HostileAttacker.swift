@@ -28,7 +28,7 @@ struct HostileAttacker: AsyncParsableCommand {
     /// Starts an attack and waits for its end.
     ///
     /// - Returns: what the attacker reached.
-    /// - Throws: where it ended badly.
+    /// - Throws: if it ended badly.
     static func attack(
         _ relay: RelayProcess, _ attack: RelayAttack, scale: Double, seconds: Double
     ) async throws -> [String: Int] {

@@ -10,7 +10,7 @@ final class BenchRsync {
     private let path: String
     private let port: Int
 
-    /// Nil where there is no rsync.
+    /// Nil if there is no rsync.
     init?(module: String, folder: String) throws {
         let candidates = ["/usr/bin/rsync", "/usr/local/bin/rsync"]
         guard let path = candidates.first(where: FileManager.default.isExecutableFile(atPath:)) else { return nil }

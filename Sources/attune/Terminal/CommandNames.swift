@@ -20,7 +20,7 @@ enum CommandNames {
         path(to: command, below: first)?.joined(separator: " ") ?? "attune"
     }
 
-    /// What to say where a word stands for a command and is none; nil where there is no such word.
+    /// What to say where a word stands for a command and is none; nil if there is no such word.
     static func problem(in arguments: [String]) -> String? {
         var command: any ParsableCommand.Type = first
         var said = ["attune"]

@@ -180,7 +180,7 @@ extension Vault {
     /// Whether an event is a tip, and what that hangs on.
     private struct TipState {
         let isTip: Bool
-        /// Nil where it is no version that the event brought.
+        /// Nil if it is no version that the event brought.
         let version: VersionID?
         /// Whether the version that it is about was refused.
         let isRefused: Bool

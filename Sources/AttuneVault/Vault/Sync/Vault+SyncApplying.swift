@@ -193,7 +193,7 @@ extension Vault {
         else { throw VaultError.badVersion("its sizes and its chunks disagree") }
     }
 
-    /// The events of an adapter that these entries are, where they are known.
+    /// The events of an adapter that these entries are, if they are known.
     private static func events(_ database: Database, _ adapter: AdapterID, _ entries: [EntryHash]) throws -> [Int64] {
         try entries.compactMap {
             try Int64.fetchOne(

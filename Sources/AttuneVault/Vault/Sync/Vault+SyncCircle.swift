@@ -77,13 +77,13 @@ extension Vault {
     private static let recoveryDeviceSetting = "recovery.device"
     private static let newRecoverySetting = "recovery.new-device"
 
-    /// What this store calls other devices, as JSON; nil where it has no names of its own for any.
+    /// What this store calls other devices, as JSON; nil if it has no names of its own for any.
     package func nicknames() throws -> String? { try setting(Self.nicknamesSetting) }
 
     /// Replaces it.
     package func setNicknames(_ text: String) throws { try setSetting(Self.nicknamesSetting, to: text) }
 
-    /// The paper device whose words open this store; nil where that was never noted.
+    /// The paper device whose words open this store; nil if that was never noted.
     package func recoveryDevice() throws -> DeviceID? {
         try setting(Self.recoveryDeviceSetting).flatMap { DeviceID(hex: $0) }
     }
@@ -109,13 +109,13 @@ extension Vault {
         }
     }
 
-    /// When the circle's other devices were heard of, as JSON; nil where none was.
+    /// When the circle's other devices were heard of, as JSON; nil if none was.
     package func contacts() throws -> String? { try setting(Self.contactsSetting) }
 
     /// Replaces it.
     package func setContacts(_ text: String) throws { try setSetting(Self.contactsSetting, to: text) }
 
-    /// The keys of the circle's epochs, sealed once more under a key inside the store; nil where none are kept.
+    /// The keys of the circle's epochs, sealed once more under a key inside the store; nil if none are kept.
     package func epochKeys() throws -> [UInt8]? {
         guard let text = try setting(Self.epochKeysSetting) else { return nil }
         guard let data = Data(base64Encoded: text) else { throw VaultError.damaged("the keys of epochs") }
@@ -137,7 +137,7 @@ extension Vault {
         }
     }
 
-    /// How many links the circle has here; 0 where there is none.
+    /// How many links the circle has here; 0 if there is none.
     package func linkCount() throws -> UInt64 {
         try read { UInt64(clamping: try Int64.fetchOne($0, sql: "SELECT MAX(seq) FROM links") ?? 0) }
     }

@@ -129,7 +129,7 @@ extension Vault {
     ///
     /// Where there is no room for another one by its author, settled ones of the same author go, the oldest first.
     ///
-    /// - Returns: false where there is no room even so.
+    /// - Returns: false if there is no room even so.
     @discardableResult
     package func recordEvidence(_ evidence: StoredEvidence) throws -> Bool {
         try write { try record($0, evidence) }

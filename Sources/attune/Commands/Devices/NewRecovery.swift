@@ -50,7 +50,7 @@ struct NewRecovery {
         try finish(workspace, isPublished: isPublished)
     }
 
-    /// The earlier words, or what a second device wrote; nil where the circle has no words.
+    /// The earlier words, or what a second device wrote; nil if the circle has no words.
     private func agreement(_ workspace: Workspace) throws -> SecondConfirmation? {
         guard try workspace.wordsNeedAgreement() else { return nil }
         let agreement: SecondConfirmation
