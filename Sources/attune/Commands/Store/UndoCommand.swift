@@ -37,7 +37,7 @@ struct UndoCommand: AttuneCommand {
         if let next, let trashed = next.trashes, global.canAsk {
             vault.yieldLock()  // a person may take long to answer
             let question = "Undo \u{201C}\(next.operation.description)\u{201D} and move \(trashed) to the trash?"
-            guard global.console.confirm(ShownText.line(question), standard: false) else { return }
+            guard try global.console.confirm(ShownText.line(question), standard: false) else { return }
         }
         let undone = try vault.undo(expecting: next?.operation.sequence)
         try global.done(
