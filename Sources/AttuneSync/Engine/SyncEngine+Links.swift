@@ -83,6 +83,8 @@ extension SyncEngine {
             return try adopt(theirs, after: UInt64(common), suffix, reading: log)
         }
         guard let first = suffix.first else {
+            // Whom it refuses it shows the links up to that, which may all be known.
+            guard chain.devices[device]?.isActive == true else { return stop(.revoked(remoteName)) }
             return stop(.misbehaved(remoteName, "its device chain is not the one it names"))
         }
         let own = try Link(parsing: mine[common])
