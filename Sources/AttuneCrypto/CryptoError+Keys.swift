@@ -11,7 +11,7 @@ extension CryptoError {
             remedy: "Try again, or use the recovery words: attune key recover")
     }
 
-    /// - Parameter place: where the passphrase came from, such as `in /home/ada/key`.
+    /// - Parameter place: where the passphrase came from, such as `of --key-command`.
     package static func wrongPassphrase(given place: String) -> CryptoError {
         CryptoError(
             .wrongPassphrase, "the passphrase \(place) does not open this vault",

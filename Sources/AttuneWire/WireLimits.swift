@@ -9,6 +9,8 @@ package enum WireLimits {
     package static let links: UInt64 = 20_736
     /// The first links of a circle, whose places any device takes.
     package static let sharedLinks: UInt64 = 3968
+    /// Links that are appended to a chain at once.
+    package static let linksPerPush = 16
     /// Links of a branch that a device brings to a relay at once.
     package static let linksPerBranch = 128
     /// Places after those for each device that was in the circle there, which nobody else can take.

@@ -10,9 +10,6 @@ import AttuneWire
 
 /// The links of this device's circle, kept the same here and at a relay.
 struct RemoteCircle: Sendable {
-    /// Links that a relay takes at once.
-    private static let linksPerPush = 16
-
     let vault: Vault
     let address: RemoteAddress
     private let client: HTTPClient
@@ -80,8 +77,8 @@ struct RemoteCircle: Sendable {
                 throw KitError.linksDiffer(address.base)
             }
             var previous = frontier.link
-            for part in stride(from: 1, to: own.count, by: Self.linksPerPush) {
-                let links = Array(own[part..<min(part + Self.linksPerPush, own.count)])
+            for part in stride(from: 1, to: own.count, by: WireLimits.linksPerPush) {
+                let links = Array(own[part..<min(part + WireLimits.linksPerPush, own.count)])
                 try await ask(transport) { [previous] in try await $0.push(links: links, previous: previous) }
                 if let last = links.last { previous = try Link(parsing: last).hash }
             }

@@ -14,7 +14,7 @@ package struct RelayLimits: Hashable, Sendable {
     package var entriesPerPush = 256
     package var entriesPerPage = 512
     package var chunkIDsPerQuery = 1024
-    package var linksPerPush = 16
+    package var linksPerPush = WireLimits.linksPerPush
     /// Links of a branch, which come all at once.
     package var linksPerBranch = WireLimits.linksPerBranch
 

@@ -39,9 +39,14 @@ final class CircleChains: Sendable {
             return KnownCircle(chain: known, deletedUntil: head.deletedUntil)
         }
         // Another node, or another request, has appended: only the new links are verified, unless they are a branch.
-        var next: DeviceChain?
-        if let known, known.seq < head.link.seq { next = try? await chain(of: circle, from: known) }
-        if next == nil { next = try await chain(of: circle) }
+        let start = known.flatMap { $0.seq < head.link.seq ? $0 : nil }
+        let next: DeviceChain?
+        do {
+            next = try await chain(of: circle, from: start)
+        } catch let error as WireError {
+            guard start != nil else { throw error }
+            next = try await chain(of: circle)
+        }
         guard let next else { return nil }
         keep(next, of: circle, inPlaceOf: known)
         return KnownCircle(chain: next, deletedUntil: head.deletedUntil)

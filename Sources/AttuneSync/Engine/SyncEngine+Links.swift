@@ -6,9 +6,6 @@ import AttuneWire
 
 /// The device chain: it comes before any entry, since it says whose entries count.
 extension SyncEngine {
-    /// Links of one request.
-    static let linksPerPush = 16
-
     mutating func compareLinks(_ shown: RemoteFrontier, reading log: some SyncLogReading) throws {
         frontier = shown
         phase = .links
@@ -27,7 +24,7 @@ extension SyncEngine {
         } else if let mine = try log.links(after: shown.linkSeq - 1, limit: 1).first,
             try Link(parsing: mine).hash == shown.link
         {
-            let batch = Self.batch(of: try log.links(after: shown.linkSeq, limit: Self.linksPerPush))
+            let batch = Self.batch(of: try log.links(after: shown.linkSeq, limit: WireLimits.linksPerPush))
             send(.pushLinks(batch, previous: shown.link), for: .pushLinks(count: batch.count))
         } else {
             send(.links(after: 0), for: .allLinks)

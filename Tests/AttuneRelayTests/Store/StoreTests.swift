@@ -110,10 +110,8 @@ import Testing
     @Test("chunks whose files hold other bytes are found by reading them, and can come again once that is mended")
     func damagedFiles() async throws {
         let folder = try TemporaryDirectory()
-        let shift = Atomic<Int64>(0)
-        let store = try SQLRelayStore(
-            folder: folder.path,
-            now: { Int64(Date().timeIntervalSince1970) + shift.load(ordering: .relaxed) })
+        let clock = Clock()
+        let store = try SQLRelayStore(folder: folder.path, now: { clock.now })
         let shelf = try await Shelf(store)
         let (named, unnamed) = (shelf.chunks[1], shelf.chunks[3])
         for chunk in [named, unnamed] { try Self.flip(Self.file(of: chunk.id, in: folder.path)) }
@@ -132,10 +130,10 @@ import Testing
         #expect(try await store.chunk(named.id, in: shelf.circle.id) == ByteBuffer(bytes: named.bytes))
         #expect(try await store.check(mends: false, contents: true).isEmpty)
         // What was set aside stays for as long as other bytes that nothing counts.
-        shift.store(29 * 86_400, ordering: .relaxed)
+        clock.days.store(29, ordering: .relaxed)
         try await store.collectGarbage()
         #expect(FileManager.default.fileExists(atPath: aside))
-        shift.store(31 * 86_400, ordering: .relaxed)
+        clock.days.store(31, ordering: .relaxed)
         try await store.collectGarbage()
         #expect(!FileManager.default.fileExists(atPath: aside))
         #expect(try await store.chunk(named.id, in: shelf.circle.id) == ByteBuffer(bytes: named.bytes))
@@ -221,6 +219,12 @@ import Testing
         return (end, lines.joined(separator: "\n") + errors)
     }
 
+    /// The time, so many days on.
+    private final class Clock: Sendable {
+        let days = Atomic<Int64>(0)
+        var now: Int64 { Int64(Date().timeIntervalSince1970) + days.load(ordering: .relaxed) * 86_400 }
+    }
+
     /// Changes one bit in the middle of a file.
     private static func flip(_ path: String) throws {
         let file = try FileHandle(forUpdating: URL(filePath: path))
@@ -234,10 +238,8 @@ import Testing
     @Test("of a lost database the files stay for a month, and an entry that names them again gets them by mending")
     func lostRows() async throws {
         let folder = try TemporaryDirectory()
-        let shift = Atomic<Int64>(0)
-        let store = try SQLRelayStore(
-            folder: folder.path,
-            now: { Int64(Date().timeIntervalSince1970) + shift.load(ordering: .relaxed) })
+        let clock = Clock()
+        let store = try SQLRelayStore(folder: folder.path, now: { clock.now })
         let shelf = try await Shelf(store)
         let (named, other) = (shelf.chunks[0], shelf.chunks[1])
         let database = try Self.database(in: folder.path)
@@ -253,7 +255,7 @@ import Testing
         let entry = try elsewhere.entry(by: stranger, chunks: [other.id])
         #expect(try await Shelf.append(entry, to: elsewhere, of: store) == [.new])
 
-        shift.store(2 * 86_400, ordering: .relaxed)
+        clock.days.store(2, ordering: .relaxed)
         try await store.collectGarbage()
         _ = try await store.check(mends: true)
         let bytes = try await store.chunk(named.id, in: shelf.circle.id)
@@ -263,7 +265,7 @@ import Testing
         // Of a chunk that nothing names any more the file goes in the end.
         let left = Self.file(of: shelf.chunks[3].id, in: folder.path)
         #expect(FileManager.default.fileExists(atPath: left))
-        shift.store(31 * 86_400, ordering: .relaxed)
+        clock.days.store(31, ordering: .relaxed)
         try await store.collectGarbage()
         #expect(!FileManager.default.fileExists(atPath: left))
         #expect(FileManager.default.fileExists(atPath: Self.file(of: named.id, in: folder.path)))
