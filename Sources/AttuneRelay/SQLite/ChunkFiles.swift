@@ -39,14 +39,12 @@ struct ChunkFiles: Sendable {
             if errno == ENOENT { return nil }
             throw RelayError.disk("open", errno)
         }
-        var state = stat()
-        // What is no file has a size that says nothing.
-        let number = fstat(descriptor, &state) != 0 ? errno : state.st_mode & S_IFMT == S_IFREG ? 0 : EINVAL
-        guard number == 0 else {
+        guard let size = RegularFile.byteCount(descriptor) else {
+            let number = errno
             close(descriptor)
             throw RelayError.disk("fstat", number)
         }
-        return (descriptor, Int(state.st_size))
+        return (descriptor, size)
     }
 
     /// Bytes of the file, or nil if there is none.

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import Foundation
 
 /// File writes that either happen whole and survive a power cut, or leave nothing behind.
@@ -106,11 +107,9 @@ enum DurableFile {
             throw VaultError.system("cannot read \(path)", errno: errno)
         }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
+        guard let size = RegularFile.byteCount(descriptor), size <= limit else {
             throw VaultError.damaged("\(path) is no file of the expected size")
         }
-        let size = Int(status.st_size)
         var failure: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             while count < size {

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneCrypto
 import CSealedVFS
 import Foundation
@@ -193,10 +194,7 @@ extension SalvagedPages {
         return code == 0 ? page : nil
     }
 
-    private static func length(of file: Int32) -> Int {
-        var status = stat()
-        return file >= 0 && fstat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : 0
-    }
+    private static func length(of file: Int32) -> Int { RegularFile.byteCount(file) ?? 0 }
 
     private static func read(_ file: Int32, at offset: Int, count: Int) -> [UInt8]? {
         guard file >= 0 else { return nil }
