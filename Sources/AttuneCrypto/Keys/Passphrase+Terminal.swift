@@ -4,6 +4,7 @@
 import AttuneCore
 import CSodium
 import Glibc
+import Synchronization
 
 extension Passphrase {
     /// Asks at the controlling terminal without echo; nothing is shown, not even how much was typed.
@@ -14,7 +15,7 @@ extension Passphrase {
     ///   - prompt: shown as it is, such as `Passphrase: `.
     ///   - confirm: a second prompt; both answers have to agree, and there are three tries. Nil asks once.
     /// - Throws: `CryptoError` E-KEY-020 (no terminal), E-KEY-021 (nothing typed), E-KEY-022 (too long), E-KEY-023 (the
-    ///   answers differ), E-KEY-025 (Control-C).
+    ///   answers differ), E-KEY-025 (Control-C, or a signal that ends the program).
     package static func read(prompt: String, confirm: String? = nil) throws -> SecretBytes {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
         guard terminal >= 0 else { throw CryptoError.noTerminal }
@@ -27,27 +28,30 @@ extension Passphrase {
         var before = termios()
         guard tcgetattr(terminal, &before) == 0 else { throw CryptoError.noTerminal }
         var quiet = before
-        // Control characters come as bytes, so that no signal can end the program with the echo off.
+        // Control characters come as bytes, of which Control-C is one.
         quiet.c_lflag &= ~tcflag_t(ECHO | ECHONL | ICANON | ISIG)
         quiet.c_iflag |= tcflag_t(ICRNL)
         withUnsafeMutableBytes(of: &quiet.c_cc) { controls in
             controls[Int(VMIN)] = 1
             controls[Int(VTIME)] = 0
         }
+        let signals = try HeldSignals()
+        // After the echo is on again the signal does what it would have done.
+        defer { signals.release() }
         guard tcsetattr(terminal, TCSAFLUSH, &quiet) == 0 else { throw CryptoError.noTerminal }
         defer { tcsetattr(terminal, TCSAFLUSH, &before) }
 
-        guard let confirm else { return try line(prompt, terminal) }
+        guard let confirm else { return try line(prompt, terminal, signals) }
         for _ in 0..<3 {
-            let first = try line(prompt, terminal)
-            let second = try line(confirm, terminal)
+            let first = try line(prompt, terminal, signals)
+            let second = try line(confirm, terminal, signals)
             if first.isEqual(to: second) { return first }
             show("They differ. Try again.\n", terminal)
         }
         throw CryptoError.answersDiffer
     }
 
-    private static func line(_ prompt: String, _ terminal: Int32) throws -> SecretBytes {
+    private static func line(_ prompt: String, _ terminal: Int32, _ signals: HeldSignals) throws -> SecretBytes {
         show(prompt, terminal)
         defer { show("\n", terminal) }
         var buffer = SecretBytes(count: 4096)
@@ -55,6 +59,7 @@ extension Passphrase {
         while true {
             var byte: UInt8 = 0
             defer { sodium_memzero(&byte, 1) }
+            guard signals.isReadable(before: terminal) else { throw CryptoError.interrupted }
             let count = Glibc.read(terminal, &byte, 1)
             if count < 0, errno == EINTR { continue }
             guard count == 1 else { throw CryptoError.noTerminal }
@@ -84,5 +89,59 @@ extension Passphrase {
     private static func show(_ text: String, _ terminal: Int32) {
         let bytes = Array(text.utf8)
         _ = write(terminal, bytes, bytes.count)
+    }
+}
+
+/// Signals that end the program, kept back while a terminal shows nothing of what is typed.
+private final class HeldSignals {
+    private static let numbers = [SIGTERM, SIGHUP, SIGINT, SIGQUIT]
+    /// Where the handler writes: to who asked last.
+    private static let end = Atomic<Int32>(-1)
+    /// How many ask, and what the signals did before the first of them.
+    private static let holders = Mutex<(count: Int, before: [sigaction])>((0, []))
+    private var pipe: [Int32] = [-1, -1]
+
+    /// - Throws: `CryptoError` E-KEY-020 if there is no pipe left.
+    init() throws {
+        guard pipe2(&pipe, O_CLOEXEC | O_NONBLOCK) == 0 else { throw CryptoError.noTerminal }
+        Self.end.store(pipe[1], ordering: .sequentiallyConsistent)
+        Self.holders.withLock { holders in
+            holders.count += 1
+            guard holders.count == 1 else { return }
+            holders.before = Self.numbers.map { number in
+                var (held, before) = (sigaction(), sigaction())
+                held.__sigaction_handler.sa_handler = { number in
+                    let before = errno
+                    var byte = UInt8(truncatingIfNeeded: number)
+                    _ = write(HeldSignals.end.load(ordering: .sequentiallyConsistent), &byte, 1)
+                    errno = before
+                }
+                sigaction(number, &held, &before)
+                return before
+            }
+        }
+    }
+
+    /// Waits for what is typed; false if a signal came first.
+    func isReadable(before terminal: Int32) -> Bool {
+        var waits = [terminal, pipe[0]].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        while poll(&waits, 2, -1) < 0 { guard errno == EINTR else { return true } }
+        return waits[1].revents == 0
+    }
+
+    /// Puts back what the signals did and sends on what came.
+    func release() {
+        Self.holders.withLock { holders in
+            holders.count -= 1
+            guard holders.count == 0 else { return }
+            for (number, before) in zip(Self.numbers, holders.before) {
+                var before = before
+                sigaction(number, &before, nil)
+            }
+        }
+        var byte: UInt8 = 0
+        let came = Glibc.read(pipe[0], &byte, 1) == 1
+        for descriptor in pipe { close(descriptor) }
+        if came { raise(Int32(byte)) }
     }
 }

@@ -54,6 +54,20 @@ extension TerminalTests {
         try interrupt(terminal, saying: "E-KEY-025")
     }
 
+    @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"), arguments: [SIGTERM, SIGHUP, SIGINT, SIGQUIT])
+    func aSignalWhereWordsAreTypedUnseenLeavesTheTerminalAsItWas(signal: Int32) throws {
+        let store = try TinyStore()
+        let terminal = try Terminal(store, "key recover")
+        _ = try terminal.wait(for: "Recovery words:")
+        try terminal.type("abandon ability")
+        let sent = try store.attune.shell(
+            "pkill -\(signal) -P $(tmux -L \(terminal.socket) display-message -p '#{pane_pid}')")
+        try #require(sent.status == 0, "\(sent.errors)")
+        let screen = try terminal.wait(for: "[ended \(128 + signal)]")
+        #expect(screen.contains("\necho\n"), "the terminal shows what is typed")
+        #expect(!screen.contains("abandon"))
+    }
+
     @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"))
     func controlCWhereTwoScreensAreComparedEndsAtOnceOnBoth() throws {
         let loft = try TinyStore()
