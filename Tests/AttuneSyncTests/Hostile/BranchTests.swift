@@ -39,7 +39,7 @@ import Testing
 
     /// The codes of a run, and what it pushed.
     @discardableResult
-    private func sync(_ index: Int) throws -> (codes: [String], pushed: [SyncRequest]) {
+    private func sync(_ index: Int, with peer: Int? = nil) throws -> (codes: [String], pushed: [SyncRequest]) {
         var pushed: [SyncRequest] = []
         let lie = circle.relay.lie
         circle.relay.lie = { request, answer, device in
@@ -51,7 +51,7 @@ import Testing
         }
         defer { circle.relay.lie = lie }
         circle.devices[index].lastProblems = []
-        try circle.sync(index)
+        try circle.sync(index, with: peer)
         try circle.advance(until: circle.now + 7_200_000)
         #expect(circle.devices[index].machine == nil, "every run ends")
         return (circle.devices[index].lastProblems.map(\.code), pushed)
@@ -243,6 +243,21 @@ import Testing
             #expect(circle.devices[index].store.state.links.map(\.hash) == here, "\(index)")
         }
         #expect(circle.relay.links.map(\.hash) == there)
+    }
+
+    /// A device that serves asks itself for what counts.
+    @Test func whoMeetsADeviceDirectlyBringsItNoBranch() throws {
+        try setBack(false)
+        var links = try [0, 1].map { try SimulatedLinks.epoch(by: identity($0), on: circle.relay.chain) }
+        links.sort { $0.hash < $1.hash }
+        try change(0) { _ in links[1] }
+        try change(1) { _ in links[0] }
+        let (codes, pushed) = try sync(1, with: 0)
+        #expect(codes == ["E-SYNC-020"])
+        #expect(pushed.isEmpty)
+        #expect(circle.devices[0].store.state.links.last == links[1])
+        #expect(try sync(0, with: 1).codes.isEmpty)
+        #expect(circle.devices[0].store.state.links.last == links[0])
     }
 
     @Test func twoWhoChangeTheCircleAtOnceAgreeAfterOneBranchAndStayThere() throws {

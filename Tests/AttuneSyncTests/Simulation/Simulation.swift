@@ -201,7 +201,7 @@ final class Simulation {
                 guard server.machine == nil else { return .failed(.busy(retryAfter: 2)) }
                 return try LinkReceiver.take(links, after: previous, chain: chain, into: server.store, by: rules) == nil
                     ? .failed(.conflict) : .linksTaken
-            case .pushBranch: return .failed(.conflict)
+            case .pushBranch: throw violation("a device that serves was brought a branch")
             case .entries(let author, let seq, let limit):
                 return .entries(
                     try server.store.entries(of: author, after: seq, limit: limit, byteLimit: 1 << 20), more: false)
