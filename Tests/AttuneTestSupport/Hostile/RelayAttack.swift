@@ -68,7 +68,7 @@ package struct RelayAttack: Sendable {
     }
     private static let pipelines = sockets(
         "pipelined requests without end", 500, addresses: 50,
-        drip: String(repeating: "GET / HTTP/1.1\r\n\r\n", count: 400),
+        drip: String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 400),
         pause: 0, reads: false
     ) { _ in String(repeating: "GET /v1/rendezvous/100/old?wait=60 HTTP/1.1\r\nHost: a\r\n\r\n", count: 100) }
 
