@@ -26,6 +26,7 @@ package enum SyncFailure: String, FailureKind {
     case otherBranch = "E-SYNC-020"
     case badContent = "E-SYNC-060"
     case keyIsAbsent = "E-SYNC-061"
+    case keyIsRefused = "E-SYNC-062"
     case noDevice = "E-SYNC-070"
     case otherPeer = "E-SYNC-071"
     case nobodyElse = "E-SYNC-072"
@@ -56,6 +57,7 @@ package enum SyncFailure: String, FailureKind {
         case .otherBranch: FailureSummary(.conflict, "a remote keeps links of the circle's devices that do not count")
         case .badContent: FailureSummary(.invalidData, "an entry of the circle has content that is refused")
         case .keyIsAbsent: FailureSummary(.partial, "the key of an entry's epoch is not here yet")
+        case .keyIsRefused: FailureSummary(.conflict, "the keys that a device gave the circle do not open")
         case .noDevice: FailureSummary(.network, "no device answers at an address")
         case .otherPeer: FailureSummary(.wrongKey, "the device at an address is not one of the circle")
         case .nobodyElse: FailureSummary(.network, "no device of the circle is on this network")

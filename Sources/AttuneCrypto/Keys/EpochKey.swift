@@ -51,30 +51,40 @@ package final class EpochKey: Sendable {
         return EpochKey(epoch: epoch, key: key)
     }
 
-    /// The key of the epoch before under this one: nonce 24 ‖ 32 bytes sealed ‖ tag 16.
-    package func seal(previous: EpochKey, circle: CircleID) -> [UInt8] {
-        precondition(previous.epoch + 1 == epoch)
+    /// The key of an earlier epoch under this one: nonce 24 ‖ 32 bytes sealed ‖ tag 16.
+    ///
+    /// - Parameter previous: of the epoch before, or of the newest whose key is here; nil where none is: random bytes
+    ///   then, which open to nothing.
+    package func seal(previous: EpochKey?, circle: CircleID) -> [UInt8] {
+        guard let previous else { return Sodium.random(32 + AEAD.overhead) }
+        precondition(previous.epoch < epoch)
         let subkey = KeyDerivation.subkey(of: key, id: 1, context: "ATepoch_")
-        let context = previousContext(circle)
+        let context = previousContext(circle, previous.epoch)
         return previous.key.withUnsafeBytes { AEAD.seal($0, key: subkey, associatedData: context) }
     }
 
-    /// Opens the key of the epoch before.
+    /// Opens the key of an earlier epoch.
     ///
+    /// - Parameter number: which one it is said to be; nil for the epoch before.
     /// - Throws: `CryptoError` E-KEY-043.
-    package func open(previous sealed: [UInt8], circle: CircleID) throws -> EpochKey {
+    package func open(previous sealed: [UInt8], as number: UInt32? = nil, circle: CircleID) throws -> EpochKey {
         let subkey = KeyDerivation.subkey(of: key, id: 1, context: "ATepoch_")
-        guard epoch > 1, sealed.count == 32 + AEAD.overhead,
-            let opened = AEAD.open(sealed, key: subkey, associatedData: previousContext(circle))
-        else { throw CryptoError.epochRefused("the key of the epoch before", epoch: epoch) }
-        return EpochKey(epoch: epoch - 1, key: opened)
+        let earlier = number ?? (epoch > 1 ? epoch - 1 : 0)
+        guard earlier >= 1, earlier < epoch, sealed.count == 32 + AEAD.overhead,
+            let opened = AEAD.open(sealed, key: subkey, associatedData: previousContext(circle, earlier))
+        else { throw CryptoError.epochRefused("the key of an earlier epoch", epoch: epoch) }
+        return EpochKey(epoch: earlier, key: opened)
     }
 
     /// A subkey for one purpose.
     func subkey(_ context: String) -> SecretBytes { KeyDerivation.subkey(of: key, id: 1, context: context) }
 
-    private func previousContext(_ circle: CircleID) -> [UInt8] {
-        Envelope.epochInfo(circle: circle, epoch: epoch, device: nil)
+    /// Which epoch's key it is stands in the context only where it is not the one before.
+    private func previousContext(_ circle: CircleID, _ earlier: UInt32) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.append(Envelope.epochInfo(circle: circle, epoch: epoch, device: nil))
+        if earlier + 1 != epoch { writer.bigEndian(earlier) }
+        return writer.bytes
     }
 }
 

@@ -13,7 +13,7 @@ package final class CircleKeys: EntryAuthor {
     private let vault: Vault
     private let known: Mutex<(circle: DeviceCircle, keyring: EpochKeyring)>
 
-    /// - Throws: what `DeviceCircle.require` and `EpochKeyring` throw.
+    /// - Throws: what `DeviceCircle.require` throws.
     package init(_ vault: Vault) throws {
         self.vault = vault
         known = Mutex(try Self.open(vault))
@@ -33,7 +33,7 @@ package final class CircleKeys: EntryAuthor {
 
     private static func open(_ vault: Vault) throws -> (circle: DeviceCircle, keyring: EpochKeyring) {
         let circle = try DeviceCircle.require(vault)
-        let keyring = try circle.keyring()
+        let keyring = circle.keyring()
         try circle.remember(keyring, in: vault)
         return (circle, keyring)
     }
@@ -43,6 +43,14 @@ package final class CircleKeys: EntryAuthor {
         let (circle, keyring) = try current()
         guard let key = keyring[place.epoch] else { throw KitError.notADevice }
         return try EntryWriter(keys: circle.keys).entry(draft, at: place, key: key).bytes
+    }
+
+    /// That the key of the newest epoch, as another device made it, does not open here.
+    package func obstacle() -> SyncError? {
+        guard let (circle, keyring) = try? current(), circle.own?.isActive == true,
+            keyring.damaged.contains(circle.chain.epoch)
+        else { return nil }
+        return SyncError.keyIsRefused(of: label(of: circle.chain.epochAuthor), epoch: circle.chain.epoch)
     }
 
     /// What is sealed in an entry.

@@ -45,8 +45,8 @@ package struct DeviceCircle: Sendable {
     }
 
     /// The keys of all epochs that this device can read.
-    package func keyring() throws -> EpochKeyring {
-        try EpochKeyring(chain: chain, device: keys, known: kept.keys(of: chain))
+    package func keyring() -> EpochKeyring {
+        EpochKeyring(chain: chain, device: keys, known: kept.keys(of: chain))
     }
 
     /// Keeps the keys of these epochs in the store, so that no later epoch can make an older one unreadable.

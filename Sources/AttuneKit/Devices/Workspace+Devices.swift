@@ -15,14 +15,14 @@ extension Workspace {
     }
 
     func listings(of circle: DeviceCircle) throws -> [DeviceListing] {
-        let keyring = try? circle.keyring()
+        let keyring = circle.keyring()
         let heads = try vault.entryHeads()
         let contacts = try DeviceContacts(vault)
         let nicknames = try DeviceNicknames(vault)
         let times = try vault.linkTimes()
         func name(_ device: CircleDevice) -> String {
             // Until names were local, calling another device otherwise was a link.
-            nicknames[device.id] ?? keyring?.name(of: device, givenBy: circle.device)
+            nicknames[device.id] ?? keyring.name(of: device, givenBy: circle.device)
                 ?? circle.name(of: device, keyring: keyring)
         }
         let fingerprints = DeviceListing.fingerprints(of: circle.chain.devices.keys)
@@ -30,7 +30,7 @@ extension Workspace {
             let contact = device.id == circle.device ? nil : contacts[device.id]
             return DeviceListing(
                 id: device.id, name: name(device), ownName: circle.name(of: device, keyring: keyring),
-                formerNames: keyring?.formerNames(of: device) ?? [],
+                formerNames: keyring.formerNames(of: device),
                 hasNickname: name(device) != circle.name(of: device, keyring: keyring),
                 fingerprint: fingerprints[device.id] ?? device.id.description, isThis: device.id == circle.device,
                 isPaper: device.isPaper,

@@ -54,7 +54,7 @@ extension Workspace {
     package func adoptWords(_ paper: DeviceKeys, agreement: SecondConfirmation?) async throws -> Bool {
         // Those who found the earlier words would like a relay that keeps this away from the circle.
         try await changeCircle(isUrgent: true) { circle in
-            let keyring = try circle.keyring()
+            let keyring = circle.keyring()
             guard let old = circle.chain.paper else {
                 let signature = paper.counterSignature(joining: circle.circle, after: circle.chain.head)
                 let add = try circle.writer().add(
@@ -72,7 +72,7 @@ extension Workspace {
     /// Other devices stay in the circle that was, and so does what its relay has.
     package func beginAnew(_ paper: DeviceKeys, otherName: String) throws {
         let circle = try DeviceCircle.open(vault)
-        let keyring = try circle?.keyring()
+        let keyring = circle?.keyring()
         let name = circle.flatMap { circle in circle.own.flatMap { keyring?.name(of: $0) } } ?? otherName
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper.publicKeys).link

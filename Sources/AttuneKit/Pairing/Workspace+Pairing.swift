@@ -75,7 +75,7 @@ extension Workspace {
         let (circle, name, members) = try await BlockingWork.run { [self] in
             let circle = try DeviceCircle.require(vault)
             _ = try circle.writer()
-            let keyring = try circle.keyring()
+            let keyring = circle.keyring()
             let members = try listings(of: circle).filter { $0.state == .active }
             // The other device may take minutes; meanwhile another command may write.
             vault.yieldLock()
@@ -116,7 +116,7 @@ extension Workspace {
         _ answer: ProtoPairingAnswer, into circle: DeviceCircle, host: Host?, relay: String?
     ) async throws -> PairingSession.Welcome {
         let links = try await BlockingWork.run {
-            let keyring = try circle.keyring()
+            let keyring = circle.keyring()
             let add = try circle.writer().add(
                 answer.device, name: circle.freeName(answer.deviceName, keyring: keyring),
                 counterSignature: Array(answer.counterSignature), keyring: keyring)

@@ -25,6 +25,6 @@ struct SharingIdentity: Sendable {
 
     /// What people call a device of this circle.
     func name(of device: CircleDevice) -> String {
-        (try? EpochKeyring(chain: chain, device: keys))?.name(of: device) ?? device.id.fingerprint
+        EpochKeyring(chain: chain, device: keys).name(of: device) ?? device.id.fingerprint
     }
 }

@@ -6,9 +6,9 @@ import AttuneWire
 
 /// Drafts and the places that they get in the own log.
 extension SyncStore {
-    /// Seals and keeps the oldest draft at `place`; nil if none waits.
+    /// Seals and keeps the oldest draft at `place`; nil if none waits, or all have to.
     func publishDraft(at place: EntryPlace, by author: any EntryAuthor) throws -> Entry? {
-        guard let draft = try nextDraft() else { return nil }
+        guard let draft = try nextDraft(), author.obstacle() == nil else { return nil }
         let entry = try Entry(parsing: author.write(draft, at: place))
         try publish(draft.id, as: entry)
         return entry

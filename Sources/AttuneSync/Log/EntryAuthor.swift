@@ -11,11 +11,17 @@ package protocol EntryAuthor: Sendable {
     /// - Throws: if the key of the place's epoch is not here, or the draft is too large.
     func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8]
 
+    /// Says why nothing can be sealed for the circle as it is now; nil where it can.
+    func obstacle() -> SyncError?
+
     /// What people call a device, with its fingerprint: the keys that seal entries open the names of devices too.
     func label(of device: DeviceID) -> String
 }
 
 extension EntryAuthor {
+    /// Of somebody whose keys nobody else makes.
+    package func obstacle() -> SyncError? { nil }
+
     /// Of somebody who knows no names.
     package func label(of device: DeviceID) -> String { "device \(device.fingerprint)" }
 }

@@ -10,7 +10,7 @@ package struct EpochKeyring: Sendable {
     /// By number.
     package private(set) var keys: [UInt32: EpochKey] = [:]
 
-    /// Epochs whose key, as the next epoch carries it, does not open or is another than was known.
+    /// Epochs whose key does not open for this device, or as a later epoch carries it, or is another than was known.
     ///
     /// Only a faulty device of the circle can cause it. What was known counts, and what lies before stays readable for
     /// whoever knows it.
@@ -18,16 +18,18 @@ package struct EpochKeyring: Sendable {
 
     /// Opens this device's envelope of the newest epoch and walks back from it.
     ///
-    /// A device that was just added, or was revoked, has no envelope; then only the known keys count.
+    /// A device that was just added, or was revoked, has no envelope; then only the known keys count, as where its
+    /// envelope does not open.
     ///
     /// - Parameter known: keys that were kept, such as the one this device made itself; they win over anything else.
-    /// - Throws: `CryptoError` E-KEY-041 if the envelope does not open.
-    package init(chain: DeviceChain, device: DeviceKeys, known: [EpochKey] = []) throws {
+    package init(chain: DeviceChain, device: DeviceKeys, known: [EpochKey] = []) {
         for key in known { keys[key.epoch] = key }
         if keys[chain.epoch] == nil, let envelope = chain.envelopes[device.deviceID] {
             let circle = chain.epoch == 1 ? nil : chain.circle
-            keys[chain.epoch] = try EpochKey.open(envelope, epoch: chain.epoch, circle: circle, keys: device)
+            keys[chain.epoch] = try? EpochKey.open(envelope, epoch: chain.epoch, circle: circle, keys: device)
+            if keys[chain.epoch] == nil { damaged.append(chain.epoch) }
         }
+        var tries = Self.tries
         for epoch in stride(from: chain.epoch, to: 1, by: -1) {
             guard let key = keys[epoch], let sealed = chain.sealedPrevious[epoch] else { continue }
             let previous = try? key.open(previous: sealed, circle: chain.circle)
@@ -37,9 +39,21 @@ package struct EpochKeyring: Sendable {
                 keys[epoch - 1] = previous
             } else {
                 damaged.append(epoch - 1)
+                // Whoever made this epoch had a key that is older still.
+                var earlier = epoch - 1
+                while earlier > 1, tries > 0 {
+                    (earlier, tries) = (earlier - 1, tries - 1)
+                    guard let key = try? key.open(previous: sealed, as: earlier, circle: chain.circle) else { continue }
+                    if keys[earlier] == nil { keys[earlier] = key }
+                    break
+                }
             }
         }
     }
+
+    /// How often in all an older key is looked for where that of the epoch before does not open: faulty devices could
+    /// make that of every one.
+    private static let tries = 4096
 
     /// The key of the newest epoch that this device has.
     package var newest: EpochKey? { keys.keys.max().flatMap { keys[$0] } }

@@ -48,7 +48,7 @@ package struct LinkWriter: Sendable {
     /// Adds a device; its epoch key comes with the next `epoch(keyring:)`.
     ///
     /// - Parameter counterSignature: by the new device over this circle and its newest link.
-    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-042 to E-KEY-044.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `SyncError` E-SYNC-062, `CryptoError` E-KEY-042, E-KEY-044.
     package func add(
         _ device: ProtoDeviceRecord, name: String, counterSignature: [UInt8], keyring: EpochKeyring
     ) throws -> Link {
@@ -66,7 +66,7 @@ package struct LinkWriter: Sendable {
 
     /// Starts an epoch whose key all active devices get, after an addition or to renew the keys.
     ///
-    /// - Throws: `CryptoError` E-KEY-043 if this device has not the key of the newest epoch.
+    /// - Throws: `CryptoError` E-KEY-042.
     package func epoch(keyring: EpochKeyring) throws -> (link: Link, key: EpochKey) {
         let (keys, key) = try nextEpoch(keyring, without: [])
         return (try next(.epochKeys(keys)), key)
@@ -74,7 +74,7 @@ package struct LinkWriter: Sendable {
 
     /// Gives the signer another name; what others call it is no link.
     ///
-    /// - Throws: `WireError` E-WIRE-007, `CryptoError` E-KEY-043, E-KEY-044.
+    /// - Throws: `WireError` E-WIRE-007, `SyncError` E-SYNC-062, `CryptoError` E-KEY-044.
     package func rename(to name: String, keyring: EpochKeyring) throws -> Link {
         let key = try current(keyring)
         let rename = try ProtoRenameDevice.with {
@@ -89,7 +89,7 @@ package struct LinkWriter: Sendable {
     /// - Parameters:
     ///   - paper: the new words as a device.
     ///   - second: who agrees: the words that end, or another device; they sign the revocation of those words.
-    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-043.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-042.
     package func replaceWords(
         with paper: DeviceKeys, second: (device: DeviceID, signature: [UInt8]), keyring: EpochKeyring
     ) throws -> (link: Link, key: EpochKey) {
@@ -110,7 +110,7 @@ package struct LinkWriter: Sendable {
     /// - Parameters:
     ///   - devices: each with its last entry that counts; nil if none does.
     ///   - second: who agrees, where `chain.needsSecondSignature` says so; else left out.
-    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-043.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-042.
     package func revoke(
         _ devices: [DeviceID: LogPosition?], second: (device: DeviceID, signature: [UInt8])? = nil,
         keyring: EpochKeyring
@@ -137,7 +137,7 @@ package struct LinkWriter: Sendable {
 
     private func current(_ keyring: EpochKeyring) throws -> EpochKey {
         guard let key = keyring[chain.epoch] else {
-            throw CryptoError.epochRefused("the circle's newest key is not here: nothing", epoch: chain.epoch)
+            throw SyncError.keyIsRefused(of: "device \(chain.epochAuthor.fingerprint)", epoch: chain.epoch)
         }
         return key
     }
@@ -145,7 +145,8 @@ package struct LinkWriter: Sendable {
     private func nextEpoch(
         _ keyring: EpochKeyring, without ids: [DeviceID], with new: [DevicePublicKeys] = []
     ) throws -> (ProtoEpochKeys, EpochKey) {
-        let previous = try current(keyring)
+        // Who gave out keys that do not open must not decide what can come after them.
+        let previous = keyring.newest
         let key = EpochKey.random(epoch: chain.epoch + 1)
         let recipients = chain.recipients.filter { !ids.contains($0.id) }.map { DevicePublicKeys($0.record) } + new
         return (try Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients), key)
@@ -170,7 +171,7 @@ package struct LinkWriter: Sendable {
                     $0.sealed = Data(try key.envelope(for: device, circle: circle))
                 }
             }
-            if let previous, let circle { $0.sealedPrevious = Data(key.seal(previous: previous, circle: circle)) }
+            if let circle { $0.sealedPrevious = Data(key.seal(previous: previous, circle: circle)) }
         }
     }
 

@@ -66,6 +66,7 @@ package struct SyncMachine: Sendable {
             try keep(outcome.deletion, isCertain: outcome.deletion != nil || outcome.isComplete)
             if let seq = outcome.linksTold { try store.note(linksTold: seq, toRelay: !engine.options.isDirect) }
             (outcome.news, news) = (news, [])
+            if let obstacle = author.obstacle() { outcome.problems.append(obstacle) }
             actions.append(.finished(outcome))
         case .replaceLinks(let seq, let links, let cutOffs):
             try store.replaceLinks(after: seq, with: links, cutOffs: cutOffs)

@@ -13,6 +13,8 @@ package struct DeviceChain: Sendable, Equatable {
     package private(set) var seq: UInt64
     /// The newest key epoch.
     package private(set) var epoch: UInt32
+    /// Who made its key.
+    package private(set) var epochAuthor: DeviceID
     /// All devices that ever were in the circle, the paper device among them.
     package internal(set) var devices: [DeviceID: CircleDevice] = [:]
     /// The newest epoch's key, sealed for each device that has it.
@@ -37,6 +39,7 @@ package struct DeviceChain: Sendable, Equatable {
         head = link.hash
         seq = 1
         epoch = 0
+        epochAuthor = link.signer
         guard !genesis.device.paper, !genesis.hasPaper || genesis.paper.paper else {
             throw WireError.refused("a paper device cannot start a circle")
         }
@@ -47,7 +50,7 @@ package struct DeviceChain: Sendable, Equatable {
         newestSigned[link.signer] = 1
         try enter(genesis.device, sealedName: Array(genesis.sealedName), nameEpoch: 1, by: nil, at: 1)
         if genesis.hasPaper { try enter(genesis.paper, sealedName: [], nameEpoch: 1, by: nil, at: 1) }
-        try start(genesis.epochKeys)
+        try start(genesis.epochKeys, by: link.signer)
     }
 
     /// Verifies a whole chain from its genesis on.
@@ -86,14 +89,14 @@ package struct DeviceChain: Sendable, Equatable {
             try enter(add.device, sealedName: Array(add.sealedName), nameEpoch: epoch, by: signer, at: link.seq)
         case .revoke(let revoke):
             try shutOut(revoke, by: signer, at: link.seq)
-            try start(revoke.epochKeys)
+            try start(revoke.epochKeys, by: signer.id)
         case .replaceWords(let replace):
             try shutOutWords(replace, by: signer, at: link.seq)
             try checkConsent(replace.counterSignature, of: replace.paper)
             try enter(replace.paper, sealedName: [], nameEpoch: epoch, by: signer, at: link.seq)
-            try start(replace.epochKeys)
+            try start(replace.epochKeys, by: signer.id)
         case .epochKeys(let keys):
-            try start(keys)
+            try start(keys, by: signer.id)
         case .rename(let rename):
             guard let id = DeviceID(rename.device), devices[id]?.isActive == true else {
                 throw WireError.refused("a new name for a device that is not active")
@@ -152,13 +155,13 @@ package struct DeviceChain: Sendable, Equatable {
             sponsor: sponsor?.id, account: account ?? id)
     }
 
-    private mutating func start(_ keys: ProtoEpochKeys) throws {
+    private mutating func start(_ keys: ProtoEpochKeys, by signer: DeviceID) throws {
         guard keys.epoch == epoch + 1 else { throw WireError.refused("epoch \(keys.epoch) after \(epoch)") }
         let recipients = keys.envelopes.compactMap { DeviceID($0.device) }
         guard recipients == self.recipients.map(\.id) else {
             throw WireError.refused("the keys of an epoch are not for exactly the active devices")
         }
-        epoch = keys.epoch
+        (epoch, epochAuthor) = (keys.epoch, signer)
         envelopes = Dictionary(
             zip(recipients, keys.envelopes.map { Array($0.sealed) }), uniquingKeysWith: { first, _ in first })
         if epoch > 1 { sealedPrevious[epoch] = Array(keys.sealedPrevious) }

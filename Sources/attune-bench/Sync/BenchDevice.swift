@@ -23,7 +23,7 @@ final class BenchDevice: EntryAuthor {
         let (one, two) = (try DeviceKeys.generate(), try DeviceKeys.generate())
         let (genesis, key) = try LinkWriter.genesis(keys: one, name: "one", paper: nil)
         var chain = try DeviceChain(genesis: genesis)
-        var keyring = try EpochKeyring(chain: chain, device: one, known: [key])
+        var keyring = EpochKeyring(chain: chain, device: one, known: [key])
         let joining = two.counterSignature(joining: chain.circle, after: chain.head)
         let add = try LinkWriter(chain: chain, keys: one).add(
             two.publicKeys.record, name: "two", counterSignature: joining, keyring: keyring)
@@ -46,7 +46,7 @@ final class BenchDevice: EntryAuthor {
             chain.circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
             links: links.map { ($0.hash, $0.bytes) })
         store = try VaultSyncStore(vault)
-        keyring = try EpochKeyring(chain: chain, device: keys)
+        keyring = EpochKeyring(chain: chain, device: keys)
     }
 
     func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8] {

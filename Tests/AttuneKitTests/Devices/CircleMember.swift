@@ -26,7 +26,7 @@ struct CircleMember {
         let keys = try names.map { _ in try DeviceKeys.generate() }
         let genesis = try LinkWriter.genesis(keys: keys[0], name: names[0], paper: nil)
         var chain = try DeviceChain(genesis: genesis.link)
-        var keyring = try EpochKeyring(chain: chain, device: keys[0])
+        var keyring = EpochKeyring(chain: chain, device: keys[0])
         var links = [genesis.link]
         for (name, key) in zip(names, keys).dropFirst() {
             let signature = key.counterSignature(joining: chain.circle, after: chain.head)

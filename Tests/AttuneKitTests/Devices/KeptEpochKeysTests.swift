@@ -5,8 +5,11 @@ import AttuneCore
 import AttuneCrypto
 import AttuneKit
 import AttuneSync
+import AttuneTestSupport
 import AttuneVault
 import AttuneWire
+import Foundation
+import SwiftProtobuf
 import Testing
 
 /// The keys of epochs that a device keeps beside the chain.
@@ -67,5 +70,81 @@ import Testing
         #expect(old.epoch == other.key.epoch)
         #expect(keyring[old.epoch]?.isEqual(to: other.key) == true)
         #expect(keyring.damaged.isEmpty)
+    }
+
+    /// A link that begins an epoch whose key does not open for some, nor the one before under it.
+    private func spoiledEpoch(by member: CircleMember, for others: [CircleMember]) throws -> Link {
+        let good = try LinkWriter(chain: member.chain(), keys: member.keys).epoch(keyring: member.keyring()).link
+        var body = good.body
+        for (place, envelope) in body.epochKeys.envelopes.enumerated()
+        where others.contains(where: { $0.sync.device == DeviceID(envelope.device) }) {
+            body.epochKeys.envelopes[place].sealed = Data(SyntheticDevice.random(Link.envelopeBytes))
+        }
+        body.epochKeys.sealedPrevious = Data(SyntheticDevice.random(Link.sealedPreviousBytes))
+        let encoded: [UInt8] = try body.serializedBytes()
+        return try Link(
+            .with {
+                $0.body = Data(encoded)
+                $0.signature = Data(member.keys.sign(SignedText.link(Link.hash(body: encoded))))
+            })
+    }
+
+    @Test(arguments: [1, 3]) func keysThatDoNotOpenStopNothingAndGoWithWhoMadeThem(epochs: Int) throws {
+        let devices = try CircleMember.circle(["loft", "desk", "mal"])
+        let (loft, desk, mal) = (devices[0], devices[1], devices[2])
+        try loft.store.train()
+        try loft.send(to: desk)
+        for member in [loft, desk] { _ = try CircleKeys(member.vault) }
+        for _ in 0..<epochs {
+            let link = try spoiledEpoch(by: mal, for: [loft, desk])
+            for member in devices { try member.keep(link) }
+        }
+
+        // What was there opens, nothing is published, and who did it is named.
+        let before = try loft.published()
+        for member in [loft, desk] {
+            let keys = try CircleKeys(member.vault)
+            let obstacle = try #require(keys.obstacle())
+            #expect(obstacle.code == "E-SYNC-062")
+            #expect(obstacle.message.contains("mal (\(mal.sync.device.fingerprint))"))
+            #expect(obstacle.remedy?.contains("attune devices revoke \(mal.sync.device.fingerprint)") == true)
+            for bytes in before { _ = try keys.payload(of: Entry(parsing: bytes)) }
+        }
+        try loft.store.train(seed: 2)
+        try loft.publish()
+        #expect(try loft.published() == before)
+
+        // Whoever has no key that opens shuts it out all the same.
+        let circle = try DeviceCircle.require(loft.vault)
+        let link = try LinkWriter(chain: circle.chain, keys: circle.keys).revoke(
+            [mal.sync.device: nil], keyring: circle.keyring()
+        ).link
+        for member in [loft, desk] {
+            try member.keep(link)
+            #expect(try CircleKeys(member.vault).obstacle() == nil)
+        }
+        try loft.send(to: desk)
+        #expect(try loft.published().count == before.count + 1)
+        #expect(try desk.vault.adapters().map(\.head?.id) == loft.vault.adapters().map(\.head?.id))
+        // Who has kept nothing, as a new device, walks back over the keys that nobody has.
+        let chain = try desk.chain()
+        let walked = try desk.keyring()
+        #expect(
+            Set(walked.keys.keys) == Set(1...chain.epoch).subtracting((0..<epochs).map { chain.epoch - 1 - UInt32($0) })
+        )
+        #expect(try mal.keyring()[chain.epoch] == nil)
+    }
+
+    @Test func whoHasNoKeyAtAllCanStillShutOut() throws {
+        let devices = try CircleMember.circle(["loft", "mal", "desk"])
+        let (loft, mal) = (devices[0], devices[1])
+        let link = try spoiledEpoch(by: mal, for: [loft])
+        for member in devices { try member.keep(link) }
+        let chain = try loft.chain()
+        let revocation = try LinkWriter(chain: chain, keys: loft.keys).revoke(
+            [mal.sync.device: nil], keyring: EpochKeyring(chain: chain, device: loft.keys)
+        ).link
+        try loft.keep(revocation)
+        #expect(try loft.keyring().newest?.epoch == chain.epoch + 1)
     }
 }

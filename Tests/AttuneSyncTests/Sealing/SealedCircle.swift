@@ -22,7 +22,7 @@ struct SealedCircle {
         let (genesis, key) = try LinkWriter.genesis(keys: first, name: "first", paper: paper.publicKeys)
         links = [genesis]
         chain = try DeviceChain(genesis: genesis)
-        keyring = try EpochKeyring(chain: chain, device: first, known: [key])
+        keyring = EpochKeyring(chain: chain, device: first, known: [key])
     }
 
     func writer(_ signer: DeviceKeys? = nil) -> LinkWriter { LinkWriter(chain: chain, keys: signer ?? first) }
@@ -48,7 +48,7 @@ struct SealedCircle {
         return device
     }
 
-    func keyring(of device: DeviceKeys) throws -> EpochKeyring { try EpochKeyring(chain: chain, device: device) }
+    func keyring(of device: DeviceKeys) throws -> EpochKeyring { EpochKeyring(chain: chain, device: device) }
 
     /// Where the first entry of a device goes.
     func place(

@@ -40,7 +40,7 @@ enum WireVectorWriter {
         let (genesis, key) = try LinkWriter.genesis(keys: first, name: "laptop", paper: paper.publicKeys)
         var chain = try DeviceChain(genesis: genesis)
         var links = [genesis]
-        var keyring = try EpochKeyring(chain: chain, device: first, known: [key])
+        var keyring = EpochKeyring(chain: chain, device: first, known: [key])
         var refused: [WireVectors.Refused] = []
 
         func refuse(_ code: String, by signer: DeviceKeys, _ change: (inout ProtoLinkBody) -> Void) throws {

@@ -268,9 +268,9 @@ import Testing
         let chunk = try #require(try Self.chunks(vault).first)
         #expect(try await finder.isRefused { _ = try await $0.missingChunks(among: [chunk], ifNamed: false) })
         let before = try DeviceChain(verifying: Array(seen.dropLast()))
-        let known = try EpochKeyring(chain: before, device: finder.keys)
+        let known = EpochKeyring(chain: before, device: finder.keys)
         #expect(known.keys.count == Int(before.epoch), "what they could read so far they can")
-        let keyring = try EpochKeyring(chain: chain, device: finder.keys, known: Array(known.keys.values))
+        let keyring = EpochKeyring(chain: chain, device: finder.keys, known: Array(known.keys.values))
         #expect(keyring.keys.keys.max() == before.epoch)
         #expect(chain.epoch > before.epoch)
         let (earlier, later) = try Self.open(vault, chain, EntryReader(keyring: keyring), newestKnown: before.epoch)
@@ -282,7 +282,7 @@ import Testing
         // The new words can do all of it.
         let owner = try Finder(words: new, card: card, relay: relay.address)
         #expect(try await owner.links().count == links.count)
-        let all = try EpochKeyring(chain: chain, device: owner.keys)
+        let all = EpochKeyring(chain: chain, device: owner.keys)
         // They bring nobody in.
         let fresh = try DeviceKeys.generate()
         let text = fresh.counterSignature(joining: chain.circle, after: chain.head)
