@@ -55,7 +55,7 @@ package final class VaultRelayStore: RelayStore {
 
     // MARK: Circles and links
 
-    package func createCircle(_ circle: CircleID, genesis: StoredLink, invite: String?) async throws -> Bool { false }
+    package func createCircle(_ circle: CircleID, links: [StoredLink], invite: String?) async throws -> Bool { false }
 
     package func knowsInvite(_ token: String) async throws -> Bool { false }
 

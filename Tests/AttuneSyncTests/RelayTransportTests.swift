@@ -71,7 +71,7 @@ import Testing
         let ids = try chunks(11, in: first)
         try first.draft(Simulation.marker, kind: .version, chunks: ids)
         try await withTransport(0) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             let outcome = try await session(0, first, transport).run()
             #expect(outcome.problems.isEmpty)
             #expect(outcome.entriesSent == 1)
@@ -110,7 +110,7 @@ import Testing
         for _ in 0..<5 { try first.draft(Simulation.marker, kind: .change) }
         try second.draft(Simulation.marker, kind: .change)
         try await withTransport(0, address: relay.address) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             for _ in 0..<2 {
                 let outcome = try await session(0, first, transport).run()
                 #expect(outcome.problems.map(\.code) == ["E-SYNC-018"])
@@ -131,7 +131,7 @@ import Testing
         // At a relay with room all is taken.
         let roomy = try limited()
         try await withTransport(0, address: roomy.address) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             let outcome = try await session(0, first, transport).run()
             #expect(outcome.isComplete)
             #expect(outcome.entriesSent == 6)
@@ -144,7 +144,7 @@ import Testing
         let ids = try chunks(5, in: first)
         try first.draft(Simulation.marker, kind: .version, chunks: ids)
         try await withTransport(0, address: relay.address) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             for _ in 0..<2 {
                 let outcome = try await session(0, first, transport).run()
                 #expect(outcome.problems.map(\.code) == ["E-SYNC-007"])
@@ -177,7 +177,7 @@ import Testing
         let (first, second) = (try store(0), try store(1))
         try first.draft(Simulation.marker, kind: .change)
         try await withTransport(0) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             #expect(try await session(0, first, transport).run().isComplete)
             let other = circle.devices[1].identity
             let text = SignedText.delete(circle: circle.relay.chain.circle, newest: first.state.links.last!.hash)
@@ -220,7 +220,7 @@ import Testing
             let transport = HTTPTransport(
                 client: client, address: try #require(RemoteAddress(relay.address)), circle: chain.circle,
                 device: identity.id, deadlines: deadlines, sign: { identity.sign($0) })
-            if index == 0 { try await transport.createCircle(genesis: links[0].bytes, invite: nil) }
+            if index == 0 { try await transport.createCircle(links: [links[0].bytes], invite: nil) }
             let session = SyncSession(
                 store: store, transport: transport, author: SimulatedAuthor(identity: identity, key: large.key),
                 options: SyncOptions(attempts: 6, seed: 1), apply: { [] })
@@ -242,7 +242,7 @@ import Testing
     @Test func aClockTenYearsOffIsAllowedForAndNotSet() async throws {
         let store = try store(0)
         try await withTransport(0) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             for offset in [315_360_000_000, -315_360_000_000] as [Int64] {
                 try store.update(SyncSettings(clockOffset: offset))
                 let outcome = try await session(0, store, transport).run()
@@ -256,7 +256,7 @@ import Testing
     @Test func aWatchingDeviceHearsOfNewEntries() async throws {
         let (first, second) = (try store(0), try store(1))
         try await withTransport(0) { one in
-            try await one.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await one.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             _ = try await session(0, first, one).run()
             try await withTransport(1) { two in
                 let (taken, inbox) = AsyncStream.makeStream(of: Int.self)
@@ -285,7 +285,7 @@ import Testing
         let ids = try chunks(2, in: store)
         try store.draft(Simulation.marker, kind: .version, chunks: ids)
         try await withTransport(0, uploadLimit: 1 << 20) { transport in
-            try await transport.createCircle(genesis: circle.relay.links[0].bytes, invite: nil)
+            try await transport.createCircle(links: [circle.relay.links[0].bytes], invite: nil)
             let started = ContinuousClock.now
             let outcome = try await session(0, store, transport).run()
             #expect(outcome.chunksSent == 2)

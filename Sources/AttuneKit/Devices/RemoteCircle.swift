@@ -100,9 +100,10 @@ struct RemoteCircle: Sendable {
         do {
             return try await ask(transport) { try await $0.frontier() }
         } catch RemoteFailure.unknownCircle {
-            let genesis = try await BlockingWork.run { [vault] in try vault.links(after: 0, limit: 1) }
-            guard let first = genesis.first else { throw KitError.damagedCircle }
-            try await ask(transport) { try await $0.createCircle(genesis: first, invite: invite) }
+            let own = UInt64(circle.own?.addedAt ?? 1)
+            let links = try await BlockingWork.run { [vault] in try vault.links(after: 0, limit: Int(own)) }
+            guard !links.isEmpty else { throw KitError.damagedCircle }
+            try await ask(transport) { try await $0.createCircle(links: links, invite: invite) }
             return try await transport.frontier()
         }
     }

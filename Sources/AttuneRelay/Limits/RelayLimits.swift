@@ -10,7 +10,7 @@ package struct RelayLimits: Hashable, Sendable {
     /// Bytes of any other body of a device.
     package var bodyBytes = 1 << 20
     /// Bytes of a request to open a circle, which comes from a stranger.
-    package var genesisBytes = 16 << 10
+    package var genesisBytes = 256 << 10
     package var entriesPerPush = 256
     package var entriesPerPage = 512
     package var chunkIDsPerQuery = 1024

@@ -61,9 +61,11 @@ extension RelayService {
         }
     }
 
-    /// Verifies a request that opens a circle: the device of the genesis link signs it.
+    /// Verifies a request that brings a circle: an active device of the links that come signs it.
     func founder(of request: Request, chain: DeviceChain, signed: SignedRequest) throws -> CircleDevice {
-        guard let device = chain.devices[signed.device], !device.isPaper else { throw RelayError.noCircle }
+        guard let device = chain.devices[signed.device], device.isActive, !device.isPaper else {
+            throw RelayError.noCircle
+        }
         try verify(signed, request, signingKey: device.signingKey)
         return device
     }

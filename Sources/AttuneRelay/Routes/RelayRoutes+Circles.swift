@@ -26,12 +26,18 @@ extension RelayRoutes {
             defer { service.genesisBodies.give(nil) }
             let body = try await service.body(of: request, context, limit: limits.genesisBytes)
             let message = try Bodies.decode(body, of: request, as: ProtoCreateCircle.self)
-            let link = try Link(message.genesis)
-            let chain: DeviceChain
-            do {
-                chain = try DeviceChain(genesis: link)
-            } catch {
-                throw RelayError.badLink(error)
+            guard message.links.count < WireLimits.linksPerBranch else {
+                throw RelayError.malformed("a circle comes with \(WireLimits.linksPerBranch) links at most")
+            }
+            let links = try ([message.genesis] + message.links).map { try Link($0) }
+            let chain = try await RelayThreads.run(for: links[0].circle) {
+                do {
+                    var chain = try DeviceChain(genesis: links[0])
+                    for link in links.dropFirst() { try chain.append(link) }
+                    return chain
+                } catch let error as WireError {
+                    throw RelayError.badLink(error)
+                }
             }
             let founder = try service.founder(of: request, chain: chain, signed: signed)
             try await Caller(device: founder, chain: chain, signed: signed).check(body)
@@ -46,13 +52,13 @@ extension RelayRoutes {
             } else if let wait = service.creations.take(address) {
                 throw RelayError.tooMany("new circles from this address or its network", retryAfter: wait)
             }
-            let genesis = StoredLink(link)
-            guard try await service.store.createCircle(chain.circle, genesis: genesis, invite: invite) else {
+            let stored = links.map { StoredLink($0) }
+            guard try await service.store.createCircle(chain.circle, links: stored, invite: invite) else {
                 throw RelayError.circleExists
             }
             var response = Bodies.empty(.created)
             response.headers[.location] = "\(configuration.basePath)/v1/circles/\(chain.circle)"
-            response.headers[.eTag] = "\"\(link.hash)\""
+            response.headers[.eTag] = "\"\(chain.head)\""
             return response
         }
     }

@@ -5,9 +5,11 @@ import AttuneCore
 import AttuneWire
 
 extension SQLRelayStore {
-    package func createCircle(_ circle: CircleID, genesis: StoredLink, invite: String?) async throws -> Bool {
+    package func createCircle(_ circle: CircleID, links: [StoredLink], invite: String?) async throws -> Bool {
         let now = now()
-        try await room.require(genesis.bytes.count)
+        guard let last = links.last else { return false }
+        let bytes = links.reduce(0) { $0 + Int64($1.bytes.count) + RowCost.link }
+        try await room.require(Int(bytes))
         return try await database.write(circle) { session in
             guard try CircleRow.find(circle, in: session) == nil else { return false }
             if let invite {
@@ -18,11 +20,8 @@ extension SQLRelayStore {
             }
             let number = try session.number(
                 "INSERT INTO circles (id, created, link_seq, link, bytes) VALUES ($1, $2, $3, $4, $5) RETURNING number",
-                [
-                    .id(circle), .int(now), .count(genesis.seq), .id(genesis.hash),
-                    .int(Int64(genesis.bytes.count) + RowCost.link),
-                ])
-            try Self.insert(genesis, circle: number, at: now, in: session)
+                [.id(circle), .int(now), .count(last.seq), .id(last.hash), .int(bytes)])
+            for link in links { try Self.insert(link, circle: number, at: now, in: session) }
             return true
         }
     }

@@ -15,7 +15,7 @@ package protocol RelayStore: Sendable {
     ///
     /// - Parameter invite: an invite token that is used up by this, or nil if none is needed.
     /// - Throws: `RelayError.inviteRequired` where the token is unknown or used.
-    func createCircle(_ circle: CircleID, genesis: StoredLink, invite: String?) async throws -> Bool
+    func createCircle(_ circle: CircleID, links: [StoredLink], invite: String?) async throws -> Bool
 
     /// Whether the operator gave out this invite token, used or not.
     func knowsInvite(_ token: String) async throws -> Bool

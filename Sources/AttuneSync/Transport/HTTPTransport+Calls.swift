@@ -134,13 +134,17 @@ extension HTTPTransport {
         return answer.body
     }
 
-    /// Opens the circle at this relay with its genesis link; one that is there already is as good.
+    /// Opens the circle at this relay with its first links; one that is there already is as good.
     ///
-    /// - Parameter invite: the word that an operator gave out; nil if none is needed.
+    /// - Parameters:
+    ///   - links: from the first one on, up to where this device is in the circle.
+    ///   - invite: the word that an operator gave out; nil if none is needed.
     /// - Throws: `RemoteFailure`.
-    package func createCircle(genesis: [UInt8], invite: String?) async throws {
+    package func createCircle(links: [[UInt8]], invite: String?) async throws {
         var message = ProtoCreateCircle()
-        message.genesis = try ProtoSignedLink(serializedBytes: genesis)
+        let links = try links.map { try ProtoSignedLink(serializedBytes: $0) }
+        if let genesis = links.first { message.genesis = genesis }
+        message.links = Array(links.dropFirst())
         message.invite = invite ?? ""
         let body: [UInt8] = try message.serializedBytes()
         // Said before the body too: a relay reads no body of a stranger whose invite it does not know.

@@ -161,6 +161,9 @@ package nonisolated struct ProtoCreateCircle: Sendable {
 
   package var invite: String = String()
 
+  /// What follows on it, up to where the sender is a device of the circle; nothing where it is from the first link on.
+  package var links: [ProtoSignedLink] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -475,7 +478,7 @@ nonisolated extension ProtoLimits: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension ProtoCreateCircle: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CreateCircle"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}genesis\0\u{1}invite\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}genesis\0\u{1}invite\0\u{1}links\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -485,6 +488,7 @@ nonisolated extension ProtoCreateCircle: SwiftProtobuf.Message, SwiftProtobuf._M
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._genesis) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.invite) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.links) }()
       default: break
       }
     }
@@ -501,12 +505,16 @@ nonisolated extension ProtoCreateCircle: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.invite.isEmpty {
       try visitor.visitSingularStringField(value: self.invite, fieldNumber: 2)
     }
+    if !self.links.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.links, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: ProtoCreateCircle, rhs: ProtoCreateCircle) -> Bool {
     if lhs._genesis != rhs._genesis {return false}
     if lhs.invite != rhs.invite {return false}
+    if lhs.links != rhs.links {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -91,7 +91,7 @@ struct SyncBenchmark: AsyncParsableCommand {
         try await HTTPTransport(
             client: client, address: address, circle: one.store.circle, device: one.store.device,
             sign: { keys.sign($0) }
-        ).createCircle(genesis: genesis, invite: nil)
+        ).createCircle(links: [genesis], invite: nil)
         ProcessUsage().resetPeak()
         let push = try await one.sync(relay.address, client)
         report.pushSeconds = push.seconds

@@ -22,6 +22,34 @@ import Testing
         #expect(frontier.link == Data(fixture.circle.chain.head.bytes))
     }
 
+    @Test("a device that came later brings the circle with the links up to its own")
+    func openingByAnother() async throws {
+        let fixture = try await RelayFixture()
+        let (first, second, gone) = (SyntheticDevice(), SyntheticDevice(), SyntheticDevice())
+        var circle = try SyntheticCircle(founder: first, paper: nil)
+        for device in [second, gone] {
+            try circle.add(device, by: first)
+            try circle.beginEpoch(by: first)
+        }
+        let known = circle.links
+        try circle.revoke(gone, by: first)
+        func bring(_ device: SyntheticDevice, _ links: [Link]) async throws -> RelayClient.Answer {
+            try await RelayClient(fixture.client.address, device: device, circle: circle.id).create(
+                known[0], Array(links.dropFirst()))
+        }
+
+        // Who is no device by the links that it brings is nobody.
+        #expect(try await bring(second, [known[0]]).code == "E-RELAY-006")
+        #expect(try await bring(gone, circle.links).code == "E-RELAY-006")
+        #expect(try await bring(second, [known[0], known[2]]).code == "E-RELAY-010")
+        #expect(try await bring(second, Array(known[..<2])).status == 201)
+        let client = RelayClient(fixture.client.address, device: second, circle: circle.id)
+        #expect(try await client.links().links.map { try Link($0).hash } == known[..<2].map(\.hash))
+        #expect(try await client.append(Array(circle.links[2...]), after: known[1].hash).status == 201)
+        #expect(try await client.frontier().link == Data(circle.chain.head.bytes))
+        #expect(try await bring(first, known).code == "E-RELAY-008")
+    }
+
     @Test("links are appended only after the newest one, and once though sent twice")
     func race() async throws {
         var fixture = try await RelayFixture()

@@ -27,7 +27,7 @@ struct MixedChanges {
     /// Makes `count` changes and returns the circle.
     func run(count: Int) async throws -> CircleID {
         var circle = try SyntheticCircle(founder: devices[0], paper: SyntheticDevice(paper: true))
-        #expect(try await stores[0].createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
+        #expect(try await stores[0].createCircle(circle.id, links: [StoredLink(circle.links[0])], invite: nil))
         for device in devices.dropFirst() {
             let before = circle.chain.head
             let link = try circle.add(device, by: devices[0])

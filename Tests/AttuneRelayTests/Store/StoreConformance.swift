@@ -29,7 +29,7 @@ struct StoreConformance {
         self.store = store
         self.clock = clock
         circle = try SyntheticCircle(founder: founder, paper: paper)
-        #expect(try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
+        #expect(try await store.createCircle(circle.id, links: [StoredLink(circle.links[0])], invite: nil))
     }
 
     /// What a row of its kind costs beside its bytes.
@@ -58,7 +58,7 @@ struct StoreConformance {
 
     func circlesAndLinks() async throws {
         var circle = circle
-        #expect(try await !store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
+        #expect(try await !store.createCircle(circle.id, links: [StoredLink(circle.links[0])], invite: nil))
         #expect(try await store.head(of: .random()) == nil)
         let link = StoredLink(try circle.add(SyntheticDevice(), by: founder))
         func append(after: LinkHash) async throws -> Bool {
@@ -81,11 +81,11 @@ struct StoreConformance {
         let other = try SyntheticCircle(founder: SyntheticDevice(), paper: SyntheticDevice(paper: true))
         let third = try SyntheticCircle(founder: SyntheticDevice(), paper: SyntheticDevice(paper: true))
         await #expect(throws: RelayError.self) {
-            try await store.createCircle(other.id, genesis: StoredLink(other.links[0]), invite: "other")
+            try await store.createCircle(other.id, links: [StoredLink(other.links[0])], invite: "other")
         }
-        #expect(try await store.createCircle(other.id, genesis: StoredLink(other.links[0]), invite: "token"))
+        #expect(try await store.createCircle(other.id, links: [StoredLink(other.links[0])], invite: "token"))
         await #expect(throws: RelayError.self) {
-            try await store.createCircle(third.id, genesis: StoredLink(third.links[0]), invite: "token")
+            try await store.createCircle(third.id, links: [StoredLink(third.links[0])], invite: "token")
         }
     }
 
@@ -226,7 +226,7 @@ struct StoreConformance {
         #expect(status.entries == 0)
         #expect(status.chunks == 0)
         #expect(status.bytes == 0)
-        #expect(try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
+        #expect(try await store.createCircle(circle.id, links: [StoredLink(circle.links[0])], invite: nil))
         #expect(try await store.missing([chunk.id], in: circle.id) == [chunk.id])
     }
 

@@ -251,7 +251,7 @@ import Testing
         // Who only names the chunk of another circle does not get it.
         let stranger = SyntheticDevice()
         let elsewhere = try SyntheticCircle(founder: stranger, paper: SyntheticDevice(paper: true))
-        #expect(try await store.createCircle(elsewhere.id, genesis: StoredLink(elsewhere.links[0]), invite: nil))
+        #expect(try await store.createCircle(elsewhere.id, links: [StoredLink(elsewhere.links[0])], invite: nil))
         let entry = try elsewhere.entry(by: stranger, chunks: [other.id])
         #expect(try await Shelf.append(entry, to: elsewhere, of: store) == [.new])
 
@@ -336,7 +336,7 @@ import Testing
         init(_ store: SQLRelayStore) async throws {
             let founder = SyntheticDevice()
             circle = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true))
-            _ = try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil)
+            _ = try await store.createCircle(circle.id, links: [StoredLink(circle.links[0])], invite: nil)
             for chunk in chunks {
                 _ = try await store.putChunk(ByteBuffer(bytes: chunk.bytes), id: chunk.id, in: circle.id)
             }
@@ -405,7 +405,7 @@ import Testing
         }
 
         func make(in store: SQLRelayStore) async throws {
-            _ = try await store.createCircle(id, genesis: StoredLink(links[0]), invite: nil)
+            _ = try await store.createCircle(id, links: [StoredLink(links[0])], invite: nil)
             _ = try await store.appendLinks([StoredLink(links[1])], to: id, after: links[0].hash, cutOffs: [])
         }
 

@@ -93,7 +93,7 @@ import Testing
             database: database, chunkBytes: try ChunkFiles(folder: folder.path + "/chunks", isAlone: true),
             rules: RetentionRules(), watchers: ChangeWatchers(), now: { 1_700_000_000 })
         circle = try SyntheticCircle(founder: device, paper: SyntheticDevice(paper: true))
-        #expect(try await store.createCircle(circle.id, genesis: StoredLink(circle.links[0]), invite: nil))
+        #expect(try await store.createCircle(circle.id, links: [StoredLink(circle.links[0])], invite: nil))
     }
 
     private func append(_ entries: [Entry], _ allowance: ReleaseAllowance = .inTime) async throws -> [AppendOutcome] {

@@ -77,7 +77,7 @@ package struct RelayAttack: Sendable {
         let client = RelayClient(relay, device: SyntheticDevice())
         let (large, allowed) = (
             try client.raw("POST", "/v1/circles", body: [UInt8](repeating: 7, count: 1 << 20)),
-            try client.raw("POST", "/v1/circles", body: [UInt8](repeating: 7, count: 16 << 10))
+            try client.raw("POST", "/v1/circles", body: [UInt8](repeating: 7, count: 256 << 10))
         )
         let counts = await HostileSockets(
             port: port(of: relay),

@@ -6,9 +6,10 @@ import AttuneWire
 import Foundation
 
 extension RelayClient {
-    package func create(_ genesis: Link, invite: String = "") async throws -> Answer {
+    package func create(_ genesis: Link, _ links: [Link] = [], invite: String = "") async throws -> Answer {
         var message = ProtoCreateCircle()
         message.genesis = genesis.signed
+        message.links = links.map(\.signed)
         message.invite = invite
         let fields = invite.isEmpty ? [] : [("Attune-Invite", invite)]
         return try await send("POST", "/v1/circles", message: message, fields: fields)
