@@ -138,7 +138,7 @@ let package = Package(
         .executableTarget(
             name: "attune",
             dependencies: [
-                "AttuneService", "AttuneKit", "AttuneVault", "AttuneCore",
+                "AttuneService", "AttuneKit", "AttuneCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["attune-sync.service"], swiftSettings: strict),

@@ -116,7 +116,7 @@ extension VaultError {
     package static func savedInPart(_ source: String, to store: String) -> VaultError {
         VaultError(
             .savedInPart, "not all of \(source) could be saved; what is lost is listed",
-            remedy: "Look at what is there: attune status --store \(quoted(store))")
+            remedy: "Look at what is there: attune status --store \(ShellWord.quoted(store))")
     }
 
     /// Said beside a result, never thrown.

@@ -5,20 +5,6 @@ import AttuneCore
 import AttuneCrypto
 import Foundation
 
-/// What `attune restore` made.
-package struct RestoreReport: Sendable, Equatable {
-    /// The folder of the new store.
-    package let store: String
-    package let state: Int
-    /// When the state was backed up.
-    package let made: Date
-    package let versions: Int
-    package let chunks: Int
-    package let bytes: Int
-    /// Whether the store is a device of a circle.
-    package let isInCircle: Bool
-}
-
 extension Backup {
     /// Makes a store at `path` of a state of the backup, every page, chunk and version checked before it appears there.
     ///
@@ -39,9 +25,10 @@ extension Backup {
         let (manifest, damage) = examineFiles(of: number)
         guard let manifest, damage.isEmpty else { throw damaged(number, damage.map(\.line), progress) }
         let list = try BackupContents.list(of: state, manifest)
-        let bytes = manifest.files.reduce(manifest.chunkBytes) { $0 + $1.bytes }
-        var versions = 0
-        var isInCircle = false
+        var report = RestoreReport(
+            store: URL(filePath: path).standardizedFileURL.path, state: number, made: Timestamp.date(manifest.made))
+        report.chunks = list.count
+        report.bytes = manifest.files.reduce(manifest.chunkBytes) { $0 + $1.bytes }
         try Vault.placeStore(at: path) { store in
             for file in manifest.files where file.name != BackupManifest.chunkList {
                 try self.copy(file, of: state, into: store, number, progress)
@@ -57,21 +44,19 @@ extension Backup {
             let vault = try Vault.open(
                 store, vaultKey: self.key.copy(), lock: StoreLock(folder: store, command: "attune restore"),
                 mode: .writing, now: self.now, accepting: true)
-            let report = try vault.verify {
+            let check = try vault.verify {
                 progress(BackupProgress(what: "checking versions", done: $0, total: $1))
             }
-            guard report.isWhole else {
+            guard check.isWhole else {
                 throw self.damaged(
-                    number, report.problems.map { BackupDamage($0.subject, $0.message).line }, progress)
+                    number, check.problems.map { BackupDamage($0.subject, $0.message).line }, progress)
             }
-            versions = report.versions
-            isInCircle = try vault.circleIdentity() != nil
-            if isInCircle { try vault.appendSyncLog(level: "info", remote: "", text: Self.remark(number)) }
+            report.versions = check.versions
+            report.isInCircle = try vault.circleIdentity() != nil
+            if report.isInCircle { try vault.appendSyncLog(level: "info", remote: "", text: Self.remark(number)) }
             try vault.close()
         }
-        return RestoreReport(
-            store: URL(filePath: path).standardizedFileURL.path, state: number, made: Timestamp.date(manifest.made),
-            versions: versions, chunks: list.count, bytes: bytes, isInCircle: isInCircle)
+        return report
     }
 
     /// What the sync log of the new store says.
@@ -102,7 +87,7 @@ extension Backup {
         _ number: Int, _ damage: [String], lost: Set<ChunkID> = [], canBeSaved: Bool = true,
         _ progress: (BackupProgress) -> Void
     ) -> VaultError {
-        let place = VaultError.quoted(folder.path)
+        let place = ShellWord.quoted(folder.path)
         let whole = newestWholeState(besides: number, lost: lost, progress)
         var remedies =
             whole.map { ["Restore state \($0), the newest whole one: attune restore \(place) --state \($0)"] }

@@ -6,19 +6,7 @@ import AttuneCrypto
 import Foundation
 import GRDB
 
-/// What a check of a backup found.
-package struct BackupVerification: Sendable, Equatable {
-    /// The numbers of the states, oldest first, and those of them that are whole.
-    package var states: [Int] = []
-    package var wholeStates: [Int] = []
-    /// When the newest whole state was made.
-    package var made: Date?
-    /// Distinct chunks that were read.
-    package var chunks = 0
-    /// Versions of the newest state whose every byte was read.
-    package var versions = 0
-    package var problems: [VerificationReport.Problem] = []
-
+extension BackupVerification {
     fileprivate mutating func note(_ subject: String, _ message: String) { note(BackupDamage(subject, message)) }
 
     fileprivate mutating func note(_ damage: BackupDamage) {

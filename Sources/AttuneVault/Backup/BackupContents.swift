@@ -14,7 +14,6 @@ struct BackupContents {
     let layout: Int
     /// The newest entry of this device in its circle's log, and the device.
     let ownHead: (LogPosition, DeviceID)?
-    let isInCircle: Bool
     /// Which versions, checkpoints and arrivals a chunk is part of.
     private let users: [ChunkID: [String]]
 
@@ -47,7 +46,6 @@ struct BackupContents {
         while let row = try rows.next() { users[try row.value("id"), default: []].append(try row.value("what")) }
         self.users = users
         let identity = try Vault.circleIdentity(database)
-        isInCircle = identity != nil
         ownHead = try identity.flatMap { identity in
             try Row.fetchOne(
                 database, sql: "SELECT * FROM entry_heads WHERE device = ?", arguments: [identity.device]

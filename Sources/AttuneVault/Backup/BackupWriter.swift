@@ -6,6 +6,16 @@ import AttuneCrypto
 import Foundation
 import GRDB
 
+/// How a backup is made.
+package struct BackupOptions: Sendable {
+    /// How many states are kept, at least 1; the newest ones.
+    package var keep = 2
+    /// Reads again only a sixteenth of the chunks that an earlier run has copied, another one each time.
+    package var isQuick = false
+
+    package init() {}
+}
+
 extension Vault {
     /// Copies the store as it is at one moment into the folder at `path`, or brings the backup there up to date.
     ///
@@ -88,15 +98,18 @@ final class BackupWriter {
             let sentences = contents.sentences(on: damage)
             guard lost.isEmpty else { throw VaultError.notBackedUp(sentences) }
             try settle()
-            let databaseBytes = try finish(staged, number: number, contents)
+            var report = BackupReport(path: folder.path, state: number)
+            report.databaseBytes = try finish(staged, number: number, contents)
             try place(staged, as: number)
-            let dropped = dropOldStates()
-            return BackupReport(
-                path: folder.path, state: number, databaseBytes: databaseBytes, chunks: contents.chunks.count,
-                chunkBytes: size(of: contents.chunks), chunksCopied: copied.count,
-                bytesCopied: copied.values.reduce(0, +), chunksMended: mended.count, states: folder.numbers,
-                chunksDropped: dropped,
-                damage: sentences, isInCircle: contents.isInCircle)
+            report.chunksDropped = dropOldStates()
+            report.chunks = contents.chunks.count
+            report.chunkBytes = size(of: contents.chunks)
+            report.chunksCopied = copied.count
+            report.bytesCopied = copied.values.reduce(0, +)
+            report.chunksMended = mended.count
+            report.states = folder.numbers
+            report.damage = sentences
+            return report
         }
         throw VaultError.storeTooBusy
     }

@@ -16,7 +16,7 @@ extension VaultError {
             .noBackup,
             "the backup at \(path) has no state \(number); it has "
                 + (there.isEmpty ? "none" : there.map(String.init).joined(separator: ", ")),
-            remedy: "See what is there: attune backup --verify \(quoted(path))")
+            remedy: "See what is there: attune backup --verify \(ShellWord.quoted(path))")
     }
 
     static func cannotBackUp(to path: String, _ reason: String, cause: (any Error)? = nil) -> VaultError {
@@ -68,11 +68,6 @@ extension VaultError {
         VaultError(
             .full, "the disk of \(path) has no room left; what was backed up before is whole",
             remedy: "Free some space there, or choose another folder.", cause: cause)
-    }
-
-    /// A path as a shell takes it.
-    package static func quoted(_ path: String) -> String {
-        ShellWord.quoted(path)
     }
 
     /// What a failed copy of the database into a backup means.

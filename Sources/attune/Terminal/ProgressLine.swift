@@ -1,7 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneVault
+import AttuneCore
 import Foundation
 
 /// The line that says how far a long piece of work has come.

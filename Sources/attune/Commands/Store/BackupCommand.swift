@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune backup`
@@ -33,12 +32,9 @@ struct BackupCommand: AttuneCommand {
 
     func execute() throws {
         if verify { return try check() }
-        var options = BackupOptions()
-        options.keep = keep
-        options.isQuick = quick
         let workspace = try global.open(.reading)
         let line = ProgressLine(console: global.console)
-        let report = try workspace.vault.backUp(to: path, options: options) { line.show($0) }
+        let report = try workspace.backUp(to: path, keep: keep, isQuick: quick) { line.show($0) }
         line.end()
         if global.json {
             try global.console.print(Made(report))
@@ -50,7 +46,7 @@ struct BackupCommand: AttuneCommand {
 
     private func show(_ report: BackupReport) {
         let console = global.console
-        let place = VaultError.quoted(report.path)
+        let place = ShellWord.quoted(report.path)
         for damage in report.damage { console.say(ShownText.line("FAIL  \(damage); the backup has it whole")) }
         console.say(
             "Backed up to \(report.path): state \(report.state), database \(Quantity.text(bytes: report.databaseBytes)), "
@@ -70,14 +66,14 @@ struct BackupCommand: AttuneCommand {
     }
 
     private func check() throws {
-        let backup = try Backup.open(at: path, key: global.keySource)
+        let backup = try StoreBackup(at: path, key: global.keySource)
         let line = ProgressLine(console: global.console)
         let report = try backup.verify { line.show($0) }
         line.end()
         try BackupVerificationOutput(report).show(on: global.console) {
             if let made = report.made { global.console.note("the newest whole state was made \(Format.ago(made))") }
             guard !report.problems.isEmpty else { return }
-            let place = VaultError.quoted(path)
+            let place = ShellWord.quoted(path)
             global.console.note(
                 "a new backup into the same folder mends what the store still has: attune backup \(place) --store STORE"
             )

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune doctor`
@@ -35,7 +34,7 @@ struct DoctorCommand: AttuneCommand {
         let doctor = Doctor(paths: global.paths)
         var findings = doctor.machine() + doctor.bases(deep: deep)
         var status = ExitStatus.success
-        if Vault.exists(at: global.paths.store.path) {
+        if global.paths.hasStore {
             do {
                 findings += doctor.store(try global.open(.reading))
             } catch let error as any AttuneError {
@@ -91,9 +90,7 @@ struct DoctorCommand: AttuneCommand {
 
     private func save(to target: String) throws {
         let line = ProgressLine(console: global.console)
-        let report = try Doctor.repair(store: global.paths.store.path, key: global.keySource, to: target) {
-            line.show($0)
-        }
+        let report = try Doctor(paths: global.paths).repair(to: target, key: global.keySource) { line.show($0) }
         line.end()
         try SalvageOutput(report, of: "the damaged store").show(on: global.console)
     }

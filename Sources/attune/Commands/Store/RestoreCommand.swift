@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune restore`
@@ -50,7 +49,7 @@ struct RestoreCommand: AttuneCommand {
 
     private func sayWhatIsNext(_ store: String, isInCircle: Bool) {
         if recovery || wordsFile != nil {
-            global.console.note("set a passphrase: attune key recover --store \(VaultError.quoted(store))")
+            global.console.note("set a passphrase: attune key recover --store \(ShellWord.quoted(store))")
         }
         if isInCircle {
             global.console.note(
@@ -59,11 +58,9 @@ struct RestoreCommand: AttuneCommand {
         }
     }
 
-    private func opened() throws -> Backup {
-        guard recovery || wordsFile != nil else { return try Backup.open(at: backup, key: global.keySource) }
-        // Says what is wrong with the path before anybody types 24 words.
-        _ = try Backup.keyFile(at: backup)
-        return try Backup.open(at: backup, recovery: try global.recoveryWords(file: wordsFile).recoveryWords())
+    private func opened() throws -> StoreBackup {
+        guard recovery || wordsFile != nil else { return try StoreBackup(at: backup, key: global.keySource) }
+        return try StoreBackup(at: backup, words: global.recoveryWords(file: wordsFile))
     }
 
     private struct Restored: Encodable {

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// What `attune doctor --repair` and `attune restore --damaged` saved and what they did not.
@@ -12,6 +11,7 @@ struct SalvageOutput: Encodable {
     let schema = 1
     /// What it was saved from, in a sentence.
     private let source: String
+    private let shortfall: (any AttuneError)?
     private let store: String
     private let complete: Bool
     private let pages: Int
@@ -46,6 +46,7 @@ struct SalvageOutput: Encodable {
     /// - Parameter source: what it was saved from, such as `the damaged store`.
     init(_ report: SalvageReport, of source: String) {
         self.source = source
+        shortfall = report.shortfall(of: source)
         store = report.store
         complete = report.isComplete
         pages = report.pages
@@ -74,7 +75,7 @@ struct SalvageOutput: Encodable {
             print(on: console)
             remark()
         }
-        if !complete { throw VaultError.savedInPart(source, to: store) }
+        if let shortfall { throw shortfall }
     }
 
     private func print(on console: Console) {
@@ -99,7 +100,7 @@ struct SalvageOutput: Encodable {
             console.say(
                 ShownText.line(
                     "AGAIN     \(version): its bytes come with the next attune sync now --store "
-                        + VaultError.quoted(store)))
+                        + ShellWord.quoted(store)))
         }
         for loss in lost { console.say(ShownText.line("LOST      \(loss.subject): \(loss.reason)")) }
         if circle == "left" {
@@ -109,7 +110,7 @@ struct SalvageOutput: Encodable {
         console.say(
             (complete ? "Everything was saved" : "Saved what opens")
                 + " into \(store); \(source) was not changed")
-        if complete { console.note("Look: attune status --store \(VaultError.quoted(store))") }
+        if complete { console.note("Look: attune status --store \(ShellWord.quoted(store))") }
     }
 
     private static func numbers(_ list: [Int], _ what: String) -> String {

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// `attune undo`
@@ -21,8 +20,8 @@ struct UndoCommand: AttuneCommand {
 
     func execute() throws {
         if list {
-            let operations = try global.open(.reading).vault.operations(limit: 50)
-            if global.json { return try global.console.print(Operations(operations: operations.map(Operation.init))) }
+            let operations = try global.open(.reading).operations.list(limit: 50)
+            if global.json { return try global.console.print(Listing(operations: operations)) }
             var table = Table(["WHEN", "WHAT", "STATE"])
             for operation in operations {
                 table.add([
@@ -32,36 +31,20 @@ struct UndoCommand: AttuneCommand {
             }
             return global.console.print(table)
         }
-        let vault = try global.open(.writing).vault
-        let next = try vault.nextUndo()
+        let workspace = try global.open(.writing)
+        let next = try workspace.operations.next()
         if let next, let trashed = next.trashes, global.canAsk {
-            vault.yieldLock()  // a person may take long to answer
+            workspace.yieldStore()  // a person may take long to answer
             let question = "Undo \u{201C}\(next.operation.description)\u{201D} and move \(trashed) to the trash?"
             guard try global.console.confirm(ShownText.line(question), standard: false) else { return }
         }
-        let undone = try vault.undo(expecting: next?.operation.sequence)
+        let undone = try workspace.operations.undo(expecting: next?.operation)
         try global.done(
             "undone: \(undone.description)" + (next?.trashes.map { "; \($0) is in the trash: attune trash" } ?? ""))
     }
 
-    private struct Operation: Encodable {
-        let sequence: Int64
-        let time: Date
-        let kind: String
-        let description: String
-        let undone: Bool
-
-        init(_ record: OperationRecord) {
-            sequence = record.sequence
-            time = record.time
-            kind = record.kind.rawValue
-            description = record.description
-            undone = record.isUndone
-        }
-    }
-
-    private struct Operations: Encodable {
+    private struct Listing: Encodable {
         let schema = 1
-        let operations: [Operation]
+        let operations: [LoggedOperation]
     }
 }

@@ -4,7 +4,6 @@
 import ArgumentParser
 import AttuneCore
 import AttuneKit
-import AttuneVault
 import Foundation
 
 /// One thing that a verification found damaged.
@@ -55,7 +54,7 @@ struct VerificationOutput: VerificationResult {
 
     /// Reads everything that the store holds.
     init(_ workspace: Workspace) throws {
-        let report = try workspace.vault.verify()
+        let report = try workspace.verify()
         versions = report.versions
         checkpoints = report.checkpoints
         chunks = report.chunks

@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneVault
 
 /// What a store holds, in counts and bytes.
@@ -39,4 +40,7 @@ extension Workspace {
             bytes: numbers.databaseBytes + numbers.logBytes + numbers.chunkBytes, freeBytes: numbers.freeBytes,
             messages: numbers.messages)
     }
+
+    /// Reads everything that the store holds and says what is not as it was stored; damage does not end the check.
+    package func verify() throws -> VerificationReport { try vault.verify() }
 }

@@ -12,6 +12,8 @@ package struct SalvageReport: Sendable, Equatable {
         package var stalePages = 0
         /// Rows of which only a part opens, or that refer to others which are lost.
         package var lostRows = 0
+
+        package init(name: String) { self.name = name }
     }
 
     /// One named thing that is not in the new store.
@@ -19,6 +21,11 @@ package struct SalvageReport: Sendable, Equatable {
         /// Such as `notes@3`.
         package let subject: String
         package let reason: String
+
+        package init(subject: String, reason: String) {
+            self.subject = subject
+            self.reason = reason
+        }
     }
 
     /// Whether the new store is a device of the circle that the damaged one belonged to.
@@ -27,24 +34,24 @@ package struct SalvageReport: Sendable, Equatable {
     /// The folder of the new store.
     package let store: String
     /// Pages of the database; of which nothing opens; of which only an earlier content opens.
-    package internal(set) var pages = 0
-    package internal(set) var lostPages: [Int] = []
-    package internal(set) var stalePages: [Int] = []
+    package var pages = 0
+    package var lostPages: [Int] = []
+    package var stalePages: [Int] = []
     /// Frames of the log, and those of them that do not open, counted from 1.
-    package internal(set) var frames = 0
-    package internal(set) var lostFrames: [Int] = []
+    package var frames = 0
+    package var lostFrames: [Int] = []
     /// Tables with rows or losses.
-    package internal(set) var tables: [Table] = []
+    package var tables: [Table] = []
     /// Rows in pages that nothing refers to any more.
-    package internal(set) var strayRows = 0
+    package var strayRows = 0
     /// Versions whose every byte is in the new store.
-    package internal(set) var versions = 0
+    package var versions = 0
     /// Versions whose bytes the next sync fetches again.
-    package internal(set) var awaited: [String] = []
-    package internal(set) var lost: [Loss] = []
-    package internal(set) var circle = Circle.none
+    package var awaited: [String] = []
+    package var lost: [Loss] = []
+    package var circle = Circle.none
 
-    init(store: String) { self.store = store }
+    package init(store: String) { self.store = store }
 
     /// Whether everything that the damaged store held is in the new one.
     package var isComplete: Bool {
@@ -52,7 +59,8 @@ package struct SalvageReport: Sendable, Equatable {
             && circle != .left && tables.allSatisfy { $0.lostPages == 0 && $0.lostRows == 0 }
     }
 
-    mutating func add(_ name: String, _ change: (inout Table) -> Void) {
+    /// Notes something of the table `name`, which is added if it is not there yet.
+    package mutating func add(_ name: String, _ change: (inout Table) -> Void) {
         let place = tables.firstIndex { $0.name == name } ?? tables.endIndex
         if place == tables.endIndex { tables.append(Table(name: name)) }
         change(&tables[place])

@@ -31,7 +31,7 @@ package struct Doctor {
     private static let mend =
         "Restore a backup: attune restore BACKUP --store NEWPATH. "
         + "Or save what opens into a new store: attune doctor --repair NEWPATH."
-    private let paths: Paths
+    let paths: Paths
 
     package init(paths: Paths) { self.paths = paths }
 
@@ -78,7 +78,7 @@ package struct Doctor {
             findings.append(
                 Finding(
                     .fail, "other users may enter \(workspace.vault.path)",
-                    remedy: "Close it: chmod 700 \(VaultError.quoted(workspace.vault.path))"))
+                    remedy: "Close it: chmod 700 \(ShellWord.quoted(workspace.vault.path))"))
         }
         do {
             let report = try workspace.vault.verify()
