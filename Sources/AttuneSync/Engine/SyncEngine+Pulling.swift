@@ -52,7 +52,7 @@ extension SyncEngine {
             remoteHeads[device] = head
         }
         known.shown = remoteHeads.mapValues(\.seq)
-        compareMarks(reading: log)
+        compareMarks()
         for (device, head) in remoteHeads.sorted(by: { $0.key < $1.key }) {
             guard !stalled.contains(device), !isForked(device) else { continue }
             if head.seq > heads[device]?.seq ?? 0 {
@@ -87,12 +87,29 @@ extension SyncEngine {
             }.keys)
     }
 
-    private mutating func compareMarks(reading log: some SyncLogReading) {
+    private mutating func compareMarks() {
         let missing = marksMissing
-        settle(
-            open.filter {
-                $0.kind == .rollback && !missing.contains($0.subject) && $0.seq <= marks[$0.subject]?.seq ?? 0
-            })
+        let shownAgain = open.filter {
+            $0.kind == .rollback && !missing.contains($0.subject) && $0.seq <= marks[$0.subject]?.seq ?? 0
+        }
+        if !shownAgain.isDisjoint(with: noticed) {
+            let news =
+                "\(remoteName) had lost what it had shown before, as after it was set back, and has it again now."
+            emit(.log(.warning, news))
+            outcome.news.append(news)
+        }
+        settle(shownAgain)
+    }
+
+    /// Whether the remote is to be asked what it has, since it was sent again what it had lost: done once a run, because
+    /// only what it shows counts.
+    mutating func asksForWhatWasLost() -> Bool {
+        let missing = marksMissing
+        guard !hasAskedAgain, noticed.contains(where: { $0.kind == .rollback && !missing.contains($0.subject) }) else {
+            return false
+        }
+        hasAskedAgain = true
+        return true
     }
 
     /// Asks for pages, takes what can be taken, and goes on when there is nothing left.

@@ -29,6 +29,7 @@ extension SyncEngine {
         push.batch = try nextBatch(reading: log)
         guard !push.batch.isEmpty else {
             keepMarks()
+            guard !asksForWhatWasLost() else { return beginRound() }
             return options.isDirect ? askForWishes() : try completeChunks(reading: log)
         }
         guard !options.isDirect else { return sendBatch() }

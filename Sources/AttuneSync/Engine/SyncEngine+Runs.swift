@@ -11,6 +11,7 @@ extension SyncEngine {
         startsAgain = false
         stalled = []
         noticed = []
+        hasAskedAgain = false
         known.heldBack = [:]
         unwelcome = []
         absentChunks = []
@@ -59,9 +60,7 @@ extension SyncEngine {
         }
         // What one device says of another's log is told when it is noticed, and then waits for a person.
         let grave = open.filter(\.kind.stopsNames).union(noticed)
-        if let suspicion = grave.min(by: { ($0.subject, $0.seq) < ($1.subject, $1.seq) }) {
-            outcome.problems.append(.suspicious(suspicion.sentence()))
-        }
+        outcome.suspicion = grave.min { ($0.subject, $0.seq) < ($1.subject, $1.seq) }
         emit(.finished(outcome))
         if startsAgain { beginRun() }
     }

@@ -62,6 +62,8 @@ package struct SyncEngine: Sendable {
     var chunkMarks: ChunkMarks
     /// What was noticed in this run, be it new or not.
     var noticed: Set<Suspicion> = []
+    /// Whether the remote was asked in this run whether it shows again what it had lost.
+    var hasAskedAgain = false
 
     var chain: DeviceChain { known.chain }
     var heads: [DeviceID: LogPosition] { known.heads }

@@ -21,6 +21,8 @@ package struct SyncOutcome: Sendable {
     package internal(set) var linksTold: UInt64?
     /// What a person has to know of what other devices changed, a sentence each.
     package internal(set) var news: [String] = []
+    /// The gravest of what is suspicious at the end of the run, which is a problem too once the devices have names.
+    package internal(set) var suspicion: Suspicion?
     /// What stands in the way of a complete sync, the gravest first; empty if all went well.
     package internal(set) var problems: [SyncError] = []
 

@@ -61,9 +61,14 @@ package enum EntryReceiver {
 extension SyncStore {
     /// Keeps a piece of evidence and says so in the sync log.
     ///
-    /// - Parameter remoteName: the name for people of the remote that showed it.
-    func note(_ evidence: SyncEvidence, by remoteName: String) throws {
+    /// - Parameters:
+    ///   - remoteName: the name for people of the remote that showed it.
+    ///   - name: what people call a device.
+    func note(
+        _ evidence: SyncEvidence, by remoteName: String,
+        naming name: (DeviceID) -> String = { "device \($0.fingerprint)" }
+    ) throws {
         guard try record(evidence) else { return }
-        try append(SyncLogLine(level: .alarm, remote: remoteName, text: evidence.suspicion.sentence()))
+        try append(SyncLogLine(level: .alarm, remote: remoteName, text: evidence.suspicion.sentence(naming: name)))
     }
 }

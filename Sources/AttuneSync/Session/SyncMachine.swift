@@ -63,9 +63,12 @@ package struct SyncMachine: Sendable {
         case .cancelRequests: actions.append(.cancelRequests)
         case .wait(let milliseconds): actions.append(.wait(milliseconds: milliseconds))
         case .finished(var outcome):
+            if let suspicion = outcome.suspicion {
+                outcome.problems.append(.suspicious(suspicion.sentence(naming: name(of:))))
+            }
             try keep(outcome.deletion, isCertain: outcome.deletion != nil || outcome.isComplete)
             if let seq = outcome.linksTold { try store.note(linksTold: seq, toRelay: !engine.options.isDirect) }
-            (outcome.news, news) = (news, [])
+            (outcome.news, news) = (news + outcome.news, [])
             if let obstacle = author.obstacle() { outcome.problems.append(obstacle) }
             actions.append(.finished(outcome))
         case .replaceLinks(let seq, let links, let cutOffs):
@@ -83,7 +86,7 @@ package struct SyncMachine: Sendable {
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))
         case .setMarks(let marks): try store.setMarks(marks, of: engine.remote)
         case .setChunkMarks(let marks): try store.setChunkMarks(marks, of: engine.remote)
-        case .record(let evidence): try store.note(evidence, by: engine.remoteName)
+        case .record(let evidence): try store.note(evidence, by: engine.remoteName, naming: name(of:))
         case .settle(let suspicions): try store.settle(suspicions)
         case .log(let level, let text):
             try store.append(SyncLogLine(level: level, remote: engine.remoteName, text: text))
@@ -94,6 +97,11 @@ package struct SyncMachine: Sendable {
             actions.append(.adjustClock(settings.clockOffset))
         }
         return nil
+    }
+
+    /// What people call a device.
+    private func name(of device: DeviceID) -> String {
+        device == store.device ? "this device" : author.label(of: device)
     }
 
     /// Keeps whether the circle was deleted at its relay, for who asks later.

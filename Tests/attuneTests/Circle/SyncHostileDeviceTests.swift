@@ -141,7 +141,7 @@ import Testing
 
         let told = try desk.expect("sync", "now", exits: 6)
         #expect(told.errors.contains("E-SYNC-009"), "\(told.errors)")
-        #expect(told.errors.contains("says that entry 1 of device"), "\(told.errors)")
+        #expect(told.errors.contains("says that entry 1 of this device"), "\(told.errors)")
         #expect(told.errors.contains("attune sync settle"), "\(told.errors)")
         // Everything came, and the name moved; it is said once.
         _ = try SyncCircle.answer(desk, "other")
