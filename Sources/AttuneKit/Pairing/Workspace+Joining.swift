@@ -100,7 +100,7 @@ extension Workspace {
                         try enter(
                             circle: chain.circle, keys: keys, links: links.map { try Link(parsing: $0) },
                             leavesPresent: true)
-                        try updateSyncSettings { $0.relay = relay }
+                        try updateSyncSettings { ($0.relay, $0.linksTold) = (relay, chain.seq) }
                     }
                 }))
         let hints = await sponsor.bases

@@ -123,6 +123,8 @@ extension SyncEngine {
         let cutOffs = try known.adopt(next, reading: log)
         replaceLinks(after: seq, links, cutOffs: cutOffs)
         outcome.linksTaken += links.count
+        // The remote gave them, or has what they follow on.
+        outcome.linksTold = next.seq
         emit(.announce(links))
         settleWhatIsDecided()
         guard let me = next.devices[device] else { return stop(.additionLost) }

@@ -127,6 +127,22 @@ import Testing
         #expect(evidence(0).map(\.suspicion.kind) == [.rollback])
     }
 
+    @Test func linksThatTheRelayGaveAreNotWaitingToBeSentThere() throws {
+        try sync(0)
+        let link = try SimulatedLinks.epoch(by: circle.devices[1].identity, on: circle.relay.chain)
+        try circle.relay.chain.append(link)
+        circle.relay.links.append(link)
+        try sync(0)
+        #expect(try circle.devices[0].store.settings().linksTold == link.seq)
+        // The link that shuts this one out is the last that it gets.
+        let last = try SimulatedLinks.revoke(
+            circle.devices[0].id, last: nil, by: circle.devices[1].identity, on: circle.relay.chain)
+        try circle.relay.chain.append(last)
+        circle.relay.links.append(last)
+        #expect(try sync(0) == ["E-SYNC-004"])
+        #expect(try circle.devices[0].store.settings().linksTold == last.seq)
+    }
+
     @Test func aForkShownToEachDeviceDifferentlyIsProvenOnceTheyMeet() throws {
         let author = circle.devices[2]
         let copy = author.store.backup()
