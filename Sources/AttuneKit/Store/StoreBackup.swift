@@ -27,6 +27,9 @@ package struct StoreBackup: Sendable {
         backup = try Backup.open(at: path, recovery: try words.recoveryWords())
     }
 
+    /// Says which passphrase and words open it, if it is not those of its newest state.
+    package var remark: String? { backup.remark }
+
     /// Reads everything that the backup holds; damage does not end the check.
     package func verify(progress: (BackupProgress) -> Void) throws -> BackupVerification {
         try backup.verify(progress: progress)

@@ -30,9 +30,11 @@ extension Backup {
         report.chunks = list.count
         report.bytes = manifest.files.reduce(manifest.chunkBytes) { $0 + $1.bytes }
         try Vault.placeStore(at: path) { store in
-            for file in manifest.files where file.name != BackupManifest.chunkList {
+            let others = [BackupManifest.chunkList, BackupManifest.keyFileName]
+            for file in manifest.files where !others.contains(file.name) {
                 try self.copy(file, of: state, into: store, number, progress)
             }
+            try StoreKeyFile.write(self.keyFile, in: store)
             let lost = try self.folder.chunkStore.copy(list, to: store) {
                 progress(BackupProgress(what: "copying chunks", done: $0, total: list.count))
             }

@@ -92,6 +92,7 @@ extension Backup {
         for file in manifest.files {
             let found = try? BackupManifest.File(file.name, in: state)
             guard found != file else { continue }
+            if file.name == BackupManifest.keyFileName, isKeyFile(found?.digest, since: number) { continue }
             var what = "it is missing or cannot be read"
             if let found {
                 what = found.bytes == file.bytes ? "it was changed" : "it has \(found.bytes) of \(file.bytes) bytes"
@@ -100,6 +101,17 @@ extension Backup {
             damage.append(BackupDamage("\(place)/\(file.name)", what))
         }
         return (manifest, damage)
+    }
+
+    /// Whether this is the key file that opened the backup or that of a later state, which takes the place of earlier ones.
+    private func isKeyFile(_ digest: Digest256?, since number: Int) -> Bool {
+        if digest == BLAKE2b.hash(keyFile.encoded()) { return true }
+        return folder.numbers.contains { later in
+            guard later > number, let manifest = try? BackupManifest.read(folder.state(later), key: key) else {
+                return false
+            }
+            return manifest.keyFile == digest
+        }
     }
 
     private func damagedPages(_ state: StoreFolder) -> String {

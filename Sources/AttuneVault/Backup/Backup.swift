@@ -10,42 +10,49 @@ import GRDB
 package final class Backup: Sendable {
     let folder: BackupFolder
     let key: SecretBytes
-    /// The newest key file that opened.
+    /// The newest key file, which opened; what is restored opens with it too, of whichever state.
     let keyFile: VaultFile
+    /// Says of which state the passphrase and the words are, if the newest key file cannot be read; else nil.
+    package let remark: String?
     let now: Vault.Clock
 
-    private init(_ folder: BackupFolder, _ unlocked: borrowing StoreKeyFile.Unlocked, now: @escaping Vault.Clock) {
+    private init(
+        _ folder: BackupFolder, _ now: @escaping Vault.Clock, unlock: (VaultFile) throws -> SecretBytes
+    ) throws {
+        let newest = try Self.newestKeyFile(folder)
         self.folder = folder
         self.now = now
-        key = unlocked.key.copy()
-        keyFile = unlocked.file
+        keyFile = newest.file
+        key = try unlock(newest.file)
+        let isOlder = newest.state != folder.numbers.last
+        remark =
+            isOlder
+            ? "vault.key of the newest state cannot be read; what opens the backup is what opened state \(newest.state)"
+            : nil
     }
 
-    /// Opens the backup at `path` with the passphrase that its store had when it was backed up.
+    /// Opens the backup at `path` with the passphrase that its store had when it was last backed up.
     ///
     /// - Throws: `VaultError` E-BACKUP-001 (no backup), E-BACKUP-004 (no key file of it can be read); `CryptoError`
     ///   E-KEY-001 (wrong passphrase).
     package static func open(
         at path: String, passphrase: borrowing SecretBytes, now: @escaping Vault.Clock = { Date() }
     ) throws -> Backup {
-        let folder = try BackupFolder(existing: path)
-        return Backup(folder, try unlock(folder) { try $0.unlock(passphrase: passphrase) }, now: now)
+        try Backup(BackupFolder(existing: path), now) { try $0.unlock(passphrase: passphrase) }
     }
 
     /// Opens the backup at `path` with the store's recovery words; throws as `open(at:passphrase:)`, with E-KEY-002.
     package static func open(
         at path: String, recovery words: borrowing RecoveryWords, now: @escaping Vault.Clock = { Date() }
     ) throws -> Backup {
-        let folder = try BackupFolder(existing: path)
-        return Backup(folder, try unlock(folder) { try $0.unlock(recovery: words) }, now: now)
+        try Backup(BackupFolder(existing: path), now) { try $0.unlock(recovery: words) }
     }
 
-    /// The key file of the newest state that has one, which says by which ways the backup opens; needs no key.
+    /// The newest key file, which says by which ways the backup opens; needs no key.
     ///
     /// - Throws: `VaultError` E-BACKUP-001, E-BACKUP-004.
     package static func keyFile(at path: String) throws -> VaultFile {
-        let folder = try BackupFolder(existing: path)
-        return try keyFiles(folder)[0]
+        try newestKeyFile(BackupFolder(existing: path)).file
     }
 
     /// The backup's folder.
@@ -54,33 +61,31 @@ package final class Backup: Sendable {
     /// The numbers of the states that are there, oldest first.
     package var states: [Int] { folder.numbers }
 
-    /// Tries the key files of all states, the newest first: a passphrase may have changed between them.
-    private static func unlock(
-        _ folder: BackupFolder, with unlock: (VaultFile) throws -> SecretBytes
-    ) throws -> StoreKeyFile.Unlocked {
-        var first: (any Error)?
-        for file in try keyFiles(folder) {
-            do { return StoreKeyFile.Unlocked(file: file, key: try unlock(file), isOld: false) } catch {
-                first = first ?? error
-            }
-        }
-        throw first ?? VaultError.noBackup(folder.path)
-    }
-
-    /// Distinct key files, those of the vault that the marker names first, the newest first; at least one.
-    private static func keyFiles(_ folder: BackupFolder) throws -> [VaultFile] {
+    /// The newest key file of the vault that the marker names, and the state it lies in.
+    ///
+    /// One of an earlier state opens with what opened the store before, so it stands in only for one that is damaged.
+    private static func newestKeyFile(_ folder: BackupFolder) throws -> (file: VaultFile, state: Int) {
         let numbers = folder.numbers
         guard !numbers.isEmpty else { throw VaultError.noBackup(folder.path) }
-        let files = numbers.reversed().compactMap { try? StoreKeyFile.read(folder.state($0).keyFile) }
-        guard !files.isEmpty else {
+        // A later backup puts its key file into the states before it, so what a later manifest names is right too.
+        var named: Set<Digest256> = []
+        var found: [(file: VaultFile, state: Int, isChanged: Bool)] = []
+        for number in numbers.reversed() {
+            let state = folder.state(number)
+            let manifest = BackupManifest.unchecked(state)
+            if let digest = manifest?.keyFile { named.insert(digest) }
+            guard let file = try? StoreKeyFile.read(state.keyFile) else { continue }
+            let isChanged = manifest != nil && !named.contains(BLAKE2b.hash(file.encoded()))
+            found.append((file, number, isChanged))
+        }
+        let marked = folder.markedVault
+        let own = found.filter { Hex.encode($0.file.vaultID) == marked }
+        let candidates = own.isEmpty ? found : own
+        guard let newest = candidates.first(where: { !$0.isChanged }) ?? candidates.first else {
             throw VaultError.backupDamaged(
                 "vault.key of no state can be read", remedy: "Make a new backup in another folder: attune backup PATH")
         }
-        let marked = folder.markedVault
-        let isOwn = { (file: VaultFile) in Hex.encode(file.vaultID) == marked }
-        return (files.filter(isOwn) + files.filter { !isOwn($0) }).reduce(into: []) { distinct, file in
-            if !distinct.contains(file) { distinct.append(file) }
-        }
+        return (newest.file, newest.state)
     }
 
     /// The state with this number, or the newest one.

@@ -21,6 +21,7 @@ struct BackupManifest: Codable, Equatable {
     static let fileName = "manifest"
     /// The file with the 32-byte ids of all chunks of the state, in order.
     static let chunkList = "chunks"
+    static let keyFileName = "vault.key"
     static let format = 1
     private static let sizeLimit = 1 << 16
 
@@ -64,6 +65,13 @@ struct BackupManifest: Codable, Equatable {
         return manifest.flatMap { $0.hasSizes ? $0 : nil }
     }
 
+    /// What the manifest of a state says, by whoever wrote it; nil if it says nothing that can be read.
+    static func unchecked(_ folder: StoreFolder) -> BackupManifest? {
+        guard let bytes = try? DurableFile.read("\(folder.path)/\(fileName)", limit: sizeLimit) else { return nil }
+        let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
+        return try? JSONDecoder().decode(BackupManifest.self, from: Data(line))
+    }
+
     /// Whether every count and size can be one.
     private var hasSizes: Bool {
         let numbers = [state, chunks, chunkBytes, layout] + files.map(\.bytes)
@@ -71,6 +79,9 @@ struct BackupManifest: Codable, Equatable {
     }
 
     private static let largest = 1 << 50
+
+    /// The digest of the key file.
+    var keyFile: Digest256? { files.first { $0.name == Self.keyFileName }?.digest }
 
     private static func mac(_ line: [UInt8], key: borrowing SecretBytes) -> String {
         BLAKE2b.hash(line, key: KeyDerivation.subkey(of: key, id: 4, context: "ATbackup")).description

@@ -64,6 +64,25 @@ extension BackupWriter {
         return manifest.files.first { $0.name == "attune.db" }?.bytes ?? 0
     }
 
+    /// Puts the key file of the new state into the earlier ones, which so open with nothing that has been replaced.
+    ///
+    /// Manifests stay as they are: the new one names the digest, and a run that ends in between is made up for by the
+    /// next.
+    func renewKeyFiles(from newest: StoreFolder) throws {
+        guard let bytes = try DurableFile.read(newest.keyFile, limit: StoreKeyFile.sizeLimit) else { return }
+        for number in folder.numbers {
+            let state = folder.state(number)
+            let isOther = (try? StoreKeyFile.read(state.keyFile)).map { $0.vaultID != vaultID } ?? false
+            guard !isOther, (try? DurableFile.read(state.keyFile, limit: StoreKeyFile.sizeLimit)) != bytes else {
+                continue
+            }
+            try bytes.withUnsafeBytes {
+                try DurableFile.write($0, to: state.keyFile, staging: folder.staging + "/file")
+            }
+            try DurableFile.syncFolder(state.path)
+        }
+    }
+
     func place(_ staged: StoreFolder, as number: Int) throws {
         let place = folder.state(number).path
         guard rename(staged.path, place) == 0 else { throw VaultError.system("cannot make \(place)", errno: errno) }

@@ -102,6 +102,7 @@ final class BackupWriter {
             report.databaseBytes = try finish(staged, number: number, contents)
             try place(staged, as: number)
             report.chunksDropped = dropOldStates()
+            try renewKeyFiles(from: folder.state(number))
             report.chunks = contents.chunks.count
             report.chunkBytes = size(of: contents.chunks)
             report.chunksCopied = copied.count

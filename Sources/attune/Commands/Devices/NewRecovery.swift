@@ -69,6 +69,7 @@ struct NewRecovery {
     }
 
     private func finish(_ workspace: Workspace, isInCircle: Bool) throws {
+        KeyCommand.noteBackups("words", on: console)
         try global.done("new recovery words open this store; the earlier ones no longer do")
         guard isInCircle else { return }
         console.note(
@@ -77,6 +78,7 @@ struct NewRecovery {
     }
 
     private func finish(_ workspace: Workspace, isPublished: Bool) throws {
+        KeyCommand.noteBackups("words", on: console)
         if show.newCircle {
             try global.done("new recovery words are set, in a new circle of this device alone")
             return console.note(

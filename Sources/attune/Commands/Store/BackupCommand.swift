@@ -67,6 +67,7 @@ struct BackupCommand: AttuneCommand {
 
     private func check() throws {
         let backup = try StoreBackup(at: path, key: global.keySource)
+        if let remark = backup.remark { global.console.note(remark) }
         let line = ProgressLine(console: global.console)
         let report = try backup.verify { line.show($0) }
         line.end()

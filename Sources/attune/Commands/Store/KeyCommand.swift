@@ -19,7 +19,8 @@ struct KeyCommand: ParsableCommand {
                 Recovery words open this store, and where the circle began with them they are a device of it, which \
                 reads what its devices read. New ones then take their place in both: it takes the earlier words at \
                 hand, or a second device that agrees. Whoever has the earlier words keeps what they could read so far, \
-                and a copy of this store's vault.key from before still opens with them.
+                and a copy of this store's vault.key from before still opens with them. A backup does until the next \
+                attune backup into its folder.
                 """)
         @Flag(help: "Make new recovery words; the earlier ones open nothing that is made later.")
         var newRecovery = false
@@ -73,7 +74,8 @@ struct KeyCommand: ParsableCommand {
             abstract: "Change the passphrase; nothing is encrypted again.",
             discussion: """
                 The store's key stays the same. Someone who already has that key, or an old copy of the store together \
-                with the old passphrase, is not shut out.
+                with the old passphrase, is not shut out. A backup opens with the earlier passphrase until the next \
+                attune backup into its folder.
                 """)
         @Option(help: "A file with the new passphrase.") var newKeyFile: String?
         @OptionGroup var global: GlobalOptions
@@ -84,6 +86,7 @@ struct KeyCommand: ParsableCommand {
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global).passphrase()
             let retired = try workspace.changePassphrase(to: new, key: global.keySource)
             KeyCommand.note(retired, on: global.console)
+            KeyCommand.noteBackups("passphrase", on: global.console)
             try global.done("the passphrase is changed; the store's data was not touched")
         }
     }
@@ -101,6 +104,7 @@ struct KeyCommand: ParsableCommand {
             let retired = try Workspace.recover(
                 global.paths, words: words, newPassphrase: new, key: global.keySource)
             KeyCommand.note(retired, on: global.console)
+            KeyCommand.noteBackups("passphrase", on: global.console)
             try global.done("the store opens with the new passphrase")
         }
     }
@@ -109,6 +113,11 @@ struct KeyCommand: ParsableCommand {
     private static func note(_ retired: String?, on console: Console) {
         guard let retired else { return }
         console.note("the key file made for this store held the old passphrase and is now \(retired)")
+    }
+
+    /// Says that what was replaced still opens the backups.
+    static func noteBackups(_ what: String, on console: Console) {
+        console.note("backups open with the earlier \(what) until the next: attune backup PATH")
     }
 
     private static func newPassphrase(file: String?, global: GlobalOptions) -> SecretSource {

@@ -13,7 +13,8 @@ struct RestoreCommand: AttuneCommand {
         discussion: """
             Every page, chunk and version is checked before the store appears at --store (or where the store of this \
             user belongs). A store that is there is never touched. The passphrase is the one that the store had when it \
-            was backed up; without it the recovery words open the backup: --recovery.
+            was last backed up, whichever state is restored; without it the recovery words of that time open the \
+            backup: --recovery.
 
             Of a damaged state no store is made: the error says what is damaged and which state is whole. With \
             --damaged what is whole of it comes into the store and what is lost is named; the exit code is 3 then.
@@ -29,6 +30,7 @@ struct RestoreCommand: AttuneCommand {
     func execute() throws {
         let store = global.paths.store.path
         let backup = try opened()
+        if let remark = backup.remark { global.console.note(remark) }
         let line = ProgressLine(console: global.console)
         if damaged {
             let report = try backup.salvage(asStoreAt: store, state: state) { line.show($0) }
