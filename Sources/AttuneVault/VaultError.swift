@@ -54,7 +54,8 @@ package enum VaultFailure: String, FailureKind {
         case .noBackup: FailureSummary(.notFound, "there is no backup at this path, or it has no such state")
         case .cannotBackUp:
             FailureSummary(
-                .conflict, "nothing can be backed up into this folder: it lies in the store, or holds something else")
+                .conflict,
+                "nothing can be backed up into this folder: it lies in a store or a backup, or holds something else")
         case .otherStoresBackup: FailureSummary(.conflict, "the folder is the backup of another store")
         case .backupDamaged: FailureSummary(.invalidData, "the backup is damaged")
         case .backupInUse: FailureSummary(.storeLocked, "another process is writing to the backup")
@@ -70,7 +71,8 @@ package enum VaultFailure: String, FailureKind {
         case .damaged: FailureSummary(.invalidData, "the store is damaged, or its files are not the newest that it was")
         case .full: FailureSummary(.doesNotFit, "the disk is full; nothing was stored")
         case .failed: FailureSummary(.failure, "the system or the database refused something")
-        case .occupied: FailureSummary(.conflict, "no store can be made here: the folder is in use")
+        case .occupied:
+            FailureSummary(.conflict, "no store can be made here: the folder is in use, or lies in a store or a backup")
         case .networkFolder: FailureSummary(.usage, "the folder is on a network file system, where locks do not hold")
         case .readingOnly: FailureSummary(.failure, "a store that was opened for reading was to be changed")
         case .unsettled:

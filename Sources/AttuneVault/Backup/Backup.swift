@@ -113,3 +113,8 @@ package final class Backup: Sendable {
         }
     }
 }
+
+extension BackupFolder {
+    /// The chunk files of the backup.
+    var chunkStore: ChunkStore { ChunkStore(folder: StoreFolder(resolved: path)) }
+}

@@ -52,6 +52,33 @@ struct StoreFolder: Sendable {
     /// True if a key file is there.
     var holdsStore: Bool { access(keyFile, F_OK) == 0 || access(oldKeyFile, F_OK) == 0 }
 
+    /// Says in which backup or store a path lies, whose next command may remove what is there; nil if in none.
+    static func surroundings(of path: String) -> String? {
+        var url = URL(filePath: place(of: path))
+        var store: String?
+        while url.path != "/" {
+            url.deleteLastPathComponent()
+            if BackupFolder(resolved: url.path).isBackup { return "it lies in the backup \(url.path)" }
+            if StoreFolder(resolved: url.path).holdsStore { store = store ?? "it lies in the store \(url.path)" }
+        }
+        return store
+    }
+
+    /// Where a folder would lie, symbolic links resolved as far as there is something.
+    static func place(of path: String) -> String {
+        var missing: [String] = []
+        var url = URL(filePath: path).standardizedFileURL
+        while url.path != "/" {
+            if let resolved = realpath(url.path, nil) {
+                defer { free(resolved) }
+                return ([String(cString: resolved)] + missing.reversed()).joined(separator: "/")
+            }
+            missing.append(url.lastPathComponent)
+            url.deleteLastPathComponent()
+        }
+        return "/" + missing.reversed().joined(separator: "/")
+    }
+
     /// Refuses file systems on which locks of several machines do not meet.
     ///
     /// - Throws: `VaultError` E-VAULT-009.

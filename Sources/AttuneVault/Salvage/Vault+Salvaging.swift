@@ -21,10 +21,7 @@ extension Vault {
     ) throws -> SalvageReport {
         let source = try StoreFolder(existing: path)
         guard source.holdsStore else { throw VaultError.noStore(path) }
-        let place = URL(filePath: target).standardizedFileURL.path
-        guard !(place + "/").hasPrefix(source.path + "/") else {
-            throw VaultError.occupied(target, reason: "it lies in the damaged store")
-        }
+        if let reason = StoreFolder.surroundings(of: target) { throw VaultError.occupied(target, reason: reason) }
         let held = try SourceHold(source)
         defer { withExtendedLifetime(held) {} }
         let unlocked = try StoreKeyFile.unlock(source) { try $0.unlock(passphrase: passphrase) }

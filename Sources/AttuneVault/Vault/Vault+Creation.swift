@@ -32,12 +32,13 @@ extension Vault {
     /// Puts a store together in a folder beside `path` and renames it, so that it appears whole or not at all.
     ///
     /// - Parameters:
-    ///   - path: nothing, or an empty folder; folders above it are made.
+    ///   - path: nothing, or an empty folder, outside of stores and backups; folders above it are made.
     ///   - assemble: fills the folder, which has empty folders for chunks and staging.
     /// - Throws: `VaultError` E-VAULT-008 (something is there already, exit 6), E-VAULT-006 (disk full),
     ///   E-VAULT-009 (network disk), and what `assemble` throws; nothing is left then.
     static func placeStore(at path: String, _ assemble: (StoreFolder) throws -> Void) throws {
         guard !exists(at: path) else { throw VaultError.occupied(path, reason: "there is a store already") }
+        if let reason = StoreFolder.surroundings(of: path) { throw VaultError.occupied(path, reason: reason) }
         let target = URL(filePath: path).standardizedFileURL
         let parent = target.deletingLastPathComponent()
         do {

@@ -277,6 +277,32 @@ struct BackupTests {
         #expect(try Self.opened(backup).restore(to: store.directory.path + "/empty").versions == 3)
     }
 
+    /// The next backup would empty `tmp`, and a store is no place for another.
+    @Test func noStoreIsMadeInABackupOrAStore() throws {
+        let store = try Self.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        try FileManager.default.createSymbolicLink(
+            atPath: store.directory.path + "/link", withDestinationPath: backup)
+        let before = TestStore.files(store.directory.path).sorted()
+        for inside in ["backup/tmp", "backup/inside", "backup/chunks/x/y", "backup/states/9", "store/new", "link/x/y"] {
+            let path = "\(store.directory.path)/\(inside)"
+            let opened = try Self.opened(backup)
+            for error in [
+                failure { try opened.restore(to: path) }, failure { try opened.salvage(to: path) },
+                failure {
+                    try Vault.create(
+                        at: path, passphrase: TestStore.secret("x"), recovery: .random(), cost: TestStore.cost)
+                },
+            ] { #expect(error?.failureCode == "E-VAULT-008", "\(inside)") }
+        }
+        #expect(TestStore.files(store.directory.path).sorted() == before)
+        let other = try TestStore()
+        for path in [store.path + "/backup", backup + "/tmp/x"] {
+            #expect(failure { try other.vault.backUp(to: path) }?.failureCode == "E-BACKUP-002", "\(path)")
+        }
+    }
+
     @Test func aFullDiskKeepsTheEarlierState() async throws {
         let store = try Self.filled()
         let (path, backup) = (store.path, store.directory.path + "/backup")

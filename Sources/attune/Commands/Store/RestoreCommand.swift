@@ -12,9 +12,9 @@ struct RestoreCommand: AttuneCommand {
         commandName: "restore", abstract: "Make a store of a backup.",
         discussion: """
             Every page, chunk and version is checked before the store appears at --store (or where the store of this \
-            user belongs). A store that is there is never touched. The passphrase is the one that the store had when it \
-            was last backed up, whichever state is restored; without it the recovery words of that time open the \
-            backup: --recovery.
+            user belongs). A store that is there is never touched, and none is made inside of a backup or another \
+            store. The passphrase is the one that the store had when it was last backed up, whichever state is \
+            restored; without it the recovery words of that time open the backup: --recovery.
 
             Of a damaged state no store is made: the error says what is damaged and which state is whole. With \
             --damaged what is whole of it comes into the store and what is lost is named; the exit code is 3 then.

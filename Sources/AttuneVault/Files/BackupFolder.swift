@@ -26,7 +26,7 @@ struct BackupFolder: Sendable {
         guard let resolved = realpath(path, nil) else { throw VaultError.noBackup(path) }
         defer { free(resolved) }
         self.init(resolved: String(cString: resolved))
-        guard access(marker, F_OK) == 0 || !numbers.isEmpty else { throw VaultError.noBackup(path) }
+        guard isBackup else { throw VaultError.noBackup(path) }
     }
 
     init(resolved path: String) { self.path = path }
@@ -44,8 +44,8 @@ struct BackupFolder: Sendable {
     /// The files of a state, as those of a store whose chunks lie elsewhere.
     func state(_ number: Int) -> StoreFolder { StoreFolder(resolved: "\(states)/\(number)", chunks: chunks) }
 
-    /// The chunk files of the backup.
-    var chunkStore: ChunkStore { ChunkStore(folder: StoreFolder(resolved: path)) }
+    /// Whether there is a backup, also one whose marker is lost or whose first state is not there yet.
+    var isBackup: Bool { access(marker, F_OK) == 0 || !numbers.isEmpty }
 
     /// The id of the vault that the marker names, 32 hexadecimal digits; nil if it names none.
     var markedVault: String? {
@@ -76,9 +76,10 @@ extension BackupFolder {
     ///
     /// - Throws: `VaultError` E-BACKUP-002 if it lies in the store, or holds anything but a backup.
     static func prepare(_ path: String, for store: StoreFolder) throws -> BackupFolder {
-        guard !(place(of: path) + "/").hasPrefix(store.path + "/") else {
+        guard !(StoreFolder.place(of: path) + "/").hasPrefix(store.path + "/") else {
             throw VaultError.cannotBackUp(to: path, "it lies in the store itself")
         }
+        if let reason = StoreFolder.surroundings(of: path) { throw VaultError.cannotBackUp(to: path, reason) }
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -88,26 +89,10 @@ extension BackupFolder {
         guard let resolved = realpath(path, nil) else { throw VaultError.system("cannot open \(path)", errno: errno) }
         defer { free(resolved) }
         let folder = BackupFolder(resolved: String(cString: resolved))
-        let isBackup = access(folder.marker, F_OK) == 0 || !folder.numbers.isEmpty
-        guard isBackup || names(folder.path).isEmpty else {
+        guard folder.isBackup || names(folder.path).isEmpty else {
             throw VaultError.cannotBackUp(to: path, "the folder holds other files")
         }
         return folder
-    }
-
-    /// Where a folder would lie, symbolic links resolved as far as there is something.
-    private static func place(of path: String) -> String {
-        var missing: [String] = []
-        var url = URL(filePath: path).standardizedFileURL
-        while url.path != "/" {
-            if let resolved = realpath(url.path, nil) {
-                defer { free(resolved) }
-                return ([String(cString: resolved)] + missing.reversed()).joined(separator: "/")
-            }
-            missing.append(url.lastPathComponent)
-            url.deleteLastPathComponent()
-        }
-        return "/" + missing.reversed().joined(separator: "/")
     }
 
     /// Takes the lock of the one process that writes to the backup, for as long as the result lives.
