@@ -36,7 +36,7 @@ extension BackupWriter {
     /// Writes the rest of the state; returns the bytes of the database.
     func finish(_ staged: StoreFolder, number: Int, _ contents: BackupContents) throws -> Int {
         guard let keyFile = try DurableFile.read(vault.folder.keyFile, limit: 1 << 16) else {
-            throw VaultError.damaged("vault.key is missing")
+            throw VaultError.noKeyFile(vault.folder)
         }
         var files = [
             (staged.keyFile, keyFile),

@@ -49,8 +49,8 @@ struct StoreFolder: Sendable {
         return "\(chunks)/\(name.prefix(2))/\(name)"
     }
 
-    /// True if a key file is there.
-    var holdsStore: Bool { access(keyFile, F_OK) == 0 || access(oldKeyFile, F_OK) == 0 }
+    /// True if a key file is there, or a database that has lost it.
+    var holdsStore: Bool { [keyFile, oldKeyFile, database].contains { (path: String) in access(path, F_OK) == 0 } }
 
     /// Says in which backup or store a path lies, whose next command may remove what is there; nil if in none.
     static func surroundings(of path: String) -> String? {

@@ -20,12 +20,13 @@ enum StoreKeyFile {
 
     /// Unlocks `vault.key`, or else the file kept from before a change that was cut off.
     ///
-    /// - Throws: `VaultError` E-VAULT-001 (none there), E-VAULT-004 (other format), or what `unlock` throws.
+    /// - Throws: `VaultError` E-VAULT-001 (no store), E-VAULT-005 (none there), E-VAULT-004 (other format), or what
+    ///   `unlock` throws.
     static func unlock(
         _ folder: StoreFolder, with unlock: (VaultFile) throws -> SecretBytes
     ) throws -> Unlocked {
         do {
-            guard let file = try read(folder.keyFile) else { throw VaultError.noStore(folder.path) }
+            guard let file = try read(folder.keyFile) else { throw VaultError.noKeyFile(folder) }
             return Unlocked(file: file, key: try unlock(file), isOld: false)
         } catch {
             guard let old = try? read(folder.oldKeyFile), let key = try? unlock(old) else { throw error }
@@ -85,5 +86,17 @@ enum StoreKeyFile {
             throw VaultError.system("cannot write \(folder.keyFile)", errno: errno)
         }
         try DurableFile.syncFolder(folder.path)
+    }
+}
+
+extension VaultError {
+    /// Nothing but a copy of the file, or the whole store from a backup, opens what is there.
+    static func noKeyFile(_ folder: StoreFolder) -> VaultError {
+        guard access(folder.database, F_OK) == 0 else { return noStore(folder.path) }
+        let place = ShellWord.quoted(folder.path + "/")
+        return VaultError(
+            .damaged, "the store is damaged: vault.key is missing, without which nothing opens",
+            remedy: "Copy it from the newest state of a backup: cp BACKUP/states/N/vault.key \(place); "
+                + "or restore the backup: attune restore BACKUP --store NEWPATH")
     }
 }

@@ -61,10 +61,12 @@ extension Vault {
 
     /// The key file of a store, which says by which ways it opens; needs no key.
     ///
-    /// - Throws: `VaultError` E-VAULT-001 (no store, exit 10), E-VAULT-004 (other format).
+    /// - Throws: `VaultError` E-VAULT-001 (no store, exit 10), E-VAULT-004 (other format), E-VAULT-005 (it is missing).
     package static func keyFile(at path: String) throws -> VaultFile {
-        guard exists(at: path), let file = try StoreKeyFile.read(try StoreFolder(existing: path).keyFile) else {
-            throw VaultError.noStore(path)
+        guard exists(at: path) else { throw VaultError.noStore(path) }
+        let folder = try StoreFolder(existing: path)
+        guard let file = try StoreKeyFile.read(folder.keyFile) ?? StoreKeyFile.read(folder.oldKeyFile) else {
+            throw VaultError.noKeyFile(folder)
         }
         return file
     }
@@ -82,7 +84,7 @@ extension Vault {
     }
 
     private func keyFile() throws -> VaultFile {
-        guard let file = try StoreKeyFile.read(folder.keyFile) else { throw VaultError.noStore(folder.path) }
+        guard let file = try StoreKeyFile.read(folder.keyFile) else { throw VaultError.noKeyFile(folder) }
         return file
     }
 }

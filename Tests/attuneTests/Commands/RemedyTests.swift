@@ -108,4 +108,28 @@ import Testing
         let removal = try #require(try remedies().compactMap { $0.firstMatch(of: /attune (adapters rm notes)$/) }.first)
         try store.expect(removal.output.1.split(separator: " ").map(String.init) + ["--yes"], exits: 0)
     }
+
+    /// A store without its key file is damaged, not absent; the file of a backup opens it.
+    @Test func aMissingKeyFileIsMendedFromABackup() throws {
+        let store = try TinyStore()
+        let backup = store.outside.path + "/backup"
+        try store.expect("backup", backup, exits: 0)
+        try FileManager.default.removeItem(atPath: store.attune.store + "/vault.key")
+        for command in [
+            ["doctor"], ["doctor", "--repair", store.outside.path + "/new"], ["status"], ["adapters", "list"],
+            ["backup", backup],
+        ] {
+            let run = try store.attune.run(command)
+            #expect(run.status == 8, "\(command): \(run.errors)")
+            let said = run.output + run.errors
+            #expect(said.contains("vault.key is missing"), "\(command): \(said)")
+            #expect(!said.contains("attune init"), "\(command): \(said)")
+        }
+        try store.expect("init", "--yes", exits: 6)
+        let output = try store.attune.run("doctor").output
+        let copy = try #require(output.firstMatch(of: /cp BACKUP\/states\/N\/vault.key [^;]+/)?.output)
+        let command = copy.replacing("BACKUP", with: backup).replacing("/N/", with: "/1/")
+        #expect(try store.attune.shell(command).status == 0, "\(command)")
+        try store.expect("doctor", exits: 0)
+    }
 }
