@@ -115,9 +115,10 @@ static int read_log(sealed_file *file, uint8_t *out, int amount, sqlite3_int64 o
         }
         memcpy(out, frame, FRAME_HEADER);
         unmask(file, out, offset, 1);
-        // A frame that does not open here is a torn tail, as the log was looked through: with a page of zeros its
-        // checksum fails and recovery ends there. An error would make the database unopenable after every crash.
-        open_page(file, get32(frame), frame + FRAME_HEADER, out + FRAME_HEADER);
+        // A frame that does not open here is a torn tail, as the log was looked through: with a salt of another log
+        // recovery ends there. The checksum alone would not do, since it fits where the page was all zeros. An error
+        // would make the database unopenable after every crash.
+        if (open_page(file, get32(frame), frame + FRAME_HEADER, out + FRAME_HEADER)) out[FRAME_SALT] ^= 0xff;
         return SQLITE_OK;
     }
     if (amount == SEALED_PAGE_SIZE && is_frame(offset - FRAME_HEADER)) {

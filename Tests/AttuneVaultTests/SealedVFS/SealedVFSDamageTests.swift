@@ -105,6 +105,26 @@ import Testing
         }
     }
 
+    /// The page of the torn frame was all zeros, as the end of a row of zeros is, so its checksum fits that of zeros.
+    @Test func aTornTailOfZerosEndsTheLogBeforeIt() throws {
+        let pool = try source.pool(checkpoints: false)
+        try pool.write { database in
+            try database.execute(sql: "CREATE TABLE entry (id INTEGER PRIMARY KEY, body BLOB)")
+            try database.execute(sql: "INSERT INTO entry VALUES (0, randomblob(9000))")
+        }
+        try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        try pool.write { try $0.execute(sql: "INSERT INTO entry VALUES (1, zeroblob(20000))") }
+        let (database, log) = (try source.bytes(of: source.path), try source.bytes(of: source.logPath))
+        #expect(try recover("zeros.db", database, log) == 1)
+        let frames = (log.count - SealedDatabase.logHeader) / SealedDatabase.frameSize
+        #expect(frames > 3)
+        for frame in frames - 3..<frames {
+            var torn = log
+            torn[SealedDatabase.logHeader + frame * SealedDatabase.frameSize + 2000] ^= 4
+            #expect(try recover("zeros.db", database, torn) == 0, "frame \(frame) of \(frames)")
+        }
+    }
+
     @Test func everyFlippedBitOfALogEndsItThereOrIsAnError() throws {
         let (database, log) = try databaseAndLog()
         #expect(try recover("whole.db", database, log) == Self.commits)
