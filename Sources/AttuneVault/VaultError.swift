@@ -12,6 +12,7 @@ package enum VaultFailure: String, FailureKind {
     case backupInUse = "E-BACKUP-005"
     case storeTooBusy = "E-BACKUP-006"
     case diskForgets = "E-BACKUP-007"
+    case olderThanBackup = "E-BACKUP-008"
     case noMemory = "E-MEMORY-003"
     case noStore = "E-VAULT-001"
     case locked = "E-VAULT-002"
@@ -63,6 +64,8 @@ package enum VaultFailure: String, FailureKind {
             FailureSummary(
                 .storeLocked, "the store removed chunks faster than they could be copied; no state was added")
         case .diskForgets: FailureSummary(.failure, "the disk does not give back what was written to it")
+        case .olderThanBackup:
+            FailureSummary(.conflict, "the store is older than what the backup has of it, or was used apart from it")
         case .noMemory: FailureSummary(.doesNotFit, "an adapter does not fit into memory")
         case .noStore: FailureSummary(.noStore, "there is no store at this path")
         case .locked: FailureSummary(.storeLocked, "another process is writing to the store")

@@ -35,6 +35,8 @@ package struct BackupReport: Sendable, Equatable {
     package var chunksMended = 0
     /// The numbers of the states that are there now.
     package var states: [Int] = []
+    /// Those among them with changes that the store does not have; they stay beyond the number that is kept.
+    package var statesAhead: [Int] = []
     /// Chunks that no state needed any longer and that were removed.
     package var chunksDropped = 0
     /// What the store itself has lost while the backup has it whole, one sentence each without a final full stop.

@@ -71,14 +71,16 @@ extension Workspace {
     /// - Parameters:
     ///   - keep: how many states are kept, at least 1; the newest ones.
     ///   - isQuick: true to read only a sixteenth of the chunks again that an earlier run has copied.
-    /// - Throws: `VaultError` E-BACKUP-002, 003, 005, 006, 007; E-VAULT-005 if the store has lost something that the
+    ///   - acceptsOlder: true to add the store also if it does not go on from the newest state.
+    /// - Throws: `VaultError` E-BACKUP-002, 003, 005, 006, 007, 008; E-VAULT-005 if the store has lost something that the
     ///   backup does not have either; E-VAULT-006 if the backup's disk is full. No state is added then.
     package func backUp(
-        to path: String, keep: Int, isQuick: Bool, progress: (BackupProgress) -> Void
+        to path: String, keep: Int, isQuick: Bool, acceptsOlder: Bool, progress: (BackupProgress) -> Void
     ) throws -> BackupReport {
         var options = BackupOptions()
         options.keep = keep
         options.isQuick = isQuick
+        options.acceptsOlder = acceptsOlder
         return try vault.backUp(to: path, options: options, progress: progress)
     }
 }

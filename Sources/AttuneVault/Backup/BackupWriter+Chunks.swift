@@ -64,10 +64,12 @@ extension BackupWriter {
     ///
     /// A state goes first, by one rename, so none that is there ever lacks a chunk. Damaged chunks that were set aside go
     /// after 30 days.
-    func dropOldStates() -> Int {
+    ///
+    /// - Parameter ahead: states that stay whatever their age.
+    func dropOldStates(keeping ahead: [Int]) -> Int {
         folder.chunkStore.dropLost(at: vault.now())
         let numbers = folder.numbers
-        for number in numbers.dropLast(max(options.keep, 1)) {
+        for number in numbers.dropLast(max(options.keep, 1)) where !ahead.contains(number) {
             guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
         }
         try? DurableFile.syncFolder(folder.states)

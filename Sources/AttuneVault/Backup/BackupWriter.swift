@@ -12,6 +12,8 @@ package struct BackupOptions: Sendable {
     package var keep = 2
     /// Reads again only a sixteenth of the chunks that an earlier run has copied, another one each time.
     package var isQuick = false
+    /// Adds a store that does not go on from the newest state; states with changes that it does not have stay.
+    package var acceptsOlder = false
 
     package init() {}
 }
@@ -24,7 +26,7 @@ extension Vault {
     /// leaves the earlier states whole. Then the oldest states beyond `options.keep` go, with the chunks that only they
     /// needed. The store is only read.
     ///
-    /// - Throws: `VaultError` E-BACKUP-002, 003, 005, 006; E-VAULT-005 if the store has lost something that the backup
+    /// - Throws: `VaultError` E-BACKUP-002, 003, 005, 006, 008; E-VAULT-005 if the store has lost something that the backup
     ///   does not have either; E-VAULT-006 (exit 7) if the backup's disk is full. No state is added then.
     @discardableResult
     package func backUp(
@@ -47,6 +49,8 @@ final class BackupWriter {
     let folder: BackupFolder
     let options: BackupOptions
     let vaultID: [UInt8]
+    /// What the store remembers of its changes.
+    let positions: [StorePosition]
     /// The number of the new state.
     let number: Int
     var copied: [ChunkID: Int] = [:]
@@ -63,11 +67,13 @@ final class BackupWriter {
         self.folder = folder
         self.options = options
         vaultID = try Vault.keyFile(at: vault.path).vaultID
+        positions = try vault.read { try StorePosition.remembered($0) }
         number = (folder.numbers.last ?? 0) + 1
     }
 
     func run(_ progress: (BackupProgress) -> Void) throws -> BackupReport {
         try requireOwn()
+        try requireNewer()
         try prepareFolders()
         defer { removeTree(folder.staging) }
         let staged = StoreFolder(resolved: folder.staging + "/state", chunks: folder.chunks)
@@ -101,7 +107,8 @@ final class BackupWriter {
             var report = BackupReport(path: folder.path, state: number)
             report.databaseBytes = try finish(staged, number: number, contents)
             try place(staged, as: number)
-            report.chunksDropped = dropOldStates()
+            report.statesAhead = statesAhead()
+            report.chunksDropped = dropOldStates(keeping: report.statesAhead)
             try renewKeyFiles(from: folder.state(number))
             report.chunks = contents.chunks.count
             report.chunkBytes = size(of: contents.chunks)

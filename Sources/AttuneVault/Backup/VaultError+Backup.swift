@@ -31,6 +31,17 @@ extension VaultError {
             remedy: "Choose a folder of its own for each store.")
     }
 
+    /// What is in the backup would go in favour of what is older.
+    static func olderThanBackup(_ path: String, state: Int, of day: String) -> VaultError {
+        let place = ShellWord.quoted(path)
+        return VaultError(
+            .olderThanBackup,
+            "the store does not go on from state \(state) of \(path), which has a change of \(day): it is an earlier "
+                + "copy, one that was used apart, or what was saved of a damaged one",
+            remedy: "Back up the newer store, or this one into another folder. If this is the one to go on with: "
+                + "attune backup \(place) --accept-older; what the backup has that is newer stays there")
+    }
+
     static func backupDamaged(_ what: String, remedy: String, cause: (any Error)? = nil) -> VaultError {
         VaultError(.backupDamaged, "the backup is damaged: \(what)", remedy: remedy, cause: cause)
     }

@@ -57,7 +57,7 @@ extension StoreMark {
     }
 
     /// Such as `2026-11-29 22:31:07 UTC`.
-    private static func day(_ milliseconds: Int64) -> String {
+    static func day(_ milliseconds: Int64) -> String {
         let text = Timestamp.date(milliseconds).formatted(.iso8601.dateTimeSeparator(.space))
         return "\(text.prefix(19)) UTC"
     }

@@ -25,6 +25,14 @@ struct StorePosition: Equatable, Sendable {
     /// True if this position is behind `other` on the same way.
     func precedes(_ other: StorePosition) -> Bool { (stretch, commits) < (other.stretch, other.commits) }
 
+    /// Whether a store has come by this position, by what it remembers of its own.
+    func isPassed(by remembered: [StorePosition]) -> Bool {
+        guard let same = remembered.first(where: { $0.stretch == stretch }) else {
+            return remembered.last.map { stretch < $0.stretch } ?? false
+        }
+        return same.writer == writer && commits <= same.commits
+    }
+
     /// The positions that the database remembers, newest first; none in a store that did not count them yet.
     static func remembered(_ database: Database) throws -> [StorePosition] {
         guard try database.tableExists("writers") else { return [] }

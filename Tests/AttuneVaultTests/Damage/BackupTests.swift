@@ -277,6 +277,43 @@ struct BackupTests {
         #expect(try Self.opened(backup).restore(to: store.directory.path + "/empty").versions == 3)
     }
 
+    /// An earlier copy of the store adds nothing unless it is meant, and takes nothing away then.
+    @Test func anEarlierCopyTakesNoNewerStateAway() throws {
+        let store = try Self.filled()
+        let (backup, copy) = (store.directory.path + "/backup", store.directory.path + "/copy")
+        try store.vault.close()
+        try FileManager.default.copyItem(atPath: store.path, toPath: copy)
+        let newer = try TestStore.open(store.path)
+        try newer.backUp(to: backup)
+        try newer.putDocument(name: "later", text: "made later")
+        try newer.backUp(to: backup)
+        let before = try Self.contents(backup)
+        let older = try TestStore.open(copy)
+        let refused = failure { try older.backUp(to: backup) }
+        #expect(refused?.failureCode == "E-BACKUP-008")
+        #expect("\(try #require(refused))".contains("state 2"))
+        #expect(try Self.contents(backup) == before)
+        // Used on by itself it is no newer.
+        try older.putDocument(name: "apart", text: "made apart")
+        #expect(failure { try older.backUp(to: backup) }?.failureCode == "E-BACKUP-008")
+        var options = BackupOptions()
+        options.keep = 1
+        options.acceptsOlder = true
+        let report = try older.backUp(to: backup, options: options)
+        #expect(report.statesAhead == [2])
+        #expect(report.states == [2, 3])
+        options.acceptsOlder = false
+        #expect(try older.backUp(to: backup, options: options).states == [2, 4])
+        #expect(failure { try newer.backUp(to: backup) }?.failureCode == "E-BACKUP-008")
+        #expect(try Self.opened(backup).verify().wholeStates == [2, 4])
+        // What is restored of a state goes on from it.
+        let place = store.directory.path + "/restored"
+        try Self.opened(backup).restore(to: place)
+        let restored = try TestStore.open(place)
+        try restored.putDocument(name: "after", text: "after the restore")
+        #expect(try restored.backUp(to: backup).statesAhead == [2])
+    }
+
     /// The next backup would empty `tmp`, and a store is no place for another.
     @Test func noStoreIsMadeInABackupOrAStore() throws {
         let store = try Self.filled()

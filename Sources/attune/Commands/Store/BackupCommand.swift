@@ -15,7 +15,9 @@ struct BackupCommand: AttuneCommand {
             store is brought up to date: only new chunks are copied, and what was there stays whole until the new state \
             is checked. What it holds is read each time, and a chunk that was damaged there is written anew; the \
             damaged one is set aside for 30 days. The backup opens with the store's passphrase or its recovery words; \
-            attune restore makes a store of it. Never copy single files of a store instead.
+            attune restore makes a store of it. A store that does not go on from \
+            the newest state, as an earlier copy, is refused without --accept-older; states with what it does not have \
+            stay then. Never copy single files of a store instead.
             """)
 
     @Argument(help: "The backup's folder: empty, not there yet, or that of an earlier backup.") var path: String
@@ -23,18 +25,23 @@ struct BackupCommand: AttuneCommand {
     @Option(help: "How many states to keep, the newest ones.") var keep = 2
     @Flag(help: "Of the chunks that an earlier backup has copied read a sixteenth, another one each time.")
     var quick = false
+    @Flag(help: "Also back up a store that is older than what the folder has of it, or was used apart from it.")
+    var acceptOlder = false
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
         guard keep >= 1 else { throw ValidationError("--keep is at least 1") }
         guard !verify || !quick else { throw ValidationError("--verify reads everything; leave out --quick") }
+        guard !verify || !acceptOlder else { throw ValidationError("--verify backs nothing up") }
     }
 
     func execute() throws {
         if verify { return try check() }
         let workspace = try global.open(.reading)
         let line = ProgressLine(console: global.console)
-        let report = try workspace.backUp(to: path, keep: keep, isQuick: quick) { line.show($0) }
+        let report = try workspace.backUp(to: path, keep: keep, isQuick: quick, acceptsOlder: acceptOlder) {
+            line.show($0)
+        }
         line.end()
         if global.json {
             try global.console.print(Made(report))
@@ -56,6 +63,12 @@ struct BackupCommand: AttuneCommand {
             console.note(
                 "\(Quantity.counted(report.chunksMended, "chunk")) of the backup had been damaged and came anew from the "
                     + "store; the damaged files are below \(report.path)/chunks/.lost for 30 days")
+        }
+        if !report.statesAhead.isEmpty {
+            let folders = report.statesAhead.map { ShellWord.quoted("\(report.path)/states/\($0)") }
+            console.note(
+                "what this store does not have is in state \(report.statesAhead.map(String.init).joined(separator: ", ")), "
+                    + "which so stays; to give it up: rm -r \(folders.joined(separator: " "))")
         }
         if !report.damage.isEmpty {
             console.note("the store itself is damaged; make a whole one: attune restore \(place) --store NEWPATH")
@@ -90,6 +103,7 @@ struct BackupCommand: AttuneCommand {
         let backup: String
         let state: Int
         let states: [Int]
+        let statesAhead: [Int]
         let databaseBytes: Int
         let chunks: Int
         let chunkBytes: Int
@@ -103,6 +117,7 @@ struct BackupCommand: AttuneCommand {
             backup = report.path
             state = report.state
             states = report.states
+            statesAhead = report.statesAhead
             databaseBytes = report.databaseBytes
             chunks = report.chunks
             chunkBytes = report.chunkBytes
