@@ -13,8 +13,15 @@ package struct StoreBackup: Sendable {
     ///
     /// - Throws: `VaultError` E-BACKUP-001, E-BACKUP-004; `CryptoError` for a wrong passphrase; `KitError` E-KEY-030.
     package init(at path: String, key: KeySource) throws {
-        backup = try key.unlocking(vaultID: try Backup.keyFile(at: path).vaultID) {
-            try Backup.open(at: path, passphrase: $0)
+        do {
+            backup = try key.unlocking(vaultID: try Backup.keyFile(at: path).vaultID) {
+                try Backup.open(at: path, passphrase: $0)
+            }
+        } catch let error as CryptoError where error.kind == .wrongPassphrase {
+            throw CryptoError(
+                .wrongPassphrase, error.message,
+                remedy: "Give the passphrase that the store had at its last backup: --key-file FILE; or use the "
+                    + "recovery words: attune restore \(ShellWord.quoted(path)) --recovery")
         }
     }
 

@@ -99,6 +99,8 @@ struct KeyCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
+            // Says that there is no store before anybody types 24 words.
+            _ = try StoreKeys(of: global.paths)
             let words = try global.recoveryWords(file: wordsFile).recoveryWords()
             let new = try KeyCommand.newPassphrase(file: newKeyFile, global: global).passphrase()
             let retired = try Workspace.recover(
