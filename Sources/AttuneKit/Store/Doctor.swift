@@ -111,8 +111,10 @@ package struct Doctor {
     /// How a version that is damaged is given up; nil for anything else.
     private func removal(of subject: String, in workspace: Workspace) -> String? {
         guard let adapters = try? workspace.vault.adapters(), let name = subject.split(separator: "@").first,
-            subject.contains("@"), let adapter = adapters.first(where: { $0.name == name })
+            subject.contains("@")
         else { return nil }
+        guard (try? workspace.vault.version(subject)) != nil, let adapter = adapters.first(where: { $0.name == name })
+        else { return " Or, as it was removed already, erase the whole trash: attune trash empty --all" }
         guard adapter.head.map({ "\($0.reference)" }) == subject else {
             return " Or remove it: attune adapters rm \(subject)"
         }

@@ -107,6 +107,12 @@ import Testing
         for chunk in chunks { try flip(chunk, at: 100) }
         let removal = try #require(try remedies().compactMap { $0.firstMatch(of: /attune (adapters rm notes)$/) }.first)
         try store.expect(removal.output.1.split(separator: " ").map(String.init) + ["--yes"], exits: 0)
+        // What lies in the trash is still damaged, and is not to be removed once more.
+        let trashed = try remedies()
+        #expect(!trashed.contains { $0.contains("adapters rm") }, "\(trashed)")
+        let erasure = try #require(trashed.compactMap { $0.firstMatch(of: /attune (trash empty --all)$/) }.first)
+        try store.expect(erasure.output.1.split(separator: " ").map(String.init) + ["--yes"], exits: 0)
+        try store.expect("adapters", "verify", exits: 0)
     }
 
     /// A store without its key file is damaged, not absent; the file of a backup opens it.
