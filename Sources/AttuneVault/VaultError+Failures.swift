@@ -50,6 +50,13 @@ extension VaultError {
             remedy: "Free some space, or run: attune trash empty --all", cause: cause)
     }
 
+    /// A new store found no room: there is nothing in it yet that could make some.
+    static func noRoom(at path: String, _ error: VaultError) -> VaultError {
+        VaultError(
+            .full, error.message, remedy: "Free some space on the disk of \(path), or choose another with --store.",
+            cause: error.cause)
+    }
+
     /// A full disk kept from happening what would have made room.
     static func noRoomToFree(_ path: String, cause: VaultError) -> VaultError {
         VaultError(

@@ -8,11 +8,14 @@ import AttuneVault
 /// A backup of a store, opened to be checked or to make a store of it; it is only read.
 package struct StoreBackup: Sendable {
     private let backup: Backup
+    /// The option with which it was opened, as a command has it.
+    private let way: String
 
     /// Opens the backup at `path` with the passphrase that `key` finds.
     ///
     /// - Throws: `VaultError` E-BACKUP-001, E-BACKUP-004; `CryptoError` for a wrong passphrase; `KitError` E-KEY-030.
     package init(at path: String, key: KeySource) throws {
+        way = ""
         do {
             backup = try key.unlocking(vaultID: try Backup.keyFile(at: path).vaultID) {
                 try Backup.open(at: path, passphrase: $0)
@@ -29,6 +32,7 @@ package struct StoreBackup: Sendable {
     ///
     /// - Throws: `VaultError` E-BACKUP-001, E-BACKUP-004; `CryptoError` E-KEY-002, and as `SecretSource.recoveryWords`.
     package init(at path: String, words: SecretSource) throws {
+        way = " --recovery"
         // Says what is wrong with the path before anybody types 24 words.
         _ = try Backup.keyFile(at: path)
         backup = try Backup.open(at: path, recovery: try words.recoveryWords())
@@ -50,7 +54,7 @@ package struct StoreBackup: Sendable {
     package func restore(
         asStoreAt store: String, state: Int?, progress: (BackupProgress) -> Void
     ) throws -> RestoreReport {
-        try requireRoom(for: store)
+        try requireRoom(for: store, state.map { " --state \($0)" } ?? "")
         return try backup.restore(to: store, state: state, progress: progress)
     }
 
@@ -61,12 +65,14 @@ package struct StoreBackup: Sendable {
     package func salvage(
         asStoreAt store: String, state: Int?, progress: (BackupProgress) -> Void
     ) throws -> SalvageReport {
-        try requireRoom(for: store)
+        try requireRoom(for: store, (state.map { " --state \($0)" } ?? "") + " --damaged")
         return try backup.salvage(to: store, state: state, progress: progress)
     }
 
-    private func requireRoom(for store: String) throws {
-        guard !Vault.exists(at: store) else { throw KitError.storeInTheWay(store, of: backup.path) }
+    private func requireRoom(for store: String, _ options: String) throws {
+        guard !Vault.exists(at: store) else {
+            throw KitError.storeInTheWay(store, of: backup.path, options: options + way)
+        }
     }
 }
 
@@ -94,8 +100,10 @@ extension Workspace {
 
 extension KitError {
     /// `E-STORE-001`: a backup would be restored over a store.
-    static func storeInTheWay(_ store: String, of backup: String) -> KitError {
-        let (store, backup) = (ShellWord.quoted(store), ShellWord.quoted(backup))
+    ///
+    /// - Parameter options: those of the command behind the backup's path, such as ` --damaged`.
+    static func storeInTheWay(_ store: String, of backup: String, options: String) -> KitError {
+        let (store, backup) = (ShellWord.quoted(store), ShellWord.quoted(backup) + options)
         return KitError(
             .storeExists, "there is a store at \(store) already, and a restore replaces nothing",
             remedy: "Move it away: mv \(store) \(store).before && attune restore \(backup) --store \(store); "

@@ -26,7 +26,7 @@ extension BackupWriter {
             try StoreDatabase.requireSound(copy)
             try copy.close()
         } catch let error as DatabaseError {
-            throw VaultError.copying(error, into: folder.staging)
+            throw VaultError.copying(error, into: folder)
         }
         unlink(staged.databaseLog)
         let damaged = try SealedDatabase.examine(path: staged.database, vaultKey: vault.key).damaged

@@ -75,17 +75,27 @@ extension VaultError {
     }
 
     /// A failure to write into the backup.
-    static func backupFull(_ path: String, cause: (any Error)? = nil) -> VaultError {
+    static func backupFull(_ folder: BackupFolder, cause: (any Error)? = nil) -> VaultError {
         VaultError(
-            .full, "the disk of \(path) has no room left; what was backed up before is whole",
+            .full,
+            "the disk of \(folder.path) has no room left; "
+                + (folder.numbers.isEmpty ? "nothing was backed up" : "what was backed up before is whole"),
             remedy: "Free some space there, or choose another folder.", cause: cause)
     }
 
+    /// The system refuses what has to be written into a backup.
+    static func cannotWrite(_ folder: BackupFolder, _ error: VaultError) -> VaultError {
+        VaultError(
+            .failed, error.message,
+            remedy: "See that \(folder.path) and what is in it may be written by you, or choose another folder.",
+            cause: error.cause)
+    }
+
     /// What a failed copy of the database into a backup means.
-    static func copying(_ error: DatabaseError, into path: String) -> VaultError {
-        let isFull = { DurableFile.isDiskFull(probing: path + "/probe") }
+    static func copying(_ error: DatabaseError, into folder: BackupFolder) -> VaultError {
+        let isFull = { DurableFile.isDiskFull(probing: folder.staging + "/probe") }
         switch database(error, isDiskFull: isFull) {
-        case let known where known.kind == .full: return backupFull(path, cause: error)
+        case let known where known.kind == .full: return backupFull(folder, cause: error)
         case let known: return known
         }
     }

@@ -47,6 +47,12 @@ struct BackupFolder: Sendable {
     /// Whether there is a backup, also one whose marker is lost or whose first state is not there yet.
     var isBackup: Bool { access(marker, F_OK) == 0 || !numbers.isEmpty }
 
+    /// Whether the system lets us write into the folder and those below it that are there.
+    var isWritable: Bool {
+        let folders = [path, states, staging, chunks] + Self.names(chunks).map { "\(chunks)/\($0)" }
+        return folders.allSatisfy { access($0, W_OK | X_OK) == 0 || errno == ENOENT }
+    }
+
     /// The id of the vault that the marker names, 32 hexadecimal digits; nil if it names none.
     var markedVault: String? {
         let text = String(decoding: (try? DurableFile.read(marker, limit: 4096)) ?? [], as: UTF8.self)

@@ -66,6 +66,7 @@ extension Vault {
             }
         } catch {
             try? FileManager.default.removeItem(atPath: staging)
+            if let full = error as? VaultError, full.kind == .full { throw VaultError.noRoom(at: path, full) }
             throw error
         }
         try DurableFile.syncFolder(parent.path)

@@ -340,6 +340,17 @@ struct BackupTests {
         }
     }
 
+    @Test func aBackupThatCannotBeWrittenToIsTheOneToLookAt() throws {
+        let store = try Self.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        try FileManager.default.removeItem(atPath: backup + "/chunks")
+        try Data().write(to: URL(filePath: backup + "/chunks"))
+        let text = "\(try #require(failure { try store.vault.backUp(to: backup) }))"
+        #expect(text.contains("See that \(backup)"), "\(text)")
+        #expect(!text.contains("attune doctor"), "\(text)")
+    }
+
     @Test func aFullDiskKeepsTheEarlierState() async throws {
         let store = try Self.filled()
         let (path, backup) = (store.path, store.directory.path + "/backup")

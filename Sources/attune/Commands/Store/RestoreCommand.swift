@@ -56,7 +56,7 @@ struct RestoreCommand: AttuneCommand {
         if isInCircle {
             global.console.note(
                 "It is the same device of your circle as the store that was backed up, so use one of the two only; "
-                    + "what it published since comes back with attune sync now.")
+                    + "attune sync now brings back what it published since.")
         }
     }
 
