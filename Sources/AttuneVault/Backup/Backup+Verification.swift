@@ -90,21 +90,36 @@ extension Backup {
         }
         var damage: [BackupDamage] = []
         for file in manifest.files {
-            let found = try? BackupManifest.File(file.name, in: state)
-            guard found != file else { continue }
-            if file.name == BackupManifest.keyFileName, isKeyFile(found?.digest, since: number) { continue }
-            var what = "it is missing or cannot be read"
-            if let found {
-                what = found.bytes == file.bytes ? "it was changed" : "it has \(found.bytes) of \(file.bytes) bytes"
-                if state.database.hasSuffix("/" + file.name) { what += damagedPages(state) }
-            }
+            guard let what = defect(of: file, in: state, number) else { continue }
             damage.append(BackupDamage("\(place)/\(file.name)", what))
         }
         return (manifest, damage)
     }
 
+    /// What is wrong with a file of a state; nil if nothing is. One of another size is not read through.
+    private func defect(of file: BackupManifest.File, in state: StoreFolder, _ number: Int) -> String? {
+        if file.name == BackupManifest.keyFileName,
+            let bytes = try? DurableFile.read(state.keyFile, limit: StoreKeyFile.sizeLimit),
+            isKeyFile(BLAKE2b.hash(bytes), since: number)
+        {
+            return nil
+        }
+        let isDatabase = state.database.hasSuffix("/" + file.name)
+        guard let bytes = try? BackupManifest.File.byteCount(of: file.name, in: state) else {
+            return "it is missing or cannot be read"
+        }
+        guard bytes == file.bytes else {
+            return "it has \(bytes) of \(file.bytes) bytes"
+                + (isDatabase && bytes < file.bytes ? damagedPages(state) : "")
+        }
+        guard let found = try? BackupManifest.File(file.name, in: state) else {
+            return "it is missing or cannot be read"
+        }
+        return found == file ? nil : "it was changed" + (isDatabase ? damagedPages(state) : "")
+    }
+
     /// Whether this is the key file that opened the backup or that of a later state, which takes the place of earlier ones.
-    private func isKeyFile(_ digest: Digest256?, since number: Int) -> Bool {
+    private func isKeyFile(_ digest: Digest256, since number: Int) -> Bool {
         if digest == BLAKE2b.hash(keyFile.encoded()) { return true }
         return folder.numbers.contains { later in
             guard later > number, let manifest = try? BackupManifest.read(folder.state(later), key: key) else {

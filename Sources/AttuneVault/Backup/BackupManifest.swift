@@ -91,11 +91,18 @@ struct BackupManifest: Codable, Equatable {
 extension BackupManifest.File {
     /// Measures the file `name` of a folder.
     init(_ name: String, in folder: StoreFolder) throws {
+        self.init(
+            name: name, bytes: try Self.byteCount(of: name, in: folder),
+            digest: try BLAKE2b.hash(file: "\(folder.path)/\(name)"))
+    }
+
+    /// Bytes of the file `name` of a folder.
+    static func byteCount(of name: String, in folder: StoreFolder) throws -> Int {
         let path = "\(folder.path)/\(name)"
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw VaultError.system("cannot read \(path)", errno: errno)
         }
-        self.init(name: name, bytes: Int(status.st_size), digest: try BLAKE2b.hash(file: path))
+        return Int(status.st_size)
     }
 }

@@ -71,6 +71,10 @@ final class BackupWriter {
         vaultID = try Vault.keyFile(at: vault.path).vaultID
         positions = try vault.read { try StorePosition.remembered($0) }
         number = (folder.numbers.last ?? 0) + 1
+        guard number <= BackupFolder.lastNumber else {
+            throw VaultError.cannotBackUp(
+                to: folder.path, "states/\(number - 1), which no backup comes to, leaves no number for another state")
+        }
     }
 
     func run(_ progress: (BackupProgress) -> Void) throws -> BackupReport {
@@ -85,6 +89,7 @@ final class BackupWriter {
             progress(BackupProgress(what: "copying the database", done: 0, total: 0))
             try copyDatabase(to: staged)
             let contents = try BackupContents(of: staged, key: vault.key)
+            folder.chunkStore.bringBack(Set(contents.chunks))
             var damage: [ChunkID: String] = [:]
             var lost: Set<ChunkID> = []
             for (position, id) in contents.chunks.enumerated() {

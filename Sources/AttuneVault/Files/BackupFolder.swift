@@ -32,7 +32,7 @@ struct BackupFolder: Sendable {
     init(resolved path: String) { self.path = path }
 
     /// A higher number is none of ours.
-    private static let lastNumber = 1 << 40
+    static let lastNumber = 1 << 40
 
     /// The numbers of the states that are there, oldest first.
     var numbers: [Int] {

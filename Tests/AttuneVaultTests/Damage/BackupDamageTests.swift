@@ -293,6 +293,54 @@ struct BackupDamageTests {
         #expect(try BackupTests.opened(backup).verify().problems == [])
     }
 
+    /// A whole chunk that was set aside takes the place of a damaged one: left there it would be removed one day.
+    @Test func aWholeChunkThatWasSetAsideComesBack() throws {
+        let store = try BackupTests.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        try store.vault.close()
+        for folder in [backup, store.path] {
+            let chunk = TestStore.chunkFiles(folder)[0]
+            let whole = try Data(contentsOf: URL(filePath: chunk))
+            let aside = "\(folder)/chunks/.lost/2099-01-01"
+            try FileManager.default.createDirectory(atPath: aside, withIntermediateDirectories: true)
+            try whole.write(to: URL(filePath: "\(aside)/\(URL(filePath: chunk).lastPathComponent)"))
+            try TestStore.flip(chunk, byte: 5)
+            let vault = try TestStore.open(store.path)
+            try vault.backUp(to: backup)
+            try vault.close()
+            #expect(try Data(contentsOf: URL(filePath: chunk)) == whole, "\(folder)")
+        }
+    }
+
+    /// A file of another size is not read through, however large it says it is.
+    @Test func aHugeFileIsToldByItsSize() throws {
+        let store = try BackupTests.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        for name in ["attune.db", "chunks"] {
+            try #require(truncate("\(backup)/states/1/\(name)", 1 << 40) == 0)
+        }
+        let problems = try BackupTests.opened(backup).verify().problems
+        for name in ["attune.db", "chunks"] {
+            let found = problems.contains {
+                $0.subject == "states/1/\(name)" && $0.message.contains("1099511627776 of")
+            }
+            #expect(found, "\(name): \(problems)")
+        }
+    }
+
+    @Test func aNumberBehindWhichThereIsNoneStopsTheBackup() throws {
+        let store = try BackupTests.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        try FileManager.default.createDirectory(
+            atPath: "\(backup)/states/\(1 << 40)", withIntermediateDirectories: true)
+        let error = failure { try store.vault.backUp(to: backup) }
+        #expect(error?.failureCode == "E-BACKUP-002")
+        #expect("\(try #require(error))".contains("states/1099511627776"))
+    }
+
     @Test func whatWasSetAsideGoesAfterThirtyDays() throws {
         let days = Days()
         let store = try TestStore(now: { days.now })
