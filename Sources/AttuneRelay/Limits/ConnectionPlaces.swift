@@ -17,6 +17,7 @@ final class ConnectionPlaces: Sendable {
         private let places: ConnectionPlaces
         fileprivate let number: Int
         private let device = Mutex<DeviceID?>(nil)
+        private let closed = Mutex(false)
 
         fileprivate init(_ places: ConnectionPlaces, _ number: Int) {
             self.places = places
@@ -36,6 +37,11 @@ final class ConnectionPlaces: Sendable {
             try places.prove(number, device)
             self.device.withLock { $0 = device }
         }
+
+        /// Whether the peer has closed its side of the connection.
+        var hasPeerClosed: Bool { closed.withLock { $0 } }
+
+        func peerCloses() { closed.withLock { $0 = true } }
 
         func leave() { places.leave(number) }
     }

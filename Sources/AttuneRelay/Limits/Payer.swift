@@ -4,7 +4,7 @@
 import AttuneCore
 import AttuneWire
 
-/// Who places and bytes are counted for: a device, or an address whose requests carry no signature that holds.
+/// Who places and bytes are counted for: a device, a circle, or an address whose requests carry no signature that holds.
 package struct Payer: Hashable, Sendable, CustomStringConvertible {
     /// Those who share with each other: a circle, or a network (an IPv4 /16, an IPv6 /48).
     enum Group: Hashable, Sendable {
@@ -14,6 +14,8 @@ package struct Payer: Hashable, Sendable, CustomStringConvertible {
     enum Member: Hashable, Sendable {
         case device(DeviceID)
         case address(String)
+        /// All devices of a circle together.
+        case everyone
     }
 
     let group: Group
@@ -22,6 +24,11 @@ package struct Payer: Hashable, Sendable, CustomStringConvertible {
     init(_ device: DeviceID, of circle: CircleID) {
         group = .circle(circle)
         member = .device(device)
+    }
+
+    init(_ circle: CircleID) {
+        group = .circle(circle)
+        member = .everyone
     }
 
     init(_ address: ClientAddress) {
@@ -46,6 +53,7 @@ package struct Payer: Hashable, Sendable, CustomStringConvertible {
         switch member {
         case .device(let device): "\(groupText) device \(device)"
         case .address(let address): "\(groupText) address \(address)"
+        case .everyone: groupText
         }
     }
 }

@@ -34,6 +34,8 @@ package struct RelayLimits: Hashable, Sendable {
     package var concurrentCreations = 16
     /// Pages of links and entries of a device at once.
     package var concurrentPages = 8
+    /// Requests that wait at once until the links of their circle are verified.
+    package var chainWaiters = 256
     /// Links of a device in its circle, those aside that shut others out.
     package var linksPerDay = 512
     /// Branches of a circle's chain that a device brings, whether they count or not.

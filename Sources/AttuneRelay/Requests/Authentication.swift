@@ -10,11 +10,13 @@ import NIOCore
 /// A request whose signature holds.
 struct Caller: Sendable {
     let device: CircleDevice
-    let chain: DeviceChain
+    let circle: CircleID
+    /// The circle's newest link.
+    let head: LinkHash
     let signed: SignedRequest
 
     /// Who its places and bytes are counted for.
-    var payer: Payer { Payer(device.id, of: chain.circle) }
+    var payer: Payer { Payer(device.id, of: circle) }
 
     /// Checks the body against the digest that was signed.
     func check(_ body: ByteBuffer) async throws {
@@ -22,7 +24,7 @@ struct Caller: Sendable {
         let check: @Sendable () throws -> Void = { try signed.check(body: Array(body.readableBytesView)) }
         do {
             // Handing a short one to another thread takes longer than its digest.
-            if body.readableBytes <= 8192 { try check() } else { try await RelayThreads.run(for: chain.circle, check) }
+            if body.readableBytes <= 8192 { try check() } else { try await RelayThreads.run(for: circle, check) }
         } catch is WireError {
             throw RelayError.wrongHash
         }
@@ -48,7 +50,8 @@ extension RelayService {
     ) async throws -> Caller {
         try await counted(request, context) {
             let signed = try self.signature(of: request)
-            guard let known = try await self.chains.circle(circle), let device = known.chain.devices[signed.device]
+            guard let known = try await self.chains.circle(circle, isGone: self.isGone(context)),
+                let device = known.chain.devices[signed.device]
             else { throw RelayError.noCircle }
             try self.verify(signed, request, signingKey: device.signingKey)
             if let wait = (isTransfer ? self.transferRate : self.requests).take(signed.device.description) {
@@ -57,8 +60,20 @@ extension RelayService {
             guard device.isActive || access == .everyone else { throw RelayError.revoked }
             if let until = known.deletedUntil, access != .deleted { throw RelayError.deleted(until: until) }
             try (context.passedOn.place ?? self.places.place(of: context.channel))?.prove(device.id)
-            return Caller(device: device, chain: known.chain, signed: signed)
+            return Caller(device: device, circle: circle, head: known.chain.head, signed: signed)
         }
+    }
+
+    /// The chain of a caller's circle as it is now, which is looked up only once the body of its request is there: while a
+    /// body comes nobody holds a chain that the circle has left behind.
+    ///
+    /// - Throws: `RelayError.revoked`, `.noCircle`, `.busy`.
+    func chain(of caller: Caller, _ context: RelayContext) async throws -> DeviceChain {
+        guard let chain = try await chains.circle(caller.circle, isGone: isGone(context))?.chain else {
+            throw RelayError.noCircle
+        }
+        guard chain.devices[caller.device.id]?.isActive == true else { throw RelayError.revoked }
+        return chain
     }
 
     /// Verifies a request that brings a circle: an active device of the links that come signs it.

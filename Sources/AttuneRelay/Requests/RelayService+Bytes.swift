@@ -72,6 +72,12 @@ extension RelayService {
         return response
     }
 
+    /// Whether the peer of a request has closed its connection, or its side of it.
+    func isGone(_ context: RelayContext) -> @Sendable () -> Bool {
+        let (channel, place) = (context.channel, places.place(of: context.channel))
+        return { !channel.isActive || place?.hasPeerClosed == true }
+    }
+
     /// The address that a request counts for.
     func address(of request: Request, _ context: RelayContext) -> ClientAddress {
         ClientAddress(context.channel, fields: request.headers, trusted: configuration.trustedProxies)

@@ -36,9 +36,9 @@ final class RelayService: Sendable {
         self.store = store
         self.mailboxes = mailboxes
         self.configuration = configuration
-        chains = CircleChains(store: store)
         let limits = configuration.limits
         replays = ReplayMemory(seconds: limits.nonceSeconds)
+        chains = CircleChains(store: store, limits: limits)
         unauthenticated = TokenBuckets(limits.unauthenticatedPerMinute, seconds: 60)
         creations = StrangerBuckets(limits.circlesPerHour, seconds: 3600)
         requests = TokenBuckets(limits.requestsPerMinute, seconds: 60)

@@ -40,7 +40,7 @@ extension RelayRoutes {
                 }
             }
             let founder = try service.founder(of: request, chain: chain, signed: signed)
-            try await Caller(device: founder, chain: chain, signed: signed).check(body)
+            try await Caller(device: founder, circle: chain.circle, head: chain.head, signed: signed).check(body)
             // Told before the invite is used up, and without counting: a retry is no new circle.
             if let head = try await service.store.head(of: chain.circle) {
                 throw head.deletedUntil.map { RelayError.deleted(until: $0) } ?? RelayError.circleExists

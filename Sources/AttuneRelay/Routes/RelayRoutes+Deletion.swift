@@ -10,7 +10,9 @@ import Hummingbird
 extension RelayRoutes {
     @Sendable func deleteCircle(_ request: Request, _ context: RelayContext) async throws -> Response {
         let (circle, caller, body) = try await call(request, context, access: .deleted)
-        if !caller.device.isPaper { try checkSecondSignature(body, request, circle: circle, caller: caller) }
+        if !caller.device.isPaper {
+            try checkSecondSignature(body, request, by: caller, chain: try await service.chain(of: caller, context))
+        }
         let until = try await service.store.deleteCircle(circle)
         var response = Bodies.empty(.accepted)
         if let name = HTTPField.Name("Attune-Deleted-Until") { response.headers[name] = String(until) }
@@ -18,13 +20,13 @@ extension RelayRoutes {
     }
 
     private func checkSecondSignature(
-        _ body: ByteBuffer, _ request: Request, circle: CircleID, caller: Caller
+        _ body: ByteBuffer, _ request: Request, by caller: Caller, chain: DeviceChain
     ) throws {
         let message = try Bodies.decode(body, of: request, as: ProtoDeleteCircle.self)
         guard let id = DeviceID(message.secondSigner), id != caller.device.id,
-            let second = caller.chain.devices[id], second.isActive,
+            let second = chain.devices[id], second.isActive,
             WireHash.verify(
-                Array(message.secondSignature), of: SignedText.delete(circle: circle, newest: caller.chain.head),
+                Array(message.secondSignature), of: SignedText.delete(circle: chain.circle, newest: chain.head),
                 by: second.signingKey)
         else { throw RelayError.secondSignature }
     }

@@ -66,7 +66,7 @@ extension RelayRoutes {
         guard (1...limit).contains(message.entries.count) else {
             throw RelayError.malformed("one to \(limit) entries are pushed at once")
         }
-        var chain = caller.chain
+        var chain = try await service.chain(of: caller, context)
         for _ in 0..<3 {
             let verified = try await verified(message, by: chain, kind: kind)
             let kept = verified.compactMap { $0 }
@@ -75,8 +75,7 @@ extension RelayRoutes {
                 kept, to: circle, newest: chain.head, release: caller.device.isPaper ? .all : release)
             guard var outcomes = stored else {
                 // The circle has changed meanwhile, and may have shut an author out.
-                guard let known = try await service.chains.circle(circle) else { throw RelayError.noCircle }
-                chain = known.chain
+                chain = try await service.chain(of: caller, context)
                 continue
             }
             service.metrics.accepted(outcomes.count { $0 == .new })

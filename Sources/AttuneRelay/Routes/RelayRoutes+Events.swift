@@ -20,7 +20,7 @@ extension RelayRoutes {
         }
         let counters = try await service.store.counters(of: circle)
         if request.uri.queryParameters["wait"] == nil {
-            return stream(subscription, from: counters, of: circle, to: device, end: end)
+            return stream(subscription, from: counters, of: circle, to: device, end: end, service.isGone(context))
         }
         defer { withExtendedLifetime(end) {} }
         return try await poll(request, subscription, counters)
@@ -58,7 +58,7 @@ extension RelayRoutes {
     /// Server-sent events: `links` and `entries`, each with its count.
     private func stream(
         _ subscription: EventHub.Subscription, from counters: RelayCounters, of circle: CircleID,
-        to device: DeviceID, end: AtEnd
+        to device: DeviceID, end: AtEnd, _ isGone: @escaping @Sendable () -> Bool
     ) -> Response {
         let service = service
         let body = ResponseBody { writer in
@@ -72,7 +72,8 @@ extension RelayRoutes {
                         continue
                     }
                     if counters.links != sent.links {
-                        guard let known = try await service.chains.circle(circle), known.deletedUntil == nil,
+                        guard let known = try await service.chains.circle(circle, isGone: isGone),
+                            known.deletedUntil == nil,
                             known.chain.devices[device]?.isActive == true
                         else { break }
                     }

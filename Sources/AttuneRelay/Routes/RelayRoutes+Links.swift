@@ -23,7 +23,7 @@ extension RelayRoutes {
             let seen = page.links.filter { $0.seq <= end }
             return (seen.map(\.bytes), page.more && seen.last?.seq ?? end < end, 0)
         }
-        if caller.device.isActive { response.headers[.eTag] = "\"\(caller.chain.head)\"" }
+        if caller.device.isActive { response.headers[.eTag] = "\"\(caller.head)\"" }
         return response
     }
 
@@ -34,13 +34,13 @@ extension RelayRoutes {
             throw RelayError.malformed("If-Match is the hash of the newest link")
         }
         let message = try Bodies.decode(body, of: request, as: ProtoLinks.self)
-        let chain = caller.chain
         // Who only was too late makes its links anew: nothing goes for them.
         let isBranch = try number("branch", request, fallback: 0) == 1
         let limit = isBranch ? limits.linksPerBranch : limits.linksPerPush
         guard (1...limit).contains(message.links.count) else {
             throw RelayError.malformed("one to \(limit) links are appended at once")
         }
+        let chain = try await service.chain(of: caller, context)
         // What was appended before is answered as if it was appended now: the first answer may have been lost.
         let links = try message.links.map { try Link($0) }
         guard let last = links.last, last.hash != chain.head else { return appended(chain.head) }
@@ -48,7 +48,7 @@ extension RelayRoutes {
             if chain.head == expected {
                 try await append(links, to: chain)
             } else if isBranch {
-                try await replace(with: links, after: expected, by: caller)
+                try await replace(with: links, of: chain, after: expected, by: caller, service.isGone(context))
             } else {
                 false
             }
@@ -76,8 +76,10 @@ extension RelayRoutes {
     ///
     /// Only a device may bring it that is in the circle where the two part, by what is here, and by the branch; and only a
     /// few a day, since all links before are verified anew for each. Recovery words that are here go only as links say.
-    private func replace(with links: [Link], after parting: LinkHash, by caller: Caller) async throws -> Bool {
-        let chain = caller.chain
+    private func replace(
+        with links: [Link], of chain: DeviceChain, after parting: LinkHash, by caller: Caller,
+        _ isGone: @escaping @Sendable () -> Bool
+    ) async throws -> Bool {
         guard let first = links.first, first.previous == parting, first.seq > 1, first.seq <= chain.seq else {
             return false
         }
@@ -86,9 +88,10 @@ extension RelayRoutes {
         if let wait = service.branches.take("\(chain.circle)\(caller.device.id)") {
             throw RelayError.tooMany("branches of the circle by this device", retryAfter: wait)
         }
-        guard let common = try await service.chains.chain(of: chain.circle, upTo: first.seq - 1),
-            common.head == parting
-        else { return false }
+        let common = try await service.chains.chain(of: chain.circle, upTo: first.seq - 1, for: caller.payer) {
+            if isGone() { throw RelayError.busy }
+        }
+        guard let common, common.head == parting else { return false }
         let next = try await RelayThreads.run(for: chain.circle) { () -> DeviceChain? in
             let next = try Self.chain(common, with: links)
             let own = try Link(parsing: here[1].bytes)
@@ -106,7 +109,7 @@ extension RelayRoutes {
     private static func chain(_ chain: DeviceChain, with links: [Link]) throws -> DeviceChain {
         var next = chain
         do {
-            for link in links { try next.append(link) }
+            try next.append(links)
         } catch {
             throw RelayError.badLink(error)
         }

@@ -68,9 +68,14 @@ package struct DeviceChain: Sendable, Equatable {
     /// Verifies that `link` may follow and takes it; nothing changes if it may not.
     ///
     /// - Throws: `WireError` E-WIRE-005 (signature), E-WIRE-006 (it belongs elsewhere), E-WIRE-007 (against the rules).
-    package mutating func append(_ link: Link) throws {
+    package mutating func append(_ link: Link) throws { try append(CollectionOfOne(link)) }
+
+    /// Verifies that `links` may follow one after the other and takes them; nothing changes if one may not.
+    ///
+    /// - Throws: as for one link.
+    package mutating func append(_ links: some Sequence<Link>) throws {
         var next = self
-        try next.take(link)
+        for link in links { try next.take(link) }
         self = next
     }
 
