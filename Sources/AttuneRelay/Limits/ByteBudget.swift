@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// Bytes that all requests together may have in memory at once, shared fairly.
+/// Bytes that all requests together may have in memory at once, or places that they have, shared fairly.
 ///
 /// A circle, or a network of strangers, has at most half. Who needs more than is left waits, and whoever has least goes
 /// first. A share that was held for a second goes to somebody who waits and has less: its connection is closed. So a slow

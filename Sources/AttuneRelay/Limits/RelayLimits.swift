@@ -30,8 +30,8 @@ package struct RelayLimits: Hashable, Sendable {
     package var transfersPerMinute = 6000
     package var concurrentTransfers = 8
     package var concurrentStreams = 16
-    /// Requests to open a circle whose bodies are read at once, of all addresses.
-    package var concurrentCreations = 16
+    /// Requests to open a circle whose bodies are read at once, of all addresses; a network has half at most.
+    package var concurrentCreations = 64
     /// Pages of links and entries of a device at once.
     package var concurrentPages = 8
     /// Requests that wait at once until the links of their circle are verified.

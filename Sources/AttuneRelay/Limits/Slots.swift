@@ -7,15 +7,13 @@ import Synchronization
 
 /// Counts what each device has under way at once.
 final class Slots: Sendable {
-    private let taken = Mutex<[DeviceID?: Int]>([:])
+    private let taken = Mutex<[DeviceID: Int]>([:])
     private let limit: Int
 
     init(_ limit: Int) { self.limit = limit }
 
     /// False if the device has as many as it may.
-    ///
-    /// - Parameter device: nil counts all who are no device together.
-    func take(_ device: DeviceID?) -> Bool {
+    func take(_ device: DeviceID) -> Bool {
         taken.withLock { taken in
             guard taken[device, default: 0] < limit else { return false }
             taken[device, default: 0] += 1
@@ -23,7 +21,7 @@ final class Slots: Sendable {
         }
     }
 
-    func give(_ device: DeviceID?) {
+    func give(_ device: DeviceID) {
         taken.withLock { $0.countDown(device) }
     }
 }

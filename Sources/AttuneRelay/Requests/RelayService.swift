@@ -21,12 +21,13 @@ final class RelayService: Sendable {
     let visitors: MailboxVisitors
     let transfers: Slots
     let streams: Slots
-    let genesisBodies: Slots
     let places: ConnectionPlaces
     /// Bodies of requests, as long as the requests last.
     let bodies: ByteBudget
     /// Answers, until their readers have them.
     let answers: ByteBudget
+    /// Requests to open a circle whose bodies are read, one each.
+    let creationPlaces: ByteBudget
     let pages: Slots
     let links: TokenBuckets
     let branches: TokenBuckets
@@ -37,8 +38,8 @@ final class RelayService: Sendable {
         self.mailboxes = mailboxes
         self.configuration = configuration
         let limits = configuration.limits
-        replays = ReplayMemory(seconds: limits.nonceSeconds)
         chains = CircleChains(store: store, limits: limits)
+        replays = ReplayMemory(seconds: limits.nonceSeconds)
         unauthenticated = TokenBuckets(limits.unauthenticatedPerMinute, seconds: 60)
         creations = StrangerBuckets(limits.circlesPerHour, seconds: 3600)
         requests = TokenBuckets(limits.requestsPerMinute, seconds: 60)
@@ -46,7 +47,7 @@ final class RelayService: Sendable {
         visitors = MailboxVisitors(limits.mailboxVisits)
         transfers = Slots(limits.concurrentTransfers)
         streams = Slots(limits.concurrentStreams)
-        genesisBodies = Slots(limits.concurrentCreations)
+        creationPlaces = ByteBudget(limits.concurrentCreations)
         places = ConnectionPlaces(limits)
         bodies = ByteBudget(limits.bodyMemory)
         answers = ByteBudget(limits.answerMemory)

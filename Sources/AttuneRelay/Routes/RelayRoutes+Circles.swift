@@ -18,13 +18,13 @@ extension RelayRoutes {
         let announced = HTTPField.Name("Attune-Invite").flatMap { request.headers[$0] }
         return try await service.rationed(request, context) {
             let signed = try service.signature(of: request)
-            if isByInvite, let announced, try await !service.store.knowsInvite(announced) {
-                try service.takeUnauthenticated(request, context)
-                throw RelayError.inviteRequired
+            if isByInvite {
+                guard let announced, try await service.store.knowsInvite(announced) else {
+                    try service.takeUnauthenticated(request, context)
+                    throw RelayError.inviteRequired
+                }
             }
-            guard service.genesisBodies.take(nil) else { throw RelayError.tooMany("new circles", retryAfter: 1) }
-            defer { service.genesisBodies.give(nil) }
-            let body = try await service.body(of: request, context, limit: limits.genesisBytes)
+            let body = try await genesisBody(of: request, context, from: address)
             let message = try Bodies.decode(body, of: request, as: ProtoCreateCircle.self)
             guard message.links.count < WireLimits.linksPerBranch else {
                 throw RelayError.malformed("a circle comes with \(WireLimits.linksPerBranch) links at most")
@@ -60,6 +60,26 @@ extension RelayRoutes {
             response.headers[.location] = "\(configuration.basePath)/v1/circles/\(chain.circle)"
             response.headers[.eTag] = "\"\(chain.head)\""
             return response
+        }
+    }
+
+    /// The body of a request to open a circle, whose sender nobody knows: it takes one of a few places, and where it does not
+    /// come whole that is a failure of its address.
+    private func genesisBody(
+        of request: Request, _ context: RelayContext, from address: ClientAddress
+    ) async throws -> ByteBuffer {
+        let place: ByteBudget.Share
+        do {
+            place = try await service.creationPlaces.take(1, for: Payer(address), close: context.close)
+        } catch let error as RelayError where error.kind == RelayError.busy.kind {
+            throw RelayError.tooMany("new circles", retryAfter: 1)
+        }
+        defer { place.end() }
+        do {
+            return try await service.body(of: request, context, limit: limits.genesisBytes)
+        } catch let error as RelayError where error.status == 400 {
+            try service.takeUnauthenticated(request, context)
+            throw error
         }
     }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import AttuneCore
 import AttuneTestSupport
 import AttuneWire
 import Foundation
@@ -229,11 +230,57 @@ import Testing
         #expect(try await named.send("GET", "/metrics").status == 404)
     }
 
-    @Test("an invite that is not known, and a body that is too large to open a circle, are refused before the body")
-    func creationBeforeTheBody() async throws {
-        let relay = try RelayProcess(options: ["--invite-only"])
+    /// A request that opens a circle, as bytes.
+    private func creation(at relay: RelayProcess) throws -> [UInt8] {
+        let founder = SyntheticDevice()
+        let genesis = try SyntheticCircle(founder: founder, paper: SyntheticDevice(paper: true)).links[0].bytes
+        // Field 1, and a length of two bytes.
+        let start: [UInt8] = [0x0a, UInt8(genesis.count & 0x7f) | 0x80, UInt8(genesis.count >> 7)]
+        return try RelayClient(relay, device: founder).raw(
+            "POST", "/v1/circles", body: start + genesis,
+            fields: [("Content-Type", "application/protobuf"), ("Connection", "close")])
+    }
+
+    @Test("bodies that are announced and never come keep no newcomer from opening a circle")
+    func silentCreations() async throws {
+        let relay = try RelayProcess()
         let client = RelayClient(relay, device: SyntheticDevice())
-        for (fields, length, status) in [([("Attune-Invite", "none")], 8000, "403"), ([], 1 << 20, "413")] {
+        var sockets: [Int32] = []
+        defer { for socket in sockets { close(socket) } }
+        for _ in 0..<70 {
+            let head = try client.raw("POST", "/v1/circles", body: [UInt8](repeating: 1, count: 16 << 10)).dropLast(
+                16 << 10)
+            let socket = try RawConnection(port: relay.port).opened(blocking: true)
+            sockets.append(socket)
+            _ = Array(head).withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        }
+        try await Task.sleep(for: .seconds(1))
+        let answer = try RawConnection(port: relay.port, source: "127.9.0.1").exchange(try creation(at: relay))
+        #expect(answer.hasPrefix("HTTP/1.1 201"), "\(answer)")
+    }
+
+    @Test("a body that ends too early where a circle is opened counts as a request without a signature")
+    func brokenCreations() async throws {
+        let relay = try RelayProcess(limits: true, options: ["--unauthenticated-per-minute", "3"])
+        for _ in 0..<3 {
+            let part = try creation(at: relay).dropLast(100)
+            let text = part.map { String(UnicodeScalar($0 < 128 ? $0 : 1)) }.joined()
+            try RawConnection(port: relay.port).abandon(text, after: 200_000)
+        }
+        try await Task.sleep(for: .seconds(1))
+        let answer = try RawConnection(port: relay.port).exchange(try creation(at: relay))
+        #expect(answer.hasPrefix("HTTP/1.1 429"), "\(answer)")
+    }
+
+    @Test(
+        "an invite that is not known, or missing, and a body that is too large to open a circle, are refused before the body"
+    )
+    func creationBeforeTheBody() async throws {
+        let (closed, open) = (try RelayProcess(options: ["--invite-only"]), try RelayProcess())
+        for (relay, fields, length, status) in [
+            (closed, [("Attune-Invite", "none")], 8000, "403"), (closed, [], 8000, "403"), (open, [], 1 << 20, "413"),
+        ] {
+            let client = RelayClient(relay, device: SyntheticDevice())
             let whole = try client.raw(
                 "POST", "/v1/circles", body: [UInt8](repeating: 1, count: length), fields: fields)
             let start = ContinuousClock.now
