@@ -61,11 +61,12 @@ extension SQLRelayStore {
         _ links: [StoredLink], to circle: CircleID, after: LinkHash, cutOffs: [CutOff]
     ) async throws -> Bool {
         let (now, rules) = (now(), rules)
-        if !links.allSatisfy(\.isRevocation) { try await room.require(links.reduce(0) { $0 + $1.bytes.count }) }
+        let counted = Self.bytes(of: links)
+        if counted > 0 { try await room.require(counted) }
         let isTaken = try await change(circle) { session, row in
             guard row.link == after else { return false }
             // A device that filled the circle must not keep itself from being shut out.
-            try Self.take(links, of: row, at: now, rules, in: session) { !$0.isRevocation }
+            try Self.take(links, of: row, at: now, rules, in: session, counted: counted)
             for cutOff in cutOffs { try DueWork.add(drop: cutOff, circle: row.number, in: session) }
             return true
         }
@@ -77,17 +78,26 @@ extension SQLRelayStore {
         with branch: [StoredLink], of circle: CircleID, newest: LinkHash, cutOffs: [CutOff]
     ) async throws -> Bool {
         let (now, rules) = (now(), rules)
-        let shutsOut = branch.contains(where: \.isRevocation)
-        if !shutsOut { try await room.require(branch.reduce(0) { $0 + $1.bytes.count }) }
-        let isTaken = try await change(circle) { session, row in
-            guard row.link == newest, let first = branch.first, first.seq > 1, first.seq <= row.linkSeq else {
-                return false
+        guard let first = branch.first else { return false }
+        // What goes makes room for what comes, revocations aside on both sides: they had none, and need none.
+        var (counted, place) = (Self.bytes(of: branch), first.seq - 1)
+        while counted > 0 {
+            let page = try await self.links(of: circle, after: place, limit: 64)
+            counted -= try await RelayThreads.run(for: circle) {
+                Self.bytes(of: try page.links.map { StoredLink(try Link(parsing: $0.bytes)) })
             }
+            guard page.more, let last = page.links.last else { break }
+            place = last.seq
+        }
+        let needed = max(0, counted)
+        if needed > 0 { try await room.require(needed) }
+        let isTaken = try await change(circle) { session, row in
+            guard row.link == newest, first.seq > 1, first.seq <= row.linkSeq else { return false }
             // Of those that go it is the one that has been here longest.
             let since = try session.number(
                 "SELECT created FROM links WHERE circle = $1 AND seq = $2", [.int(row.number), .count(first.seq)])
             guard since > now - rules.branches else { return false }
-            try Self.take(branch, of: row, at: now, rules, in: session) { _ in !shutsOut }
+            try Self.take(branch, of: row, at: now, rules, in: session, counted: needed)
             try DueWork.add(.trim, circle: row.number, in: session)
             for cutOff in cutOffs { try DueWork.add(drop: cutOff, circle: row.number, in: session) }
             // There may be as many links as before: this is how devices that wait for news hear of it.
@@ -98,15 +108,21 @@ extension SQLRelayStore {
         return isTaken
     }
 
+    /// What a circle is charged with for the links that need room: all but revocations.
+    private static func bytes(of links: [StoredLink]) -> Int {
+        links.reduce(0) { $0 + ($1.isRevocation ? 0 : $1.bytes.count + Int(RowCost.link)) }
+    }
+
     /// Keeps links and makes the last one the newest.
     ///
-    /// - Parameter isCounted: whether there has to be room for a link.
+    /// - Parameter counted: bytes of them for which there has to be room.
     private static func take(
         _ links: [StoredLink], of row: CircleRow, at now: Int64, _ rules: RetentionRules, in session: any SQLSession,
-        isCounted: (StoredLink) -> Bool
+        counted: Int
     ) throws {
         guard let last = links.last else { return }
         var ledger = CircleLedger(row, session: session, rules: rules)
+        if counted > 0 { try ledger.require(Int64(counted)) }
         for link in links {
             // A branch may have left a link behind at this number.
             let place: [SQLValue] = [.int(row.number), .count(link.seq)]
@@ -115,7 +131,6 @@ extension SQLRelayStore {
                 ledger.add(bytes: -(old.int(0) + RowCost.link))
             }
             let cost = Int64(link.bytes.count) + RowCost.link
-            if isCounted(link) { try ledger.require(cost) }
             ledger.add(bytes: cost)
             try insert(link, circle: row.number, at: now, in: session)
         }

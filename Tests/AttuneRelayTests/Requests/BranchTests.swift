@@ -19,8 +19,8 @@ import Testing
         let parting: LinkHash
         var branch: [Link] { counted.links.filter { $0.seq > 3 } }
 
-        init() async throws {
-            fixture = try await RelayFixture()
+        init(options: [String] = []) async throws {
+            fixture = try await RelayFixture(options: options)
             second = try await fixture.add()
             lost = try await fixture.add()
             (counted, parting) = (fixture.circle, fixture.circle.chain.head)
@@ -221,6 +221,30 @@ import Testing
         #expect(try await circle.founder.replace(with: Array(branch.dropLast()), after: circle.parting).status == 201)
         #expect(try await circle.founder.append([branch[128]], after: branch[127].hash).status == 201)
         #expect(try await circle.founder.frontier().linkSeq == 132)
+    }
+
+    @Test(
+        "a branch has room for its revocations however full all is, and for no more of the rest than it takes the place of",
+        arguments: ["--circle-bytes", "--total-bytes"])
+    func room(_ option: String) async throws {
+        var circle = try await SetBack(options: [option, "60000"])
+        var status = 201
+        while status == 201 {
+            let before = circle.fixture.circle
+            let link = try circle.fixture.circle.beginEpoch(by: circle.lost)
+            status = try await circle.fixture.client(of: circle.lost).append([link], after: before.chain.head).status
+            if status != 201 { circle.fixture.circle = before }
+        }
+        #expect(status == 507)
+        let full = try await circle.founder.frontier()
+        #expect(full.bytesUsed <= 60000)
+        var long = circle.counted
+        while long.links.count < 40 { try long.beginEpoch(by: circle.second) }
+        let refused = try await circle.founder.replace(with: Array(long.links.dropFirst(3)), after: circle.parting)
+        #expect(refused.status == 507)
+        #expect(try await circle.founder.frontier() == full)
+        #expect(try await circle.founder.replace(with: circle.branch, after: circle.parting).status == 201)
+        #expect(try await circle.founder.frontier().link == Data(circle.counted.chain.head.bytes))
     }
 
     @Test("recovery words that the relay knows are in every branch that it takes")
