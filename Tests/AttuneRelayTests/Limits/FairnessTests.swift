@@ -221,6 +221,10 @@ import Testing
         #expect(admitted(hex.prefix(30).map { "2001:db8:6::\($0)" }) == 20)
         visitors.know("claim", of: "123")
         #expect(throws: Never.self) { try visitors.admit(ClientAddress("2001:db8:5::1"), to: "123", claim: "claim") }
+        let own = (0..<500).count { _ in
+            (try? visitors.admit(ClientAddress("10.2.0.1"), to: "123", claim: "claim")) != nil
+        }
+        #expect((120...121).contains(own))
     }
 
     @Test("a network of ten addresses' worth opens no more circles")

@@ -272,6 +272,22 @@ import Testing
         #expect(answer.hasPrefix("HTTP/1.1 429"), "\(answer)")
     }
 
+    @Test("who holds a side of a mailbox reads there 120 times a minute")
+    func mailboxReads() async throws {
+        let client = RelayClient(try RelayProcess(limits: true))
+        let claim = [("Attune-Mailbox", String(repeating: "a", count: 32))]
+        let opened = try await client.send("POST", "/v1/rendezvous", fields: claim).message(ProtoMailboxOpened.self)
+        var statuses: [Int] = []
+        let start = ContinuousClock.now
+        while statuses.last ?? 200 == 200, statuses.count < 1000 {
+            statuses.append(
+                try await client.send("GET", "/v1/rendezvous/\(opened.nameplate)/new", fields: claim).status)
+        }
+        let refilled = Int((ContinuousClock.now - start).seconds) * 2 + 2
+        #expect(statuses.last == 429)
+        #expect((120...120 + refilled).contains(statuses.count - 1))
+    }
+
     @Test(
         "an invite that is not known, or missing, and a body that is too large to open a circle, are refused before the body"
     )
