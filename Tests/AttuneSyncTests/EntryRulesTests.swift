@@ -132,6 +132,28 @@ import Testing
                 == [.new, .new])
     }
 
+    /// A device sets the clock ahead and back again, and is shut out after that.
+    @Test(arguments: [false, true]) func aClockThatGoesBackWithinALogHoldsUpNobody(inOneRun: Bool) throws {
+        let (author, culprit) = (circle.devices[1], circle.devices[2])
+        var log: [Entry] = []
+        for lamport in [WireLimits.lamportJump, 2 * WireLimits.lamportJump, 3, 4] {
+            log.append(try entry(2, seq: UInt64(log.count) + 1, after: log.last, lamport: lamport))
+        }
+        circle.relay.logs[culprit.id] = log
+        #expect(try sync(0) == [])
+        #expect(circle.devices[0].store.state.logs[culprit.id]?.count == 4)
+        let honest = try entry(
+            1, lamport: 2 * WireLimits.lamportJump + 1, frontier: [culprit.id: log[2].position])
+        let link = try SimulatedLinks.revoke(
+            culprit.id, last: log[2].position, by: author.identity, on: circle.relay.chain)
+        try circle.relay.take(link)
+        if !inOneRun { #expect(try sync(0) == []) }
+        circle.relay.logs[author.id] = [honest]
+        #expect(try sync(0) == [])
+        #expect(circle.devices[0].store.state.logs[author.id] == [honest])
+        #expect(try circle.devices[0].store.largestLamport() == honest.lamport)
+    }
+
     @Test func aPushedEntryOfAnOutsiderOrOfNoShapeIsRefused() throws {
         let intruder = try Simulation(seed: 3, quiet: 2)
         let identity = intruder.devices[0].identity

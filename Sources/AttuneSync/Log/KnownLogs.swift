@@ -106,7 +106,8 @@ package struct KnownLogs: Sendable {
         let cutOffs = try CutOffs.of(next, heads: &heads) { try log.entryHash(of: $0, seq: $1) }
         chain = next
         recent = [:]
-        if !cutOffs.isEmpty { try setClock(reading: log) }
+        // The clock of what counts no more does not count either: the next entry no longer names it.
+        if !cutOffs.isEmpty { largestLamport = try log.largestLamport(besides: cutOffs) }
         return cutOffs
     }
 
@@ -114,15 +115,7 @@ package struct KnownLogs: Sendable {
     mutating func cutOff(_ device: DeviceID, after last: LogPosition?, reading log: some SyncLogReading) throws {
         heads[device] = last
         recent = [:]
-        try setClock(reading: log)
-    }
-
-    /// The clock of what counts no more does not count either: the next entry no longer names it.
-    private mutating func setClock(reading log: some SyncLogReading) throws {
-        largestLamport = try heads.reduce(0) { largest, head in
-            let newest = try entry(of: head.key, seq: head.value.seq, reading: log)
-            return max(largest, try newest.isEmpty ? 0 : Entry(parsing: newest).lamport)
-        }
+        largestLamport = try log.largestLamport(besides: [device: last?.seq ?? 0])
     }
 
     /// A suspicion with the bytes that show it.

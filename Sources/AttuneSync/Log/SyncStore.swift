@@ -33,8 +33,8 @@ package protocol SyncStore: SyncLogReading, Sendable {
     /// The newest accepted entry of each device that has one, this device included.
     func heads() throws -> [DeviceID: LogPosition]
 
-    /// The largest lamport number of any accepted entry; 0 if there is none.
-    func largestLamport() throws -> UInt64
+    /// The largest lamport number of any accepted entry but those beyond `cutOffs`; 0 if there is none.
+    func largestLamport(besides cutOffs: [DeviceID: UInt64]) throws -> UInt64
 
     /// The hash of the accepted entry of `device` at `seq`.
     func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash?

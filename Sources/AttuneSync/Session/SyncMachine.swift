@@ -118,6 +118,9 @@ package struct SyncMachine: Sendable {
         let store: any SyncStore
 
         func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try store.links(after: seq, limit: limit) }
+        func largestLamport(besides cutOffs: [DeviceID: UInt64]) throws -> UInt64 {
+            try store.largestLamport(besides: cutOffs)
+        }
         func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
             try store.entryHash(of: device, seq: seq)
         }

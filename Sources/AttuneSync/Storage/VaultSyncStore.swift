@@ -30,7 +30,9 @@ package struct VaultSyncStore: SyncStore {
 
     package func heads() throws -> [DeviceID: LogPosition] { try vault.entryHeads() }
 
-    package func largestLamport() throws -> UInt64 { try vault.largestLamport() }
+    package func largestLamport(besides cutOffs: [DeviceID: UInt64]) throws -> UInt64 {
+        try vault.largestLamport(besides: cutOffs)
+    }
 
     package func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
         try vault.entryHash(of: device, seq: seq)

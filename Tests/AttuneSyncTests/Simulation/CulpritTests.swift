@@ -34,8 +34,9 @@ import Testing
         }
     }
 
-    /// Chunks that only one device has; entries that wait for each other once a fork is cut off; forks nobody meant.
-    @Test(arguments: [773, 2354, 8081, 8470] as [UInt64]) func nothingIsLeftWhereItOnceWas(seed: UInt64) {
+    /// Chunks that only one device has; entries that wait for each other once a fork is cut off; forks nobody meant; a last
+    /// entry that only a store had which was set back; a clock that goes back within a log.
+    @Test(arguments: [773, 2354, 3913, 6039, 8081, 8470] as [UInt64]) func nothingIsLeftWhereItOnceWas(seed: UInt64) {
         Self.check(seed..<seed + 1)
     }
 

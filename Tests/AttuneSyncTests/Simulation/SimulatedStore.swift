@@ -188,7 +188,10 @@ final class SimulatedStore: SyncStore {
         state.logs.compactMapValues(\.last?.position)
     }
 
-    func largestLamport() throws -> UInt64 { state.logs.values.compactMap(\.last?.lamport).max() ?? 0 }
+    func largestLamport(besides cutOffs: [DeviceID: UInt64]) throws -> UInt64 {
+        let counted = state.logs.lazy.flatMap { device, log in log.prefix { $0.seq <= cutOffs[device] ?? .max } }
+        return counted.map(\.lamport).max() ?? 0
+    }
 
     func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
         let log = state.logs[device] ?? []

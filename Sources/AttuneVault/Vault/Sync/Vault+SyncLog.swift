@@ -16,8 +16,20 @@ extension Vault {
     }
 
     /// The largest lamport number of any accepted entry; 0 if there is none.
-    package func largestLamport() throws -> UInt64 {
-        UInt64(clamping: try read { try Int64.fetchOne($0, sql: "SELECT MAX(lamport) FROM entries") ?? 0 })
+    ///
+    /// - Parameter cutOffs: the last seq that counts, for each device of which something goes; nothing goes by default.
+    package func largestLamport(besides cutOffs: [DeviceID: UInt64] = [:]) throws -> UInt64 {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database, sql: "SELECT device, seq, lamport FROM entries ORDER BY lamport DESC")
+            while let row = try rows.next() {
+                let last = cutOffs[try row.value("device", as: DeviceID.self)]
+                if try last ?? .max >= UInt64(clamping: row.value("seq", as: Int64.self)) {
+                    return UInt64(clamping: try row.value("lamport", as: Int64.self))
+                }
+            }
+            return 0
+        }
     }
 
     /// The hash of the accepted entry of `device` at `seq`.
