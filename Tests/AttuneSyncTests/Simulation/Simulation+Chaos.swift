@@ -117,10 +117,12 @@ extension Simulation {
         let device = devices[index]
         guard let backup = device.backup else { return }
         let before = payloads(of: device.store.state, device.id)
+        let held = Set(device.store.state.logs.values.joined().map(\.hash))
         // Where devices meet without the relay, an entry may be known to one of them only: a store that is set back
         // with the file beside it cannot know, and nobody can tell it (`sync.md` §5.2).
         device.goDown()
         device.store.restore(backup, whole: !hasPeers && random.percent(50))
+        setBack.formUnion(held.subtracting(device.store.state.logs.values.joined().map(\.hash)))
         after(chance(1000...60_000)) { device.isDown = false }
         var known = payloads(of: device.store.state, device.id)
         known.formUnion(payloads(of: relay.logs[device.id] ?? []))

@@ -36,6 +36,8 @@ final class Simulation {
     var authors: [[UInt8]: DeviceID] = [:]
     /// Drafts that went with a store that was set back, before anybody else had them.
     var excused: Set<[UInt8]> = []
+    /// Entries of others that a store no longer had when it was set back.
+    var setBack: Set<EntryHash> = []
     var revoked: Set<DeviceID> = []
     /// The sealed name that each device gave itself last.
     var ownNames: [DeviceID: [UInt8]] = [:]
