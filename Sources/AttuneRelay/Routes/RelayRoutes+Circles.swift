@@ -33,7 +33,7 @@ extension RelayRoutes {
             let chain = try await RelayThreads.run(for: links[0].circle) {
                 do {
                     var chain = try DeviceChain(genesis: links[0])
-                    for link in links.dropFirst() { try chain.append(link) }
+                    try chain.append(Array(links.dropFirst()))
                     return chain
                 } catch let error as WireError {
                     throw RelayError.badLink(error)
