@@ -31,7 +31,7 @@ import Testing
             self.circle = circle
             let store = try SQLRelayStore(folder: folder.path + "/relay")
             let links = circle.links.map { StoredLink($0) }
-            let isNew = try await store.createCircle(circle.id, genesis: links[0], invite: nil)
+            let isNew = try await store.createCircle(circle.id, links: [links[0]], invite: nil)
             try #require(isNew)
             let isTaken = try await store.appendLinks(
                 Array(links.dropFirst()), to: circle.id, after: links[0].hash, cutOffs: [])

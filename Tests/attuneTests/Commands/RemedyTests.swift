@@ -133,7 +133,7 @@ import Testing
         }
         try store.expect("init", "--yes", exits: 6)
         let output = try store.attune.run("doctor").output
-        let copy = try #require(output.firstMatch(of: /cp BACKUP\/states\/N\/vault.key [^;]+/)?.output)
+        let copy = String(try #require(output.firstMatch(of: /cp BACKUP\/states\/N\/vault.key [^;]+/)).output)
         let command = copy.replacing("BACKUP", with: backup).replacing("/N/", with: "/1/")
         #expect(try store.attune.shell(command).status == 0, "\(command)")
         try store.expect("doctor", exits: 0)
