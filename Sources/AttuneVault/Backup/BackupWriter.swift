@@ -38,7 +38,7 @@ extension Vault {
             defer { withExtendedLifetime(lock) {} }
             return try BackupWriter(vault: self, folder: target, options: options).run(progress)
         } catch let error as VaultError where error.kind == .full {
-            throw VaultError.backupFull(target, cause: error)
+            throw VaultError.backupFull(target, cause: error.cause)
         } catch let error as VaultError where error.kind == .failed && !target.isWritable {
             throw VaultError.cannotWrite(target, error)
         }

@@ -358,7 +358,7 @@ struct StoreConformance {
         #expect(try await store.check(mends: false).isEmpty)
     }
 
-    /// What has been there for thirty days stays, and a branch without a revocation needs room.
+    /// What has been there for thirty days stays, and a branch needs room for what it has more.
     private func boundsOfBranches() async throws {
         let other = SyntheticDevice()
         var circle = circle
@@ -376,8 +376,8 @@ struct StoreConformance {
         #expect(try await store.head(of: circle.id)?.link.seq == 3)
 
         #expect(try await store.setQuota(1, of: circle.id))
-        let epoch = try rival.beginEpoch(by: other)
-        await #expect(throws: RelayError.self) { _ = try await replace(with: [epoch], newest: late) }
+        let (epoch, more) = (try rival.beginEpoch(by: other), try rival.beginEpoch(by: other))
+        await #expect(throws: RelayError.self) { _ = try await replace(with: [epoch, more], newest: late) }
         let revocation = try revoking.revoke(other, by: founder, second: paper)
         #expect(try await replace(with: [revocation], newest: late))
         #expect(try await store.links(of: circle.id, after: 2, limit: 9).links.map(\.hash) == [revocation.hash])

@@ -161,7 +161,7 @@ import Testing
         for command in [["backup", "--verify", backup], ["restore", backup, "--store", store.outside.path + "/x"]] {
             let failed = try store.attune.run(command + ["--key-file", wrong])
             #expect(failed.status == 12, "\(command)")
-            #expect(failed.errors.contains(" \(backup) --recovery"), "\(failed.errors)")
+            #expect(failed.errors.contains(" '\(backup)' --recovery"), "\(failed.errors)")
             #expect(!failed.errors.contains("key recover"), "\(failed.errors)")
         }
         let nowhere = store.outside.path + "/nowhere"
