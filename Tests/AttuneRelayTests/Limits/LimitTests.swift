@@ -261,12 +261,11 @@ import Testing
 
     @Test("a body that ends too early where a circle is opened counts as a request without a signature")
     func brokenCreations() async throws {
-        let relay = try RelayProcess(limits: true, options: ["--unauthenticated-per-minute", "3"])
-        for _ in 0..<3 {
-            let part = try creation(at: relay).dropLast(100)
-            let text = part.map { String(UnicodeScalar($0 < 128 ? $0 : 1)) }.joined()
-            try RawConnection(port: relay.port).abandon(text, after: 200_000)
-        }
+        // The next one comes after a minute, however busy the machine is.
+        let relay = try RelayProcess(limits: true, options: ["--unauthenticated-per-minute", "1"])
+        let part = try creation(at: relay).dropLast(100)
+        let text = part.map { String(UnicodeScalar($0 < 128 ? $0 : 1)) }.joined()
+        try RawConnection(port: relay.port).abandon(text, after: 200_000)
         try await Task.sleep(for: .seconds(1))
         let answer = try RawConnection(port: relay.port).exchange(try creation(at: relay))
         #expect(answer.hasPrefix("HTTP/1.1 429"), "\(answer)")
