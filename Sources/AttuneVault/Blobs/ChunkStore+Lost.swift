@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
-import AttuneCrypto
 import Foundation
 
 /// Chunk files that nothing refers to are set aside for a while before they are removed: the database may have been set
@@ -41,18 +40,13 @@ extension ChunkStore {
     /// Moves those of `needed` that were set aside and are not in their place back to it, also in place of a damaged one.
     func bringBack(_ needed: Set<ChunkID>) {
         for lost in lost() where needed.contains(lost.id) {
+            let isRight = { (path: String) in (try? Self.chunk(lost.id, at: path)) != nil }
             let path = folder.chunk(lost.id)
-            guard access(path, F_OK) != 0 || !isRight(path, lost.id) && isRight(lost.path, lost.id),
+            guard access(path, F_OK) != 0 || !isRight(path) && isRight(lost.path),
                 (try? DurableFile.makeFolder(String(path.prefix(path.count - 65)))) != nil
             else { continue }
             rename(lost.path, path)
         }
-    }
-
-    /// Whether a file holds the chunk of this id.
-    private func isRight(_ path: String, _ id: ChunkID) -> Bool {
-        guard let bytes = try? DurableFile.read(path, limit: SealedChunk.byteCount) else { return false }
-        return SealedChunk.id(of: bytes) == id
     }
 
     /// Removes what was set aside more than 30 days before `time`.

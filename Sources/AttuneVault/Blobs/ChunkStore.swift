@@ -32,14 +32,16 @@ struct ChunkStore: Sendable {
         if case .success(let bytes?) = found, SealedChunk.id(of: bytes) == id { return bytes }
         // A reader cannot bring back what was set aside and is named again.
         for aside in lost() where aside.id == id {
-            if let bytes = try? DurableFile.read(aside.path, limit: SealedChunk.byteCount),
-                SealedChunk.id(of: bytes) == id
-            {
-                return bytes
-            }
+            if let bytes = try? Self.chunk(id, at: aside.path) { return bytes }
         }
         let isThere = try found.get() != nil
         throw VaultError.damaged("the chunk file \(id.short) \(isThere ? "was changed" : "is missing")")
+    }
+
+    /// The bytes of a file if they are those of the chunk; nil if they are others, or there is none.
+    static func chunk(_ id: ChunkID, at path: String) throws -> [UInt8]? {
+        guard let bytes = try DurableFile.read(path, limit: SealedChunk.byteCount) else { return nil }
+        return SealedChunk.id(of: bytes) == id ? bytes : nil
     }
 
     /// Puts the bytes of a chunk at its place by way of a file in `staging`; they reach the disk with a sync later.
@@ -106,9 +108,7 @@ struct ChunkStore: Sendable {
         for id in ids {
             let path = folder.chunk(id)
             if !known.contains(id) {
-                guard let bytes = try DurableFile.read(path, limit: SealedChunk.byteCount),
-                    SealedChunk.id(of: bytes) == id
-                else {
+                guard try Self.chunk(id, at: path) != nil else {
                     unlink(path)
                     return false
                 }
