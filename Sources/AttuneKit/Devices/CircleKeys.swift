@@ -41,7 +41,7 @@ package final class CircleKeys: EntryAuthor {
     /// Seals and signs a draft under the newest epoch's key.
     package func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8] {
         let (circle, keyring) = try current()
-        guard let key = keyring[place.epoch] else { throw KitError.notADevice }
+        guard let key = keyring[place.epoch] else { throw obstacle() ?? KitError.notADevice }
         return try EntryWriter(keys: circle.keys).entry(draft, at: place, key: key).bytes
     }
 
@@ -50,7 +50,9 @@ package final class CircleKeys: EntryAuthor {
         guard let (circle, keyring) = try? current(), circle.own?.isActive == true,
             keyring.damaged.contains(circle.chain.epoch)
         else { return nil }
-        return SyncError.keyIsRefused(of: label(of: circle.chain.epochAuthor), epoch: circle.chain.epoch)
+        let author = circle.chain.epochAuthor
+        return SyncError.keyIsRefused(
+            of: label(of: author), fingerprint: circle.fingerprint(of: author), epoch: circle.chain.epoch)
     }
 
     /// What is sealed in an entry.
@@ -83,7 +85,7 @@ package final class CircleKeys: EntryAuthor {
             return "device \(device.fingerprint)"
         }
         let nickname = (try? DeviceNicknames(vault))?[device]
-        let fingerprint = DeviceListing.fingerprints(of: circle.chain.devices.keys)[device] ?? device.description
+        let fingerprint = circle.fingerprint(of: device)
         let name = nickname ?? circle.name(of: known, keyring: keyring)
         return name == device.fingerprint ? "device \(fingerprint)" : "\(name) (\(fingerprint))"
     }

@@ -71,6 +71,11 @@ package struct DeviceCircle: Sendable {
         device.isPaper ? "recovery words" : keyring?.name(of: device) ?? device.id.fingerprint
     }
 
+    /// What tells a device from all others of the circle.
+    func fingerprint(of device: DeviceID) -> String {
+        DeviceListing.fingerprints(of: chain.devices.keys)[device] ?? device.description
+    }
+
     /// `name` for a device that joins, with a number behind it where an active device has a name that looks the same.
     func freeName(_ name: String, keyring: EpochKeyring?) -> String {
         let taken = Set(chain.active.map { NameLook(self.name(of: $0, keyring: keyring)) })

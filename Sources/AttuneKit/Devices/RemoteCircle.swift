@@ -100,8 +100,8 @@ struct RemoteCircle: Sendable {
         do {
             return try await ask(transport) { try await $0.frontier() }
         } catch RemoteFailure.unknownCircle {
-            let own = UInt64(circle.own?.addedAt ?? 1)
-            let links = try await BlockingWork.run { [vault] in try vault.links(after: 0, limit: Int(own)) }
+            let count = Int(circle.own?.addedAt ?? 1)
+            let links = try await BlockingWork.run { [vault] in try vault.links(after: 0, limit: count) }
             guard !links.isEmpty else { throw KitError.damagedCircle }
             try await ask(transport) { try await $0.createCircle(links: links, invite: invite) }
             return try await transport.frontier()

@@ -33,7 +33,7 @@ extension RelayRoutes {
             let chain = try await RelayThreads.run(for: links[0].circle) {
                 do {
                     var chain = try DeviceChain(genesis: links[0])
-                    try chain.append(Array(links.dropFirst()))
+                    try chain.append(links.dropFirst())
                     return chain
                 } catch let error as WireError {
                     throw RelayError.badLink(error)

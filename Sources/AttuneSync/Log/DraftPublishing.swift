@@ -8,8 +8,14 @@ import AttuneWire
 extension SyncStore {
     /// Seals and keeps the oldest draft at `place`; nil if none waits, or all have to.
     func publishDraft(at place: EntryPlace, by author: any EntryAuthor) throws -> Entry? {
-        guard let draft = try nextDraft(), author.obstacle() == nil else { return nil }
-        let entry = try Entry(parsing: author.write(draft, at: place))
+        guard let draft = try nextDraft() else { return nil }
+        let bytes: [UInt8]
+        do {
+            bytes = try author.write(draft, at: place)
+        } catch let error as SyncError where error.kind == .keyIsRefused {
+            return nil
+        }
+        let entry = try Entry(parsing: bytes)
         try publish(draft.id, as: entry)
         return entry
     }

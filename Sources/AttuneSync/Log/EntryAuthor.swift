@@ -8,7 +8,7 @@ import AttuneWire
 package protocol EntryAuthor: Sendable {
     /// The serialised `SignedEntry` of a draft at its place.
     ///
-    /// - Throws: if the key of the place's epoch is not here, or the draft is too large.
+    /// - Throws: what `obstacle()` says if the key of the place's epoch is not here; if the draft is too large.
     func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8]
 
     /// Says why nothing can be sealed for the circle as it is now; nil where it can.

@@ -137,7 +137,8 @@ package struct LinkWriter: Sendable {
 
     private func current(_ keyring: EpochKeyring) throws -> EpochKey {
         guard let key = keyring[chain.epoch] else {
-            throw SyncError.keyIsRefused(of: "device \(chain.epochAuthor.fingerprint)", epoch: chain.epoch)
+            let author = chain.epochAuthor.fingerprint
+            throw SyncError.keyIsRefused(of: "device \(author)", fingerprint: author, epoch: chain.epoch)
         }
         return key
     }

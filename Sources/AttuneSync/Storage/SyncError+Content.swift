@@ -18,17 +18,14 @@ extension SyncError {
 
     /// The key of the newest epoch was given out wrong by who made it: nothing can be sealed for the circle.
     ///
-    /// - Parameter device: what people call it, with its fingerprint.
-    package static func keyIsRefused(of device: String, epoch: UInt32) -> SyncError {
+    /// - Parameters:
+    ///   - device: what people call it, with its fingerprint.
+    ///   - fingerprint: what tells it from all others.
+    package static func keyIsRefused(of device: String, fingerprint: String, epoch: UInt32) -> SyncError {
         SyncError(
             .keyIsRefused, "the circle's keys number \(epoch), which \(device) made, do not open here",
             remedy:
                 "What is new waits here. Shut that device out, and the circle has other keys: attune devices revoke "
-                + ShellWord.quoted(Self.fingerprint(in: device)))
-    }
-
-    /// What names a device for sure, of what people call it.
-    private static func fingerprint(in label: String) -> String {
-        label.split { " ()".contains($0) }.last.map(String.init) ?? label
+                + ShellWord.quoted(fingerprint))
     }
 }
