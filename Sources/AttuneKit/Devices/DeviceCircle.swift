@@ -94,7 +94,9 @@ package struct DeviceCircle: Sendable {
         let circle = try open(vault)
         if let circle { try circle.remember(circle.keyring(), in: vault) }
         let store = try VaultSyncStore(vault)
-        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: store)
+        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: store) { device in
+            (try? CircleKeys(vault))?.label(of: device) ?? "device \(device.fingerprint)"
+        }
         // The names of devices are opened once more only where there is something to say of another one.
         guard let own = circle?.device, links.contains(where: { $0.signer != own }) else { return }
         let keys = try CircleKeys(vault)

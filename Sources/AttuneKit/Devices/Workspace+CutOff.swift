@@ -49,6 +49,28 @@ extension Workspace {
         }
     }
 
+    /// What adapters here come to if a device is cut off there, a sentence for each kind of change.
+    ///
+    /// - Throws: as `lastEntry(of:by:)`.
+    package func effects(of cutOff: DeviceCutOff, on device: DeviceListing) throws -> [String] {
+        let last = try lastEntry(of: device, by: cutOff)
+        return try vault.cutOffEffects(of: device.id, after: last?.seq ?? 0).sentences
+    }
+
+    /// The devices that these brought into the circle, or whom those brought in, and that stay in it without them.
+    package func guests(of devices: [DeviceListing]) throws -> [DeviceListing] {
+        let chain = try DeviceCircle.require(vault).chain
+        let hosts = Set(devices.map(\.id))
+        var guests = hosts
+        // Nobody comes in before the one that lets it in.
+        for device in chain.devices.values.sorted(by: { $0.addedAt < $1.addedAt }) {
+            if let sponsor = device.sponsor, guests.contains(sponsor) { guests.insert(device.id) }
+        }
+        return try self.devices().filter {
+            $0.state == .active && !$0.isThis && guests.contains($0.id) && !hosts.contains($0.id)
+        }
+    }
+
     /// Gives adapters what they would have without the later entries of a device, which need not be in the circle any
     /// more; the other devices follow.
     ///

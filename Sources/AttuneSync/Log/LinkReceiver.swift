@@ -18,9 +18,12 @@ package enum LinkReceiver {
     }
 
     /// As `take(_:after:chain:into:)` of links that have been parsed.
+    ///
+    /// - Parameter name: what people call a device.
     package static func take(
         _ links: [Link], after previous: LinkHash, chain: DeviceChain, into store: some SyncStore,
-        by rules: some LogRules = CircleRules()
+        by rules: some LogRules = CircleRules(),
+        naming name: (DeviceID) -> String = { "device \($0.fingerprint)" }
     ) throws -> DeviceChain? {
         if let last = links.last, last.hash == chain.head { return chain }
         guard previous == chain.head else { return nil }
@@ -28,7 +31,7 @@ package enum LinkReceiver {
         for link in links { try next.append(link) }
         var logs = try KnownLogs(of: store, chain: chain)
         let cutOffs = try logs.adopt(next, reading: store)
-        try store.replaceLinks(after: chain.seq, with: links, cutOffs: cutOffs)
+        _ = try store.replaceLinks(after: chain.seq, with: links, cutOffs: cutOffs, from: "", naming: name)
         let decided = rules.decided(in: logs)
         if !decided.isEmpty { try store.settle(decided) }
         return next

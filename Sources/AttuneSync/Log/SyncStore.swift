@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneVault
 import AttuneWire
 
 /// What sync needs of the store of a device.
@@ -26,7 +27,10 @@ package protocol SyncStore: SyncLogReading, Sendable {
     ///
     /// For each device in `cutOffs` entries above its seq are dropped from the log (their versions no longer count as
     /// the circle's; whatever else refers to them stays), with their wanted chunks.
-    func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws
+    ///
+    /// - Returns: what adapters here come to without those entries.
+    @discardableResult
+    func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws -> CutOffEffects
 
     // MARK: Log
 
@@ -126,6 +130,24 @@ package protocol SyncStore: SyncLogReading, Sendable {
 }
 
 extension SyncStore {
+    /// As `replaceLinks(after:with:cutOffs:)`, and says in the sync log what adapters come to.
+    ///
+    /// - Parameters:
+    ///   - remote: the name for people of the remote that the links came from; empty if they did not.
+    ///   - name: what people call a device.
+    /// - Returns: the lines of the log, which are news.
+    func replaceLinks(
+        after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64], from remote: String,
+        naming name: (DeviceID) -> String
+    ) throws -> [String] {
+        let changes = try replaceLinks(after: seq, with: links, cutOffs: cutOffs).sentences
+        guard !changes.isEmpty else { return [] }
+        let devices = cutOffs.keys.sorted().map(name).joined(separator: ", ")
+        let news = ["Without what counts no longer of \(devices), adapters here are others."] + changes
+        for line in news { try append(SyncLogLine(level: .warning, remote: remote, text: line)) }
+        return news
+    }
+
     /// *Durable.* Notes that the relay has all links up to `seq`, or another device where there is no relay.
     package func note(linksTold seq: UInt64, toRelay: Bool) throws {
         var settings = try settings()

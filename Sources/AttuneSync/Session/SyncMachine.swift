@@ -72,7 +72,8 @@ package struct SyncMachine: Sendable {
             if let obstacle = author.obstacle() { outcome.problems.append(obstacle) }
             actions.append(.finished(outcome))
         case .replaceLinks(let seq, let links, let cutOffs):
-            try store.replaceLinks(after: seq, with: links, cutOffs: cutOffs)
+            news += try store.replaceLinks(
+                after: seq, with: links, cutOffs: cutOffs, from: engine.remoteName, naming: author.label)
         case .announce(let links):
             for (level, text) in LinkNews.lines(of: links, on: store.device, labels: author.label) {
                 try store.append(SyncLogLine(level: level, remote: engine.remoteName, text: text))

@@ -24,7 +24,10 @@ package struct VaultSyncStore: SyncStore {
 
     package func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try vault.links(after: seq, limit: limit) }
 
-    package func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws {
+    @discardableResult
+    package func replaceLinks(
+        after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]
+    ) throws -> CutOffEffects {
         try vault.replaceLinks(after: seq, with: links.map { ($0.hash, $0.bytes) }, cutOffs: cutOffs)
     }
 

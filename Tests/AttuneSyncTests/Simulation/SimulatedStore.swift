@@ -3,6 +3,7 @@
 
 import AttuneCore
 import AttuneSync
+import AttuneVault
 import AttuneWire
 import Foundation
 import Synchronization
@@ -166,7 +167,9 @@ final class SimulatedStore: SyncStore {
         state.links.filter { $0.seq > seq }.prefix(limit).map(\.bytes)
     }
 
-    func replaceLinks(after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]) throws {
+    func replaceLinks(
+        after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]
+    ) throws -> CutOffEffects {
         try change(durably: true) { state in
             state.links.removeAll { $0.seq > seq }
             state.links += links
@@ -182,6 +185,7 @@ final class SimulatedStore: SyncStore {
                 state.shelf.drop(dropped, of: device, keeping: Int(last))
             }
         }
+        return CutOffEffects()
     }
 
     func heads() throws -> [DeviceID: LogPosition] {

@@ -337,7 +337,14 @@ struct SyncTests {
         try b.take(try a.publish())
         #expect(try b.vault.version("notes").number == 2)
         #expect(try !b.vault.wantedChunks(limit: 9).isEmpty)
-        try b.vault.replaceLinks(after: 1, with: [(.filled(2), [2])], cutOffs: [a.id: 1])
+        let effects = try b.vault.cutOffEffects(of: a.id, after: 1)
+        #expect(
+            effects.sentences == [
+                "Gone, since the bytes were not in use here: notes@2.", "Pointing elsewhere: notes at notes@1.",
+            ])
+        #expect(try b.vault.version("notes").number == 2, "asking changes nothing")
+        let done = try b.vault.replaceLinks(after: 1, with: [(.filled(2), [2])], cutOffs: [a.id: 1])
+        #expect(done == effects)
         #expect(try b.vault.version("notes").number == 1)
         #expect(try b.vault.versions(of: "notes").count == 1)
         #expect(try b.vault.entryHeads()[a.id]?.seq == 1)

@@ -188,18 +188,44 @@ import Testing
         let moment = Date().formatted(.iso8601)
         try hostile.expect("adapters", "rename", "notes", "stolen", exits: 0)
         try hostile.expect("adapters", "rename", "other", "notes", exits: 0)
+        try hostile.train(rows, name: "late", seed: 10)
+        try hostile.train(rows, name: "notes", seed: 11, extra: ["--from", "notes"])
+        // One that it lets in stays.
+        let hut = try TinyStore(outside: hostile.outside)
+        try SyncCircle.pair(hostile, hut, relays: (relay.address, relay.address), names: ("mal", "hut"))
         try SyncCircle.sync(hostile)
         try SyncCircle.sync(desk)
-        #expect(try desk.versions().keys.sorted() == ["notes@1", "stolen@1"])
+        try SyncCircle.sync(tower)
+        #expect(try desk.versions().keys.sorted() == ["late@1", "notes@1", "notes@2", "stolen@1"])
 
-        func revoke(_ options: String..., exits: Int32) throws {
-            try desk.expect(["devices", "revoke", "mal", "--yes"] + options, exits: exits)
+        @discardableResult
+        func revoke(_ options: String..., exits: Int32) throws -> String {
+            try desk.expect(["devices", "revoke", "mal", "--yes"] + options, exits: exits).errors
         }
         try revoke("--since", "yesterday", exits: 64)
         try revoke("--since", moment, "--after", "1", exits: 64)
         try revoke("--after", "99", exits: 5)
-        try revoke("--since", moment, exits: 0)
+        // What it costs stands there before the question.
+        let told = try revoke("--since", moment, exits: 0)
+        let changes = [
+            "To the trash (attune trash list): late, notes@2.", "Called otherwise: notes is other, stolen is notes.",
+            "Pointing elsewhere: other at other@1.",
+        ]
+        for line in changes { #expect(told.contains(line), "\(told)") }
+        #expect(told.contains("Let in by it, and still in the circle: hut ("), "\(told)")
+        #expect(told.contains(", tower ("), "\(told)")
         #expect(try desk.versions().keys.sorted() == ["notes@1", "other@1"])
+        // Where nobody was asked it is said with the sync that does it, and stays in the log.
+        let news = try tower.expect("sync", "now", exits: 0).output
+        let log = try tower.expect("sync", "log", exits: 0).output
+        #expect(news.contains("Without what counts no longer of mal ("), "\(news)")
+        for line in changes {
+            #expect(news.contains(line), "\(news)")
+            #expect(log.contains(line), "\(log)")
+        }
+        #expect(try tower.versions().keys.sorted() == ["notes@1", "other@1"])
+        // It is said once.
+        #expect(try !tower.expect("sync", "now", exits: 0).output.contains("trash"))
         try SyncCircle.sync(desk)
         _ = try SyncCircle.answer(desk, "notes")
         _ = try SyncCircle.answer(desk, "other")

@@ -145,20 +145,26 @@ extension Vault {
     /// Keeps the links up to `seq`, drops those above it, appends `links`, and drops entries that no longer count.
     ///
     /// - Parameter cutOffs: for devices, the last seq of theirs that counts.
+    /// - Returns: what adapters here come to without those entries.
+    @discardableResult
     package func replaceLinks(
         after seq: UInt64, with links: [(hash: LinkHash, bytes: [UInt8])], cutOffs: [DeviceID: UInt64]
-    ) throws {
-        let unused: [ChunkID] = try write { database in
+    ) throws -> CutOffEffects {
+        let (unused, effects): ([ChunkID], CutOffEffects) = try write { database in
             try database.execute(
                 sql: "DELETE FROM links WHERE seq > ?", arguments: [Int64(clamping: seq)])
             for (position, link) in links.enumerated() {
                 try insertLink(database, seq: seq + UInt64(position + 1), link.hash, link.bytes)
             }
+            guard !cutOffs.isEmpty else { return ([], CutOffEffects()) }
             var unused: [ChunkID] = []
-            for (device, last) in cutOffs { unused += try cutOff(database, device, after: Int64(clamping: last)) }
-            return unused
+            let effects = try Self.cutOffEffects(database) {
+                for (device, last) in cutOffs { unused += try cutOff(database, device, after: Int64(clamping: last)) }
+            }
+            return (unused, effects)
         }
         chunks.remove(unused)
+        return effects
     }
 
     static func circleIdentity(_ database: Database) throws -> CircleIdentity? {

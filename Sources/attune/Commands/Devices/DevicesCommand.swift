@@ -131,6 +131,19 @@ struct DevicesCommand: ParsableCommand {
                     last == 0
                         ? "Nothing that it published counts any more."
                         : "Of what it published its entries up to \(last) count, and later ones do not.")
+                let effects = try workspace.effects(of: cutOff, on: found[0])
+                console.note(
+                    effects.isEmpty
+                        ? "That changes no adapter here."
+                        : "What that does to adapters here, and likewise on the other devices:")
+                for effect in effects { console.note("  \(ShownText.line(effect))") }
+            }
+            let guests = try workspace.guests(of: found)
+            if !guests.isEmpty {
+                let list = guests.map { "\($0.name) (\($0.fingerprint))" }.joined(separator: ", ")
+                console.note(
+                    "Let in by \(found.count == 1 ? "it" : "them"), and still in the circle: \(list). Shut out what is "
+                        + "not yours: attune devices revoke NAME")
             }
             guard
                 try found.count > 1 && global.canAsk
