@@ -58,11 +58,19 @@ package struct DeviceCircle: Sendable {
         try vault.setEpochKeys(kept.sealed(under: vault.vaultKey()))
     }
 
+    /// Passes where this device is in its circle.
+    ///
+    /// - Throws: `KitError` E-DEVICE-010.
+    func requireMembership() throws {
+        guard let own else { throw KitError.notADevice }
+        guard own.isActive else { throw KitError.shutOut }
+    }
+
     /// What makes the next links.
     ///
     /// - Throws: `KitError` E-DEVICE-010 if this device may not change the circle.
     func writer() throws -> LinkWriter {
-        guard own?.isActive == true else { throw KitError.notADevice }
+        try requireMembership()
         return LinkWriter(chain: chain, keys: keys)
     }
 

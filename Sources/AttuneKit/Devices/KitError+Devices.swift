@@ -95,10 +95,15 @@ extension KitError {
             .notAnAddress, "\(text) is not an address", remedy: "Give a relay as https://HOST, a device as HOST:PORT")
     }
 
-    static var notADevice: KitError {
+    static let notADevice = noMember("this device is not in its circle any more")
+
+    /// `E-DEVICE-010`, where a link says why.
+    static let shutOut = noMember("this device was shut out of its circle")
+
+    private static func noMember(_ message: String) -> KitError {
         KitError(
-            .notADevice, "this device is not in its circle any more",
-            remedy: "Join again as a new device: attune devices join --relay URL")
+            .notADevice, message,
+            remedy: "What is here stays; join again as a new device: attune devices join --relay URL")
     }
 
     /// `E-DEVICE-011`: a relay did not do what was asked.

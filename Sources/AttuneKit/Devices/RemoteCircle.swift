@@ -55,9 +55,10 @@ struct RemoteCircle: Sendable {
     /// Brings the circle to the relay, or what the relay knows of it here, so that both have the same links.
     ///
     /// - Parameter invite: for a relay that does not know the circle and asks for a token.
-    /// - Throws: `KitError` E-DEVICE-011 and E-DEVICE-012, `WireError` for links that do not hold.
+    /// - Throws: `KitError` E-DEVICE-010 to E-DEVICE-012, `WireError` for links that do not hold.
     func reconcile(invite: String? = nil) async throws -> DeviceCircle {
         var circle = try await BlockingWork.run { [vault] in try DeviceCircle.require(vault) }
+        try circle.requireMembership()
         let transport = transport(circle)
         do {
             let frontier = try await frontier(of: circle, transport, invite: invite)
@@ -84,6 +85,13 @@ struct RemoteCircle: Sendable {
             }
             try await note(told: circle.chain.seq)
             return circle
+        } catch RemoteFailure.forbidden {
+            // Whom it refuses it still gives the link that shuts it out.
+            let seq = circle.chain.seq
+            if let links = try? await ask(transport, { try await $0.links(after: seq).links }), !links.isEmpty {
+                try await take(links, circle).requireMembership()
+            }
+            throw KitError.remote(.forbidden, address.base)
         } catch let failure as RemoteFailure {
             throw KitError.remote(failure, address.base)
         }

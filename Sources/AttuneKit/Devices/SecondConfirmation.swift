@@ -45,7 +45,7 @@ package enum SharedAct: Sendable {
     ///
     /// - Throws: `KitError` E-DEVICE-010 if this device is no active one.
     func file(by own: DeviceCircle) throws -> [UInt8] {
-        guard own.own?.isActive == true else { throw KitError.notADevice }
+        try own.requireMembership()
         return magic + own.circle.bytes + own.chain.head.bytes + own.device.bytes + own.keys.sign(text(in: own))
     }
 

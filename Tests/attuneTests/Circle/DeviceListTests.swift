@@ -54,6 +54,39 @@ import Testing
         #expect(revoked.output.contains("next attune sync now"))
     }
 
+    /// It hears no more of the circle than that, and what it can do is said wherever it asks.
+    @Test func aDeviceThatWasShutOutIsToldSo() throws {
+        let first = try TinyStore()
+        let (desk, tower) = (try TinyStore(outside: first.outside), try TinyStore(outside: first.outside))
+        let relay = try RelayProcess()
+        let relays = (relay.address, relay.address)
+        try SyncCircle.pair(first, desk, relays: relays)
+        #expect(try Self.waiting(desk) == 0)
+        try SyncCircle.pair(first, tower, relays: relays, names: ("loft", "tower"))
+        // The links that let the tower in came from the relay.
+        try SyncCircle.sync(desk)
+        #expect(try Self.waiting(desk) == 0)
+
+        try first.expect("devices", "revoke", "desk", "--yes", exits: 0)
+        // Not yet told, it hears it from the relay.
+        for arguments in [["sync", "relay", relay.address], ["devices", "add", "--yes"]] {
+            let said = try desk.expect(arguments, exits: 6).errors
+            #expect(said.contains("E-DEVICE-010"), "\(said)")
+            #expect(said.contains("was shut out of its circle"), "\(said)")
+            #expect(said.contains("attune devices join --relay URL"), "\(said)")
+        }
+        try desk.expect("sync", "now", exits: 6)
+        #expect(try Self.waiting(desk) == 0)
+        let listed = try desk.expect("devices", "list", exits: 0)
+        #expect(listed.output.contains("this device, shut out"), "\(listed.output)")
+        #expect(listed.errors.contains("attune devices join --relay URL"), "\(listed.errors)")
+    }
+
+    /// Changes that are still to be sent.
+    private static func waiting(_ store: TinyStore) throws -> Int? {
+        try store.expect("sync", "status", "--json", exits: 0).json()["waiting"] as? Int
+    }
+
     private static func device(_ name: String, of store: TinyStore) throws -> [String: Any] {
         let list = try store.expect("devices", "list", "--json", exits: 0).json()
         let devices = try #require(list["devices"] as? [[String: Any]])

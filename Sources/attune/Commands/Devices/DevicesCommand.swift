@@ -21,11 +21,17 @@ struct DevicesCommand: ParsableCommand {
                 device.hasNickname ? "\(device.name) (\(device.ownName))" : device.name, device.fingerprint,
                 device.isThis ? "now" : device.lastSeen.map { Format.ago($0) } ?? "-", device.route?.rawValue ?? "-",
                 device.isPaper ? "-" : "\(device.entries)",
-                device.state == .revoked
-                    ? "revoked" : device.isThis ? "this device" : device.isPaper ? "recovery words" : "active",
+                state(of: device),
             ])
         }
         return table
+    }
+
+    private static func state(of device: DeviceListing) -> String {
+        switch device.state {
+        case .revoked: device.isThis ? "this device, shut out" : "revoked"
+        case .active: device.isThis ? "this device" : device.isPaper ? "recovery words" : "active"
+        }
     }
 
     struct List: AttuneCommand {
@@ -35,13 +41,18 @@ struct DevicesCommand: ParsableCommand {
 
         func execute() throws {
             let workspace = try global.open(.reading)
-            let devices = try workspace.devices().filter { all || $0.state != .revoked }
+            let devices = try workspace.devices().filter { all || $0.state != .revoked || $0.isThis }
             if global.json { return try global.console.print(Listed(devices: devices)) }
             guard !devices.isEmpty else {
                 return global.console.note("this store has no circle yet: attune devices add")
             }
             let table = DevicesCommand.table(devices)
             global.console.print(table)
+            if devices.contains(where: { $0.isThis && $0.state == .revoked }) {
+                global.console.note(
+                    "this device was shut out of the circle, and hears no more of it; as a new device it can join again: "
+                        + "attune devices join --relay URL")
+            }
             for device in devices where device.namedByOthers {
                 global.console.note(
                     "another device gave \(device.label) a name: a device names itself only, so that does not count")
