@@ -71,9 +71,7 @@ extension Workspace {
     ///
     /// Other devices stay in the circle that was, and so does what its relay has.
     package func beginAnew(_ paper: DeviceKeys, otherName: String) throws {
-        let circle = try DeviceCircle.open(vault)
-        let keyring = circle?.keyring()
-        let name = circle.flatMap { circle in circle.own.flatMap { keyring?.name(of: $0) } } ?? otherName
+        let name = try ownName() ?? otherName
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper.publicKeys).link
         try enter(circle: link.circle, keys: keys, links: [link], leavesPresent: true)

@@ -21,6 +21,13 @@ extension Workspace {
         return EpochKey.isName(name) ? name : "device"
     }
 
+    /// What this device is called in the circle that it is in, or was shut out of; nil if it is in none, or the name does
+    /// not open.
+    package func ownName() throws -> String? {
+        guard let circle = try DeviceCircle.open(vault), let own = circle.own else { return nil }
+        return circle.keyring().name(of: own)
+    }
+
     /// Joins the circle of the device that shows `code` at a relay.
     ///
     /// - Parameter code: as a person typed it.

@@ -55,7 +55,7 @@ import Testing
     }
 
     /// It hears no more of the circle than that, and what it can do is said wherever it asks.
-    @Test func aDeviceThatWasShutOutIsToldSo() throws {
+    @Test func aDeviceThatWasShutOutIsToldSoAndComesBackUnderItsName() throws {
         let first = try TinyStore()
         let (desk, tower) = (try TinyStore(outside: first.outside), try TinyStore(outside: first.outside))
         let relay = try RelayProcess()
@@ -80,6 +80,15 @@ import Testing
         let listed = try desk.expect("devices", "list", exits: 0)
         #expect(listed.output.contains("this device, shut out"), "\(listed.output)")
         #expect(listed.errors.contains("attune devices join --relay URL"), "\(listed.errors)")
+
+        let adding = try first.attune.start(["devices", "add", "--yes", "--json"])
+        let code = try SyncCircle.code(adding)
+        try desk.expect(SyncCircle.join + ["--relay", relay.address, "--yes"], exits: 0, input: code)
+        let lines = adding.remainingLines()
+        #expect(try adding.wait() == .exit(0))
+        #expect(lines.contains { $0.contains("desk") }, "\(lines)")
+        #expect(try SyncCircle.devices(first) == ["desk", "loft", "tower"])
+        #expect(try Self.waiting(desk) == 0)
     }
 
     /// Changes that are still to be sent.

@@ -131,7 +131,11 @@ struct JoinOptions: ParsableArguments {
     @Option(help: "Connect to a device that waits with attune devices add --listen: HOST:PORT.")
     var direct: NetworkAddress?
     @OptionGroup var code: PairingCodeSource
-    @Option(help: "The name that this device gets in the circle; the machine's name by default.")
+    @Option(
+        help: """
+            The name that this device gets in the circle; by default the one that it had in a circle before, or else the \
+            machine's name.
+            """)
     var name: String?
 
     func validate() throws {
@@ -141,7 +145,7 @@ struct JoinOptions: ParsableArguments {
     /// Joins and says so.
     func join(_ workspace: Workspace, code: String, global: GlobalOptions) throws {
         let console = PairingConsole(global: global, joins: true, drawsSymbol: false, listen: nil)
-        let (name, relay, direct) = (name ?? Workspace.machineName, relay, direct)
+        let (name, relay, direct) = (try name ?? workspace.ownName() ?? Workspace.machineName, relay, direct)
         let joined = try Waiting.run {
             let dialogue = console.dialogue(port: nil)
             if let direct {
