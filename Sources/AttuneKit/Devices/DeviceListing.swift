@@ -38,8 +38,9 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
     package let namedByOthers: Bool
     /// Entries of it that are here.
     package let entries: UInt64
-    /// When something of it last came here, by this machine's clock; nil if nothing did, and for this device.
-    package let lastSeen: Date?
+    /// When something that it made last came here, or it was synced with directly, by this machine's clock; nil if neither
+    /// was, and for this device. A device that only reads from a relay leaves no trace.
+    package let lastReceived: Date?
     /// How it came.
     package let route: DeviceContacts.Route?
 

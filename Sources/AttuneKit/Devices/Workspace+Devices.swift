@@ -38,7 +38,7 @@ extension Workspace {
                 renamed: device.name.at > device.addedAt ? times[device.name.at] : nil,
                 namedByOthers: device.givenNames.keys.contains { $0 != circle.device },
                 entries: heads[device.id]?.seq ?? 0,
-                lastSeen: contact?.time, route: contact?.route)
+                lastReceived: contact?.time, route: contact?.route)
         }
         DeviceListing.tellApart(&all)
         let labels = Dictionary(all.map { ($0.id, $0.label) }, uniquingKeysWith: { first, _ in first })

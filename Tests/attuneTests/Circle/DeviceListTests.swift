@@ -16,7 +16,7 @@ import Testing
         try SyncCircle.pair(first, second, relays: relays)
         try SyncCircle.pair(first, third, relays: relays, names: ("loft", "tower"))
         try SyncCircle.sync(second)
-        #expect(try Self.device("desk", of: first)["last_seen"] == nil)
+        #expect(try Self.device("desk", of: first)["last_received"] == nil)
 
         let rows = try first.writeRows(40)
         try second.train(rows, name: "notes")
@@ -24,9 +24,9 @@ import Testing
         try SyncCircle.sync(first)
         let desk = try Self.device("desk", of: first)
         #expect(desk["route"] as? String == "relay")
-        #expect(desk["last_seen"] != nil)
+        #expect(desk["last_received"] != nil)
         let list = try first.expect("devices", "list", exits: 0).output
-        #expect(list.contains("LAST SEEN"), "\(list)")
+        #expect(list.contains("LAST RECEIVED"), "\(list)")
         #expect(list.contains("just now"), "\(list)")
         #expect(list.contains("this device"), "\(list)")
 

@@ -15,11 +15,12 @@ struct DevicesCommand: ParsableCommand {
 
     /// The devices as a person sees them.
     static func table(_ devices: [DeviceListing]) -> Table {
-        var table = Table(["NAME", "FINGERPRINT", "LAST SEEN", "ROUTE", "ENTRIES", "STATE"])
+        var table = Table(["NAME", "FINGERPRINT", "LAST RECEIVED", "ROUTE", "ENTRIES", "STATE"])
         for device in devices {
             table.add([
                 device.hasNickname ? "\(device.name) (\(device.ownName))" : device.name, device.fingerprint,
-                device.isThis ? "now" : device.lastSeen.map { Format.ago($0) } ?? "-", device.route?.rawValue ?? "-",
+                device.isThis ? "now" : device.lastReceived.map { Format.ago($0) } ?? "-",
+                device.route?.rawValue ?? "-",
                 device.isPaper ? "-" : "\(device.entries)",
                 state(of: device),
             ])
@@ -35,7 +36,13 @@ struct DevicesCommand: ParsableCommand {
     }
 
     struct List: AttuneCommand {
-        static let configuration = CommandConfiguration(abstract: "List the devices of the circle.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the devices of the circle.",
+            discussion: """
+                LAST RECEIVED is when something that the device made last came here, by this machine's clock: where this \
+                device is new that is when it joined, be the changes as old as they may. A device that only reads sends \
+                nothing that shows, so no time and no early time says that a lost one is off: shut it out.
+                """)
         @Flag(help: "Revoked devices too.") var all = false
         @OptionGroup var global: GlobalOptions
 
