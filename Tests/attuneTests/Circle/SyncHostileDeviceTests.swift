@@ -231,6 +231,45 @@ import Testing
         _ = try SyncCircle.answer(desk, "other")
     }
 
+    /// What a device in the wrong hands takes from the others by shutting an honest one out comes back with that one.
+    @Test func anHonestDeviceThatWasShutOutBringsItsWorkBack() throws {
+        let first = try TinyStore()
+        let relay = try RelayProcess()
+        let relays = (relay.address, relay.address)
+        let (hostile, tower) = (try TinyStore(outside: first.outside), try TinyStore(outside: first.outside))
+        for (other, name) in [(hostile, "mal"), (tower, "tower")] {
+            try SyncCircle.pair(first, other, relays: relays, names: ("loft", name))
+        }
+        let rows = try tower.writeRows(24)
+        try tower.train(rows, name: "notes")
+        try tower.train(rows, name: "notes", seed: 3, extra: ["--from", "notes"])
+        for store in [tower, first, hostile] { try SyncCircle.sync(store) }
+        let answer = try SyncCircle.answer(tower, "notes")
+        // One version more is nowhere but with the device itself when it is shut out.
+        try tower.train(rows, name: "unsent", seed: 4)
+        try hostile.expect("devices", "revoke", "tower", "--after", "0", "--yes", exits: 0)
+        let news = try first.expect("sync", "now", exits: 0).output
+        #expect(news.contains("To the trash (attune trash list): notes."), "\(news)")
+        #expect(try first.versions().isEmpty)
+        try first.expect("devices", "revoke", "mal", "--yes", exits: 0)
+        try tower.expect("sync", "now", exits: 6)
+        #expect(try tower.versions().keys.sorted() == ["notes@1", "notes@2", "unsent@1"])
+
+        let adding = try first.attune.start(["devices", "add", "--yes", "--json"])
+        let code = try SyncCircle.code(adding)
+        try tower.expect(SyncCircle.join + ["--relay", relay.address, "--yes"], exits: 0, input: code)
+        _ = adding.remainingLines()
+        #expect(try adding.wait() == .exit(0))
+        try SyncCircle.sync(tower)
+        try SyncCircle.sync(first)
+        for store in [first, tower] {
+            #expect(try store.versions().keys.sorted() == ["notes@1", "notes@2", "unsent@1"])
+            #expect(try SyncCircle.answer(store, "notes") == answer)
+        }
+        let trash = try first.expect("trash", "--json", exits: 0).json()
+        #expect((trash["entries"] as? [Any])?.isEmpty == true, "\(trash)")
+    }
+
     /// Publishes an entry that names another hash for the first entry of every other device, as nobody else would.
     private static func sayOfOthers(in store: TinyStore) throws {
         let vault = try store.vault(.writing)
