@@ -237,7 +237,9 @@ import Testing
         let relay = try RelayProcess()
         let relays = (relay.address, relay.address)
         let (hostile, tower) = (try TinyStore(outside: first.outside), try TinyStore(outside: first.outside))
-        for (other, name) in [(hostile, "mal"), (tower, "tower")] {
+        // A third stays, or shutting the last one out would take the recovery words.
+        let others = [(hostile, "mal"), (tower, "tower"), (try TinyStore(outside: first.outside), "hut")]
+        for (other, name) in others {
             try SyncCircle.pair(first, other, relays: relays, names: ("loft", name))
         }
         let rows = try tower.writeRows(24)
