@@ -3,7 +3,7 @@
 
 import Synchronization
 
-/// Bytes that all requests together may have in memory at once, or places that they have, shared fairly.
+/// Bytes that all requests together may have in memory at once, shared fairly.
 ///
 /// A circle, or a network of strangers, has at most half. Who needs more than is left waits, and whoever has least goes
 /// first. A share that was held for a second goes to somebody who waits and has less: its connection is closed. So a slow
@@ -34,6 +34,7 @@ final class ByteBudget: Sendable {
     private struct Waiter {
         let payer: Payer
         let bytes: Int
+        let end: ContinuousClock.Instant
         let close: @Sendable () -> Void
         let continuation: CheckedContinuation<Int?, Never>
     }
@@ -42,6 +43,13 @@ final class ByteBudget: Sendable {
         var holders: [Int: Holder] = [:]
         var waiters: [Int: Waiter] = [:]
         var next = 0
+        /// Whether somebody looks after those who wait.
+        var isAttended = false
+
+        /// Numbers of those who wait, whoever has least first.
+        var order: [Int] {
+            waiters.map { (shares.share(of: $1.payer.group), shares.share(of: $1.payer), $0) }.sorted(by: <).map(\.2)
+        }
     }
     private let state: Mutex<State>
     private let capacity: Int
@@ -49,6 +57,8 @@ final class ByteBudget: Sendable {
     private let patience: Duration
     private static let pause = Duration.milliseconds(50)
     private static let protected = Duration.seconds(1)
+    /// Requests that wait at once: each of them is looked at whenever something is given back.
+    static let waitersLimit = 256
 
     /// - Parameters:
     ///   - capacity: bytes.
@@ -66,7 +76,7 @@ final class ByteBudget: Sendable {
     /// Takes bytes, waiting for them where they are not free.
     ///
     /// - Parameter close: ends what the bytes are for; called at most once, if somebody with less needs them.
-    /// - Throws: `RelayError.busy` after `patience`.
+    /// - Throws: `RelayError.busy` after `patience`, or if too many wait who have no more.
     func take(_ bytes: Int, for payer: Payer, close: @escaping @Sendable () -> Void) async throws -> Share {
         guard bytes > 0 else { return Share(nil, 0) }
         guard bytes <= groupCapacity else { throw RelayError.busy }
@@ -79,26 +89,38 @@ final class ByteBudget: Sendable {
             state.next += 1
             return state.next
         }
-        let timer = Task {
-            let end = ContinuousClock.now + patience
-            while ContinuousClock.now < end, (try? await Task.sleep(for: Self.pause)) != nil { press(waiting) }
-            fail(waiting)
-        }
         let number = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                state.withLock {
-                    $0.waiters[waiting] = Waiter(
-                        payer: payer, bytes: bytes, close: close, continuation: continuation)
-                }
+                wait(
+                    waiting,
+                    Waiter(
+                        payer: payer, bytes: bytes, end: .now + patience, close: close, continuation: continuation))
                 if Task.isCancelled { fail(waiting) }
                 grant()
             }
         } onCancel: {
             fail(waiting)
         }
-        timer.cancel()
         guard let number else { throw RelayError.busy }
         return Share(self, number)
+    }
+
+    /// Has somebody wait; where too many do, whoever has most waits no more.
+    private func wait(_ number: Int, _ waiter: Waiter) {
+        let (refused, isFirst) = state.withLock { state in
+            state.waiters[number] = waiter
+            var refused: Waiter?
+            if state.waiters.count > Self.waitersLimit, let last = state.order.last {
+                refused = state.waiters.removeValue(forKey: last)
+            }
+            defer { state.isAttended = true }
+            return (refused, !state.isAttended)
+        }
+        refused?.continuation.resume(returning: nil)
+        guard isFirst else { return }
+        Task {
+            repeat { try? await Task.sleep(for: Self.pause) } while attend()
+        }
     }
 
     /// Whether somebody waits who has no more than this payer.
@@ -126,12 +148,8 @@ final class ByteBudget: Sendable {
     private func grant() {
         let granted = state.withLock { state -> [(CheckedContinuation<Int?, Never>, Int)] in
             var granted: [(CheckedContinuation<Int?, Never>, Int)] = []
-            let order = state.waiters.sorted {
-                let (one, other) = ($0.value.payer, $1.value.payer)
-                return (state.shares.share(of: one.group), state.shares.share(of: one), $0.key)
-                    < (state.shares.share(of: other.group), state.shares.share(of: other), $1.key)
-            }
-            for (number, waiter) in order {
+            for number in state.order {
+                guard let waiter = state.waiters[number] else { continue }
                 // Who has half already holds up nobody else.
                 guard state.shares.share(of: waiter.payer.group) + waiter.bytes <= groupCapacity else { continue }
                 guard state.shares.used + waiter.bytes <= capacity else { break }
@@ -143,25 +161,42 @@ final class ByteBudget: Sendable {
         for (continuation, number) in granted { continuation.resume(returning: number) }
     }
 
-    /// Takes from those who have more than the one that waits, and have had it for long enough.
-    private func press(_ waiting: Int) {
-        let closed = state.withLock { state -> [@Sendable () -> Void] in
-            guard let waiter = state.waiters[waiting] else { return [] }
-            var closed: [@Sendable () -> Void] = []
+    /// Takes for those who wait from those who have more, and have had it for long enough, and lets go who waited too
+    /// long; false if nobody waits any more.
+    private func attend() -> Bool {
+        let now = ContinuousClock.now
+        let (late, closed) = state.withLock { state in
+            let late = state.waiters.filter { $0.value.end <= now }
+            for number in late.keys { state.waiters[number] = nil }
+            return (late.values.map(\.continuation), press(&state, now))
+        }
+        for continuation in late { continuation.resume(returning: nil) }
+        for close in closed { close() }
+        grant()
+        return state.withLock { state in
+            state.isAttended = !state.waiters.isEmpty
+            return state.isAttended
+        }
+    }
+
+    /// Takes what the first of those who wait need, of each group the first one; returns what ends what they had.
+    private func press(_ state: inout State, _ now: ContinuousClock.Instant) -> [@Sendable () -> Void] {
+        var closed: [@Sendable () -> Void] = []
+        var tried: Set<Payer.Group> = []
+        for waiter in state.order.compactMap({ state.waiters[$0] }) {
+            guard tried.insert(waiter.payer.group).inserted else { continue }
             while !fits(state, waiter.payer, waiter.bytes),
                 let number = state.shares.giver(
                     for: waiter.payer, weight: waiter.bytes,
                     isInside: state.shares.share(of: waiter.payer.group) + waiter.bytes > groupCapacity),
-                let holder = state.holders[number], .now - holder.since >= Self.protected
+                let holder = state.holders[number], now - holder.since >= Self.protected
             {
                 state.shares.remove(number)
                 state.holders[number] = nil
                 closed.append(holder.close)
             }
-            return closed
         }
-        for close in closed { close() }
-        grant()
+        return closed
     }
 
     private func fail(_ waiting: Int) {

@@ -30,8 +30,6 @@ package struct RelayLimits: Hashable, Sendable {
     package var transfersPerMinute = 6000
     package var concurrentTransfers = 8
     package var concurrentStreams = 16
-    /// Requests to open a circle whose bodies are read at once, of all addresses; a network has half at most.
-    package var concurrentCreations = 64
     /// Pages of links and entries of a device at once.
     package var concurrentPages = 8
     /// Requests that wait at once until the links of their circle are verified.
@@ -49,6 +47,8 @@ package struct RelayLimits: Hashable, Sendable {
     package var connectionsPerDevice = 32
     /// Bytes that bodies of requests take in memory, all together.
     package var bodyMemory = 32 << 20
+    /// Of them, those of who is no device of a circle: however many strangers come, devices have the rest.
+    package var strangerBodyMemory: Int { bodyMemory / 4 }
     /// Bytes that answers under way take in memory, all together.
     package var answerMemory = 48 << 20
     /// Bytes of all header fields.

@@ -25,7 +25,8 @@ extension RelayService {
         let expected = announced ?? (request.headers[.transferEncoding] == nil ? 0 : limit)
         if expected > 0 {
             let payer = payer ?? Payer(address(of: request, context))
-            context.body.hold(try await bodies.take(expected * copies, for: payer, close: context.close))
+            let budget = payer.isDevice ? bodies : strangerBodies
+            context.body.hold(try await budget.take(expected * copies, for: payer, close: context.close))
         }
         // Before this, the connection takes no more than a little from the peer.
         context.channel.triggerUserOutboundEvent(BodyIsRead(), promise: nil)

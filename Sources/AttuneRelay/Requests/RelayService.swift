@@ -22,12 +22,12 @@ final class RelayService: Sendable {
     let transfers: Slots
     let streams: Slots
     let places: ConnectionPlaces
-    /// Bodies of requests, as long as the requests last.
+    /// Bodies of devices' requests, as long as the requests last.
     let bodies: ByteBudget
+    /// Those of who is no device.
+    let strangerBodies: ByteBudget
     /// Answers, until their readers have them.
     let answers: ByteBudget
-    /// Requests to open a circle whose bodies are read, one each.
-    let creationPlaces: ByteBudget
     let pages: Slots
     let links: TokenBuckets
     let branches: TokenBuckets
@@ -47,9 +47,9 @@ final class RelayService: Sendable {
         visitors = MailboxVisitors(limits.mailboxVisits)
         transfers = Slots(limits.concurrentTransfers)
         streams = Slots(limits.concurrentStreams)
-        creationPlaces = ByteBudget(limits.concurrentCreations)
         places = ConnectionPlaces(limits)
-        bodies = ByteBudget(limits.bodyMemory)
+        bodies = ByteBudget(limits.bodyMemory - limits.strangerBodyMemory)
+        strangerBodies = ByteBudget(limits.strangerBodyMemory)
         answers = ByteBudget(limits.answerMemory)
         pages = Slots(limits.concurrentPages)
         links = TokenBuckets(limits.linksPerDay, seconds: 86_400)

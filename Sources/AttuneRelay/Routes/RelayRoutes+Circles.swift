@@ -24,7 +24,7 @@ extension RelayRoutes {
                     throw RelayError.inviteRequired
                 }
             }
-            let body = try await genesisBody(of: request, context, from: address)
+            let body = try await genesisBody(of: request, context)
             let message = try Bodies.decode(body, of: request, as: ProtoCreateCircle.self)
             guard message.links.count < WireLimits.linksPerBranch else {
                 throw RelayError.malformed("a circle comes with \(WireLimits.linksPerBranch) links at most")
@@ -63,20 +63,13 @@ extension RelayRoutes {
         }
     }
 
-    /// The body of a request to open a circle, whose sender nobody knows: it takes one of a few places, and where it does not
-    /// come whole that is a failure of its address.
-    private func genesisBody(
-        of request: Request, _ context: RelayContext, from address: ClientAddress
-    ) async throws -> ByteBuffer {
-        let place: ByteBudget.Share
-        do {
-            place = try await service.creationPlaces.take(1, for: Payer(address), close: context.close)
-        } catch let error as RelayError where error.kind == RelayError.busy.kind {
-            throw RelayError.tooMany("new circles", retryAfter: 1)
-        }
-        defer { place.end() }
+    /// The body of a request to open a circle, whose sender nobody knows: where it does not come whole that is a failure
+    /// of its address.
+    private func genesisBody(of request: Request, _ context: RelayContext) async throws -> ByteBuffer {
         do {
             return try await service.body(of: request, context, limit: limits.genesisBytes)
+        } catch let error as RelayError where error.kind == RelayError.busy.kind {
+            throw RelayError.tooMany("new circles", retryAfter: 1)
         } catch let error as RelayError where error.status == 400 {
             try service.takeUnauthenticated(request, context)
             throw error

@@ -107,6 +107,34 @@ import Testing
         #expect(budget.used == 0)
     }
 
+    @Test("only so many wait at once, and where more come those with most are turned away, not whoever has least")
+    func crowd() async throws {
+        let budget = ByteBudget(100, patience: .seconds(60))
+        let crowds = [Self.address("10.1.0.1"), Self.address("10.2.0.1")]
+        let held = [try await budget.take(50, for: crowds[0]) {}, try await budget.take(50, for: crowds[1]) {}]
+        let waiting = ByteBudget.waitersLimit + 100
+        let served = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<waiting {
+                let payer = crowds[number % 2]
+                group.addTask {
+                    do {
+                        try await budget.take(10, for: payer) {}.end()
+                        return true
+                    } catch is RelayError {
+                        return false
+                    }
+                }
+            }
+            for _ in 0..<100 { #expect(try await group.next() == false) }
+            // One with nothing waits before them all, and has its turn first.
+            try await budget.take(10, for: Self.device(of: 1)) {}.end()
+            for share in held { share.end() }
+            return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(served == waiting - 101)
+        #expect(budget.used == 0)
+    }
+
     @Test("one circle has half at most, and a share held for a second goes to somebody with less who waits")
     func pressure() async throws {
         let budget = ByteBudget(100, patience: .seconds(60))
