@@ -54,7 +54,10 @@ extension RelayRoutes {
             ("event_streams", "Open event streams.", UInt64(service.hub.count)),
             ("connections", "Connections, and requests that proxies pass on.", UInt64(places.all)),
             ("stranger_connections", "Of them, those without a signature that held.", UInt64(places.strangers)),
-            ("body_bytes", "Memory of bodies of requests under way.", UInt64(service.bodies.used + service.strangerBodies.used)),
+            (
+                "body_bytes", "Memory of bodies of requests under way.",
+                UInt64(service.bodies.used + service.strangerBodies.used)
+            ),
             ("answer_bytes", "Memory of answers under way.", UInt64(service.answers.used)),
         ])
         return Response(

@@ -153,7 +153,8 @@ package struct EntryApplier: Sendable {
     private func tell(_ closed: [DeviceID: Int]) throws {
         for (device, count) in closed.sorted(by: { $0.key < $1.key }) {
             let entries = count == 1 ? "An entry" : "\(count) entries"
-            try log("\(entries) of \(name(device)) (\(device.fingerprint)) cannot be opened with the keys that are here.")
+            let author = "\(name(device)) (\(device.fingerprint))"
+            try log("\(entries) of \(author) cannot be opened with the keys that are here.")
         }
     }
 
