@@ -58,7 +58,7 @@ package struct RelayLimits: Hashable, Sendable {
     /// it more than one.
     package var pipelinedRequests = 4
     /// Bytes of a body that arrive before anybody reads it.
-    package var unreadBytes = 128 << 10
+    package var unreadBytes = 32 << 10
     /// Seconds for a handshake and the head of a request; for strangers between two requests as well.
     package var headSeconds = 10
     /// Seconds without a byte after which a connection is closed, between two requests of a device too.
