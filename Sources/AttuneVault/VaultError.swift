@@ -59,7 +59,7 @@ package enum VaultFailure: String, FailureKind {
                 "nothing can be backed up into this folder: it lies in a store or a backup, or holds something else")
         case .otherStoresBackup: FailureSummary(.conflict, "the folder is the backup of another store")
         case .backupDamaged: FailureSummary(.invalidData, "the backup is damaged")
-        case .backupInUse: FailureSummary(.storeLocked, "another process is writing to the backup")
+        case .backupInUse: FailureSummary(.storeLocked, "another process is writing to the backup, or reads it")
         case .storeTooBusy:
             FailureSummary(
                 .storeLocked, "the store removed chunks faster than they could be copied; no state was added")

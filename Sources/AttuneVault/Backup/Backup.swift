@@ -15,10 +15,13 @@ package final class Backup: Sendable {
     /// Says of which state the passphrase and the words are, if the newest key file cannot be read; else nil.
     package let remark: String?
     let now: Vault.Clock
+    /// Held while this is: a backup that goes on meanwhile would take states away that are being read.
+    private let lock: BackupFolder.Lock?
 
     private init(
         _ folder: BackupFolder, _ now: @escaping Vault.Clock, unlock: (VaultFile) throws -> SecretBytes
     ) throws {
+        lock = try folder.lockForReading()
         let newest = try Self.newestKeyFile(folder)
         self.folder = folder
         self.now = now
@@ -33,8 +36,8 @@ package final class Backup: Sendable {
 
     /// Opens the backup at `path` with the passphrase that its store had when it was last backed up.
     ///
-    /// - Throws: `VaultError` E-BACKUP-001 (no backup), E-BACKUP-004 (no key file of it can be read); `CryptoError`
-    ///   E-KEY-001 (wrong passphrase).
+    /// - Throws: `VaultError` E-BACKUP-001 (no backup), E-BACKUP-004 (no key file of it can be read), E-BACKUP-005 (it
+    ///   is being written to); `CryptoError` E-KEY-001 (wrong passphrase).
     package static func open(
         at path: String, passphrase: borrowing SecretBytes, now: @escaping Vault.Clock = { Date() }
     ) throws -> Backup {

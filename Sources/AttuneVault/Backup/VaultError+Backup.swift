@@ -48,7 +48,8 @@ extension VaultError {
 
     static func backupInUse(_ path: String) -> VaultError {
         VaultError(
-            .backupInUse, "another process is writing to \(path)", remedy: "Wait until it has finished, then try again."
+            .backupInUse, "another process is writing to the backup, or reads it: \(path)",
+            remedy: "Wait until it has finished, then try again."
         )
     }
 

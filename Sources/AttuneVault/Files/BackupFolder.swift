@@ -106,16 +106,32 @@ extension BackupFolder {
     /// - Throws: `VaultError` E-BACKUP-005 if another process backs up into the folder.
     func lock() throws -> Lock { try Lock(marker) }
 
-    /// The right to write to a backup. A file system that knows no locks gives it to everybody.
-    final class Lock {
+    /// Keeps others from writing to the backup, for as long as the result lives: what is read must not go meanwhile.
+    ///
+    /// - Returns: nil for a backup without the file that locks are on, which the next backup writes again.
+    /// - Throws: `VaultError` E-BACKUP-005 if another process backs up into the folder.
+    func lockForReading() throws -> Lock? {
+        let descriptor = open(marker, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        return try descriptor >= 0 ? Lock(descriptor, LOCK_SH, marker) : nil
+    }
+
+    /// The right to write to a backup, or to read it while nobody does. A file system that knows no locks gives it to
+    /// everybody.
+    final class Lock: Sendable {
         private let descriptor: Int32
 
-        fileprivate init(_ path: String) throws {
-            descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        fileprivate convenience init(_ path: String) throws {
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw VaultError.system("cannot open \(path)", errno: errno) }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
-            close(descriptor)
-            throw VaultError.backupInUse(path)
+            try self.init(descriptor, LOCK_EX, path)
+        }
+
+        fileprivate init(_ descriptor: Int32, _ kind: Int32, _ path: String) throws {
+            if flock(descriptor, kind | LOCK_NB) != 0, errno == EWOULDBLOCK {
+                close(descriptor)
+                throw VaultError.backupInUse(path)
+            }
+            self.descriptor = descriptor
         }
 
         deinit { close(descriptor) }

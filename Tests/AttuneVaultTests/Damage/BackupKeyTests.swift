@@ -96,15 +96,17 @@ struct BackupKeyTests {
         case "flipped": try TestStore.flip(newest, byte: 90)
         default: try keyFile(2).prefix(90).write(to: URL(filePath: newest))
         }
-        let renewed = try opened("new")
-        #expect(renewed.remark?.contains("state 1") == true)
-        #expect(try renewed.verify().problems.map(\.subject) == ["states/2/vault.key"])
-        // So does that of before, where a run ended early.
-        try earlier.write(to: URL(filePath: backup + "/states/1/vault.key"))
-        let before = try opened(TestStore.passphrase)
-        #expect(before.remark?.contains("state 1") == true)
-        #expect(try before.verify().wholeStates == [1])
-        try before.restore(to: store.directory.path + "/restored", state: 1)
+        do {
+            let renewed = try opened("new")
+            #expect(renewed.remark?.contains("state 1") == true)
+            #expect(try renewed.verify().problems.map(\.subject) == ["states/2/vault.key"])
+            // So does that of before, where a run ended early.
+            try earlier.write(to: URL(filePath: backup + "/states/1/vault.key"))
+            let before = try opened(TestStore.passphrase)
+            #expect(before.remark?.contains("state 1") == true)
+            #expect(try before.verify().wholeStates == [1])
+            try before.restore(to: store.directory.path + "/restored", state: 1)
+        }
         #expect(failure { try TestStore.open(store.directory.path + "/restored", .reading) } == nil)
         #expect(try store.vault.backUp(to: backup).states == [2, 3])
         #expect(try opened("new").verify().problems == [])

@@ -140,6 +140,25 @@ struct BackupTests {
         #expect(try store.vault.backUp(to: backup, options: one).states == [4])
     }
 
+    @Test func noStateGoesWhileSomebodyReadsTheBackup() throws {
+        let store = try Self.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        var one = BackupOptions()
+        one.keep = 1
+        do {
+            let (reader, other) = (try Self.opened(backup), try Self.opened(backup))
+            let refused = failure { try store.vault.backUp(to: backup, options: one) }
+            #expect(refused?.failureCode == "E-BACKUP-005")
+            #expect(try reader.verify().wholeStates == [1])
+            #expect(try other.verify().wholeStates == [1])
+        }
+        #expect(try store.vault.backUp(to: backup, options: one).states == [2])
+        let writer = try BackupFolder(existing: backup).lock()
+        #expect(failure { _ = try Self.opened(backup) }?.failureCode == "E-BACKUP-005")
+        withExtendedLifetime(writer) {}
+    }
+
     enum Harm: CaseIterable { case flipped, cut, missing }
 
     @Test(arguments: Harm.allCases) func harmToAnyFileIsNamedAndNeverRestored(_ harm: Harm) throws {
