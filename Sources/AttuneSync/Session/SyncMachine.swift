@@ -4,6 +4,20 @@
 import AttuneCore
 import AttuneWire
 
+/// What is left to do outside the store.
+package enum SyncAction: Sendable {
+    /// Ask the remote, and hand the answer in with this ticket.
+    case send(ticket: Int, SyncRequest)
+    /// Answers to requests under way are no longer needed.
+    case cancelRequests
+    /// Sign requests with this difference to the clock, in milliseconds.
+    case adjustClock(Int64)
+    /// Say `tick` after this many milliseconds.
+    case wait(milliseconds: Int)
+    /// The run is over.
+    case finished(SyncOutcome)
+}
+
 /// The engine with its store: does the effects that concern the store, and hands out the others.
 ///
 /// Blocks while the store does. After an error it is of no use; a new one starts from what the store has.

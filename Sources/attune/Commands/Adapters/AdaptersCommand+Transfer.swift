@@ -10,6 +10,14 @@ extension AdaptersCommand {
         case peft, attune
     }
 
+    /// The passphrase of an exported file, which is not the store's.
+    fileprivate static func passphrase(of file: String?, new: Bool, _ global: GlobalOptions) -> SecretSource {
+        SecretSource(
+            file: file, canAsk: global.canPrompt,
+            prompt: new ? "Passphrase for the file: " : "Passphrase of the file: ",
+            confirm: new ? "Once more: " : nil, what: "the file's own passphrase", option: "--passphrase-file")
+    }
+
     struct Export: AttuneCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write an adapter as a PEFT folder, or as one encrypted .attune file.",
@@ -34,7 +42,7 @@ extension AdaptersCommand {
             switch format ?? (output.hasSuffix(".attune") ? .attune : .peft) {
             case .peft: try workspace.exportPEFT(loaded, to: output)
             case .attune:
-                let passphrase = try TransferPassphrase.source(file: passphraseFile, new: true, global: global)
+                let passphrase = try AdaptersCommand.passphrase(of: passphraseFile, new: true, global)
                     .passphrase()
                 try workspace.exportSealed(loaded, to: output, passphrase: passphrase)
             }
@@ -82,7 +90,7 @@ extension AdaptersCommand {
                 imported = try workspace.importForDevice(path)
             } else {
                 workspace.yieldStore()  // a person may take long to type
-                let passphrase = try TransferPassphrase.source(file: passphraseFile, new: false, global: global)
+                let passphrase = try AdaptersCommand.passphrase(of: passphraseFile, new: false, global)
                     .passphrase()
                 imported = try workspace.importSealed(
                     path, to: target, base: try base.map { try workspace.bases.find($0) }, passphrase: passphrase)
