@@ -21,6 +21,13 @@ extension KitError {
                 + "Or join with a store of its own: attune init --store DIR --join --relay URL")
     }
 
+    /// `E-DEVICE-003`, of what a device published.
+    static func noEntry(_ seq: UInt64, of device: String) -> KitError {
+        KitError(
+            .noDevice, "\(device) has published no entry \(seq) that is here",
+            remedy: "See what it did: attune sync undo \(ShellWord.quoted(device))")
+    }
+
     static func noDevice(_ name: String) -> KitError {
         KitError(
             .noDevice, "no device of the circle is called \(name)", remedy: "Look at the names: attune devices list")
@@ -53,10 +60,10 @@ extension KitError {
                 : "several devices are called \(name), or look as if they were: \(all)",
             remedy: orPerson
                 ? "Name the device's fingerprint, or share with the person: attune adapters share NAME --with PERSON FILE"
-                : "Name the fingerprint instead: attune devices list")
+                : "Name the fingerprint instead: attune devices list --all")
     }
 
-    static var revokesItself: KitError {
+    package static var revokesItself: KitError {
         KitError(.revokesItself, "a device cannot revoke itself", remedy: "Revoke it on another device of the circle.")
     }
 

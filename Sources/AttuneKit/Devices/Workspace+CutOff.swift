@@ -42,7 +42,7 @@ extension Workspace {
         case .entry(0): return nil
         case .entry(let seq):
             guard let hash = try vault.entryHash(of: device.id, seq: seq) else {
-                throw KitError.noDevice("entry \(seq) of \(device.name)")
+                throw KitError.noEntry(seq, of: device.name)
             }
             return LogPosition(seq: seq, hash: hash)
         case .moment(let moment): return try vault.lastEntry(of: device.id, before: moment)
@@ -67,7 +67,7 @@ extension Workspace {
             if let sponsor = device.sponsor, guests.contains(sponsor) { guests.insert(device.id) }
         }
         return try self.devices().filter {
-            $0.state == .active && !$0.isThis && guests.contains($0.id) && !hosts.contains($0.id)
+            $0.state == .active && !$0.isThis && !$0.isPaper && guests.contains($0.id) && !hosts.contains($0.id)
         }
     }
 

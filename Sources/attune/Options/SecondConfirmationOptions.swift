@@ -12,6 +12,9 @@ struct SecondConfirmationOptions: ParsableArguments {
     @Option(help: "Only agree that another device does this: write that into this new file.")
     var writeConfirmation: String?
 
+    /// Whether the recovery words are typed, and nothing is given in their place.
+    var isTyped: Bool { wordsFile == nil && confirmation == nil && writeConfirmation == nil }
+
     /// What the second device wrote, or else the recovery words, which are asked for.
     func read(_ global: GlobalOptions) throws -> SecondConfirmation {
         if let confirmation { return try SecondConfirmation.read(confirmation) }

@@ -43,7 +43,7 @@ struct RecoveryDialogue {
         }
     }
 
-    private static let remedy = "New words, should these get lost: attune key show --new-recovery"
+    private static let remedy = "New words, should these get lost: attune key show --new-recovery --new-circle"
 
     /// Asks for a word until it is the right one; false at the end of the input.
     private func isConfirmed(_ word: String, number: Int) throws -> Bool {

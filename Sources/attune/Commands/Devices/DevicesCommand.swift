@@ -137,6 +137,7 @@ struct DevicesCommand: ParsableCommand {
             let workspace = try global.open(.writing)
             let cutOff = try cutOff
             let found = try workspace.devices(named: devices, isCertain: !global.canAsk)
+            guard !found.contains(where: \.isThis) else { throw KitError.revokesItself }
             // An answer comes only once it is known to be possible.
             let last = try cutOff == .newest ? nil : found.map { try workspace.lastEntry(of: $0, by: cutOff)?.seq ?? 0 }
             let names = found.map { "\($0.name) (\($0.fingerprint))" }.joined(separator: ", ")
@@ -155,6 +156,8 @@ struct DevicesCommand: ParsableCommand {
                         ? "That changes no adapter here."
                         : "What that does to adapters here, and likewise on the other devices:")
                 for effect in effects { console.note("  \(ShownText.line(effect))") }
+            } else {
+                console.note("All that it published so far counts; --after or --since says up to where.")
             }
             let guests = try workspace.guests(of: found)
             if !guests.isEmpty {
@@ -163,8 +166,14 @@ struct DevicesCommand: ParsableCommand {
                     "Let in by \(found.count == 1 ? "it" : "them"), and still in the circle: \(list). Shut out what is "
                         + "not yours: attune devices revoke NAME")
             }
+            let needsWords = try workspace.needsConfirmation(toRevoke: found)
+            // Who types the words has been asked enough.
+            let isAsked = needsWords && global.canAsk && second.isTyped
+            if isAsked {
+                console.note("Two devices at once, or the last other one, go with the recovery words only.")
+            }
             guard
-                try found.count > 1 && global.canAsk
+                try isAsked
                     || global.agrees(
                         second.writeConfirmation == nil
                             ? "Revoke \(names)?" : "Agree that another device revokes \(names)?",
@@ -184,7 +193,7 @@ struct DevicesCommand: ParsableCommand {
                 return try global.done(
                     "agreed; on the other device: attune devices revoke \(words) --confirmation \(path)")
             }
-            let confirmation = try workspace.needsConfirmation(toRevoke: found) ? second.read(global) : nil
+            let confirmation = try needsWords ? second.read(global) : nil
             let (isFetched, isPublished) = try Waiting.run {
                 try await workspace.revoke(found, confirmation: confirmation, countingUpTo: cutOff)
             }
