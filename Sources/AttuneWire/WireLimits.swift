@@ -21,8 +21,6 @@ package enum WireLimits {
     package static let activeDevices = 64
     /// Envelopes of an epoch: one for each active device and one for the paper device.
     package static let envelopes = activeDevices + 1
-    /// Keys of earlier epochs in one link.
-    package static let carriedKeys = 64
     /// Bytes of a serialised `SignedEntry`; a whole push has 1 MiB.
     package static let entryBytes = (1 << 20) - 1024
     /// Bytes of an entry's serialised header.

@@ -48,20 +48,11 @@ package final class CircleKeys: EntryAuthor {
     /// That the key of the newest epoch, as another device made it, does not open here.
     package func obstacle() -> SyncError? {
         guard let (circle, keyring) = try? current(), circle.own?.isActive == true,
-            keyring.damaged.contains(circle.chain.epoch), let author = circle.chain.epochAuthors[circle.chain.epoch]
+            keyring.damaged.contains(circle.chain.epoch)
         else { return nil }
+        let author = circle.chain.epochAuthor
         return SyncError.keyIsRefused(
             of: label(of: author), fingerprint: circle.fingerprint(of: author), epoch: circle.chain.epoch)
-    }
-
-    /// Carries keys on, by a link, that a device which was shut out left behind, so that all can read what was written
-    /// under them.
-    package func carryOn() throws {
-        let (circle, keyring) = try current()
-        guard circle.own?.isActive == true, !keyring.stranded(in: circle.chain, device: circle.keys).isEmpty else {
-            return
-        }
-        try DeviceCircle.keep([circle.writer().epoch(keyring: keyring).link], after: circle.chain, in: vault)
     }
 
     /// What is sealed in an entry.

@@ -30,7 +30,6 @@ extension Workspace {
     ) async throws -> SyncReport {
         let (keys, settings) = try await keysAndSettings()
         guard !settings.isPaused else { throw SyncError.paused }
-        try await BlockingWork.run { try keys.carryOn() }
         return try await sync(keys, settings, remote, progress: progress)
     }
 

@@ -54,7 +54,6 @@ extension Workspace {
         _ remote: SyncRemote, _ keys: CircleKeys, _ state: LocalState, _ changes: AsyncStream<Void>,
         progress: @escaping @Sendable (SyncStep) -> Void, event: @escaping @Sendable (SyncWatchEvent) -> Void
     ) async throws {
-        try await BlockingWork.run { try keys.carryOn() }
         try await connect(to: remote, keys, state.settings, attempts: Self.attemptsWhileWatching) { connection in
             event(.started(remote: connection.transport.remote, name: connection.transport.remoteName))
             let (nudges, nudge) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))

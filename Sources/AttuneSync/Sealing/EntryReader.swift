@@ -15,13 +15,10 @@ package struct EntryReader: Sendable {
     ///
     /// - Throws: `CryptoError` E-KEY-043 (it does not open), `WireError` E-WIRE-003, E-WIRE-004 (newer), E-WIRE-012.
     package func payload(of entry: Entry) throws -> ProtoEntryPayload {
-        let keys = keyring.candidates(of: entry.epoch)
-        guard let first = keys.first else {
+        guard let key = keyring[entry.epoch] else {
             throw CryptoError.epochRefused("without its key, an entry", epoch: entry.epoch)
         }
-        let header = entry.headerBytes
-        func opened(_ key: EpochKey) throws -> [UInt8] { try key.open(payload: entry.sealed, header: header) }
-        let bytes = try keys.lazy.compactMap { try? opened($0) }.first ?? opened(first)
+        let bytes = try key.open(payload: entry.sealed, header: entry.headerBytes)
         let payload = try ProtoEntryPayload(parsing: bytes, of: entry.kind)
         if case .version(let version) = payload.content {
             guard let length = Int(exactly: version.blob.encodedSize),

@@ -10,10 +10,6 @@ package struct EpochKeyring: Sendable {
     /// By number.
     package private(set) var keys: [UInt32: EpochKey] = [:]
 
-    /// Other keys of the same numbers that later epochs carry, the newest first: a faulty device may have given each of
-    /// the others another one, and what each wrote opens under its own.
-    private var others: [UInt32: [EpochKey]] = [:]
-
     /// Epochs whose key does not open for this device, or as a later epoch carries it, or is another than was known.
     ///
     /// Only a faulty device of the circle can cause it. What was known counts, and what lies before stays readable for
@@ -36,22 +32,21 @@ package struct EpochKeyring: Sendable {
         var tries = Self.tries
         for epoch in stride(from: chain.epoch, to: 1, by: -1) {
             guard let key = keys[epoch], let sealed = chain.sealedPrevious[epoch] else { continue }
-            for (number, carried) in chain.sealedCarried[epoch] ?? [:] {
-                if let earlier = try? key.open(previous: carried, as: number, circle: chain.circle) { add(earlier) }
-            }
-            if let previous = try? key.open(previous: sealed, circle: chain.circle) {
-                if keys[epoch - 1].map(previous.isEqual) == false { damaged.append(epoch - 1) }
-                add(previous)
-                continue
-            }
-            damaged.append(epoch - 1)
-            // Whoever made this epoch had a key that is older still.
-            var earlier = epoch - 1
-            while earlier > 1, tries > 0 {
-                (earlier, tries) = (earlier - 1, tries - 1)
-                guard let key = try? key.open(previous: sealed, as: earlier, circle: chain.circle) else { continue }
-                add(key)
-                break
+            let previous = try? key.open(previous: sealed, circle: chain.circle)
+            if let known = keys[epoch - 1] {
+                if previous.map(known.isEqual) != true { damaged.append(epoch - 1) }
+            } else if let previous {
+                keys[epoch - 1] = previous
+            } else {
+                damaged.append(epoch - 1)
+                // Whoever made this epoch had a key that is older still.
+                var earlier = epoch - 1
+                while earlier > 1, tries > 0 {
+                    (earlier, tries) = (earlier - 1, tries - 1)
+                    guard let key = try? key.open(previous: sealed, as: earlier, circle: chain.circle) else { continue }
+                    if keys[earlier] == nil { keys[earlier] = key }
+                    break
+                }
             }
         }
     }
@@ -59,39 +54,6 @@ package struct EpochKeyring: Sendable {
     /// How often in all an older key is looked for where that of the epoch before does not open: faulty devices could
     /// make that of every one.
     private static let tries = 4096
-    /// Keys of one number that are kept beside the first.
-    private static let othersLimit = 64
-
-    private mutating func add(_ key: EpochKey) {
-        guard keys[key.epoch] != nil else { return keys[key.epoch] = key }
-        guard !candidates(of: key.epoch).contains(where: key.isEqual),
-            others[key.epoch, default: []].count < Self.othersLimit
-        else { return }
-        others[key.epoch, default: []].append(key)
-    }
-
-    /// The keys under which something of an epoch may open, the likeliest first.
-    package func candidates(of epoch: UInt32) -> [EpochKey] {
-        (keys[epoch].map { [$0] } ?? []) + (others[epoch] ?? [])
-    }
-
-    /// Keys that are here and that nobody comes to who has the newest one alone, since a device that was shut out gave
-    /// them to some only, or did not carry them on; at most as many as one link carries, in order.
-    ///
-    /// While that device is in the circle they stay as they are, or it could have the others make links without end.
-    package func stranded(in chain: DeviceChain, device: DeviceKeys) -> [EpochKey] {
-        guard !damaged.isEmpty, let newest = keys[chain.epoch] else { return [] }
-        let reached = EpochKeyring(chain: chain, device: device, known: [newest])
-        let stranded = keys.values.filter { key in
-            guard key.epoch < chain.epoch, !reached.candidates(of: key.epoch).contains(where: key.isEqual),
-                let above = reached.keys.keys.filter({ $0 > key.epoch }).min()
-            else { return false }
-            return [above, above - 1].contains { epoch in
-                chain.epochAuthors[epoch].map { chain.devices[$0]?.isActive != true } == true
-            }
-        }
-        return stranded.sorted { $0.epoch < $1.epoch }.suffix(WireLimits.carriedKeys)
-    }
 
     /// The key of the newest epoch that this device has.
     package var newest: EpochKey? { keys.keys.max().flatMap { keys[$0] } }
@@ -124,6 +86,6 @@ package struct EpochKeyring: Sendable {
 
     private func open(_ name: CircleDevice.Name, of device: CircleDevice) -> String? {
         guard !name.sealed.isEmpty else { return nil }
-        return candidates(of: name.epoch).lazy.compactMap { try? $0.open(name: name.sealed, device: device.id) }.first
+        return try? keys[name.epoch]?.open(name: name.sealed, device: device.id)
     }
 }

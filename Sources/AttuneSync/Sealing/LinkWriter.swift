@@ -64,13 +64,11 @@ package struct LinkWriter: Sendable {
         return try next(.add(add))
     }
 
-    /// Starts an epoch whose key all active devices get, after an addition or to renew the keys; it carries on what
-    /// nobody would come to any more.
+    /// Starts an epoch whose key all active devices get, after an addition or to renew the keys.
     ///
     /// - Throws: `CryptoError` E-KEY-042.
     package func epoch(keyring: EpochKeyring) throws -> (link: Link, key: EpochKey) {
-        let carried = keyring.stranded(in: chain, device: self.keys)
-        let (keys, key) = try nextEpoch(keyring, without: [], carrying: carried)
+        let (keys, key) = try nextEpoch(keyring, without: [])
         return (try next(.epochKeys(keys)), key)
     }
 
@@ -139,28 +137,20 @@ package struct LinkWriter: Sendable {
 
     private func current(_ keyring: EpochKeyring) throws -> EpochKey {
         guard let key = keyring[chain.epoch] else {
-            let author = (chain.epochAuthors[chain.epoch] ?? keys.deviceID).fingerprint
+            let author = chain.epochAuthor.fingerprint
             throw SyncError.keyIsRefused(of: "device \(author)", fingerprint: author, epoch: chain.epoch)
         }
         return key
     }
 
     private func nextEpoch(
-        _ keyring: EpochKeyring, without ids: [DeviceID], with new: [DevicePublicKeys] = [],
-        carrying carried: [EpochKey] = []
+        _ keyring: EpochKeyring, without ids: [DeviceID], with new: [DevicePublicKeys] = []
     ) throws -> (ProtoEpochKeys, EpochKey) {
         // Who gave out keys that do not open must not decide what can come after them.
         let previous = keyring.newest
         let key = EpochKey.random(epoch: chain.epoch + 1)
         let recipients = chain.recipients.filter { !ids.contains($0.id) }.map { DevicePublicKeys($0.record) } + new
-        var keys = try Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients)
-        keys.carried = carried.map { earlier in
-            .with {
-                $0.epoch = earlier.epoch
-                $0.sealed = Data(key.seal(previous: earlier, circle: chain.circle))
-            }
-        }
-        return (keys, key)
+        return (try Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients), key)
     }
 
     private func next(_ payload: ProtoLinkBody.OneOf_Payload) throws -> Link {

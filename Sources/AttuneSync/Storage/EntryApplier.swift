@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
-import AttuneCrypto
 import AttuneVault
 import AttuneWire
 
@@ -38,9 +37,8 @@ package struct EntryApplier: Sendable {
 
     /// Applies all entries that were accepted and not applied yet, in the order they came.
     ///
-    /// One that cannot be is noted in the sync log and changes nothing, now or later. One of a later version of the
-    /// program waits for that, and one that does not open for another key: which one is told of, since it may be its
-    /// author or who made the key that is to blame.
+    /// One that cannot be opened or cannot be is noted in the sync log and changes nothing, now or later. One of a
+    /// later version of the program, or of an epoch whose key is not here, waits for that.
     ///
     /// - Returns: what a person has to know of it, a sentence each; it stands in the sync log too.
     /// - Throws: `VaultError` where the store itself fails; what was applied before stays.
@@ -49,14 +47,10 @@ package struct EntryApplier: Sendable {
         var news: [String] = []
         try store.vault.moveHeldNames()
         var last: Int64 = 0
-        var closed: [DeviceID: Int] = [:]
         let means = "\(EntryPayloadCoding.format) \(keys())"
         while true {
             let waiting = try store.vault.unappliedEntries(after: last, limit: 256, means: means)
-            guard let newest = waiting.last else {
-                try tell(closed)
-                return Self.told(news)
-            }
+            guard let newest = waiting.last else { return Self.told(news) }
             last = newest.number
             var events: [(event: AdapterEvent, context: EntryContext)] = []
             var entries: [EntryHash: Entry] = [:]
@@ -68,9 +62,6 @@ package struct EntryApplier: Sendable {
                     switch try event(of: entry) {
                     case .does(let event): events.append((event, context(of: entry)))
                     case .waits: putOff.append(entry.hash)
-                    case .isClosed:
-                        putOff.append(entry.hash)
-                        closed[entry.device, default: 0] += 1
                     case .doesNothing: try store.vault.refuseEntry(entry.hash)
                     }
                 } catch let error as any AttuneError where error.isOfData {
@@ -96,21 +87,10 @@ package struct EntryApplier: Sendable {
         case doesNothing
         /// It is of a later version of the program, or its key is not here.
         case waits
-        /// It does not open under the keys that are here.
-        case isClosed
     }
 
     private func event(of entry: Entry) throws -> Effect {
-        let payload: ProtoEntryPayload
-        do {
-            payload = try open(entry)
-        } catch let error as any AttuneError where Self.waits(error) {
-            return .waits
-        } catch let error as CryptoError where error.kind == .epochRefused {
-            return .isClosed
-        } catch {
-            throw SyncError.badContent("it does not open", cause: error)
-        }
+        guard let payload = try opened(entry) else { return .waits }
         guard let event = try EntryPayloadCoding.decode(payload, of: entry) else { return .doesNothing }
         if case .version(let packet) = event { try checked(packet) }
         return .does(event)
@@ -120,6 +100,16 @@ package struct EntryApplier: Sendable {
         EntryContext(
             entry: entry.hash, device: entry.device, deviceName: name(entry.device), lamport: entry.lamport,
             parents: entry.parents)
+    }
+
+    private func opened(_ entry: Entry) throws -> ProtoEntryPayload? {
+        do {
+            return try open(entry)
+        } catch let error as any AttuneError where Self.waits(error) {
+            return nil
+        } catch {
+            throw SyncError.badContent("it does not open", cause: error)
+        }
     }
 
     /// An entry of a later version, or of an epoch whose key may still come.
@@ -147,15 +137,6 @@ package struct EntryApplier: Sendable {
     private func refuse(_ entry: Entry, _ error: any AttuneError) throws {
         try store.vault.refuseEntry(entry.hash)
         try note(entry, error)
-    }
-
-    /// Says whose entries do not open: a device that seals badly and one that made a bad key look the same from here.
-    private func tell(_ closed: [DeviceID: Int]) throws {
-        for (device, count) in closed.sorted(by: { $0.key < $1.key }) {
-            let entries = count == 1 ? "An entry" : "\(count) entries"
-            let author = "\(name(device)) (\(device.fingerprint))"
-            try log("\(entries) of \(author) cannot be opened with the keys that are here.")
-        }
     }
 
     private func note(_ entry: Entry, _ error: any AttuneError) throws {

@@ -13,16 +13,14 @@ package struct DeviceChain: Sendable, Equatable {
     package private(set) var seq: UInt64
     /// The newest key epoch.
     package private(set) var epoch: UInt32
-    /// Who made the key of each epoch.
-    package private(set) var epochAuthors: [UInt32: DeviceID] = [:]
+    /// Who made its key.
+    package private(set) var epochAuthor: DeviceID
     /// All devices that ever were in the circle, the paper device among them.
     package internal(set) var devices: [DeviceID: CircleDevice] = [:]
     /// The newest epoch's key, sealed for each device that has it.
     package private(set) var envelopes: [DeviceID: [UInt8]] = [:]
     /// For each epoch from 2: the key of the epoch before, sealed under this epoch's.
     package private(set) var sealedPrevious: [UInt32: [UInt8]] = [:]
-    /// For epochs that carry on more than that: keys of earlier epochs by number, sealed under this epoch's.
-    package private(set) var sealedCarried: [UInt32: [UInt32: [UInt8]]] = [:]
     /// Every public key that a device of the circle ever had: none comes twice.
     private var keys: Set<[UInt8]> = []
     /// Number of the newest link that a device signed.
@@ -41,6 +39,7 @@ package struct DeviceChain: Sendable, Equatable {
         head = link.hash
         seq = 1
         epoch = 0
+        epochAuthor = link.signer
         guard !genesis.device.paper, !genesis.hasPaper || genesis.paper.paper else {
             throw WireError.refused("a paper device cannot start a circle")
         }
@@ -167,11 +166,9 @@ package struct DeviceChain: Sendable, Equatable {
         guard recipients == self.recipients.map(\.id) else {
             throw WireError.refused("the keys of an epoch are not for exactly the active devices")
         }
-        epoch = keys.epoch
-        epochAuthors[epoch] = signer
+        (epoch, epochAuthor) = (keys.epoch, signer)
         envelopes = Dictionary(
             zip(recipients, keys.envelopes.map { Array($0.sealed) }), uniquingKeysWith: { first, _ in first })
         if epoch > 1 { sealedPrevious[epoch] = Array(keys.sealedPrevious) }
-        for key in keys.carried { sealedCarried[epoch, default: [:]][key.epoch] = Array(key.sealed) }
     }
 }

@@ -83,11 +83,6 @@ extension Link {
             }
         }
         guard isAscending(keys.envelopes.map(\.device)) else { throw WireError.link("the order of envelopes") }
-        let carried = keys.carried.map(\.epoch)
-        guard carried.count <= WireLimits.carriedKeys, zip(carried, carried.dropFirst()).allSatisfy(<),
-            carried.allSatisfy({ $0 >= 1 && $0 < keys.epoch - 1 }),
-            keys.carried.allSatisfy({ $0.sealed.count == sealedPreviousBytes })
-        else { throw WireError.link("the keys of earlier epochs") }
     }
 
     private static func check(name: Data) throws {

@@ -67,24 +67,13 @@ package struct Link: Sendable, Equatable {
     /// The hash of a link with this serialised body.
     package static func hash(body: [UInt8]) -> LinkHash { LinkHash(WireHash.blake2b(body, personal: "AT-devlink")) }
 
-    /// The version of a link with this payload: the first one that has all that is in it.
+    /// The version of a link with this payload: the first one that has its kind.
     package static func version(of payload: ProtoLinkBody.OneOf_Payload?) -> UInt32 {
-        if !carried(in: payload).isEmpty { return newestVersion }
-        return if case .replaceWords = payload { 2 } else { 1 }
-    }
-
-    private static func carried(in payload: ProtoLinkBody.OneOf_Payload?) -> [ProtoCarriedKey] {
-        switch payload {
-        case .genesis(let genesis): genesis.epochKeys.carried
-        case .revoke(let revoke): revoke.epochKeys.carried
-        case .replaceWords(let replace): replace.epochKeys.carried
-        case .epochKeys(let keys): keys.carried
-        case .add, .rename, nil: []
-        }
+        if case .replaceWords = payload { newestVersion } else { 1 }
     }
 
     /// The newest version that this program takes.
-    package static let newestVersion: UInt32 = 3
+    package static let newestVersion: UInt32 = 2
     /// The only suite: Ed25519 signatures and X-Wing envelopes.
     package static let suite: UInt32 = 2
 

@@ -379,26 +379,6 @@ package nonisolated struct ProtoEpochKeys: Sendable {
   /// data "attune/v1/epoch" ‖ 00 ‖ circle id ‖ epoch u32; empty in epoch 1.
   package var sealedPrevious: Data = Data()
 
-  /// Keys of epochs that nobody comes to any more who has only the newest key, as a faulty device can make it: sorted by
-  /// epoch, at most 64. A link with any is of version 3.
-  package var carried: [ProtoCarriedKey] = []
-
-  package var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  package init() {}
-}
-
-package nonisolated struct ProtoCarriedKey: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  /// Below the epoch before.
-  package var epoch: UInt32 = 0
-
-  /// As sealed_previous, with the number of its epoch (u32) after that of the new one in the associated data.
-  package var sealed: Data = Data()
-
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -990,7 +970,7 @@ nonisolated extension ProtoReplaceWords: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension ProtoEpochKeys: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".EpochKeys"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}envelopes\0\u{3}sealed_previous\0\u{1}carried\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}envelopes\0\u{3}sealed_previous\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1001,7 +981,6 @@ nonisolated extension ProtoEpochKeys: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.envelopes) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.sealedPrevious) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.carried) }()
       default: break
       }
     }
@@ -1017,9 +996,6 @@ nonisolated extension ProtoEpochKeys: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.sealedPrevious.isEmpty {
       try visitor.visitSingularBytesField(value: self.sealedPrevious, fieldNumber: 3)
     }
-    if !self.carried.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.carried, fieldNumber: 4)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1027,42 +1003,6 @@ nonisolated extension ProtoEpochKeys: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.epoch != rhs.epoch {return false}
     if lhs.envelopes != rhs.envelopes {return false}
     if lhs.sealedPrevious != rhs.sealedPrevious {return false}
-    if lhs.carried != rhs.carried {return false}
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension ProtoCarriedKey: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".CarriedKey"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}sealed\0")
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.epoch) }()
-      case 2: try { try decoder.decodeSingularBytesField(value: &self.sealed) }()
-      default: break
-      }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if self.epoch != 0 {
-      try visitor.visitSingularUInt32Field(value: self.epoch, fieldNumber: 1)
-    }
-    if !self.sealed.isEmpty {
-      try visitor.visitSingularBytesField(value: self.sealed, fieldNumber: 2)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: ProtoCarriedKey, rhs: ProtoCarriedKey) -> Bool {
-    if lhs.epoch != rhs.epoch {return false}
-    if lhs.sealed != rhs.sealed {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

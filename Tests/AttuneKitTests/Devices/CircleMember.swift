@@ -81,7 +81,7 @@ struct CircleMember {
     private func apply() throws {
         let (chain, keyring) = (try chain(), try keyring())
         try EntryApplier(
-            store: sync, open: { try EntryReader(keyring: keyring).payload(of: $0) }, keys: { chain.head.short },
+            store: sync, open: { try EntryReader(keyring: keyring).payload(of: $0) },
             name: { chain.devices[$0].flatMap { keyring.name(of: $0) } ?? "device" }, check: { try Workspace.check($0) }
         ).apply()
     }
