@@ -38,6 +38,12 @@ package final class EpochKey: Sendable {
             key, to: device.sealingKey, info: Envelope.epochInfo(circle: circle, epoch: epoch, device: device.id))
     }
 
+    /// Seals the key for a device of a circle, whatever key that gave: what nothing can be sealed for gets random bytes,
+    /// which open to nothing, so that one bad device does not keep the others from having a new key.
+    package func envelope(forWhomever device: DevicePublicKeys, circle: CircleID?) -> [UInt8] {
+        (try? envelope(for: device, circle: circle)) ?? Sodium.random(Envelope.byteCount)
+    }
+
     /// Opens the envelope of an epoch that is for the device of `keys`.
     ///
     /// - Parameter circle: nil for the envelopes of the genesis link.

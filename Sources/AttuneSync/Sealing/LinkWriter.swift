@@ -27,7 +27,7 @@ package struct LinkWriter: Sendable {
     ///   - keys: of the first device.
     ///   - paper: public keys of the recovery words; nil for a circle without.
     /// - Returns: the first link, whose hash is the circle's id, and the key of epoch 1.
-    /// - Throws: `CryptoError` E-KEY-044 (name), E-KEY-042 (the sealing key of the recovery words).
+    /// - Throws: `CryptoError` E-KEY-044 (name).
     package static func genesis(
         keys: DeviceKeys, name: String, paper: DevicePublicKeys?
     ) throws -> (link: Link, key: EpochKey) {
@@ -36,7 +36,7 @@ package struct LinkWriter: Sendable {
         let genesis = try ProtoGenesis.with {
             $0.device = keys.publicKeys.record
             if let paper { $0.paper = paper.record }
-            $0.epochKeys = try Self.epochKeys(key, previous: nil, circle: nil, for: recipients)
+            $0.epochKeys = Self.epochKeys(key, previous: nil, circle: nil, for: recipients)
             $0.sealedName = Data(try key.seal(name: name, device: keys.deviceID))
         }
         let body = Self.body(signer: keys, seq: 1, previous: .zero, epoch: 0)
@@ -66,9 +66,9 @@ package struct LinkWriter: Sendable {
 
     /// Starts an epoch whose key all active devices get, after an addition or to renew the keys.
     ///
-    /// - Throws: `CryptoError` E-KEY-042.
+    /// - Throws: `WireError` E-WIRE-007.
     package func epoch(keyring: EpochKeyring) throws -> (link: Link, key: EpochKey) {
-        let (keys, key) = try nextEpoch(keyring, without: [])
+        let (keys, key) = nextEpoch(keyring, without: [])
         return (try next(.epochKeys(keys)), key)
     }
 
@@ -89,11 +89,11 @@ package struct LinkWriter: Sendable {
     /// - Parameters:
     ///   - paper: the new words as a device.
     ///   - second: who agrees: the words that end, or another device; they sign the revocation of those words.
-    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-042.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007.
     package func replaceWords(
         with paper: DeviceKeys, second: (device: DeviceID, signature: [UInt8]), keyring: EpochKeyring
     ) throws -> (link: Link, key: EpochKey) {
-        let (epochKeys, key) = try nextEpoch(
+        let (epochKeys, key) = nextEpoch(
             keyring, without: chain.paper.map { [$0.id] } ?? [], with: [paper.publicKeys])
         let replace = ProtoReplaceWords.with {
             $0.paper = paper.publicKeys.record
@@ -110,13 +110,13 @@ package struct LinkWriter: Sendable {
     /// - Parameters:
     ///   - devices: each with its last entry that counts; nil if none does.
     ///   - second: who agrees, where `chain.needsSecondSignature` says so; else left out.
-    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007, `CryptoError` E-KEY-042.
+    /// - Throws: `WireError` E-WIRE-005 and E-WIRE-007.
     package func revoke(
         _ devices: [DeviceID: LogPosition?], second: (device: DeviceID, signature: [UInt8])? = nil,
         keyring: EpochKeyring
     ) throws -> (link: Link, key: EpochKey) {
         let ids = devices.keys.sorted()
-        let (epochKeys, key) = try nextEpoch(keyring, without: ids)
+        let (epochKeys, key) = nextEpoch(keyring, without: ids)
         let revoke = ProtoRevokeDevices.with {
             $0.revocations = ids.map { id in
                 let last = devices[id].flatMap { $0 }
@@ -145,12 +145,12 @@ package struct LinkWriter: Sendable {
 
     private func nextEpoch(
         _ keyring: EpochKeyring, without ids: [DeviceID], with new: [DevicePublicKeys] = []
-    ) throws -> (ProtoEpochKeys, EpochKey) {
+    ) -> (ProtoEpochKeys, EpochKey) {
         // Who gave out keys that do not open must not decide what can come after them.
         let previous = keyring.newest
         let key = EpochKey.random(epoch: chain.epoch + 1)
         let recipients = chain.recipients.filter { !ids.contains($0.id) }.map { DevicePublicKeys($0.record) } + new
-        return (try Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients), key)
+        return (Self.epochKeys(key, previous: previous, circle: chain.circle, for: recipients), key)
     }
 
     private func next(_ payload: ProtoLinkBody.OneOf_Payload) throws -> Link {
@@ -163,13 +163,13 @@ package struct LinkWriter: Sendable {
 
     private static func epochKeys(
         _ key: EpochKey, previous: EpochKey?, circle: CircleID?, for devices: [DevicePublicKeys]
-    ) throws -> ProtoEpochKeys {
-        try ProtoEpochKeys.with {
+    ) -> ProtoEpochKeys {
+        .with {
             $0.epoch = key.epoch
-            $0.envelopes = try devices.sorted { $0.id < $1.id }.map { device in
-                try .with {
+            $0.envelopes = devices.sorted { $0.id < $1.id }.map { device in
+                .with {
                     $0.device = Data(device.id.bytes)
-                    $0.sealed = Data(try key.envelope(for: device, circle: circle))
+                    $0.sealed = Data(key.envelope(forWhomever: device, circle: circle))
                 }
             }
             if let circle { $0.sealedPrevious = Data(key.seal(previous: previous, circle: circle)) }

@@ -147,4 +147,48 @@ import Testing
         try loft.keep(revocation)
         #expect(try loft.keyring().newest?.epoch == chain.epoch + 1)
     }
+
+    /// Each new epoch is sealed for all who stay, an invented device among them.
+    @Test func aDeviceForWhichNothingCanBeSealedKeepsNobodyInTheCircle() throws {
+        let devices = try CircleMember.circle(["loft", "desk", "mal"])
+        let (loft, desk, mal) = (devices[0], devices[1], devices[2])
+        let invented = try DeviceKeys.generate()
+        var record = invented.publicKeys.record
+        record.sealingKey = Data(repeating: 0xff, count: record.sealingKey.count)
+        let id = DeviceID(record)
+        let chain = try mal.chain()
+        #expect(throws: CryptoError.self) {
+            _ = try EpochKey.random(epoch: 2).envelope(for: DevicePublicKeys(record), circle: chain.circle)
+        }
+        let rename = try LinkWriter(chain: chain, keys: mal.keys).rename(to: "x", keyring: mal.keyring()).body
+        var body = rename
+        body.payload = .add(
+            .with {
+                $0.device = record
+                $0.counterSignature = Data(
+                    invented.sign(SignedText.join(circle: chain.circle, device: id, previous: chain.head)))
+                $0.sealedName = rename.rename.sealedName
+            })
+        let encoded: [UInt8] = try body.serializedBytes()
+        let addition = try Link(
+            .with {
+                $0.body = Data(encoded)
+                $0.signature = Data(mal.keys.sign(SignedText.link(Link.hash(body: encoded))))
+            })
+        for member in devices { try member.keep(addition) }
+        #expect(try loft.chain().devices[id]?.isActive == true)
+
+        for target in [mal.sync.device, id] {
+            let circle = try DeviceCircle.require(loft.vault)
+            let link = try LinkWriter(chain: circle.chain, keys: circle.keys).revoke(
+                [target: nil], keyring: circle.keyring()
+            ).link
+            for member in [loft, desk] { try member.keep(link) }
+        }
+        #expect(try desk.chain().active.map(\.id) == [loft.sync.device, desk.sync.device].sorted())
+        #expect(try desk.keyring()[desk.chain().epoch] != nil)
+        try loft.store.train()
+        try loft.send(to: desk)
+        #expect(try desk.vault.adapters().map(\.name) == ["notes"])
+    }
 }
