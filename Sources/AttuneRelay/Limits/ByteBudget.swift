@@ -5,9 +5,9 @@ import Synchronization
 
 /// Bytes that all requests together may have in memory at once, shared fairly.
 ///
-/// A circle, or a network of strangers, has at most half. Who needs more than is left waits, and whoever has least goes
-/// first. A share that was held for a second goes to somebody who waits and has less: its connection is closed. So a slow
-/// or silent peer costs others a moment and no more.
+/// A circle, or a network of strangers, has at most half. Who needs more than is left waits, and whoever would have least
+/// goes first. A share that was held for a second goes to somebody who waits and would have less, after four seconds to who
+/// would have as much: its connection is closed. So a slow or silent peer costs others a moment and no more.
 final class ByteBudget: Sendable {
     /// Bytes that somebody has, until `end` or until nobody holds this any more.
     final class Share: Sendable {
@@ -46,9 +46,11 @@ final class ByteBudget: Sendable {
         /// Whether somebody looks after those who wait.
         var isAttended = false
 
-        /// Numbers of those who wait, whoever has least first.
+        /// Numbers of those who wait, whoever would have least first: those who ask for little pass those who ask for much.
         var order: [Int] {
-            waiters.map { (shares.share(of: $1.payer.group), shares.share(of: $1.payer), $0) }.sorted(by: <).map(\.2)
+            waiters.map {
+                (shares.share(of: $1.payer.group) + $1.bytes, shares.share(of: $1.payer) + $1.bytes, $0)
+            }.sorted(by: <).map(\.2)
         }
     }
     private let state: Mutex<State>
@@ -57,6 +59,7 @@ final class ByteBudget: Sendable {
     private let patience: Duration
     private static let pause = Duration.milliseconds(50)
     private static let protected = Duration.seconds(1)
+    private static let longProtected = Duration.seconds(4)
     /// Requests that wait at once: each of them is looked at whenever something is given back.
     static let waitersLimit = 256
 
@@ -186,17 +189,29 @@ final class ByteBudget: Sendable {
         for waiter in state.order.compactMap({ state.waiters[$0] }) {
             guard tried.insert(waiter.payer.group).inserted else { continue }
             while !fits(state, waiter.payer, waiter.bytes),
-                let number = state.shares.giver(
-                    for: waiter.payer, weight: waiter.bytes,
-                    isInside: state.shares.share(of: waiter.payer.group) + waiter.bytes > groupCapacity),
-                let holder = state.holders[number], now - holder.since >= Self.protected
+                let (number, close) = giver(in: state, for: waiter, after: Self.protected, now)
+                    // Who has had as much for long gives way too, or as many as there is room for would keep all others out.
+                    ?? giver(in: state, for: waiter, after: Self.longProtected, isEqual: true, now)
             {
                 state.shares.remove(number)
                 state.holders[number] = nil
-                closed.append(holder.close)
+                closed.append(close)
             }
         }
         return closed
+    }
+
+    /// The share that goes to a waiter, if it was held for as long as this, and what ends it.
+    ///
+    /// - Parameter isEqual: whether one goes that is no more than the waiter would have.
+    private func giver(
+        in state: State, for waiter: Waiter, after time: Duration, isEqual: Bool = false, _ now: ContinuousClock.Instant
+    ) -> (number: Int, close: @Sendable () -> Void)? {
+        let number = state.shares.giver(
+            for: waiter.payer, weight: isEqual ? waiter.bytes - 1 : waiter.bytes,
+            isInside: state.shares.share(of: waiter.payer.group) + waiter.bytes > groupCapacity)
+        guard let number, let holder = state.holders[number], now - holder.since >= time else { return nil }
+        return (number, holder.close)
     }
 
     private func fail(_ waiting: Int) {

@@ -19,6 +19,9 @@ struct FairShares {
     private struct Group {
         var weight = 0
         var members: [Payer.Member: Member] = [:]
+
+        /// What comes first where groups have as much: the one that has had something for longest.
+        var rank: (weight: Int, age: Int) { (weight, -(members.values.lazy.compactMap(\.holdings.first).min() ?? 0)) }
     }
     private var holdings: [Int: Holding] = [:]
     private var groups: [Payer.Group: Group] = [:]
@@ -80,7 +83,7 @@ struct FairShares {
     ///
     /// - Parameter isInside: whether only its own circle or network is asked.
     func giver(for payer: Payer, weight: Int, isInside: Bool = false) -> Int? {
-        if !isInside, let heaviest = groups.max(by: { $0.value.weight < $1.value.weight }),
+        if !isInside, let heaviest = groups.max(by: { $0.value.rank < $1.value.rank }),
             heaviest.key != payer.group, heaviest.value.weight > share(of: payer.group) + weight
         {
             return oldest(in: heaviest.value)

@@ -14,19 +14,21 @@ extension RelayService {
     /// Its bytes, and the copies that are made of them, count as taken until the request has its answer.
     ///
     /// - Parameters:
+    ///   - budget: where they are taken from; that of devices by default.
     ///   - payer: who they are counted for; the client's address by default.
     ///   - copies: how many there are in memory at once at most.
     /// - Throws: `RelayError.tooLarge`, `.busy`, `.malformed`.
     func body(
-        of request: Request, _ context: RelayContext, limit: Int, for payer: Payer? = nil, copies: Int = 4
+        of request: Request, _ context: RelayContext, limit: Int, from budget: ByteBudget? = nil,
+        for payer: Payer? = nil, copies: Int = 4
     ) async throws -> ByteBuffer {
         let announced = request.headers[.contentLength].flatMap { Int($0) }
         if let announced, announced > limit { throw RelayError.tooLarge(limit: limit) }
         let expected = announced ?? (request.headers[.transferEncoding] == nil ? 0 : limit)
         if expected > 0 {
             let payer = payer ?? Payer(address(of: request, context))
-            let budget = payer.isDevice ? bodies : strangerBodies
-            context.body.hold(try await budget.take(expected * copies, for: payer, close: context.close))
+            context.body.hold(
+                try await (budget ?? bodies).take(expected * copies, for: payer, close: context.close))
         }
         // Before this, the connection takes no more than a little from the peer.
         context.channel.triggerUserOutboundEvent(BodyIsRead(), promise: nil)

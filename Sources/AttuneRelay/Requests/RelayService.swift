@@ -24,8 +24,8 @@ final class RelayService: Sendable {
     let places: ConnectionPlaces
     /// Bodies of devices' requests, as long as the requests last.
     let bodies: ByteBudget
-    /// Those of who is no device.
-    let strangerBodies: ByteBudget
+    /// Those of who is no device: requests to open circles, and messages to mailboxes.
+    let (creationBodies, mailboxBodies): (ByteBudget, ByteBudget)
     /// Answers, until their readers have them.
     let answers: ByteBudget
     let pages: Slots
@@ -49,7 +49,8 @@ final class RelayService: Sendable {
         streams = Slots(limits.concurrentStreams)
         places = ConnectionPlaces(limits)
         bodies = ByteBudget(limits.bodyMemory - limits.strangerBodyMemory)
-        strangerBodies = ByteBudget(limits.strangerBodyMemory)
+        creationBodies = ByteBudget(limits.strangerBodyMemory / 2)
+        mailboxBodies = ByteBudget(limits.strangerBodyMemory / 2)
         answers = ByteBudget(limits.answerMemory)
         pages = Slots(limits.concurrentPages)
         links = TokenBuckets(limits.linksPerDay, seconds: 86_400)

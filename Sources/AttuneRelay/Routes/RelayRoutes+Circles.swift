@@ -67,7 +67,8 @@ extension RelayRoutes {
     /// of its address.
     private func genesisBody(of request: Request, _ context: RelayContext) async throws -> ByteBuffer {
         do {
-            return try await service.body(of: request, context, limit: limits.genesisBytes)
+            return try await service.body(
+                of: request, context, limit: limits.genesisBytes, from: service.creationBodies)
         } catch let error as RelayError where error.kind == RelayError.busy.kind {
             throw RelayError.tooMany("new circles", retryAfter: 1)
         } catch let error as RelayError where error.status == 400 {

@@ -56,7 +56,7 @@ extension RelayRoutes {
             ("stranger_connections", "Of them, those without a signature that held.", UInt64(places.strangers)),
             (
                 "body_bytes", "Memory of bodies of requests under way.",
-                UInt64(service.bodies.used + service.strangerBodies.used)
+                UInt64(service.bodies.used + service.creationBodies.used + service.mailboxBodies.used)
             ),
             ("answer_bytes", "Memory of answers under way.", UInt64(service.answers.used)),
         ])

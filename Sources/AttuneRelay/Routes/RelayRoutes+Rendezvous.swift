@@ -12,7 +12,7 @@ extension RelayRoutes {
     @Sendable func openMailbox(_ request: Request, _ context: RelayContext) async throws -> Response {
         let claim = claim(request)
         let payer = try await opener(request, context)
-        _ = try await service.body(of: request, context, limit: 4096)
+        _ = try await service.body(of: request, context, limit: 4096, from: service.mailboxBodies)
         let (nameplate, seconds) = try await service.mailboxes.open(for: payer, claim: claim)
         if let claim { service.visitors.know(claim, of: nameplate) }
         var message = ProtoMailboxOpened()
@@ -49,7 +49,8 @@ extension RelayRoutes {
             throw RelayError.malformed("Attune-Mailbox is a claim of 32 hexadecimal digits")
         }
         try await meeting(request, context, nameplate) {
-            let body = try await service.body(of: request, context, limit: MailboxLimits.messageBytes, copies: 2)
+            let body = try await service.body(
+                of: request, context, limit: MailboxLimits.messageBytes, from: service.mailboxBodies, copies: 2)
             guard body.readableBytes > 0 else { throw RelayError.malformed("a message has at least one byte") }
             try await service.mailboxes.append(
                 Array(body.readableBytesView), to: nameplate, side: side, claim: claim)

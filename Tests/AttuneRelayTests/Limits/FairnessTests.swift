@@ -135,6 +135,30 @@ import Testing
         #expect(budget.used == 0)
     }
 
+    @Test("who asks for little passes who asks for much, and as much as one wants goes from who has had it for long")
+    func sizes() async throws {
+        let budget = ByteBudget(100, patience: .seconds(60))
+        let closed = Mutex(0)
+        let held = try await [
+            budget.take(50, for: Self.device(of: 1)) { closed.withLock { $0 += 1 } },
+            budget.take(50, for: Self.device(of: 2)) { closed.withLock { $0 += 1 } },
+        ]
+        let start = ContinuousClock.now
+        async let large = budget.take(50, for: Self.device(of: 3)) {}
+        async let small = budget.take(5, for: Self.device(of: 4)) {}
+        let little = try await small
+        #expect(closed.withLock { $0 } == 1)
+        little.end()
+        // Room enough came with the first: the large one has it once nobody smaller waits.
+        let much = try await large
+        #expect(closed.withLock { $0 } == 1)
+        let equal = try await budget.take(50, for: Self.device(of: 5)) {}
+        #expect(closed.withLock { $0 } == 2)
+        #expect(ContinuousClock.now - start >= .seconds(4), "not before it was held for long")
+        for share in held + [much, equal] { share.end() }
+        #expect(budget.used == 0)
+    }
+
     @Test("one circle has half at most, and a share held for a second goes to somebody with less who waits")
     func pressure() async throws {
         let budget = ByteBudget(100, patience: .seconds(60))
