@@ -197,7 +197,7 @@ package final class VaultRelayStore: RelayStore {
     }
 
     package func chunkSize(_ id: ChunkID, in circle: CircleID) async throws -> Int? {
-        try await run(of: circle) { $0.vault.chunkSize(id) }
+        try await run(of: circle) { $0.vault.blobs.chunkSize(id) }
     }
 
     package func chunk(_ id: ChunkID, in circle: CircleID) async throws -> ByteBuffer? {
@@ -215,8 +215,10 @@ package final class VaultRelayStore: RelayStore {
     package func putChunk(_ bytes: ByteBuffer, id: ChunkID, in circle: CircleID) async throws -> Bool {
         try await run(of: circle) { own in
             guard try own.store.chunkPath(id) == nil else { return false }
-            guard try own.vault.wantsChunk(id) else { throw RelayError.unwantedChunk }
-            if try own.vault.storeChunk(id, Array(bytes.readableBytesView)) { try own.workspace.inspectArrivals() }
+            guard try own.vault.blobs.wantsChunk(id) else { throw RelayError.unwantedChunk }
+            if try own.vault.blobs.storeChunk(id, Array(bytes.readableBytesView)) {
+                try own.workspace.inspectArrivals()
+            }
             return true
         }
     }

@@ -21,12 +21,12 @@ import Testing
         #expect(first.number == 1)
         #expect(second.number == 2)
         let vault = store.workspace.vault
-        #expect(try vault.runs().map(\.version) == [first.id, second.id])
-        #expect(try vault.versions(of: "notes").map(\.number) == [1, 2])
-        #expect(try vault.version("notes").number == 2)
-        try vault.rollback("notes", to: .back(1))
-        #expect(try vault.undo().isUndone)
-        #expect(try vault.version("notes").number == 2)
+        #expect(try vault.runs.all().map(\.version) == [first.id, second.id])
+        #expect(try vault.versions.all(of: "notes").map(\.number) == [1, 2])
+        #expect(try vault.versions.fetch("notes").number == 2)
+        try vault.adapters.rollback("notes", to: .back(1))
+        #expect(try vault.journal.undo().isUndone)
+        #expect(try vault.versions.fetch("notes").number == 2)
         #expect(try vault.verify().isWhole)
     }
 
@@ -34,11 +34,11 @@ import Testing
         let store = try KitStore(now: { Date(timeIntervalSince1970: 2_000_000_000) })
         try store.train("notes")
         try store.train("mail")
-        try store.workspace.vault.trashAdapter("notes")
+        try store.workspace.vault.adapters.trash("notes")
         let past = try store.reopened(now: { Date(timeIntervalSince1970: 1_000_000_000) })
-        #expect(try past.vault.purgeTrash().isEmpty)
-        try past.vault.restore("notes")
-        #expect(try past.vault.adapters().map(\.name).sorted() == ["mail", "notes"])
+        #expect(try past.vault.trash.purge().isEmpty)
+        try past.vault.trash.restore("notes")
+        #expect(try past.vault.adapters.all().map(\.name).sorted() == ["mail", "notes"])
     }
 
     @Test func anInterruptedRunIsResumedYearsBefore() throws {

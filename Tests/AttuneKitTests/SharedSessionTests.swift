@@ -35,11 +35,11 @@ import Testing
         #expect(results.map(\.runID) == runs)
         let vault = store.workspace.vault
         for (index, result) in results.enumerated() {
-            let run = try vault.run(result.runID)
+            let run = try vault.runs.fetch(result.runID)
             #expect(run.state == .finished)
             #expect(run.steps == steps[result.name])
             #expect(run.step == run.steps)
-            #expect(try vault.points(ofRun: run.id).filter { $0.kind == .train }.count == steps[result.name])
+            #expect(try vault.runs.points(of: run.id).filter { $0.kind == .train }.count == steps[result.name])
             // What it is without the other.
             var alone = try request(store, prefix: "alone-")
             alone.adapters = [alone.adapters[index]]

@@ -22,10 +22,10 @@ import Testing
         try FileManager.default.removeItem(atPath: chunks)
         try Data().write(to: URL(filePath: chunks))
         #expect(code { _ = try session.runAlone() }?.hasPrefix("E-VAULT") == true)
-        let run = try #require(try store.workspace.vault.runs().first)
+        let run = try #require(try store.workspace.vault.runs.all().first)
         #expect(run.state == .failed)
         #expect(run.detail?.isEmpty == false)
-        #expect(try store.workspace.vault.adapters().isEmpty)
+        #expect(try store.workspace.vault.adapters.all().isEmpty)
         try FileManager.default.removeItem(atPath: chunks)
         let resumed = try TrainingSession.resume([run.id], in: store.workspace)
         #expect(try resumed.runAlone().version != nil)
@@ -83,7 +83,7 @@ import Testing
         #expect(
             code { _ = try store.workspace.importSealed(path, to: .new("x"), base: other, passphrase: key) }
                 == "E-ADAPTER-020")
-        #expect(try store.workspace.vault.adapters().map(\.name) == ["notes"])
+        #expect(try store.workspace.vault.adapters.all().map(\.name) == ["notes"])
     }
 
     @Test func aSealedFileIsNeverReplacedAndGarbageIsRefused() throws {

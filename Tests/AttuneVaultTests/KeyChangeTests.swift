@@ -11,7 +11,7 @@ import Testing
 struct KeyChangeTests {
     @Test func aNewPassphraseReplacesTheOldAndLeavesTheDatabaseAlone() throws {
         let store = try TestStore()
-        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
+        try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version())
         try store.vault.close()
         let changing = ["vault.key", "attune.mark", "lock"]
         let others = TestStore.files(store.path).filter { !changing.contains(URL(filePath: $0).lastPathComponent) }
@@ -24,7 +24,7 @@ struct KeyChangeTests {
         try vault.close()
         #expect(failure { try TestStore.open(store.path) }?.failureStatus == .wrongKey)
         let again = try Vault.open(at: store.path, passphrase: TestStore.secret("new"), mode: .writing)
-        #expect(try again.adapters().map(\.name) == ["notes"])
+        #expect(try again.adapters.all().map(\.name) == ["notes"])
     }
 
     @Test func aChangeAtFullCostTakesLessThanTwoSeconds() throws {
@@ -38,12 +38,12 @@ struct KeyChangeTests {
 
     @Test func recoveryWordsSetANewPassphrase() throws {
         let store = try TestStore()
-        try store.vault.putDocument(name: "a", text: "alpha")
+        try store.vault.documents.put(name: "a", text: "alpha")
         try store.vault.close()
         let vault = try Vault.recover(
             at: store.path, words: RecoveryWords(words: store.words.joined(separator: " ")),
             newPassphrase: TestStore.secret("new"), cost: TestStore.cost)
-        #expect(try vault.documents().count == 1)
+        #expect(try vault.documents.all().count == 1)
         try vault.close()
         #expect(failure { try TestStore.open(store.path) }?.failureStatus == .wrongKey)
         #expect(failure { try Vault.open(at: store.path, passphrase: TestStore.secret("new"), mode: .reading) } == nil)

@@ -23,28 +23,28 @@ struct LockTests {
 
     @Test func readersShareTheStoreWithAWriter() throws {
         let store = try TestStore()
-        try store.vault.addVersion(to: "a", base: TestStore.base, TestStore.version(1))
+        try store.vault.versions.add(to: "a", base: TestStore.base, TestStore.version(1))
         let one = try TestStore.open(store.path, .reading)
         let two = try TestStore.open(store.path, .reading)
-        #expect(try one.adapters().count == 1)
-        #expect(try two.adapters().count == 1)
-        try store.vault.addVersion(to: "b", base: TestStore.base, TestStore.version(2))
-        #expect(try one.adapters().count == 2)
+        #expect(try one.adapters.all().count == 1)
+        #expect(try two.adapters.all().count == 1)
+        try store.vault.versions.add(to: "b", base: TestStore.base, TestStore.version(2))
+        #expect(try one.adapters.all().count == 2)
         try one.close()
-        #expect(try two.versionBytes(two.version("b").id) == TestStore.bytes(3000, seed: 2))
+        #expect(try two.versions.bytes(two.versions.fetch("b").id) == TestStore.bytes(3000, seed: 2))
         try store.vault.close()
-        #expect(try two.adapters().count == 2)
+        #expect(try two.adapters.all().count == 2)
     }
 
     @Test func aWriterThatOnlyWaitsLetsOthersWrite() throws {
         let store = try TestStore()
         store.vault.yieldLock()
         let other = try TestStore.open(store.path)
-        try other.putDocument(name: "a", text: "alpha")
-        #expect(failure { try store.vault.putDocument(name: "b", text: "beta") }?.failureStatus == .storeLocked)
+        try other.documents.put(name: "a", text: "alpha")
+        #expect(failure { try store.vault.documents.put(name: "b", text: "beta") }?.failureStatus == .storeLocked)
         other.yieldLock()
-        try store.vault.putDocument(name: "b", text: "beta")
-        #expect(try store.vault.documents().map(\.name) == ["a", "b"])
+        try store.vault.documents.put(name: "b", text: "beta")
+        #expect(try store.vault.documents.all().map(\.name) == ["a", "b"])
     }
 
     @Test func aFileLeftByADeadProcessLocksNothing() throws {
@@ -60,16 +60,16 @@ struct LockTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<8 {
                 group.addTask {
-                    try vault.putDocument(name: "\(index)", text: "text \(index)")
-                    try vault.addVersion(
+                    try vault.documents.put(name: "\(index)", text: "text \(index)")
+                    try vault.versions.add(
                         to: "a\(index % 2)", base: TestStore.base, TestStore.version(UInt8(index), count: 100))
-                    _ = try vault.adapters()
+                    _ = try vault.adapters.all()
                 }
             }
             try await group.waitForAll()
         }
-        #expect(try vault.documents().count == 8)
-        #expect(try vault.versions(of: "a0").map(\.number) == [1, 2, 3, 4])
+        #expect(try vault.documents.all().count == 8)
+        #expect(try vault.versions.all(of: "a0").map(\.number) == [1, 2, 3, 4])
         #expect(try vault.verify().isWhole)
     }
 }

@@ -36,7 +36,7 @@ struct OpeningTests {
         let error = failure { try Vault.open(at: store.path, vaultKey: other.vault.vaultKey(), mode: .writing) }
         #expect(error?.failureCode == "E-VAULT-003")
         #expect(error?.failureStatus == .wrongKey)
-        #expect(try Vault.open(at: store.path, vaultKey: store.vault.vaultKey(), mode: .writing).adapters().isEmpty)
+        #expect(try Vault.open(at: store.path, vaultKey: store.vault.vaultKey(), mode: .writing).adapters.all().isEmpty)
     }
 
     @Test func anotherVersionOfTheKeyFileNamesBoth() throws {
@@ -74,7 +74,7 @@ struct OpeningTests {
 
     @Test func theFolderIsForItsOwnerOnly() throws {
         let store = try TestStore()
-        try store.vault.addVersion(to: "a", base: TestStore.base, TestStore.version())
+        try store.vault.versions.add(to: "a", base: TestStore.base, TestStore.version())
         for path in [store.path, store.path + "/chunks", store.path + "/tmp"] {
             #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o700)
         }
@@ -109,7 +109,7 @@ struct OpeningTests {
         for path in [directory.path, directory.path + "x/y/z"] {
             let vault = try Vault.create(
                 at: path, passphrase: TestStore.secret("x"), recovery: .random(), cost: TestStore.cost)
-            #expect(try vault.adapters().isEmpty)
+            #expect(try vault.adapters.all().isEmpty)
             #expect(Vault.exists(at: path))
         }
         try FileManager.default.removeItem(atPath: directory.path + "x")
@@ -117,11 +117,11 @@ struct OpeningTests {
 
     @Test func aLinkToTheStoreOpensTheStore() throws {
         let store = try TestStore()
-        try store.vault.addVersion(to: "a", base: TestStore.base, TestStore.version())
+        try store.vault.versions.add(to: "a", base: TestStore.base, TestStore.version())
         try store.vault.close()
         let link = store.directory.path + "/link"
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: store.path)
-        #expect(try TestStore.open(link).adapters().map(\.name) == ["a"])
+        #expect(try TestStore.open(link).adapters.all().map(\.name) == ["a"])
     }
 
     @Test func networkDisksAreRecognised() {

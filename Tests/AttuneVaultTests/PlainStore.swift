@@ -40,10 +40,10 @@ struct PlainStoreTests {
         let sealed = try TestStore()
         for vault in [plain.vault, sealed.vault] {
             for index in 0..<20 {
-                try vault.putDocument(name: "\(index)", text: String(repeating: "text \(index)", count: index * 50))
+                try vault.documents.put(name: "\(index)", text: String(repeating: "text \(index)", count: index * 50))
             }
-            try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
-            try vault.rename("notes", to: "diary")
+            try vault.versions.add(to: "notes", base: TestStore.base, TestStore.version())
+            try vault.adapters.rename("notes", to: "diary")
         }
         for sql in ["SELECT seq, digest, name, text, bytes FROM documents", "SELECT name FROM adapters"] {
             let rows = try plain.vault.read { try Row.fetchAll($0, sql: sql + " ORDER BY seq") }

@@ -38,27 +38,27 @@ struct PrivacyTests {
         let store = try TestStore()
         let vault = store.vault
         let words = Self.markers
-        let document = try vault.putDocument(
+        let document = try vault.documents.put(
             name: "/home/me/\(words[0]).txt", text: String(repeating: "\(words[1]) ", count: 3000))
-        let run = try vault.createRun(
+        let run = try vault.runs.create(
             adapter: words[2], configuration: #"{"sample":"\#(words[3])"}"#, base: TestStore.base,
             data: TestStore.data, steps: 1, documents: [document.digest])
-        try vault.saveCheckpoint(BlobContent(Array("\(words[4])".utf8)), step: 1, ofRun: run.id)
-        try vault.addVersion(
+        try vault.runs.saveCheckpoint(BlobContent(Array("\(words[4])".utf8)), step: 1, of: run.id)
+        try vault.versions.add(
             to: words[2], base: TestStore.base,
             NewVersion(
                 manifest: #"{"note":"\#(words[4])"}"#,
                 content: BlobContent(Array(String(repeating: words[4], count: 10_000).utf8)), run: run.id))
-        try vault.label(VersionReference(adapter: words[2]), as: words[5])
-        try vault.rename(words[2], to: words[6])
-        let chat = try vault.createChat(title: words[0])
-        for index in 0..<200 { try vault.appendMessage(.user, "\(words[index % 7]) \(index)", toChat: chat.id) }
-        try vault.setSetting(words[3], to: words[5])
+        try vault.versions.label(VersionReference(adapter: words[2]), as: words[5])
+        try vault.adapters.rename(words[2], to: words[6])
+        let chat = try vault.chats.create(title: words[0])
+        for index in 0..<200 { try vault.chats.append(.user, "\(words[index % 7]) \(index)", to: chat.id) }
+        try vault.settings.set(words[3], to: words[5])
         // A large sort and a rewrite would spill to plain files if anything did.
         _ = try vault.read {
             try String.fetchAll($0, sql: "SELECT hex(content) FROM messages ORDER BY content, created")
         }
-        try vault.eraseDocument(document.digest)
+        try vault.documents.erase(document.digest)
         try Self.search(store.path)
         try vault.compact()
         try Self.search(store.path)
@@ -71,7 +71,7 @@ struct PrivacyTests {
 
     @Test func namesOfFilesSayNothing() throws {
         let store = try TestStore()
-        try store.vault.addVersion(to: Self.markers[0], base: TestStore.base, TestStore.version())
+        try store.vault.versions.add(to: Self.markers[0], base: TestStore.base, TestStore.version())
         for file in TestStore.files(store.path) { #expect(!file.contains(Self.markers[0])) }
     }
 
@@ -91,7 +91,7 @@ struct PrivacyTests {
         let store = try TestStore()
         let lengths = [0, 10, 3968, 69_700, 70_000, 71_680, 1_000_000, 1_015_808, 2_500_000]
         for (index, count) in lengths.enumerated() {
-            try store.vault.addVersion(
+            try store.vault.versions.add(
                 to: "a\(index)", base: TestStore.base, TestStore.version(UInt8(index), count: count))
         }
         let sizes = try TestStore.chunkFiles(store.path).map {

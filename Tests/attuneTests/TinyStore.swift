@@ -126,7 +126,7 @@ struct TinyStore {
     func versions() throws -> [String: VersionID] {
         let vault = try vault()
         defer { try? vault.close() }
-        let records = try vault.adapters().flatMap { try vault.versions(of: $0.name) }
+        let records = try vault.adapters.all().flatMap { try vault.versions.all(of: $0.name) }
         return Dictionary(records.map { ($0.reference.description, $0.id) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -19,12 +19,12 @@ final class ChatLog {
     /// - Parameter continuing: Goes on with the last conversation, if there is one.
     init(vault: Vault, continuing: Bool) throws {
         self.vault = vault
-        if continuing { id = try vault.chats().last?.id }
+        if continuing { id = try vault.chats.all().last?.id }
     }
 
     func messages() throws -> [ChatMessage] {
         guard let id else { return [] }
-        return try vault.messages(ofChat: id).compactMap { message in
+        return try vault.chats.messages(of: id).compactMap { message in
             ChatMessage.Role(rawValue: message.role.rawValue).map { ChatMessage(role: $0, content: message.content) }
         }
     }
@@ -43,8 +43,8 @@ final class ChatLog {
         defer { vault.yieldLock() }
         while let (message, version) = waiting.first {
             if let role = MessageRecord.Role(rawValue: message.role.rawValue) {
-                try vault.appendMessage(
-                    role, message.content, toChat: try chat(title: message.content), version: version)
+                try vault.chats.append(
+                    role, message.content, to: try chat(title: message.content), version: version)
             }
             waiting.removeFirst()
         }
@@ -55,14 +55,14 @@ final class ChatLog {
         let unkept = min(2, waiting.count)
         if let id, unkept < 2 {
             defer { vault.yieldLock() }
-            try vault.dropLastMessages(2 - unkept, ofChat: id)
+            try vault.chats.dropLast(2 - unkept, of: id)
         }
         waiting.removeLast(unkept)
     }
 
     private func chat(title: String) throws -> Int64 {
         if let id { return id }
-        let made = try vault.createChat(title: String(title.prefix(60))).id
+        let made = try vault.chats.create(title: String(title.prefix(60))).id
         id = made
         return made
     }

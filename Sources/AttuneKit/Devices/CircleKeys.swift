@@ -22,7 +22,7 @@ package final class CircleKeys: EntryAuthor {
     /// The circle as the store has it now, with the keys of its epochs.
     package func current() throws -> (circle: DeviceCircle, keyring: EpochKeyring) {
         try known.withLock { known in
-            let newest = try vault.links(after: known.circle.chain.seq - 1, limit: 2)
+            let newest = try vault.circle.links(after: known.circle.chain.seq - 1, limit: 2)
             guard newest.count == 1, try Link(parsing: newest[0]).hash == known.circle.chain.head else {
                 known = try Self.open(vault)
                 return known

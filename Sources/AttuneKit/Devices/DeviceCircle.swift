@@ -26,13 +26,13 @@ package struct DeviceCircle: Sendable {
     ///
     /// - Throws: `CryptoError` E-KEY-040, `WireError` where the kept links do not hold, `KitError` E-DEVICE-006.
     package static func open(_ vault: Vault) throws -> DeviceCircle? {
-        guard let identity = try vault.circleIdentity() else { return nil }
+        guard let identity = try vault.circle.identity() else { return nil }
         let keys = try DeviceKeys(opening: identity.sealedKeys, vaultKey: vault.vaultKey())
-        let chain = try DeviceChain(verifying: vault.links(after: 0, limit: Int(WireLimits.links)))
+        let chain = try DeviceChain(verifying: vault.circle.links(after: 0, limit: Int(WireLimits.links)))
         guard chain.circle == identity.circle, identity.device == keys.publicKeys.id else {
             throw KitError.damagedCircle
         }
-        let kept = try vault.epochKeys().map { try KeptEpochKeys(opening: $0, vaultKey: vault.vaultKey()) }
+        let kept = try vault.circle.epochKeys().map { try KeptEpochKeys(opening: $0, vaultKey: vault.vaultKey()) }
         return DeviceCircle(keys: keys, device: keys.deviceID, chain: chain, kept: kept ?? KeptEpochKeys())
     }
 
@@ -55,7 +55,7 @@ package struct DeviceCircle: Sendable {
     package func remember(_ keyring: EpochKeyring, in vault: Vault) throws {
         var kept = kept
         guard vault.mode == .writing, kept.take(keyring, of: chain) else { return }
-        try vault.setEpochKeys(kept.sealed(under: vault.vaultKey()))
+        try vault.circle.setEpochKeys(kept.sealed(under: vault.vaultKey()))
     }
 
     /// Passes where this device is in its circle.

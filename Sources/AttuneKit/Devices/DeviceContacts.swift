@@ -23,7 +23,7 @@ package struct DeviceContacts: Sendable, Codable {
 
     /// What the store has; empty if it has nothing that can be read.
     package init(_ vault: Vault) throws {
-        guard let text = try vault.contacts() else { return }
+        guard let text = try vault.circle.contacts() else { return }
         self = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? self
     }
 
@@ -34,6 +34,6 @@ package struct DeviceContacts: Sendable, Codable {
         guard !heard.isEmpty else { return }
         var contacts = try DeviceContacts(vault)
         for device in heard { contacts.devices[device.description] = Contact(time: Date(), route: route) }
-        try vault.setContacts(String(decoding: try JSONEncoder().encode(contacts), as: UTF8.self))
+        try vault.circle.setContacts(String(decoding: try JSONEncoder().encode(contacts), as: UTF8.self))
     }
 }

@@ -12,7 +12,7 @@ package struct DeviceNicknames: Sendable {
 
     /// What the store has; empty if it has nothing that can be read.
     package init(_ vault: Vault) throws {
-        guard let text = try vault.nicknames() else { return }
+        guard let text = try vault.circle.nicknames() else { return }
         names = (try? JSONDecoder().decode([String: String].self, from: Data(text.utf8))) ?? [:]
     }
 
@@ -22,6 +22,6 @@ package struct DeviceNicknames: Sendable {
     package static func set(_ name: String, of device: DeviceID, in vault: Vault) throws {
         var nicknames = try DeviceNicknames(vault)
         nicknames.names[device.description] = name
-        try vault.setNicknames(String(decoding: try JSONEncoder().encode(nicknames.names), as: UTF8.self))
+        try vault.circle.setNicknames(String(decoding: try JSONEncoder().encode(nicknames.names), as: UTF8.self))
     }
 }

@@ -72,7 +72,7 @@ struct RemoteCircle: Sendable {
                 return circle
             }
             let own = try await BlockingWork.run { [vault] in
-                try vault.links(after: frontier.linkSeq - 1, limit: Int(WireLimits.links))
+                try vault.circle.links(after: frontier.linkSeq - 1, limit: Int(WireLimits.links))
             }
             guard let shared = own.first, try Link(parsing: shared).hash == frontier.link else {
                 throw KitError.linksDiffer(address.base)
@@ -109,7 +109,7 @@ struct RemoteCircle: Sendable {
             return try await ask(transport) { try await $0.frontier() }
         } catch RemoteFailure.unknownCircle {
             let count = Int(circle.own?.addedAt ?? 1)
-            let links = try await BlockingWork.run { [vault] in try vault.links(after: 0, limit: count) }
+            let links = try await BlockingWork.run { [vault] in try vault.circle.links(after: 0, limit: count) }
             guard !links.isEmpty else { throw KitError.damagedCircle }
             try await ask(transport) { try await $0.createCircle(links: links, invite: invite) }
             return try await transport.frontier()

@@ -17,7 +17,7 @@ extension Workspace {
         let keys = try DeviceKeys.generate()
         let link = try LinkWriter.genesis(keys: keys, name: name, paper: paper?.publicKeys).link
         try enter(circle: link.circle, keys: keys, links: [link])
-        if let paper { try vault.setRecoveryDevice(paper.deviceID, new: nil) }
+        if let paper { try vault.circle.setRecoveryDevice(paper.deviceID, new: nil) }
         return try DeviceCircle.require(vault)
     }
 
@@ -28,7 +28,7 @@ extension Workspace {
 
     /// - Parameter leavesPresent: whether the store leaves the circle that it is in, in the same step.
     func enter(circle: CircleID, keys: DeviceKeys, links: [Link], leavesPresent: Bool = false) throws {
-        try vault.enterCircle(
+        try vault.circle.enter(
             circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
             links: links.map { ($0.hash, $0.bytes) }, leavesPresent: leavesPresent)
     }
@@ -164,7 +164,7 @@ extension Workspace {
 
     /// How this device syncs.
     package func syncSettings() throws -> SyncSettings {
-        guard try vault.circleIdentity() != nil else { return SyncSettings() }
+        guard try vault.circle.identity() != nil else { return SyncSettings() }
         return try VaultSyncStore(vault).settings()
     }
 

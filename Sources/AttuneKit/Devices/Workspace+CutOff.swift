@@ -28,7 +28,7 @@ package enum DeviceCutOff: Sendable, Equatable {
 extension Workspace {
     /// What a device of the circle did, entry by entry.
     package func deeds(of device: DeviceListing) throws -> [DeviceDeed] {
-        try vault.deeds(of: device.id).map { deed in
+        try vault.entries.deeds(of: device.id).map { deed in
             DeviceDeed(seq: deed.seq, arrived: deed.arrived, deed: Self.words(for: deed.effect))
         }
     }
@@ -38,14 +38,14 @@ extension Workspace {
     /// - Throws: `KitError` E-DEVICE-003 if there is no such entry here.
     package func lastEntry(of device: DeviceListing, by cutOff: DeviceCutOff) throws -> LogPosition? {
         switch cutOff {
-        case .newest: return try vault.entryHeads()[device.id]
+        case .newest: return try vault.entries.heads()[device.id]
         case .entry(0): return nil
         case .entry(let seq):
-            guard let hash = try vault.entryHash(of: device.id, seq: seq) else {
+            guard let hash = try vault.entries.hash(of: device.id, seq: seq) else {
                 throw KitError.noEntry(seq, of: device.name)
             }
             return LogPosition(seq: seq, hash: hash)
-        case .moment(let moment): return try vault.lastEntry(of: device.id, before: moment)
+        case .moment(let moment): return try vault.entries.last(of: device.id, before: moment)
         }
     }
 
@@ -54,7 +54,7 @@ extension Workspace {
     /// - Throws: as `lastEntry(of:by:)`.
     package func effects(of cutOff: DeviceCutOff, on device: DeviceListing) throws -> [String] {
         let last = try lastEntry(of: device, by: cutOff)
-        return try vault.cutOffEffects(of: device.id, after: last?.seq ?? 0).sentences
+        return try vault.entries.cutOffEffects(of: device.id, after: last?.seq ?? 0).sentences
     }
 
     /// The devices that these brought into the circle, or whom those brought in, and that stay in it without them.
@@ -77,7 +77,7 @@ extension Workspace {
     /// - Parameter seq: the last of its entries that is not undone.
     /// - Returns: what was done, in words.
     package func undoDeeds(of device: DeviceListing, after seq: UInt64) throws -> [String] {
-        try vault.undoDeeds(of: device.id, after: seq)
+        try vault.entries.undo(of: device.id, after: seq)
     }
 
     /// The device with this name, fingerprint or id, be it in the circle or shut out.

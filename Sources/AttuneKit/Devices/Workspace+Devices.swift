@@ -16,10 +16,10 @@ extension Workspace {
 
     func listings(of circle: DeviceCircle) throws -> [DeviceListing] {
         let keyring = circle.keyring()
-        let heads = try vault.entryHeads()
+        let heads = try vault.entries.heads()
         let contacts = try DeviceContacts(vault)
         let nicknames = try DeviceNicknames(vault)
-        let times = try vault.linkTimes()
+        let times = try vault.circle.linkTimes()
         func name(_ device: CircleDevice) -> String {
             // Until names were local, calling another device otherwise was a link.
             nicknames[device.id] ?? keyring.name(of: device, givenBy: circle.device)

@@ -17,7 +17,7 @@ extension Workspace {
     package func wordsAreOfCircle() throws -> Bool {
         guard let circle = try DeviceCircle.open(vault) else { return false }
         guard let paper = circle.chain.paper else { return true }
-        if let noted = try vault.recoveryDevice() {
+        if let noted = try vault.circle.recoveryDevice() {
             // Those that came with a branch of the circle that does not count any more have to be made anew for it.
             return noted == paper.id || circle.chain.devices[noted] == nil
         }
@@ -42,7 +42,7 @@ extension Workspace {
     /// - Throws: as `Vault.replaceRecoveryWords`.
     package func beginNewWords(_ words: borrowing RecoveryWords) throws {
         let paper = try DeviceKeys(paper: words).deviceID
-        try vault.setRecoveryDevice(vault.recoveryDevice(), new: paper)
+        try vault.circle.setRecoveryDevice(vault.circle.recoveryDevice(), new: paper)
         try vault.replaceRecoveryWords(words, keepsEarlier: true)
     }
 
@@ -80,14 +80,14 @@ extension Workspace {
 
     /// Ends the earlier words, now that the new ones are those of the circle, or of a store without.
     package func endEarlierWords() throws {
-        let new = try vault.newRecoveryDevice()
+        let new = try vault.circle.newRecoveryDevice()
         try vault.keepNewestRecoveryWords()
-        try vault.setRecoveryDevice(new ?? vault.recoveryDevice(), new: nil)
+        try vault.circle.setRecoveryDevice(new ?? vault.circle.recoveryDevice(), new: nil)
     }
 
     /// Ends earlier words where the program ended between the circle's change and that of the store.
     package func settleWords() throws {
-        guard vault.mode == .writing, let new = try vault.newRecoveryDevice(),
+        guard vault.mode == .writing, let new = try vault.circle.newRecoveryDevice(),
             let circle = try DeviceCircle.open(vault), circle.chain.devices[new] != nil
         else { return }
         try endEarlierWords()

@@ -18,7 +18,7 @@ package struct Adapters: Sendable {
 
     /// The heads of all adapters.
     package func list() throws -> [AdapterSummary] {
-        try summaries(try vault.adapters().flatMap { try workspace.heads(of: $0.name).map(\.version) })
+        try summaries(try vault.adapters.all().flatMap { try workspace.heads(of: $0.name).map(\.version) })
     }
 
     /// The heads of an adapter: one where all devices agree, several where two went on at once.
@@ -27,7 +27,9 @@ package struct Adapters: Sendable {
     }
 
     /// The versions of an adapter.
-    package func versions(of name: String) throws -> [AdapterSummary] { try summaries(try vault.versions(of: name)) }
+    package func versions(of name: String) throws -> [AdapterSummary] {
+        try summaries(try vault.versions.all(of: name))
+    }
 
     private func summaries(_ records: [VersionRecord]) throws -> [AdapterSummary] {
         let bases = try workspace.bases.list()
@@ -35,17 +37,17 @@ package struct Adapters: Sendable {
     }
 
     /// Names of adapters that went on at several devices at once.
-    package func withSeveralHeads() throws -> [String] { try vault.adaptersWithSeveralHeads() }
+    package func withSeveralHeads() throws -> [String] { try vault.adapters.withSeveralHeads() }
 
     /// Groups of different adapters whose names look the same.
     package func lookAlikes() throws -> [[String]] {
-        Dictionary(grouping: try vault.adapters().map(\.name), by: NameLook.init).values.filter { $0.count > 1 }
+        Dictionary(grouping: try vault.adapters.all().map(\.name), by: NameLook.init).values.filter { $0.count > 1 }
             .map { $0.sorted() }
     }
 
     /// A version and how it was trained.
     package func show(_ reference: String) throws -> AdapterDetail {
-        let record = try vault.version(reference)
+        let record = try vault.versions.fetch(reference)
         return AdapterDetail(
             adapter: try AdapterSummary(record, bases: try workspace.bases.list()),
             training: try Workspace.manifest(of: record).training)
@@ -61,22 +63,22 @@ package struct Adapters: Sendable {
 
     /// Puts a label on a version.
     package func label(_ reference: String, as label: String) throws {
-        try vault.label(try VersionReference(reference), as: label)
+        try vault.versions.label(try VersionReference(reference), as: label)
     }
 
     /// Takes a label off the adapter that a reference is about.
     package func removeLabel(_ label: String, of reference: String) throws {
-        try vault.removeLabel(label, of: try VersionReference(reference).adapter)
+        try vault.versions.removeLabel(label, of: try VersionReference(reference).adapter)
     }
 
     /// Gives an adapter another name.
-    package func rename(_ name: String, to other: String) throws { try vault.rename(name, to: other) }
+    package func rename(_ name: String, to other: String) throws { try vault.adapters.rename(name, to: other) }
 
     /// Copies a version under a new name.
     ///
     /// - Returns: the copy.
     package func copy(_ reference: String, to name: String) throws -> String {
-        try vault.copy(try VersionReference(reference), to: name).reference.description
+        try vault.adapters.copy(try VersionReference(reference), to: name).reference.description
     }
 
     /// Points a name at an earlier version: the one that is named, or the one before the head.
@@ -85,13 +87,17 @@ package struct Adapters: Sendable {
     package func rollBack(_ reference: String) throws -> String {
         let parsed = try VersionReference(reference)
         let selector = parsed.selector == .head ? .back(1) : parsed.selector
-        return try vault.rollback(parsed.adapter, to: selector).reference.description
+        return try vault.adapters.rollback(parsed.adapter, to: selector).reference.description
     }
 
     /// Moves an adapter to the trash, or a version of it where one is named.
     package func trash(_ reference: String) throws {
         let parsed = try VersionReference(reference)
-        if parsed.selector == .head { try vault.trashAdapter(parsed.adapter) } else { try vault.trashVersion(parsed) }
+        if parsed.selector == .head {
+            try vault.adapters.trash(parsed.adapter)
+        } else {
+            try vault.versions.trash(parsed)
+        }
     }
 
     /// Takes an adapter or a version out of the trash.
@@ -99,10 +105,11 @@ package struct Adapters: Sendable {
     /// - Throws: `KitError` E-ADAPTER-025.
     package func restore(_ reference: String) throws {
         let kinds: Set<TrashEntry.Kind> = [.adapter, .version]
-        guard let entry = try vault.trash().last(where: { $0.name == reference && kinds.contains($0.kind) }) else {
+        guard let entry = try vault.trash.entries().last(where: { $0.name == reference && kinds.contains($0.kind) })
+        else {
             throw KitError.notInTrash(reference)
         }
-        try vault.restore(entry)
+        try vault.trash.restore(entry)
     }
 
     /// Ends a choice between heads with one of them.
@@ -127,7 +134,8 @@ package struct Adapters: Sendable {
     package func merge(
         _ references: [String], weights: [Double]?, into name: String, rank: Int?
     ) throws -> MergeOutcome {
-        try workspace.merge(try references.map { try vault.version($0) }, weights: weights, into: name, rank: rank)
+        try workspace.merge(
+            try references.map { try vault.versions.fetch($0) }, weights: weights, into: name, rank: rank)
     }
 }
 

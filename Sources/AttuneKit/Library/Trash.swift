@@ -18,14 +18,14 @@ package struct Trash: Sendable {
 
     /// All that is in it, the oldest first.
     package func list() throws -> [TrashedItem] {
-        try vault.trash().map { TrashedItem(kind: $0.kind.rawValue, name: $0.name, removed: $0.trashed) }
+        try vault.trash.entries().map { TrashedItem(kind: $0.kind.rawValue, name: $0.name, removed: $0.trashed) }
     }
 
     /// Erases for good what has been in it for 30 days, or all of it.
     ///
     /// - Returns: the names of what was erased.
     package func empty(all: Bool) throws -> [String] {
-        all ? try vault.purgeTrash(olderThan: 0) : try vault.purgeTrash()
+        all ? try vault.trash.purge(olderThan: 0) : try vault.trash.purge()
     }
 }
 

@@ -91,12 +91,12 @@ extension Workspace {
     @discardableResult
     package func inspectArrivals() throws -> Inspection {
         var found = Inspection()
-        for version in try vault.arrivedVersions() {
+        for version in try vault.blobs.arrivedVersions() {
             do {
                 try inspect(version)
-                try vault.judge(version, isSound: true)
+                try vault.blobs.judge(version, isSound: true)
             } catch let error as VaultError where error.isDamage {
-                if try vault.fetchAgain(version) {
+                if try vault.blobs.fetchAgain(version) {
                     try note(.warning, "\(version.reference) is fetched again: \(error.message)")
                 } else {
                     // Every chunk is right by now, and others would not come.
@@ -104,7 +104,7 @@ extension Workspace {
                     found.postponed.append(error)
                 }
             } catch let error as any AttuneError where error.isOfData {
-                let author = try vault.judge(version, isSound: false)
+                let author = try vault.blobs.judge(version, isSound: false)
                 let device = author?.device.fingerprint ?? "unknown"
                 let place = author.map { "entry \($0.seq) of device \(device)" } ?? "a version"
                 try note(.alarm, "\(place) brought tensors that are refused: \(error.message)")
@@ -123,7 +123,7 @@ extension Workspace {
         let manifest = try Self.manifest(of: version)
         try Self.check(manifest)
         var inspector = try AdapterInspector(manifest: manifest, size: version.size)
-        try vault.arrivedBytes(version, largestRun: inspector.largestTensor) { try inspector.take($0) }
+        try vault.versions.arrivedBytes(version, largestRun: inspector.largestTensor) { try inspector.take($0) }
         try Self.check(try inspector.norms())
         if let base = try bases.list().first(where: { $0.id == manifest.base.id }), base.shape != manifest.base.shape {
             throw KitError.otherShape(than: base)
@@ -131,6 +131,6 @@ extension Workspace {
     }
 
     private func note(_ level: SyncLogLine.Level, _ text: String) throws {
-        try vault.appendSyncLog(level: level.rawValue, remote: "", text: text)
+        try vault.syncLog.append(level: level.rawValue, remote: "", text: text)
     }
 }

@@ -19,14 +19,14 @@ extension Workspace {
     /// The heads of an adapter: one where all devices agree, several where two went on at once.
     ///
     /// - Throws: `VaultError` E-VAULT-020.
-    package func heads(of name: String) throws -> [HeadRecord] { try vault.heads(of: name) }
+    package func heads(of name: String) throws -> [HeadRecord] { try vault.adapters.heads(of: name) }
 
     /// Ends a choice between heads with one of them; the others stay as versions.
     ///
     /// - Throws: `VaultError` E-VAULT-020, E-VAULT-023; `KitError` E-ADAPTER-026 if there is nothing to choose.
     package func resolve(_ name: String, choosing reference: VersionReference) throws -> VersionRecord {
         try requireSeveralHeads(name)
-        return try vault.resolve(reference)
+        return try vault.adapters.resolve(reference)
     }
 
     /// Ends a choice between heads with the one that had the lowest validation loss, for training on from it.
@@ -38,7 +38,7 @@ extension Workspace {
         let heads = try requireSeveralHeads(name)
         let measured = heads.compactMap { head in head.version.lossAfter.map { ($0, head.version) } }
         guard let best = measured.min(by: { $0.0 < $1.0 }) else { throw KitError.noLosses(name) }
-        return try vault.resolve(best.1.reference)
+        return try vault.adapters.resolve(best.1.reference)
     }
 
     /// Ends a choice between heads with their exact weighted sum, brought back to a rank; the result follows all of
@@ -74,7 +74,7 @@ extension Workspace {
 
     @discardableResult
     private func requireSeveralHeads(_ name: String) throws -> [HeadRecord] {
-        let heads = try vault.heads(of: name)
+        let heads = try vault.adapters.heads(of: name)
         guard heads.count > 1 else { throw KitError.oneHead(name) }
         return heads
     }

@@ -56,19 +56,21 @@ extension Workspace {
         switch target {
         case .apart(let name):
             return .received(
-                try vault.receive(
+                try vault.received.add(
                     from: nil, name: name, base: adapter.base.id,
                     NewVersion(
                         manifest: try JSON.stored(manifest), content: adapter.content(rounding: false), parents: [],
                         lossBefore: manifest.training?.lossBefore, lossAfter: manifest.training?.lossAfter)))
         case .new(let name):
             let look = NameLook(name)
-            if let taken = try vault.adapters().first(where: { NameLook($0.name) == look }) {
+            if let taken = try vault.adapters.all().first(where: { NameLook($0.name) == look }) {
                 throw KitError.importNameTaken(name, by: taken.name)
             }
             return .version(try keep(adapter, manifest: manifest, as: name))
         case .into(let name):
-            guard try vault.adapters().contains(where: { $0.name == name }) else { throw VaultError.noAdapter(name) }
+            guard try vault.adapters.all().contains(where: { $0.name == name }) else {
+                throw VaultError.noAdapter(name)
+            }
             return .version(try keep(adapter, manifest: manifest, as: name))
         }
     }

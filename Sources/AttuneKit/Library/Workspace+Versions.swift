@@ -8,18 +8,18 @@ import Foundation
 
 extension Workspace {
     /// Opens a version of an adapter, as `notes`, `notes@3`, `notes@-1` or `notes:label`.
-    package func load(_ reference: String) throws -> LoadedAdapter { try load(try vault.version(reference)) }
+    package func load(_ reference: String) throws -> LoadedAdapter { try load(try vault.versions.fetch(reference)) }
 
     /// Opens a version of an adapter.
     ///
     /// - Throws: `KitError` E-MEMORY-004 if its bytes are on another device and more than what is fetched by itself.
     package func load(_ record: VersionRecord) throws -> LoadedAdapter {
         if record.state == .remote {
-            let largest = try vault.largestFetched()
+            let largest = try vault.pins.largestFetched()
             if record.size > largest { throw KitError.tooLargeToFetch(record, largest: largest) }
         }
         let manifest = try Self.manifest(of: record)
-        let adapter = try vault.versionBytes(of: record).withUnsafeBytes {
+        let adapter = try vault.versions.bytes(of: record).withUnsafeBytes {
             try Adapter(encoded: $0, manifest: manifest)
         }
         if record.state == .arrived { try Self.check(adapter, manifest) }
@@ -46,7 +46,7 @@ extension Workspace {
         rounding: Bool = false
     ) throws -> VersionRecord {
         try checkName(name, fits: adapter.base)
-        return try vault.addVersion(
+        return try vault.versions.add(
             to: name, base: adapter.base.id,
             NewVersion(
                 manifest: try JSON.stored(manifest), content: adapter.content(rounding: rounding), parents: parents,
@@ -58,7 +58,7 @@ extension Workspace {
     ///
     /// - Throws: `KitError` `E-ADAPTER-021`.
     func checkName(_ name: String, fits base: BaseIdentity) throws {
-        guard let present = try vault.adapters().first(where: { $0.name == name }), present.base != base.id else {
+        guard let present = try vault.adapters.all().first(where: { $0.name == name }), present.base != base.id else {
             return
         }
         throw KitError.nameOfOtherBase(
@@ -69,7 +69,7 @@ extension Workspace {
     ///
     /// - Throws: `KitError` `E-ADAPTER-024` if there is none or several.
     package func onlyAdapter() throws -> String {
-        let names = try vault.adapters().map(\.name)
+        let names = try vault.adapters.all().map(\.name)
         guard let only = names.first, names.count == 1 else { throw KitError.severalAdapters(names) }
         return only
     }

@@ -130,7 +130,9 @@ extension Workspace {
         let welcome = try await BlockingWork.run { [self] in
             guard try DeviceCircle.require(vault).chain.head == circle.chain.head else { throw KitError.circleMoved }
             try DeviceCircle.keep(links, after: circle.chain, in: vault)
-            let all = try vault.links(after: 0, limit: Int(WireLimits.links)).map { try Link(parsing: $0).signed }
+            let all = try vault.circle.links(after: 0, limit: Int(WireLimits.links)).map {
+                try Link(parsing: $0).signed
+            }
             let hints = try basesInUse().map { base in
                 ProtoPairingWelcome.BaseHint.with {
                     $0.digest = Data(base.id.bytes)
@@ -146,7 +148,7 @@ extension Workspace {
     /// The bases that adapters here were trained on, with the name that this machine has for each.
     private func basesInUse() throws -> [(id: BaseID, name: String)] {
         let here = try bases.list()
-        let ids = Set(try vault.adapters().map(\.base))
+        let ids = Set(try vault.adapters.all().map(\.base))
         return ids.sorted().map { id in (id, here.first { $0.id == id }?.name ?? id.short) }
     }
 

@@ -38,7 +38,7 @@ package struct People: Sendable {
     private var vault: Vault { workspace.vault }
 
     /// All of them, by name.
-    package func list() throws -> [Person] { try vault.people().map(Person.init) }
+    package func list() throws -> [Person] { try vault.people.all().map(Person.init) }
 
     /// Keeps a person's card under a name, or a newer card of the same circle.
     ///
@@ -48,11 +48,11 @@ package struct People: Sendable {
     }
 
     /// Forgets a person; adapters of theirs stay.
-    package func remove(_ name: String) throws { try vault.removePerson(name) }
+    package func remove(_ name: String) throws { try vault.people.remove(name) }
 
     /// What came from elsewhere and waits.
     package func received() throws -> [ReceivedAdapter] {
-        try vault.received().map { ReceivedAdapter(name: $0.name, from: $0.person, arrived: $0.arrived) }
+        try vault.received.all().map { ReceivedAdapter(name: $0.name, from: $0.person, arrived: $0.arrived) }
     }
 
     /// Makes an adapter of its own of what was received last under a name.
@@ -67,7 +67,7 @@ package struct People: Sendable {
     }
 
     /// Throws away what was received last under a name.
-    package func reject(_ name: String) throws { try vault.rejectReceived(try workspace.received(named: name)) }
+    package func reject(_ name: String) throws { try vault.received.reject(try workspace.received(named: name)) }
 }
 
 extension Workspace {

@@ -17,9 +17,9 @@ struct SharingIdentity: Sendable {
 
     /// - Throws: `VaultError` E-VAULT-051 if the store is in no circle; `CryptoError`, `WireError` for what was changed.
     init(_ vault: Vault) throws {
-        guard let identity = try vault.circleIdentity() else { throw VaultError.notInCircle }
+        guard let identity = try vault.circle.identity() else { throw VaultError.notInCircle }
         keys = try DeviceKeys(opening: identity.sealedKeys, vaultKey: vault.vaultKey())
-        links = try vault.links(after: 0, limit: Int(WireLimits.links))
+        links = try vault.circle.links(after: 0, limit: Int(WireLimits.links))
         chain = try DeviceChain(verifying: links)
     }
 

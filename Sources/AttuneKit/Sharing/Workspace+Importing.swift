@@ -65,7 +65,7 @@ extension Workspace {
         if isOwn {
             (chain, fresh) = try Self.newest(identity, and: file.links, of: path)
         } else {
-            guard let person = try vault.people().first(where: { $0.circle == file.sender.circle }) else {
+            guard let person = try vault.people.all().first(where: { $0.circle == file.sender.circle }) else {
                 throw KitError.unknownSender
             }
             guard person.isConfirmed else { throw KitError.notConfirmed(person.name) }
@@ -81,11 +81,11 @@ extension Workspace {
             lossAfter: manifest.training?.lossAfter)
         guard isOwn else {
             return .received(
-                try vault.receive(from: file.sender.circle, name: file.name, base: manifest.base.id, version))
+                try vault.received.add(from: file.sender.circle, name: file.name, base: manifest.base.id, version))
         }
         let device = try chain.devices[file.sender.device].map { try SharingIdentity(vault).name(of: $0) } ?? ""
         return .version(
-            try vault.importVersion(
+            try vault.versions.addImported(
                 adapter: file.adapterID, name: file.name, base: manifest.base.id, deviceName: device,
                 ancestors: file.ancestors, version))
     }
@@ -109,14 +109,16 @@ extension Workspace {
     /// - Throws: `VaultError` E-VAULT-055, E-VAULT-021; `AdapterError` for tensors that are none.
     package func accept(_ record: ReceivedRecord, as name: String) throws -> VersionRecord {
         let manifest = try JSONDecoder().decode(AdapterManifest.self, from: Data(record.manifest.utf8))
-        let adapter = try vault.receivedBytes(record).withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
+        let adapter = try vault.received.bytes(of: record).withUnsafeBytes {
+            try Adapter(encoded: $0, manifest: manifest)
+        }
         try Self.check(adapter, manifest)
-        return try vault.acceptReceived(record, as: name)
+        return try vault.received.accept(record, as: name)
     }
 
     /// The name, or the first of NAME-2, NAME-3 and so on that does not look like an adapter's.
     package func freeName(_ name: String) throws -> String {
-        let taken = Set(try vault.adapters().map { NameLook($0.name) })
+        let taken = Set(try vault.adapters.all().map { NameLook($0.name) })
         guard taken.contains(NameLook(name)) else { return name }
         var number = 2
         while taken.contains(NameLook("\(name)-\(number)")) { number += 1 }
@@ -127,7 +129,7 @@ extension Workspace {
     ///
     /// - Throws: `VaultError` E-VAULT-055.
     package func received(named name: String) throws -> ReceivedRecord {
-        guard let found = try vault.received().last(where: { $0.name == name }) else {
+        guard let found = try vault.received.all().last(where: { $0.name == name }) else {
             throw VaultError.nothingReceived(name)
         }
         return found

@@ -19,7 +19,7 @@ extension Workspace {
     private static let noticeKey = "share.notice"
 
     /// Whether nobody has shared an adapter from this store yet.
-    package func isFirstShare() throws -> Bool { try vault.setting(Self.noticeKey) == nil }
+    package func isFirstShare() throws -> Bool { try vault.settings.value(of: Self.noticeKey) == nil }
 
     /// The card of this store's circle, for others.
     ///
@@ -31,11 +31,11 @@ extension Workspace {
     /// - Throws: `KitError` E-SHARE-001, E-SHARE-007; `WireError` for links that do not hold; `VaultError` E-VAULT-021.
     package func addPerson(card: PersonCard, name: String) throws -> PersonRecord {
         guard try SharingIdentity(vault).chain.circle != card.chain.circle else { throw KitError.ownCard }
-        if let known = try vault.people().first(where: { $0.circle == card.chain.circle }) {
+        if let known = try vault.people.all().first(where: { $0.circle == card.chain.circle }) {
             // Neither an older card nor one that leaves the known links may bring back a device that was revoked.
             guard try card.follows(PersonCard(encodedLinks: known.links)) else { return known }
         }
-        return try vault.putPerson(card.chain.circle, name: name, links: card.encodedLinks)
+        return try vault.people.put(card.chain.circle, name: name, links: card.encodedLinks)
     }
 
     /// The number that both people see if nobody stands between them.
@@ -43,7 +43,7 @@ extension Workspace {
     /// - Returns: 60 digits in groups of five.
     /// - Throws: `VaultError` E-VAULT-051, E-VAULT-054.
     package func safetyNumber(with name: String) throws -> String {
-        SafetyNumber(try SharingIdentity(vault).chain.circle, try vault.person(named: name).circle).description
+        SafetyNumber(try SharingIdentity(vault).chain.circle, try vault.people.fetch(named: name).circle).description
     }
 
     /// Notes that both people saw this number.
@@ -52,7 +52,7 @@ extension Workspace {
     package func confirm(person name: String, number: String) throws {
         let digits = number.filter(\.isNumber)
         guard try digits == safetyNumber(with: name).filter(\.isNumber) else { throw KitError.otherNumber(name) }
-        try vault.confirmPerson(name)
+        try vault.people.confirm(name)
     }
 
     /// A person with whom the safety number was compared.
@@ -60,7 +60,7 @@ extension Workspace {
     /// - Throws: `KitError` E-SHARE-002, `VaultError` E-VAULT-054.
     @discardableResult
     package func requireConfirmed(_ name: String) throws -> PersonRecord {
-        let person = try vault.person(named: name)
+        let person = try vault.people.fetch(named: name)
         guard person.isConfirmed else { throw KitError.notConfirmed(name) }
         return person
     }
@@ -72,7 +72,7 @@ extension Workspace {
         let person = try requireConfirmed(name)
         let chain = try PersonCard(encodedLinks: person.links).chain
         try export(reference, to: path, devices: chain.active, circle: chain.circle)
-        try vault.setSetting(Self.noticeKey, to: "1")
+        try vault.settings.set(Self.noticeKey, to: "1")
     }
 
     /// Seals a version into a file for one device of this circle, or for a person.
@@ -81,7 +81,7 @@ extension Workspace {
     ///   as `share`.
     package func export(_ reference: String, to path: String, encryptedTo name: String) throws {
         let identity = try SharingIdentity(vault)
-        if try vault.people().contains(where: { $0.name == name }) {
+        if try vault.people.all().contains(where: { $0.name == name }) {
             // Devices name themselves: one in the wrong hands could be called as a person is.
             let alike = try devices().filter { $0.state == .active && $0.looksLike(name) }
             guard alike.isEmpty else { throw KitError.severalDevices(name, alike, orPerson: true) }
@@ -99,10 +99,10 @@ extension Workspace {
     }
 
     private func export(_ reference: String, to path: String, devices: [CircleDevice], circle: CircleID) throws {
-        let version = try vault.version(reference)
+        let version = try vault.versions.fetch(reference)
         let plain = try SignedAdapter.encode(
-            version, adapterID: vault.adapterID(of: version), bytes: vault.versionBytes(version.id),
-            ancestors: vault.ancestors(of: version, limit: SignedAdapter.ancestorLimit),
+            version, adapterID: version.wireAdapter, bytes: vault.versions.bytes(version.id),
+            ancestors: vault.versions.ancestors(of: version, limit: SignedAdapter.ancestorLimit),
             from: SharingIdentity(vault), to: circle)
         let recipients = devices.map { DevicePublicKeys($0.record) }
         try NewFile.write(try plain.withUnsafeBytes { try AttuneFile.seal($0, devices: recipients) }, to: path)

@@ -96,7 +96,7 @@ package struct Doctor {
                         remedy: Self.mend + (removal(of: problem.subject, in: workspace) ?? "")))
             }
             findings += try chunkFiles(workspace)
-            for run in try workspace.vault.runs() where run.state == .interrupted {
+            for run in try workspace.vault.runs.all() where run.state == .interrupted {
                 findings.append(
                     Finding(
                         .info, "run \(run.id) of \(run.adapter) stopped at step \(run.step) of \(run.steps)",
@@ -110,10 +110,11 @@ package struct Doctor {
 
     /// How a version that is damaged is given up; nil for anything else.
     private func removal(of subject: String, in workspace: Workspace) -> String? {
-        guard let adapters = try? workspace.vault.adapters(), let name = subject.split(separator: "@").first,
+        guard let adapters = try? workspace.vault.adapters.all(), let name = subject.split(separator: "@").first,
             subject.contains("@")
         else { return nil }
-        guard (try? workspace.vault.version(subject)) != nil, let adapter = adapters.first(where: { $0.name == name })
+        guard (try? workspace.vault.versions.fetch(subject)) != nil,
+            let adapter = adapters.first(where: { $0.name == name })
         else { return " Or, as it was removed already, erase the whole trash: attune trash empty --all" }
         guard adapter.head.map({ "\($0.reference)" }) == subject else {
             return " Or remove it: attune adapters rm \(subject)"

@@ -39,12 +39,12 @@ package struct OperationLog: Sendable {
 
     /// The newest `limit` operations, the latest first.
     package func list(limit: Int) throws -> [LoggedOperation] {
-        try vault.operations(limit: limit).map(LoggedOperation.init)
+        try vault.journal.operations(limit: limit).map(LoggedOperation.init)
     }
 
     /// What `undo` takes back next, and what that moves to the trash; nil if there is nothing.
     package func next() throws -> (operation: LoggedOperation, trashes: String?)? {
-        try vault.nextUndo().map { (LoggedOperation($0.operation), $0.trashes) }
+        try vault.journal.nextUndo().map { (LoggedOperation($0.operation), $0.trashes) }
     }
 
     /// Takes the last operation back that was not undone yet and that can be; calling again goes further back.
@@ -56,7 +56,7 @@ package struct OperationLog: Sendable {
     /// - Throws: `VaultError` E-VAULT-034 (nothing left), E-VAULT-035 (something stands in the way, or another operation
     ///   is the last; nothing changed).
     package func undo(expecting expected: LoggedOperation?) throws -> LoggedOperation {
-        LoggedOperation(try vault.undo(expecting: expected?.sequence))
+        LoggedOperation(try vault.journal.undo(expecting: expected?.sequence))
     }
 }
 

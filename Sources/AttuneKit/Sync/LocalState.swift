@@ -21,8 +21,8 @@ struct LocalState: Sendable {
         settings.clockOffset = 0
         settings.linksTold = nil
         self.settings = settings
-        draft = try vault.newestDraft()
-        links = try vault.linkCount()
+        draft = try vault.events.newestDraft()
+        links = try vault.circle.linkCount()
         wanted = try store.wantedChunks(limit: WireLimits.chunkIDsPerQuery).count
     }
 

@@ -26,7 +26,8 @@ extension Workspace {
     /// The limits of sync.
     package func syncLimits() throws -> SyncLimits {
         let settings = try syncSettings()
-        return SyncLimits(up: settings.uploadLimit, down: settings.downloadLimit, largest: try vault.largestFetched())
+        return SyncLimits(
+            up: settings.uploadLimit, down: settings.downloadLimit, largest: try vault.pins.largestFetched())
     }
 
     /// Changes limits of sync.
@@ -37,7 +38,7 @@ extension Workspace {
     ///   - largest: bytes of a version, 0 for what memory allows; nil leaves it.
     /// - Throws: `VaultError` E-VAULT-051 if the store is in no circle.
     package func limitSync(up: Int?, down: Int?, largest: Int?) throws {
-        if let largest { try vault.setLargestFetched(largest > 0 ? largest : nil) }
+        if let largest { try vault.pins.setLargestFetched(largest > 0 ? largest : nil) }
         guard up != nil || down != nil else { return }
         try updateSyncSettings { settings in
             if let up { settings.uploadLimit = up > 0 ? up : nil }

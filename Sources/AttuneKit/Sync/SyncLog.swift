@@ -19,7 +19,7 @@ extension Workspace {
     ///
     /// - Parameter count: at least one; never more than are kept.
     package func syncLog(last count: Int) throws -> [SyncLogEntry] {
-        try vault.syncLog(limit: min(max(count, 1), Vault.syncLogLines)).map {
+        try vault.syncLog.newest(limit: min(max(count, 1), SyncLogTable.lines)).map {
             SyncLogEntry(time: $0.time, level: $0.level, remote: $0.remote, text: $0.text)
         }
     }

@@ -68,8 +68,8 @@ extension Workspace {
             uploadLimit: settings.uploadLimit, downloadLimit: settings.downloadLimit, devices: devices,
             waiting: try store.draftCount() + linksWaiting(circle, settings),
             chunksWanted: try store.wantedChunks(limit: 16_384).count,
-            conflicts: try vault.adaptersWithSeveralHeads(),
-            refused: try vault.refusedVersions().map(\.reference.description),
+            conflicts: try vault.adapters.withSeveralHeads(),
+            refused: try vault.blobs.refusedVersions().map(\.reference.description),
             doubts: try doubts(store, devices).map(\.doubt))
     }
 

@@ -22,7 +22,7 @@ extension Workspace {
     /// - Throws: `KitError` E-DEVICE-001.
     package func nearbyMark(_ keys: CircleKeys) throws -> (mark: NearbyMark, validity: [UInt64]) {
         let (circle, keyring) = try keys.current()
-        let links = try vault.links(after: 0, limit: Int(WireLimits.links)).map { try Link(parsing: $0) }
+        let links = try vault.circle.links(after: 0, limit: Int(WireLimits.links)).map { try Link(parsing: $0) }
         let revoked = links.last(where: \.isRevocation)?.body.epoch ?? 0
         let newest = keyring.keys.values.filter { $0.epoch > revoked }.sorted { $0.epoch > $1.epoch }
         let hour = Self.hour

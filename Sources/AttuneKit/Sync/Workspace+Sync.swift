@@ -70,7 +70,7 @@ extension Workspace {
             defer { vault.yieldLock() }
             let report = SyncReport(
                 remote: transport.remote, remoteName: transport.remoteName, outcomes: outcomes,
-                conflicts: try vault.adaptersWithSeveralHeads(),
+                conflicts: try vault.adapters.withSeveralHeads(),
                 inspection: inspection)
             var heard = outcomes.reduce(into: Set<DeviceID>()) { $0.formUnion($1.authors) }
             if let peer, report.isComplete { heard.insert(peer) }

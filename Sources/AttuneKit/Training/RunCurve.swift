@@ -41,7 +41,7 @@ struct RunCurve {
     mutating func flush() throws {
         if let failure { throw failure }
         guard !pending.isEmpty else { return }
-        try vault.appendPoints(pending, toRun: run)
+        try vault.runs.append(pending, to: run)
         pending = []
         written = .now
     }

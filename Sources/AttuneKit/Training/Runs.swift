@@ -13,19 +13,19 @@ package struct Runs: Sendable {
 
     /// All that are not in the trash.
     package func list() throws -> [RunSummary] {
-        try vault.runs().map { RunSummary($0, points: try vault.points(ofRun: $0.id)) }
+        try vault.runs.all().map { RunSummary($0, points: try vault.runs.points(of: $0.id)) }
     }
 
     /// A run with its settings and its curve.
     package func show(_ id: RunID) throws -> RunDetail {
-        try RunDetail(try vault.run(id), points: try vault.points(ofRun: id))
+        try RunDetail(try vault.runs.fetch(id), points: try vault.runs.points(of: id))
     }
 
     /// Two runs, and how their settings differ.
     package func compare(_ first: RunID, _ second: RunID) throws -> RunComparison {
-        let runs = [try vault.run(first), try vault.run(second)]
+        let runs = [try vault.runs.fetch(first), try vault.runs.fetch(second)]
         return try RunComparison(
-            (runs[0], try vault.points(ofRun: runs[0].id)), (runs[1], try vault.points(ofRun: runs[1].id)))
+            (runs[0], try vault.runs.points(of: runs[0].id)), (runs[1], try vault.runs.points(of: runs[1].id)))
     }
 
     /// Keeps the best state that an interrupted run had reached.
@@ -35,7 +35,7 @@ package struct Runs: Sendable {
     package func accept(_ id: RunID) throws -> String { try workspace.accept(run: id).reference.description }
 
     /// Moves a run to the trash.
-    package func trash(_ id: RunID) throws { try vault.trashRun(id) }
+    package func trash(_ id: RunID) throws { try vault.runs.trash(id) }
 }
 
 extension Workspace {

@@ -48,10 +48,10 @@ extension TrainingSession {
         let summary = outcome.summary
         switch summary.reason {
         case .interrupted:
-            try vault.updateRun(id, state: .interrupted, step: summary.steps)
+            try vault.runs.update(id, state: .interrupted, step: summary.steps)
             return nil
         case .diverged where summary.keptStep == 0:
-            try vault.updateRun(id, state: .failed, step: summary.steps, detail: outcome.failure?.message)
+            try vault.runs.update(id, state: .failed, step: summary.steps, detail: outcome.failure?.message)
             return nil
         case .finished, .earlyStop, .timeLimit, .diverged:
             let version = try workspace.keep(
@@ -60,9 +60,9 @@ extension TrainingSession {
                 as: part.name, parents: part.parents, run: id, rounding: true)
             let state: RunRecord.State =
                 summary.reason == .timeLimit ? .interrupted : summary.reason == .diverged ? .failed : .finished
-            try vault.updateRun(
+            try vault.runs.update(
                 id, state: state, step: summary.steps, detail: outcome.failure?.message, version: version.id)
-            if state == .finished { try vault.dropCheckpoint(ofRun: id) }
+            if state == .finished { try vault.runs.dropCheckpoint(of: id) }
             return version
         }
     }
@@ -110,7 +110,7 @@ private final class RunRecorder: TrainingObserver {
     /// Says of the others why they are not.
     func fail(_ error: any Error) {
         for record in records where record.result == nil {
-            _ = try? vault.updateRun(record.id, state: .failed, detail: String(describing: error))
+            _ = try? vault.runs.update(record.id, state: .failed, detail: String(describing: error))
         }
     }
 
@@ -129,8 +129,8 @@ private final class RunRecorder: TrainingObserver {
         try change(track) { record in
             try record.curve.flush()
             let content = BlobContent { sink in try checkpoint.write { try sink(.raw, $0) } }
-            try vault.saveCheckpoint(content, step: checkpoint.state.step, ofRun: record.id)
-            try vault.updateRun(record.id, step: checkpoint.state.step)
+            try vault.runs.saveCheckpoint(content, step: checkpoint.state.step, of: record.id)
+            try vault.runs.update(record.id, step: checkpoint.state.step)
         }
     }
 

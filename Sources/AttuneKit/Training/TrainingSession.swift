@@ -93,8 +93,8 @@ package final class TrainingSession {
     ///   that have nothing in common.
     package static func resume(_ ids: [RunID], in workspace: Workspace) throws -> TrainingSession {
         let vault = workspace.vault
-        try vault.interruptAbandonedRuns()
-        let runs = try ids.map { try vault.run($0) }
+        try vault.runs.interruptAbandoned()
+        let runs = try ids.map { try vault.runs.fetch($0) }
         for run in runs where run.state != .interrupted && run.state != .failed { throw KitError.notResumable(run) }
         let settings = try runs.map { try RunSettings(decoding: $0.configuration) }
         guard Set(runs.map(\.id)).count == runs.count, Set(runs.map(\.adapter)).count == runs.count,
@@ -107,13 +107,13 @@ package final class TrainingSession {
         let machine = Machine.current().limited(to: settings.compactMap(\.memoryLimit).min())
         var use = MemoryUse(weights: nil, of: model, free: machine.limits.free)
         let parts = try zip(runs, settings).map { run, settings in
-            let rows = try vault.documents(ofRun: run.id).map {
-                try StoredRow(decoding: try vault.documentText($0.digest)).row
+            let rows = try vault.runs.documents(of: run.id).map {
+                try StoredRow(decoding: try vault.documents.text(of: $0.digest)).row
             }
-            let checkpoint = try vault.loadCheckpoint(ofRun: run.id).map { saved in
+            let checkpoint = try vault.runs.loadCheckpoint(of: run.id).map { saved in
                 try saved.bytes.withUnsafeBytes { try Checkpoint(encoded: $0) }
             }
-            let start = try settings.start.map { try workspace.load(try vault.version(id: $0)) }
+            let start = try settings.start.map { try workspace.load(try vault.versions.fetch(id: $0)) }
             // The memory may be another than when the run began; the passes stay, for the same bytes.
             let (configuration, plan) = MemoryPlan.fastest(
                 model: model, layout: checkpoint?.parameters.layout ?? start?.adapter.layout,
@@ -141,16 +141,16 @@ package final class TrainingSession {
     /// Makes the record of each run with everything it is trained on, or marks a resumed one as running.
     func begin() throws {
         let vault = workspace.vault
-        if parts.contains(where: { $0.runID == nil }) { try vault.interruptAbandonedRuns() }
+        if parts.contains(where: { $0.runID == nil }) { try vault.runs.interruptAbandoned() }
         for index in parts.indices {
             let part = parts[index]
             if let runID = part.runID {
-                try vault.updateRun(runID, state: .running)
+                try vault.runs.update(runID, state: .running)
                 continue
             }
-            let documents = try vault.putDocuments(
+            let documents = try vault.documents.put(
                 part.material.rows.map { (name: $0.source.description, text: try StoredRow($0).encoded()) })
-            let run = try vault.createRun(
+            let run = try vault.runs.create(
                 adapter: part.name, configuration: try part.settings.encoded(), base: base.id,
                 data: part.material.digest, steps: track(index).outline.steps, documents: documents.map(\.digest))
             parts[index].runID = run.id

@@ -40,7 +40,7 @@ extension Workspace {
         let dataset = try Dataset.load(paths: paths, options: DatasetOptions(skipBad: skipBad))
         try dataset.requireUsable()
         let model = try bases.open(try bases.find(loaded.adapter.base))
-        let trained = loaded.record.run.flatMap { try? vault.run($0) }
+        let trained = loaded.record.run.flatMap { try? vault.runs.fetch($0) }
             .flatMap { try? RunSettings(decoding: $0.configuration) }?.training
         let packing = packing ?? trained?.packing ?? .documents
         let maxLength = maxLength ?? trained?.maxLength ?? TrainingConfiguration.standardLength

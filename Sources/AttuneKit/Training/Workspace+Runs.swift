@@ -12,13 +12,13 @@ extension Workspace {
     ///
     /// - Throws: `KitError` `E-RUN-001`, `E-RUN-002`.
     package func accept(run id: RunID) throws -> VersionRecord {
-        try vault.interruptAbandonedRuns()
-        let run = try vault.run(id)
+        try vault.runs.interruptAbandoned()
+        let run = try vault.runs.fetch(id)
         guard run.state == .interrupted || run.state == .failed else { throw KitError.notResumable(run) }
-        guard let saved = try vault.loadCheckpoint(ofRun: id) else { throw KitError.noCheckpoint(id) }
+        guard let saved = try vault.runs.loadCheckpoint(of: id) else { throw KitError.noCheckpoint(id) }
         let checkpoint = try saved.bytes.withUnsafeBytes { try Checkpoint(encoded: $0) }
         let adapter = checkpoint.adapter
-        let documents = try vault.documents(ofRun: id).count
+        let documents = try vault.runs.documents(of: id).count
         let summary = TrainingSummary(
             documents: documents, examples: documents, tokens: 0, steps: checkpoint.state.bestStep,
             epochs: checkpoint.configuration.epochs * Double(checkpoint.state.step) / Double(checkpoint.state.total),
@@ -29,7 +29,7 @@ extension Workspace {
         let version = try keep(
             adapter, manifest: AdapterManifest(adapter, training: summary), as: run.adapter,
             parents: settings.start.map { [$0] } ?? [], run: id, rounding: true)
-        try vault.updateRun(id, state: .accepted, version: version.id)
+        try vault.runs.update(id, state: .accepted, version: version.id)
         return version
     }
 }

@@ -45,11 +45,11 @@ package struct EntryApplier: Sendable {
     @discardableResult
     package func apply() throws -> [String] {
         var news: [String] = []
-        try store.vault.moveHeldNames()
+        try store.vault.adapters.moveHeldNames()
         var last: Int64 = 0
         let means = "\(EntryPayloadCoding.format) \(keys())"
         while true {
-            let waiting = try store.vault.unappliedEntries(after: last, limit: 256, means: means)
+            let waiting = try store.vault.entries.unapplied(after: last, limit: 256, means: means)
             guard let newest = waiting.last else { return Self.told(news) }
             last = newest.number
             var events: [(event: AdapterEvent, context: EntryContext)] = []
@@ -62,13 +62,13 @@ package struct EntryApplier: Sendable {
                     switch try event(of: entry) {
                     case .does(let event): events.append((event, context(of: entry)))
                     case .waits: putOff.append(entry.hash)
-                    case .doesNothing: try store.vault.refuseEntry(entry.hash)
+                    case .doesNothing: try store.vault.entries.refuse(entry.hash)
                     }
                 } catch let error as any AttuneError where error.isOfData {
                     try refuse(entry, error)
                 }
             }
-            let applied = try store.vault.apply(events)
+            let applied = try store.vault.events.apply(events)
             for (hash, error) in applied.refused {
                 if let entry = entries[hash] { try note(entry, error) }
             }
@@ -76,7 +76,7 @@ package struct EntryApplier: Sendable {
                 news.append(Self.sentence(on: name))
                 if news.count <= Self.toldNews { try log(news[news.count - 1]) }
             }
-            try store.vault.putOff(putOff, means: means)
+            try store.vault.entries.putOff(putOff, means: means)
         }
     }
 
@@ -135,7 +135,7 @@ package struct EntryApplier: Sendable {
     }
 
     private func refuse(_ entry: Entry, _ error: any AttuneError) throws {
-        try store.vault.refuseEntry(entry.hash)
+        try store.vault.entries.refuse(entry.hash)
         try note(entry, error)
     }
 

@@ -8,7 +8,8 @@ import Foundation
 
 /// The store of a device as sync sees it.
 ///
-/// Nothing but `Vault+Sync*` and the events of adapters is reached from here: documents, runs and chats are not.
+/// Nothing but the tables of `Vault/Sync` and the events of adapters is reached from here: documents, runs and chats are
+/// not.
 package struct VaultSyncStore: SyncStore {
     package let vault: Vault
     package let circle: CircleID
@@ -16,43 +17,45 @@ package struct VaultSyncStore: SyncStore {
 
     /// - Throws: `VaultError` E-VAULT-051 if the store is in no circle.
     package init(_ vault: Vault) throws {
-        guard let identity = try vault.circleIdentity() else { throw VaultError.notInCircle }
+        guard let identity = try vault.circle.identity() else { throw VaultError.notInCircle }
         self.vault = vault
         device = identity.device
         circle = identity.circle
     }
 
-    package func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] { try vault.links(after: seq, limit: limit) }
+    package func links(after seq: UInt64, limit: Int) throws -> [[UInt8]] {
+        try vault.circle.links(after: seq, limit: limit)
+    }
 
     @discardableResult
     package func replaceLinks(
         after seq: UInt64, with links: [Link], cutOffs: [DeviceID: UInt64]
     ) throws -> CutOffEffects {
-        try vault.replaceLinks(after: seq, with: links.map { ($0.hash, $0.bytes) }, cutOffs: cutOffs)
+        try vault.circle.replaceLinks(after: seq, with: links.map { ($0.hash, $0.bytes) }, cutOffs: cutOffs)
     }
 
-    package func heads() throws -> [DeviceID: LogPosition] { try vault.entryHeads() }
+    package func heads() throws -> [DeviceID: LogPosition] { try vault.entries.heads() }
 
     package func largestLamport(besides cutOffs: [DeviceID: UInt64]) throws -> UInt64 {
-        try vault.largestLamport(besides: cutOffs)
+        try vault.entries.largestLamport(besides: cutOffs)
     }
 
     package func entryHash(of device: DeviceID, seq: UInt64) throws -> EntryHash? {
-        try vault.entryHash(of: device, seq: seq)
+        try vault.entries.hash(of: device, seq: seq)
     }
 
     package func entries(of device: DeviceID, after seq: UInt64, limit: Int, byteLimit: Int) throws -> [[UInt8]] {
-        try vault.entries(of: device, after: seq, limit: limit, byteLimit: byteLimit)
+        try vault.entries.page(of: device, after: seq, limit: limit, byteLimit: byteLimit)
     }
 
-    package func entry(_ hash: EntryHash) throws -> [UInt8]? { try vault.entry(hash) }
+    package func entry(_ hash: EntryHash) throws -> [UInt8]? { try vault.entries.fetch(hash) }
 
-    package func accept(_ entries: [Entry]) throws { try vault.acceptEntries(entries.map(Self.stored)) }
+    package func accept(_ entries: [Entry]) throws { try vault.entries.accept(entries.map(Self.stored)) }
 
-    package func draftCount() throws -> Int { try vault.draftCount() }
+    package func draftCount() throws -> Int { try vault.events.draftCount() }
 
     package func nextDraft() throws -> EntryDraft? {
-        guard let draft = try vault.nextDraft() else { return nil }
+        guard let draft = try vault.events.nextDraft() else { return nil }
         let (kind, payload) = try EntryPayloadCoding.encode(draft.event)
         var chunks: [ChunkID] = []
         var released: [EntryHash] = []
@@ -66,29 +69,29 @@ package struct VaultSyncStore: SyncStore {
     }
 
     package func publish(_ draft: Int64, as entry: Entry) throws {
-        try vault.publishDraft(draft, as: Self.stored(entry))
+        try vault.events.publishDraft(draft, as: Self.stored(entry))
     }
 
-    package func ownMark() throws -> LogPosition? { try vault.ownMark() }
+    package func ownMark() throws -> LogPosition? { try vault.entries.ownMark() }
 
-    package func marks(of remote: String) throws -> [DeviceID: LogPosition] { try vault.marks(of: remote) }
+    package func marks(of remote: String) throws -> [DeviceID: LogPosition] { try vault.remotes.marks(of: remote) }
 
     package func setMarks(_ marks: [DeviceID: LogPosition], of remote: String) throws {
-        try vault.setMarks(marks, of: remote)
+        try vault.remotes.setMarks(marks, of: remote)
     }
 
     package func chunkMarks(of remote: String) throws -> ChunkMarks {
-        let (logs, generation) = try vault.chunkMarks(of: remote)
+        let (logs, generation) = try vault.remotes.chunkMarks(of: remote)
         return ChunkMarks(logs, generation: generation)
     }
 
     package func setChunkMarks(_ marks: ChunkMarks, of remote: String) throws {
-        try vault.setChunkMarks(marks.logs, generation: marks.generation, of: remote)
+        try vault.remotes.setChunkMarks(marks.logs, generation: marks.generation, of: remote)
     }
 
     package func record(_ evidence: SyncEvidence) throws -> Bool {
         let suspicion = evidence.suspicion
-        return try vault.recordEvidence(
+        return try vault.evidence.record(
             StoredEvidence(
                 kind: suspicion.kind.rawValue, author: suspicion.author, device: suspicion.subject,
                 seq: suspicion.seq, held: evidence.held, other: evidence.other, remote: evidence.remote,
@@ -96,7 +99,7 @@ package struct VaultSyncStore: SyncStore {
     }
 
     package func evidence() throws -> [SyncEvidence] {
-        try vault.evidence().compactMap { stored in
+        try vault.evidence.all().compactMap { stored in
             guard let suspicion = Self.suspicion(stored) else { return nil }
             return SyncEvidence(
                 suspicion, held: stored.held, other: stored.other, remote: stored.remote,
@@ -105,7 +108,7 @@ package struct VaultSyncStore: SyncStore {
     }
 
     package func settle(_ suspicions: Set<Suspicion>) throws {
-        try vault.settleEvidence { Self.suspicion($0).map(suspicions.contains) ?? false }
+        try vault.evidence.settle { Self.suspicion($0).map(suspicions.contains) ?? false }
     }
 
     /// What a kept piece says. One that was kept before authors were has its author in the signed bytes.
@@ -121,16 +124,16 @@ package struct VaultSyncStore: SyncStore {
         return Suspicion(kind, by: author, about: stored.device, seq: stored.seq)
     }
 
-    package func wantedChunks(limit: Int) throws -> [ChunkID] { try vault.wantedChunks(limit: limit) }
+    package func wantedChunks(limit: Int) throws -> [ChunkID] { try vault.blobs.wantedChunks(limit: limit) }
 
-    package func missingChunks(among ids: [ChunkID]) throws -> [ChunkID] { vault.missingChunks(among: ids) }
+    package func missingChunks(among ids: [ChunkID]) throws -> [ChunkID] { vault.blobs.missingChunks(among: ids) }
 
-    package func storeChunk(_ id: ChunkID, bytes: [UInt8]) throws { try vault.storeChunk(id, bytes) }
+    package func storeChunk(_ id: ChunkID, bytes: [UInt8]) throws { try vault.blobs.storeChunk(id, bytes) }
 
-    package func chunkPath(_ id: ChunkID) throws -> String? { vault.chunkPath(id) }
+    package func chunkPath(_ id: ChunkID) throws -> String? { vault.blobs.chunkPath(id) }
 
     package func settings() throws -> SyncSettings {
-        guard let text = try vault.setting(Self.settingsKey),
+        guard let text = try vault.settings.value(of: Self.settingsKey),
             let settings = try? JSONDecoder().decode(SyncSettings.self, from: Data(text.utf8))
         else { return SyncSettings() }
         return settings
@@ -138,11 +141,11 @@ package struct VaultSyncStore: SyncStore {
 
     package func update(_ settings: SyncSettings) throws {
         let text = String(decoding: try JSONEncoder().encode(settings), as: UTF8.self)
-        try vault.setSetting(Self.settingsKey, to: text)
+        try vault.settings.set(Self.settingsKey, to: text)
     }
 
     package func append(_ line: SyncLogLine) throws {
-        try vault.appendSyncLog(level: line.level.rawValue, remote: line.remote, text: line.text)
+        try vault.syncLog.append(level: line.level.rawValue, remote: line.remote, text: line.text)
     }
 
     /// The setting that holds `SyncSettings` as JSON.

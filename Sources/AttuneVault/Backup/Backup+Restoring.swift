@@ -54,8 +54,8 @@ extension Backup {
                     number, check.problems.map { BackupDamage($0.subject, $0.message).line }, progress)
             }
             report.versions = check.versions
-            report.isInCircle = try vault.circleIdentity() != nil
-            if report.isInCircle { try vault.appendSyncLog(level: "info", remote: "", text: Self.remark(number)) }
+            report.isInCircle = try vault.circle.identity() != nil
+            if report.isInCircle { try vault.syncLog.append(level: "info", remote: "", text: Self.remark(number)) }
             try vault.close()
         }
         return report

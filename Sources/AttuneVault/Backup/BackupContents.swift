@@ -45,11 +45,11 @@ struct BackupContents {
                 """)
         while let row = try rows.next() { users[try row.value("id"), default: []].append(try row.value("what")) }
         self.users = users
-        let identity = try Vault.circleIdentity(database)
+        let identity = try CircleTable.identity(database)
         ownHead = try identity.flatMap { identity in
             try Row.fetchOne(
                 database, sql: "SELECT * FROM entry_heads WHERE device = ?", arguments: [identity.device]
-            ).map { (try Vault.position($0), identity.device) }
+            ).map { (try $0.position(), identity.device) }
         }
     }
 

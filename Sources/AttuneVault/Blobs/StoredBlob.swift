@@ -44,6 +44,10 @@ struct StoredBlob: Equatable {
         }
     }
 
+    static func isListed(_ database: Database, _ id: BlobID) throws -> Bool {
+        try Bool.fetchOne(database, cached: "SELECT EXISTS (SELECT 1 FROM blobs WHERE id = ?)", arguments: [id]) ?? true
+    }
+
     static func fetch(_ database: Database, id: BlobID) throws -> StoredBlob {
         guard let row = try Row.fetchOne(database, cached: "SELECT * FROM blobs WHERE id = ?", arguments: [id])
         else { throw VaultError.damaged("a run of bytes is not listed") }

@@ -46,6 +46,11 @@ extension Row {
         }
     }
 
+    /// The place of an entry in its device's log.
+    func position() throws -> LogPosition {
+        LogPosition(seq: UInt64(clamping: try value("seq", as: Int64.self)), hash: try value("hash"))
+    }
+
     /// The place of what a published entry says.
     func precedence() throws -> Precedence {
         Precedence(
@@ -59,11 +64,6 @@ extension EventKind: DatabaseValueConvertible {}
 extension EntryState: DatabaseValueConvertible {}
 extension BlobState: DatabaseValueConvertible {}
 extension BlobCodec: DatabaseValueConvertible {}
-extension MessageRecord.Role: DatabaseValueConvertible {}
-extension OperationRecord.Kind: DatabaseValueConvertible {}
-extension RunRecord.State: DatabaseValueConvertible {}
-extension RunPoint.Kind: DatabaseValueConvertible {}
-extension TrashEntry.Kind: DatabaseValueConvertible {}
 
 /// Runs are kept as the digits of their ids.
 extension RunID: DatabaseValueConvertible {

@@ -57,12 +57,12 @@ struct StoreSalvage {
         let vault = try Vault.open(
             store, vaultKey: key.copy(), lock: StoreLock(folder: store, command: "attune doctor"), mode: .writing,
             now: now)
-        if try vault.circleIdentity() != nil || !circleIsWhole {
+        if try vault.circle.identity() != nil || !circleIsWhole {
             report.circle = circleIsWhole ? .kept : .left
-            if !circleIsWhole { try vault.forgetCircle() }
+            if !circleIsWhole { try vault.circle.forget() }
         }
         try vault.settleSalvaged(&report, damage, progress)
-        if let remark, report.circle == .kept { try vault.appendSyncLog(level: "info", remote: "", text: remark) }
+        if let remark, report.circle == .kept { try vault.syncLog.append(level: "info", remote: "", text: remark) }
         let check = try vault.verify()
         for problem in check.problems { report.lost.append(.init(subject: problem.subject, reason: problem.message)) }
         report.tables.removeAll { $0.rows == 0 && $0.lostPages == 0 && $0.lostRows == 0 }

@@ -12,14 +12,16 @@ extension Vault {
     func settleSalvaged(
         _ report: inout SalvageReport, _ damage: [ChunkID: String], _ progress: (BackupProgress) -> Void
     ) throws {
-        let versions = try read { try Self.versions($0, "b.state IN (\(BlobState.here), \(BlobState.arrived))", []) }
+        let versions = try read {
+            try VersionTable.select($0, "b.state IN (\(BlobState.here), \(BlobState.arrived))", [])
+        }
         for (position, version) in versions.enumerated() {
             progress(BackupProgress(what: "checking versions", done: position + 1, total: versions.count))
             guard
                 let loss = try loss(
                     of: version.blob, damage,
                     and: { bytes in
-                        try Self.versionID(manifest: version.manifest, content: BlobContent(bytes)) == version.id
+                        try VersionTable.id(manifest: version.manifest, content: BlobContent(bytes)) == version.id
                     })
             else {
                 report.versions += 1
@@ -30,14 +32,14 @@ extension Vault {
                 report.awaited.append(subject)
                 continue
             }
-            if loss.isLie { try judge(version, isSound: false) } else { try drop(version) }
+            if loss.isLie { try blobs.judge(version, isSound: false) } else { try drop(version) }
             report.lost.append(.init(subject: subject, reason: loss.reason))
         }
         try settleCheckpoints(&report, damage)
         try settleReceived(&report, damage)
         try write { database in
-            try self.mendNames(database)
-            try self.mendTrash(database)
+            try AdapterTable.mendHeads(database)
+            try self.trash.mend(database)
         }
     }
 
@@ -75,116 +77,43 @@ extension Vault {
     /// Lets the next sync fetch the chunks of a version that are not right, if it was published; whether that helps.
     private func awaitBytes(of version: VersionRecord) throws -> Bool {
         try write { database in
-            let isPublished = try Bool.fetchOne(
-                database,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM events
-                        WHERE adapter = ? AND version = ? AND kind = 'version' AND entry IS NOT NULL)
-                    """, arguments: [version.adapterID, version.id])
-            guard isPublished == true else { return false }
-            try database.execute(
-                sql: "UPDATE blobs SET state = ?, wanted = 1 WHERE id = ?", arguments: [BlobState.remote, version.blob])
+            guard try EventTable.isPublished(database, version) else { return false }
+            try BlobTable.want(database, again: version.blob)
             return true
         }
     }
 
     private func drop(_ version: VersionRecord) throws {
         let unused: [ChunkID] = try write { database in
-            try forgetDraft(database, of: version)
-            try database.execute(sql: "UPDATE adapters SET head = NULL WHERE head = ?", arguments: [version.row])
-            try database.execute(
-                sql: "DELETE FROM trash WHERE kind = 'version' AND subject = ?", arguments: ["\(version.row)"])
-            try database.execute(sql: "DELETE FROM versions WHERE seq = ?", arguments: [version.row])
+            try EventTable.forgetDraft(database, of: version)
             // What would point at it can no longer be undone.
-            try database.execute(
-                sql: "UPDATE operations SET reversal = NULL WHERE subject = ?",
-                arguments: [version.adapterID.description])
-            return try StoredBlob.release(database, id: version.blob)
+            try Journal.forgetReversals(database, subject: version.adapterID.description)
+            return try VersionTable.erase(database, version)
         }
         chunks.remove(unused)
     }
 
     private func settleCheckpoints(_ report: inout SalvageReport, _ damage: [ChunkID: String]) throws {
-        let runs = try read { database in
-            try Row.fetchAll(database, sql: "SELECT id, checkpoint FROM runs WHERE checkpoint IS NOT NULL").map {
-                (id: try $0.value("id", as: RunID.self), blob: try $0.value("checkpoint", as: BlobID.self))
-            }
-        }
-        for run in runs {
-            guard let loss = try loss(of: run.blob, damage) else { continue }
-            report.lost.append(.init(subject: "checkpoint of run \(run.id)", reason: loss.reason))
+        for (run, blob) in try read(RunTable.checkpoints) {
+            guard let loss = try loss(of: blob, damage) else { continue }
+            report.lost.append(.init(subject: "checkpoint of run \(run)", reason: loss.reason))
             let unused: [ChunkID] = try write { database in
-                try database.execute(
-                    sql: """
-                        UPDATE runs SET checkpoint = NULL, checkpoint_step = NULL,
-                            state = CASE WHEN state IN ('running', 'interrupted') THEN 'failed' ELSE state END
-                        WHERE id = ?
-                        """, arguments: [run.id])
-                return try StoredBlob.release(database, id: run.blob)
+                try RunTable.loseCheckpoint(database, run)
+                return try StoredBlob.release(database, id: blob)
             }
             chunks.remove(unused)
         }
     }
 
     private func settleReceived(_ report: inout SalvageReport, _ damage: [ChunkID: String]) throws {
-        let received = try read { database in
-            try Row.fetchAll(database, sql: "SELECT seq, name, blob FROM received").map {
-                (
-                    seq: try $0.value("seq", as: Int64.self), name: try $0.value("name", as: String.self),
-                    blob: try $0.value("blob", as: BlobID.self)
-                )
-            }
-        }
-        for item in received {
-            guard let loss = try loss(of: item.blob, damage) else { continue }
-            report.lost.append(.init(subject: "received \(item.name)", reason: loss.reason))
+        for (id, name, blob) in try read(ReceivedTable.contents) {
+            guard let loss = try loss(of: blob, damage) else { continue }
+            report.lost.append(.init(subject: "received \(name)", reason: loss.reason))
             let unused: [ChunkID] = try write { database in
-                try database.execute(sql: "DELETE FROM received WHERE seq = ?", arguments: [item.seq])
-                return try StoredBlob.release(database, id: item.blob)
+                try ReceivedTable.erase(database, id)
+                return try StoredBlob.release(database, id: blob)
             }
             chunks.remove(unused)
-        }
-    }
-
-    /// Names point at the newest version that is left; a name without any goes.
-    private func mendNames(_ database: Database) throws {
-        try database.execute(
-            sql: """
-                UPDATE adapters SET head = (
-                    SELECT MAX(v.seq) FROM versions v WHERE v.adapter = adapters.id AND v.trashed = 0)
-                WHERE head IS NULL
-                """)
-        let empty = "NOT EXISTS (SELECT 1 FROM versions WHERE adapter = adapters.id)"
-        try database.execute(
-            sql: """
-                DELETE FROM trash WHERE kind = 'adapter'
-                    AND subject IN (SELECT lower(hex(id)) FROM adapters WHERE \(empty))
-                """)
-        try database.execute(sql: "DELETE FROM adapters WHERE \(empty)")
-    }
-
-    /// The trash lists what is marked as removed, and nothing else.
-    private func mendTrash(_ database: Database) throws {
-        let time = Timestamp.milliseconds(now())
-        let kinds = [
-            ("adapter", "adapters", "lower(hex(id))", "name"), ("run", "runs", "id", "id"),
-            ("chat", "chats", "CAST(seq AS TEXT)", "title"),
-            (
-                "version", "versions", "CAST(seq AS TEXT)",
-                "(SELECT name FROM adapters WHERE id = versions.adapter) || '@' || number"
-            ),
-        ]
-        for (kind, table, subject, name) in kinds {
-            try database.execute(
-                sql: """
-                    INSERT OR IGNORE INTO trash (kind, subject, name, trashed)
-                    SELECT '\(kind)', \(subject), \(name), \(time) FROM \(table) WHERE trashed = 1
-                    """)
-            try database.execute(
-                sql: """
-                    DELETE FROM trash WHERE kind = '\(kind)'
-                        AND subject NOT IN (SELECT \(subject) FROM \(table) WHERE trashed = 1)
-                    """)
         }
     }
 }

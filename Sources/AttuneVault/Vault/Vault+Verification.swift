@@ -16,14 +16,10 @@ extension Vault {
         var report = VerificationReport()
         checkDatabase(&report)
         let versions: [VersionRecord]
-        let runs: [(RunID, BlobID)]
+        let runs: [(run: RunID, blob: BlobID)]
         do {
-            versions = try read { try Self.versions($0, "TRUE", []) }
-            runs = try read { database in
-                try Row.fetchAll(database, sql: "SELECT id, checkpoint FROM runs WHERE checkpoint IS NOT NULL").map {
-                    (try $0.value("id"), try $0.value("checkpoint"))
-                }
-            }
+            versions = try read { try VersionTable.select($0, "TRUE", []) }
+            runs = try read(RunTable.checkpoints)
         } catch let error as VaultError where error.isOfData {
             report.add(error, subject: "database")
             return report
@@ -34,7 +30,7 @@ extension Vault {
             report.check("\(version.reference)") {
                 let blob = try self.read { try StoredBlob.fetch($0, id: version.blob) }
                 let bytes = try self.chunks.load(blob) { chunksRead += 1 }
-                guard try Self.versionID(manifest: version.manifest, content: BlobContent(bytes)) == version.id else {
+                guard try VersionTable.id(manifest: version.manifest, content: BlobContent(bytes)) == version.id else {
                     throw VaultError.damaged("the content is not what its id says")
                 }
             }

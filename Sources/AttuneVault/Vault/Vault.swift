@@ -112,6 +112,18 @@ package final class Vault: Sendable {
         return try lock.during { try translating { try database.writeWithoutTransaction(body) } }
     }
 
+    /// Runs the transaction that lists `blob`; if it fails for sure, the chunk files go again.
+    func keeping<Value>(_ blob: StoredBlob, _ body: (Database) throws -> Value) throws -> Value {
+        do {
+            return try write(body)
+        } catch {
+            // After a failed sync nobody can tell whether the commit is on disk: the next opening finds out.
+            let isUncertain = ((error as? VaultError)?.cause as? DatabaseError)?.resultCode == .SQLITE_IOERR
+            if !isUncertain { chunks.remove(blob.chunks) }
+            throw error
+        }
+    }
+
     func translating<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
@@ -121,4 +133,31 @@ package final class Vault: Sendable {
             }
         }
     }
+}
+
+/// Reaches the tables, one for each family of what is kept.
+///
+/// A statement stands with the table whose rows it gives or changes. What opens a transaction owns it: a static function
+/// that takes a `Database` is a step of one. What spans tables has one owner: `EventTable` for what other devices say,
+/// `EntryTable` for what no longer counts, `AdapterTable` for where a name points, `PinTable` for which bytes are wanted,
+/// `TrashTable` for what is removed or erased, `Journal` for what is undone.
+extension Vault {
+    package var settings: SettingTable { SettingTable(vault: self) }
+    package var documents: DocumentTable { DocumentTable(vault: self) }
+    package var chats: ChatTable { ChatTable(vault: self) }
+    package var runs: RunTable { RunTable(vault: self) }
+    package var people: PeopleTable { PeopleTable(vault: self) }
+    package var adapters: AdapterTable { AdapterTable(vault: self) }
+    package var versions: VersionTable { VersionTable(vault: self) }
+    package var received: ReceivedTable { ReceivedTable(vault: self) }
+    package var journal: Journal { Journal(vault: self) }
+    package var trash: TrashTable { TrashTable(vault: self) }
+    package var events: EventTable { EventTable(vault: self) }
+    package var entries: EntryTable { EntryTable(vault: self) }
+    package var blobs: BlobTable { BlobTable(vault: self) }
+    package var pins: PinTable { PinTable(vault: self) }
+    package var circle: CircleTable { CircleTable(vault: self) }
+    package var remotes: RemoteTable { RemoteTable(vault: self) }
+    package var evidence: EvidenceTable { EvidenceTable(vault: self) }
+    package var syncLog: SyncLogTable { SyncLogTable(vault: self) }
 }

@@ -42,7 +42,7 @@ final class BenchDevice: EntryAuthor {
         self.chain = chain
         vault = try Vault.create(
             at: path, passphrase: SecretBytes(random: 32), recovery: .random(), command: "attune-bench")
-        try vault.enterCircle(
+        try vault.circle.enter(
             chain.circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
             links: links.map { ($0.hash, $0.bytes) })
         store = try VaultSyncStore(vault)

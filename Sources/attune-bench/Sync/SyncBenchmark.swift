@@ -75,7 +75,7 @@ struct SyncBenchmark: AsyncParsableCommand {
             let cut = (index * 9973 * 2) % evenBytes
             let bytes = Array(weights[cut...] + weights[..<cut])
             try Data(bytes).write(to: URL(filePath: "\(files)/\(index).safetensors"))
-            _ = try device.vault.addVersion(
+            _ = try device.vault.versions.add(
                 to: "adapter-\(index)", base: base,
                 NewVersion(
                     manifest: "{}", content: BlobContent(bytes, runs: [TensorRun(.bfloat16, count: bytes.count)])))

@@ -24,9 +24,9 @@ enum CommitTiming {
             try FileManager.default.createDirectory(atPath: mark, withIntermediateDirectories: false)
         }
         let text = String(repeating: "word ", count: 200)
-        try vault.putDocument(name: "first", text: text)
+        try vault.documents.put(name: "first", text: text)
         let start = ContinuousClock.now
-        for index in 0..<commits { try vault.putDocument(name: "\(index)", text: "\(index) \(text)") }
+        for index in 0..<commits { try vault.documents.put(name: "\(index)", text: "\(index) \(text)") }
         return (ContinuousClock.now - start).seconds / Double(max(commits, 1))
     }
 }

@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func theIdOfAVersionIsThatOfThePage() throws {
-        let id = try Vault.versionID(manifest: vectors.manifest, content: BlobContent(vectors.safetensors.bytes))
+        let id = try VersionTable.id(manifest: vectors.manifest, content: BlobContent(vectors.safetensors.bytes))
         #expect(id == vectors.versionID)
     }
 

@@ -40,7 +40,7 @@ struct CircleMember {
         }
         return try zip(stores, keys).map { store, key in
             let vault = store.workspace.vault
-            try vault.enterCircle(
+            try vault.circle.enter(
                 chain.circle, device: key.publicKeys.id, sealedKeys: key.sealed(under: vault.vaultKey()),
                 links: links.map { ($0.hash, $0.bytes) })
             return CircleMember(store: store, keys: key, sync: try VaultSyncStore(vault))

@@ -19,12 +19,12 @@ import Testing
         let (a, b) = (devices[0], devices[1])
         let trained = try a.store.train()
         try a.send(to: b)
-        let there = try b.vault.version("notes")
+        let there = try b.vault.versions.fetch("notes")
         #expect(there.id == trained.id)
         #expect(there.lossAfter == trained.lossAfter)
         #expect(there.run == nil)
         #expect(try b.workspace.inspectArrivals().refused.isEmpty)
-        #expect(try b.vault.version("notes").state == .here)
+        #expect(try b.vault.versions.fetch("notes").state == .here)
         #expect(
             try b.workspace.load("notes").adapter.parameters.values.values
                 == a.workspace.load("notes").adapter.parameters.values.values)
@@ -68,7 +68,7 @@ import Testing
         }
         try a.send(to: b)
         #expect(try b.workspace.heads(of: "notes").map(\.version.id) == [merged.version.id])
-        #expect(try b.vault.version("notes").id == merged.version.id)
+        #expect(try b.vault.versions.fetch("notes").id == merged.version.id)
     }
 
     @Test func theHeadToTrainOnFromIsTheOneOfLowestLoss() throws {
@@ -100,12 +100,12 @@ import Testing
         }
         #expect(imported.id == trained.id)
         #expect(imported.state == .here)
-        #expect(try b.vault.adapters().map(\.id) == a.vault.adapters().map(\.id))
+        #expect(try b.vault.adapters.all().map(\.id) == a.vault.adapters.all().map(\.id))
         // The same version by sync is not a second one, and what follows it moves both.
         try a.send(to: b)
         try b.send(to: a)
-        #expect(try b.vault.versions(of: "notes").count == 1)
-        #expect(try a.vault.adapters().count == 1)
+        #expect(try b.vault.versions.all(of: "notes").count == 1)
+        #expect(try a.vault.adapters.all().count == 1)
         let next = try a.store.train(seed: 5)
         try a.send(to: b)
         for device in devices { #expect(try device.workspace.heads(of: "notes").map(\.version.id) == [next.id]) }
@@ -165,21 +165,21 @@ import Testing
         }
         #expect(waiting.person == "me")
         #expect(waiting.version == trained.id)
-        #expect(try hers[1].vault.adapters().isEmpty && hers[1].vault.draftCount() == 0)
+        #expect(try hers[1].vault.adapters.all().isEmpty && hers[1].vault.events.draftCount() == 0)
         #expect(try hers[1].workspace.received(named: "notes") == waiting)
         let taken = try hers[1].workspace.accept(waiting, as: "gift")
         #expect(taken.id == trained.id)
         #expect(taken.parents.isEmpty)
-        #expect(try hers[1].vault.received().isEmpty && hers[1].vault.draftCount() == 1)
-        #expect(try hers[1].vault.adapters().map(\.id) != mine.vault.adapters().map(\.id))
+        #expect(try hers[1].vault.received.all().isEmpty && hers[1].vault.events.draftCount() == 1)
+        #expect(try hers[1].vault.adapters.all().map(\.id) != mine.vault.adapters.all().map(\.id))
         #expect(try hers[1].vault.verify().isWhole)
         // Thrown away, it leaves nothing.
         guard case .received(let again) = try hers[0].workspace.importAfterMeeting(mine, path) else {
             Issue.record("not kept apart")
             return
         }
-        try hers[0].vault.rejectReceived(again)
-        #expect(try hers[0].vault.received().isEmpty && hers[0].vault.statistics().chunks == 0)
+        try hers[0].vault.received.reject(again)
+        #expect(try hers[0].vault.received.all().isEmpty && hers[0].vault.statistics().chunks == 0)
     }
 
     @Test func aCardOfADeviceThatWasShutOutTakesNoPlaceOfANewerOne() throws {
@@ -209,7 +209,7 @@ import Testing
         let (card, forged) = (try hers[0].workspace.ownCard(), try hers[1].workspace.ownCard())
         #expect(forged.chain.seq > card.chain.seq)
         for shown in [old, card, forged, old] { _ = try mine.workspace.addPerson(card: shown, name: "anna") }
-        #expect(try mine.vault.person(named: "anna").links == Array(card.bytes.dropFirst(8)))
+        #expect(try mine.vault.people.fetch(named: "anna").links == Array(card.bytes.dropFirst(8)))
     }
 
     @Test func changedFilesAndCardsAreRefused() throws {
@@ -256,7 +256,7 @@ import Testing
         let (a, b) = (devices[0], devices[1])
         try a.store.train()
         try a.send(to: b)
-        let version = try b.vault.version("notes")
+        let version = try b.vault.versions.fetch("notes")
         #expect(version.state == .arrived)
         let files = try FileManager.default.subpathsOfDirectory(atPath: b.workspace.paths.store.path + "/chunks")
         let name = try #require(files.first { $0.count > 60 })
@@ -268,24 +268,24 @@ import Testing
         let found = try b.workspace.inspectArrivals()
         #expect(found.refused.isEmpty)
         #expect(found.postponed.isEmpty)
-        #expect(try b.vault.evidence().isEmpty)
-        #expect(try b.vault.version("notes").state == .remote)
-        #expect(try b.vault.wantedChunks(limit: 9).count == 1)
+        #expect(try b.vault.evidence.all().isEmpty)
+        #expect(try b.vault.versions.fetch("notes").state == .remote)
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).count == 1)
         try a.send(to: b)
         #expect(try b.workspace.inspectArrivals().refused.isEmpty)
-        #expect(try b.vault.version("notes").state == .here)
+        #expect(try b.vault.versions.fetch("notes").state == .here)
         _ = try b.workspace.load("notes")
     }
 
     @Test func whatIsTooLargeIsNotFetchedUntilAPersonWantsIt() throws {
         let devices = try CircleMember.circle(["laptop", "desk"])
         let (a, b) = (devices[0], devices[1])
-        try b.vault.setLargestFetched(1000)
+        try b.vault.pins.setLargestFetched(1000)
         try a.store.train()
         try a.send(to: b)
-        #expect(try b.vault.version("notes").state == .remote)
+        #expect(try b.vault.versions.fetch("notes").state == .remote)
         #expect(code { _ = try b.workspace.load("notes") } == "E-MEMORY-004")
-        try b.vault.setLargestFetched(nil)
+        try b.vault.pins.setLargestFetched(nil)
         try a.send(to: b)
         #expect(try b.workspace.inspectArrivals().refused.isEmpty)
         _ = try b.workspace.load("notes")
@@ -309,7 +309,7 @@ import Testing
         }
         try a.send(to: b)
         try b.workspace.inspectArrivals()
-        #expect(try b.vault.adapters().map(\.name) == ["good"])
+        #expect(try b.vault.adapters.all().map(\.name) == ["good"])
         _ = try b.workspace.load("good")
     }
 
@@ -317,11 +317,12 @@ import Testing
         let devices = try CircleMember.circle(["laptop", "desk"])
         let (a, b) = (devices[0], devices[1])
         let base = BaseID.filled(3)
-        try a.vault.addVersion(to: "strange", base: base, NewVersion(manifest: "{}", content: BlobContent([1, 2, 3])))
+        try a.vault.versions.add(
+            to: "strange", base: base, NewVersion(manifest: "{}", content: BlobContent([1, 2, 3])))
         try a.store.train()
         try a.send(to: b)
-        #expect(try b.vault.adapters().map(\.name) == ["notes"])
-        #expect(try b.vault.syncLog().contains { $0.level == "warning" && $0.text.contains("changes nothing") })
+        #expect(try b.vault.adapters.all().map(\.name) == ["notes"])
+        #expect(try b.vault.syncLog.newest().contains { $0.level == "warning" && $0.text.contains("changes nothing") })
         #expect(try b.sync.heads()[a.sync.device]?.seq == 2)
     }
 

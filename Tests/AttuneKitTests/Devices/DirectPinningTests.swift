@@ -34,13 +34,13 @@ import Testing
         proxy.start(to: UInt16(genuine.port), then: UInt16(other.port))
         #expect(await Self.failure(of: desk, port: Int(proxy.port)) == "E-SYNC-001")
         #expect(proxy.count > 0)
-        #expect(try laptop.vault.adapters().isEmpty)
-        #expect(try laptop.vault.entryHeads().isEmpty)
-        #expect(try stranger.vault.syncLog().isEmpty)
-        #expect(try desk.vault.links(after: 0, limit: 9).count == 3)
+        #expect(try laptop.vault.adapters.all().isEmpty)
+        #expect(try laptop.vault.entries.heads().isEmpty)
+        #expect(try stranger.vault.syncLog.newest().isEmpty)
+        #expect(try desk.vault.circle.links(after: 0, limit: 9).count == 3)
         // The device itself is talked to.
         #expect(await Self.failure(of: desk, port: genuine.port) == nil)
-        #expect(try laptop.vault.adapters().map(\.name) == ["notes"])
+        #expect(try laptop.vault.adapters.all().map(\.name) == ["notes"])
         await genuine.stop()
         await other.stop()
     }
@@ -53,11 +53,11 @@ import Testing
         // A device whose links this one lacks, or whose connection broke, asks again before it gives anything.
         for _ in 0..<3 { _ = try await served.frontier(of: circle) }
         #expect(try laptop.sync.heads().isEmpty)
-        #expect(try laptop.vault.draftCount() > 0)
+        #expect(try laptop.vault.events.draftCount() > 0)
         _ = try await served.missing([], in: circle)
         _ = try await served.frontier(of: circle)
         #expect(try laptop.sync.heads()[laptop.sync.device] != nil)
-        #expect(try laptop.vault.draftCount() == 0)
+        #expect(try laptop.vault.events.draftCount() == 0)
     }
 
     @Test func aServerTalksToDevicesOfItsCircleOnly() async throws {

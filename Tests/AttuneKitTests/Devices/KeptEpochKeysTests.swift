@@ -42,7 +42,7 @@ import Testing
         for bytes in entries { _ = try keys.payload(of: Entry(parsing: bytes)) }
 
         // Sealed once more inside the store, and gone with the circle.
-        let sealed = try #require(try b.vault.epochKeys())
+        let sealed = try #require(try b.vault.circle.epochKeys())
         for key in before.keys.values {
             let bytes = key.withKey { $0.withUnsafeBytes { Array($0) } }
             #expect(sealed.firstRange(of: bytes) == nil)
@@ -51,8 +51,8 @@ import Testing
         #expect(throws: CryptoError.self) {
             try EpochKey.open(kept: Array(sealed.dropLast()), vaultKey: b.vault.vaultKey())
         }
-        try b.vault.leaveCircle()
-        #expect(try b.vault.epochKeys() == nil)
+        try b.vault.circle.leave()
+        #expect(try b.vault.circle.epochKeys() == nil)
     }
 
     @Test func keysOfABranchThatDoesNotCountAreNotUsed() throws {
@@ -125,7 +125,7 @@ import Testing
         }
         try loft.send(to: desk)
         #expect(try loft.published().count == before.count + 1)
-        #expect(try desk.vault.adapters().map(\.head?.id) == loft.vault.adapters().map(\.head?.id))
+        #expect(try desk.vault.adapters.all().map(\.head?.id) == loft.vault.adapters.all().map(\.head?.id))
         // Who has kept nothing, as a new device, walks back over the keys that nobody has.
         let chain = try desk.chain()
         let walked = try desk.keyring()

@@ -111,11 +111,11 @@ import Testing
         #expect(after.circle != before.circle)
         #expect(after.device != before.device)
         #expect(try store.workspace.devices().first?.name == "laptop")
-        #expect(try store.workspace.vault.version("notes").id == trained.id)
+        #expect(try store.workspace.vault.versions.fetch("notes").id == trained.id)
         #expect(try Self.opening(store, [old, new]) == [false, true])
         #expect(try Self.inCircle(store, [old, new]) == [false, true])
         #expect(try store.workspace.syncSettings().relay == nil)
-        #expect(try store.workspace.vault.draftCount() > 0)
+        #expect(try store.workspace.vault.events.draftCount() > 0)
     }
 
     @Test func devicesNameThemselvesAndOthersAreCalledOtherwiseHereOnly() async throws {

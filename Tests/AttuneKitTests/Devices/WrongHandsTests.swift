@@ -51,19 +51,19 @@ import Testing
         let trash: [String]
 
         init(_ member: CircleMember) throws {
-            let all = try member.vault.adapters()
+            let all = try member.vault.adapters.all()
             adapters = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.base.description) })
             names = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0.head?.id.description ?? "none") })
             var versions: Set<String> = []
             for adapter in all {
-                for version in try member.vault.versions(of: adapter.name) {
+                for version in try member.vault.versions.all(of: adapter.name) {
                     versions.insert("\(adapter.name) \(version.number) \(version.id) \(version.state)")
                 }
             }
             self.versions = versions
             wanted = try member.sync.wantedChunks(limit: 100).count
             doubts = try member.workspace.openDoubts().count
-            trash = try member.vault.trash().map(\.name)
+            trash = try member.vault.trash.entries().map(\.name)
         }
     }
 
@@ -85,7 +85,7 @@ import Testing
         let first = try desk.store.train()
         try circle.bring(to: loft)
         try circle.bring(to: circle.control)
-        let adapter = try desk.vault.adapters()[0].id
+        let adapter = try desk.vault.adapters.all()[0].id
         let payload = try change(.name(adapter: adapter, "renamed"))
 
         // Far beyond all that is known: refused, and no evidence against anybody.
@@ -109,7 +109,7 @@ import Testing
         let second = try desk.store.train(seed: 2)
         try circle.bring(to: loft)
         try circle.bring(to: circle.control)
-        #expect(try loft.vault.adapters().map(\.head?.id) == [second.id])
+        #expect(try loft.vault.adapters.all().map(\.head?.id) == [second.id])
         #expect(first.id != second.id)
 
         // Two entries of one place, by its own hand, stop names until it is out.
@@ -119,10 +119,10 @@ import Testing
         let third = try desk.store.train(seed: 3)
         try circle.bring(to: loft)
         try circle.bring(to: circle.control)
-        #expect(try loft.vault.adapters().map(\.head?.id) == [second.id])
+        #expect(try loft.vault.adapters.all().map(\.head?.id) == [second.id])
         try circle.shutOut()
         try circle.bring(to: loft)
-        #expect(try loft.vault.adapters().map(\.head?.id) == [third.id])
+        #expect(try loft.vault.adapters.all().map(\.head?.id) == [third.id])
         #expect(try State(loft) == State(circle.control))
         #expect(try loft.sync.evidence().allSatisfy(\.isSettled))
     }
@@ -137,12 +137,12 @@ import Testing
         try loft.receive([mal.write(.change, payload).bytes])
         let second = try desk.store.train(seed: 2)
         try circle.bring(to: loft)
-        #expect(try loft.vault.adapters().map(\.head?.id) != [second.id])
+        #expect(try loft.vault.adapters.all().map(\.head?.id) != [second.id])
         let open = try loft.workspace.openDoubts()
         #expect(open.count == 1)
         #expect(try loft.workspace.settle(open) == 1)
         #expect(try loft.workspace.openDoubts().isEmpty)
-        #expect(try loft.vault.adapters().map(\.head?.id) == [second.id])
+        #expect(try loft.vault.adapters.all().map(\.head?.id) == [second.id])
     }
 
     @Test func nobodyFillsTheStoreWithEvidence() throws {
@@ -152,7 +152,7 @@ import Testing
         try circle.bring(to: loft)
         let payload = try change(.name(adapter: .filled(1), "x"))
         var entries: [Entry] = []
-        for number in 0..<(2 * Vault.evidencePieces) {
+        for number in 0..<(2 * EvidenceTable.pieces) {
             entries.append(
                 try mal.write(
                     .change, payload, after: entries,
@@ -162,9 +162,9 @@ import Testing
                     ].filter { $0.key == desk.sync.device }))
         }
         try loft.receive(entries.map(\.bytes))
-        let kept = try loft.vault.evidence()
-        #expect(kept.count <= Vault.evidencePieces)
-        #expect(kept.reduce(0) { $0 + $1.held.count + $1.other.count } <= Vault.evidenceBytes)
+        let kept = try loft.vault.evidence.all()
+        #expect(kept.count <= EvidenceTable.pieces)
+        #expect(kept.reduce(0) { $0 + $1.held.count + $1.other.count } <= EvidenceTable.bytes)
     }
 
     // MARK: Ids that somebody else says first
@@ -231,7 +231,7 @@ import Testing
         try loft.fetch(from: [mal, desk])
 
         // While it is still in the circle already: the honest version is here and can be used.
-        let there = try loft.vault.version(id: made.id)
+        let there = try loft.vault.versions.fetch(id: made.id)
         #expect(there.state == .here)
         #expect(
             try loft.workspace.load(there).adapter.parameters.values.values
@@ -247,7 +247,7 @@ import Testing
         // What follows comes as ever.
         let next = try desk.store.train(seed: 5)
         try circle.bring(to: loft)
-        #expect(try loft.vault.adapters().map(\.head?.id) == [next.id])
+        #expect(try loft.vault.adapters.all().map(\.head?.id) == [next.id])
     }
 
     @Test func theOrderInWhichTwoLogsComeDoesNotMatter() throws {
@@ -264,8 +264,8 @@ import Testing
             for member in [circle.loft, circle.control] { try member.fetch(from: [circle.mal, circle.desk]) }
             let states = try [circle.loft, circle.control].map { member in
                 Set(
-                    try member.vault.adapters().flatMap { adapter in
-                        try member.vault.versions(of: adapter.name).map { "\(adapter.base) \($0.id) \($0.state)" }
+                    try member.vault.adapters.all().flatMap { adapter in
+                        try member.vault.versions.all(of: adapter.name).map { "\(adapter.base) \($0.id) \($0.state)" }
                     })
             }
             #expect(states[0] == states[1], "\(kind)")
@@ -283,14 +283,14 @@ import Testing
         try circle.bring(to: loft)
         try circle.bring(to: circle.control)
         let adapters = try Dictionary(
-            uniqueKeysWithValues: desk.vault.adapters().map { ($0.name, $0.id) })
+            uniqueKeysWithValues: desk.vault.adapters.all().map { ($0.name, $0.id) })
         let notes = try #require(adapters["notes"])
         let diary = try #require(adapters["diary"])
         // One honest change, which stays; then the others.
         var entries = [try mal.write(.change, change(.name(adapter: diary, "letters")), lamport: 50)]
         for member in [loft, circle.control] { try member.receive(entries.map(\.bytes)) }
         let last = entries[0].position
-        let first = try #require(try loft.vault.versions(of: "notes").first)
+        let first = try #require(try loft.vault.versions.all(of: "notes").first)
         for event: AdapterEvent in [
             .name(adapter: notes, "zzz"), .head(adapter: notes, version: first.id),
             .trashed(adapter: diary, true), .name(adapter: diary, "notes"),
@@ -300,7 +300,7 @@ import Testing
                     .change, change(event), after: entries, lamport: 60, parents: parents(of: event, desk)))
         }
         #expect(try loft.receive(entries.dropFirst().map(\.bytes)) == [.new, .new, .new, .new])
-        #expect(try loft.vault.adapters().map(\.name) == ["zzz"])
+        #expect(try loft.vault.adapters.all().map(\.name) == ["zzz"])
         let deeds = try loft.workspace.deeds(of: loft.workspace.device(named: "mal"))
         #expect(deeds.map(\.seq) == [1, 2, 3, 4, 5])
         #expect(deeds.allSatisfy { $0.arrived != nil })
@@ -313,8 +313,8 @@ import Testing
         #expect(throws: KitError.self) { try loft.workspace.lastEntry(of: listing, by: .entry(9)) }
 
         try circle.shutOut(upTo: last)
-        #expect(try loft.vault.adapters().map(\.name).sorted() == ["letters", "notes"])
-        #expect(try loft.vault.version("notes").id == second.id)
+        #expect(try loft.vault.adapters.all().map(\.name).sorted() == ["letters", "notes"])
+        #expect(try loft.vault.versions.fetch("notes").id == second.id)
         let (mine, spared) = (try State(loft), try State(circle.control))
         #expect(mine == spared, "\(mine) \(spared)")
     }
@@ -327,9 +327,9 @@ import Testing
         try desk.store.train("diary", seed: 3)
         for member in [loft, circle.control] { try circle.bring(to: member) }
         let adapters = try Dictionary(
-            uniqueKeysWithValues: desk.vault.adapters().map { ($0.name, $0.id) })
+            uniqueKeysWithValues: desk.vault.adapters.all().map { ($0.name, $0.id) })
         let (notes, diary) = (try #require(adapters["notes"]), try #require(adapters["diary"]))
-        let first = try #require(try loft.vault.versions(of: "notes").first)
+        let first = try #require(try loft.vault.versions.all(of: "notes").first)
         var entries: [Entry] = []
         for event: AdapterEvent in [
             .name(adapter: notes, "zzz"), .head(adapter: notes, version: first.id), .trashed(adapter: diary, true),
@@ -341,7 +341,7 @@ import Testing
         for member in [loft, desk] { try member.receive(entries.map(\.bytes)) }
         // Shut out too late: everything of it counts.
         try circle.shutOut(upTo: entries[2].position)
-        #expect(try loft.vault.adapters().map(\.name) == ["zzz"])
+        #expect(try loft.vault.adapters.all().map(\.name) == ["zzz"])
         let former = try loft.workspace.deviceOrFormer(named: "mal")
         #expect(former.state == .revoked)
         let done = try loft.workspace.undoDeeds(of: former, after: 0)
@@ -350,12 +350,12 @@ import Testing
         try loft.publish()
         try desk.receive(loft.published())
         for member in [loft, desk] {
-            #expect(try member.vault.adapters().map(\.name).sorted() == ["diary", "notes"])
-            #expect(try member.vault.version("notes").id == second.id)
+            #expect(try member.vault.adapters.all().map(\.name).sorted() == ["diary", "notes"])
+            #expect(try member.vault.versions.fetch("notes").id == second.id)
         }
         // And it is an operation like any other.
-        for _ in 0..<3 { try loft.vault.undo() }
-        #expect(try loft.vault.adapters().map(\.name) == ["zzz"])
+        for _ in 0..<3 { try loft.vault.journal.undo() }
+        #expect(try loft.vault.adapters.all().map(\.name) == ["zzz"])
     }
 
     @Test func versionsThatOnlyItBroughtGoToTheTrash() throws {
@@ -370,13 +370,13 @@ import Testing
         try mal.publish()
         try loft.receive(mal.published())
         try loft.fetch(from: [mal, desk])
-        #expect(try loft.vault.adapters().map(\.name) == ["notes", "own"])
-        #expect(try loft.vault.version("notes").number == 2)
+        #expect(try loft.vault.adapters.all().map(\.name) == ["notes", "own"])
+        #expect(try loft.vault.versions.fetch("notes").number == 2)
         try circle.shutOut()
-        #expect(try loft.vault.adapters().map(\.name) == ["notes"])
-        #expect(try loft.vault.version("notes").id == made.id)
-        #expect(try loft.vault.trash().map(\.name).sorted() == ["notes@2", "own"])
-        try loft.vault.restore("own")
+        #expect(try loft.vault.adapters.all().map(\.name) == ["notes"])
+        #expect(try loft.vault.versions.fetch("notes").id == made.id)
+        #expect(try loft.vault.trash.entries().map(\.name).sorted() == ["notes@2", "own"])
+        try loft.vault.trash.restore("own")
         #expect(try loft.workspace.load("own").adapter.layout.count > 0)
         #expect(try loft.vault.verify().isWhole)
     }

@@ -10,7 +10,7 @@ import Testing
 
 struct RunTests {
     private static func run(_ vault: Vault) throws -> RunRecord {
-        try vault.createRun(
+        try vault.runs.create(
             adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.data, steps: 390
         )
     }
@@ -18,74 +18,74 @@ struct RunTests {
     @Test func aRunIsKeptFromStartToEnd() throws {
         let store = try TestStore()
         let vault = store.vault
-        let document = try vault.putDocument(name: "a.txt", text: "alpha")
-        let run = try vault.createRun(
+        let document = try vault.documents.put(name: "a.txt", text: "alpha")
+        let run = try vault.runs.create(
             adapter: "notes", configuration: #"{"rank":8}"#, base: TestStore.base, data: TestStore.data,
             steps: 390, documents: [document.digest, document.digest])
         #expect(run.id.description.count == 4)
         #expect(run.state == .running)
         #expect(run.step == 0)
         #expect(run.steps == 390)
-        #expect(try vault.documents(ofRun: run.id) == [document, document])
-        try vault.updateRun(run.id, step: 214)
-        try vault.updateRun(run.id, state: .failed, detail: "loss is not a number")
-        let version = try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
-        let last = try vault.updateRun(run.id, state: .finished, step: 390, version: version.id)
+        #expect(try vault.runs.documents(of: run.id) == [document, document])
+        try vault.runs.update(run.id, step: 214)
+        try vault.runs.update(run.id, state: .failed, detail: "loss is not a number")
+        let version = try vault.versions.add(to: "notes", base: TestStore.base, TestStore.version())
+        let last = try vault.runs.update(run.id, state: .finished, step: 390, version: version.id)
         #expect(last.state == .finished)
         #expect(last.step == 390)
         #expect(last.version == version.id)
         #expect(last.detail == "loss is not a number")
         #expect(last.configuration == #"{"rank":8}"#)
-        #expect(try vault.run(RunID(run.id.description.uppercased())) == last)
-        #expect(failure { try vault.run(RunID("zzzz")) }?.failureStatus == .notFound)
+        #expect(try vault.runs.fetch(RunID(run.id.description.uppercased())) == last)
+        #expect(failure { try vault.runs.fetch(RunID("zzzz")) }?.failureStatus == .notFound)
         let unknown = failure {
-            try vault.createRun(
+            try vault.runs.create(
                 adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 1,
                 documents: [.filled(7)])
         }
         #expect(unknown?.failureCode == "E-VAULT-032")
-        #expect(try vault.runs().count == 1)
+        #expect(try vault.runs.all().count == 1)
     }
 
     @Test func theCurveFollowsTheStepsAndAStepDoneAgainReplacesItself() throws {
         let store = try TestStore()
         let id = try Self.run(store.vault).id
         let train = (1...5).map { RunPoint(kind: .train, step: $0, loss: 3 / Double($0), rate: 1e-4, tokens: $0 * 100) }
-        try store.vault.appendPoints(train, toRun: id)
-        try store.vault.appendPoints([RunPoint(kind: .validation, step: 4, loss: 2)], toRun: id)
-        try store.vault.appendPoints([RunPoint(kind: .train, step: 5, loss: 0.5)], toRun: id)
-        #expect(try store.vault.points(ofRun: id, kind: .train).map(\.step) == [1, 2, 3, 4, 5])
-        #expect(try store.vault.points(ofRun: id, kind: .train).last?.loss == 0.5)
-        #expect(try store.vault.points(ofRun: id, after: 3).map(\.kind) == [.train, .validation, .train])
-        #expect(try store.vault.points(ofRun: id, kind: .train).first == train.first)
+        try store.vault.runs.append(train, to: id)
+        try store.vault.runs.append([RunPoint(kind: .validation, step: 4, loss: 2)], to: id)
+        try store.vault.runs.append([RunPoint(kind: .train, step: 5, loss: 0.5)], to: id)
+        #expect(try store.vault.runs.points(of: id, kind: .train).map(\.step) == [1, 2, 3, 4, 5])
+        #expect(try store.vault.runs.points(of: id, kind: .train).last?.loss == 0.5)
+        #expect(try store.vault.runs.points(of: id, after: 3).map(\.kind) == [.train, .validation, .train])
+        #expect(try store.vault.runs.points(of: id, kind: .train).first == train.first)
     }
 
     @Test func aLossThatIsNotANumberIsKeptAsNone() throws {
         let store = try TestStore()
         let id = try Self.run(store.vault).id
-        try store.vault.appendPoints([RunPoint(kind: .train, step: 1, loss: .nan)], toRun: id)
-        try store.vault.appendPoints([RunPoint(kind: .train, step: 2, loss: .infinity)], toRun: id)
-        #expect(try store.vault.points(ofRun: id).map(\.loss) == [nil, .infinity])
+        try store.vault.runs.append([RunPoint(kind: .train, step: 1, loss: .nan)], to: id)
+        try store.vault.runs.append([RunPoint(kind: .train, step: 2, loss: .infinity)], to: id)
+        #expect(try store.vault.runs.points(of: id).map(\.loss) == [nil, .infinity])
     }
 
     @Test func aCheckpointReplacesTheOneBefore() throws {
         let store = try TestStore()
         let vault = store.vault
         let id = try Self.run(vault).id
-        #expect(try vault.loadCheckpoint(ofRun: id) == nil)
+        #expect(try vault.runs.loadCheckpoint(of: id) == nil)
         let big = TestStore.bytes(3_000_000)
-        try vault.saveCheckpoint(BlobContent(big), step: 100, ofRun: id)
+        try vault.runs.saveCheckpoint(BlobContent(big), step: 100, of: id)
         #expect(TestStore.chunkFiles(store.path).count == 3)
         let small = TestStore.bytes(10)
-        try vault.saveCheckpoint(BlobContent(small), step: 200, ofRun: id)
+        try vault.runs.saveCheckpoint(BlobContent(small), step: 200, of: id)
         #expect(TestStore.chunkFiles(store.path).count == 1)
-        let loaded = try vault.loadCheckpoint(ofRun: id)
+        let loaded = try vault.runs.loadCheckpoint(of: id)
         #expect(loaded?.step == 200)
         #expect(loaded?.bytes == small)
-        #expect(try vault.run(id).checkpointStep == 200)
+        #expect(try vault.runs.fetch(id).checkpointStep == 200)
         #expect(try vault.verify().checkpoints == 1)
-        try vault.dropCheckpoint(ofRun: id)
-        #expect(try vault.loadCheckpoint(ofRun: id) == nil)
+        try vault.runs.dropCheckpoint(of: id)
+        #expect(try vault.runs.loadCheckpoint(of: id) == nil)
         #expect(TestStore.chunkFiles(store.path).isEmpty)
     }
 
@@ -94,10 +94,10 @@ struct RunTests {
         let vault = store.vault
         let dead = try Self.run(vault)
         let done = try Self.run(vault)
-        try vault.updateRun(done.id, state: .finished)
-        #expect(try vault.interruptAbandonedRuns() == [dead.id])
-        #expect(try vault.run(dead.id).state == .interrupted)
-        #expect(try vault.run(done.id).state == .finished)
+        try vault.runs.update(done.id, state: .finished)
+        #expect(try vault.runs.interruptAbandoned() == [dead.id])
+        #expect(try vault.runs.fetch(dead.id).state == .interrupted)
+        #expect(try vault.runs.fetch(done.id).state == .finished)
     }
 
     @Test func idsOfRunsAreUnique() throws {

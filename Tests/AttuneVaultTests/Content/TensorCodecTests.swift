@@ -142,10 +142,10 @@ struct TensorCodecTests {
             try numbers.withUnsafeBytes { try sink(.float32, $0) }
         }
         #expect(try EncodedBlob(pieces).bytes() == EncodedBlob(whole).bytes())
-        let version = try store.vault.addVersion(
+        let version = try store.vault.versions.add(
             to: "notes", base: TestStore.base, NewVersion(manifest: "{}", content: pieces))
-        #expect(try version.id == Vault.versionID(manifest: "{}", content: whole))
-        #expect(try store.vault.versionBytes(version.id) == header + numbers)
+        #expect(try version.id == VersionTable.id(manifest: "{}", content: whole))
+        #expect(try store.vault.versions.bytes(version.id) == header + numbers)
     }
 
     @Test func contentThatChangesBetweenItsPassesIsNotStored() throws {
@@ -170,20 +170,20 @@ struct TensorCodecTests {
         let store = try TestStore()
         let numbers = Self.bfloat16(Self.weights(1_500_000, seed: 11))
         let runs = [TensorRun(.bfloat16, count: numbers.count)]
-        let version = try store.vault.addVersion(
+        let version = try store.vault.versions.add(
             to: "notes", base: TestStore.base, NewVersion(manifest: "{}", content: BlobContent(numbers, runs: runs)))
         #expect(TestStore.chunkFiles(store.path).count == 2)
         #expect(version.size == 3_000_000)
-        #expect(try store.vault.versionBytes(version.id) == numbers)
+        #expect(try store.vault.versions.bytes(version.id) == numbers)
         #expect(try store.vault.verify().isWhole)
     }
 
     @Test func versionsOfTheFirstLayoutStayReadable() throws {
         let store = try TestStore()
-        let version = try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
+        let version = try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version())
         // What the columns of an older store hold after the step.
         try store.vault.write { try $0.execute(sql: "UPDATE blobs SET encoded_size = NULL") }
-        #expect(try store.vault.versionBytes(version.id) == TestStore.bytes(3000))
+        #expect(try store.vault.versions.bytes(version.id) == TestStore.bytes(3000))
     }
 
     /// Bytes of all chunks of an adapter beside its bfloat16 safetensors: what passes on the wire, but for one entry and
@@ -204,7 +204,7 @@ struct TensorCodecTests {
                 try TestStore.bytes(20_000).withUnsafeBytes { try sink(.raw, $0) }
                 for _ in 0..<count { try numbers.withUnsafeBytes { try sink(kind, $0) } }
             }
-            try store.vault.addVersion(
+            try store.vault.versions.add(
                 to: "notes", base: TestStore.base, NewVersion(manifest: "{}", content: content))
             let sent = try TestStore.chunkFiles(store.path).reduce(0) {
                 try $0 + (FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int ?? 0)

@@ -30,18 +30,18 @@ struct BackupDamageTests {
             other = try BackupTests.filled()
             try other.vault.backUp(to: other.directory.path + "/backup")
             try backUp()
-            try store.vault.addVersion(to: "letters", base: TestStore.base, TestStore.version(7))
-            try store.vault.copy(VersionReference("notes@1"), to: "copy")
+            try store.vault.versions.add(to: "letters", base: TestStore.base, TestStore.version(7))
+            try store.vault.adapters.copy(VersionReference("notes@1"), to: "copy")
             try backUp()
-            try store.vault.trashAdapter("mail")
-            try store.vault.purgeTrash(olderThan: 0)
+            try store.vault.adapters.trash("mail")
+            try store.vault.trash.purge(olderThan: 0)
             try backUp()
         }
 
         private mutating func backUp() throws {
             let state = try store.vault.backUp(to: backup, options: Self.options).state
             rows[state] = try Self.rows(store.vault)
-            let versions = try store.vault.adapters().flatMap { try store.vault.versions(of: $0.name) }
+            let versions = try store.vault.adapters.all().flatMap { try store.vault.versions.all(of: $0.name) }
             let checkpoint = try store.vault.read {
                 try Row.fetchOne($0, sql: "SELECT id, checkpoint FROM runs")
             }
@@ -152,14 +152,16 @@ struct BackupDamageTests {
             try patient.salvage(state) { report, vault in
                 #expect(!report.isComplete)
                 #expect(Set(report.lost.map(\.subject)) == lost)
-                let kept = try vault.adapters().flatMap { try vault.versions(of: $0.name) }.map { "\($0.reference)" }
+                let kept = try vault.adapters.all().flatMap { try vault.versions.all(of: $0.name) }.map {
+                    "\($0.reference)"
+                }
                 let all = Set(try #require(patient.users[state]).values.joined()).subtracting(lost)
                 #expect(Set(kept) == all.filter { !$0.hasPrefix("checkpoint") })
                 let runs = try vault.read {
                     try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM runs WHERE checkpoint IS NOT NULL")
                 }
                 #expect(runs == all.count { $0.hasPrefix("checkpoint") })
-                #expect(try vault.documents().count == 40)
+                #expect(try vault.documents.all().count == 40)
             }
             #expect(try BackupTests.contents(patient.backup) == before)
 
@@ -253,7 +255,7 @@ struct BackupDamageTests {
         let (device, _) = try SyncTests.pair()
         try device.add(1)
         _ = try device.publish()
-        let head = try device.vault.entryHeads()[device.id]
+        let head = try device.vault.entries.heads()[device.id]
         let backup = device.store.directory.path + "/backup"
         try device.vault.backUp(to: backup)
         let mark = backup + "/states/1/own.head"
@@ -271,9 +273,9 @@ struct BackupDamageTests {
             #expect(report.circle == .kept)
             #expect(report.isComplete)
             let vault = try TestStore.open(target)
-            #expect(try vault.circleIdentity()?.device == device.id)
-            #expect(try vault.entryHeads()[device.id] == head)
-            #expect(try vault.syncLog(limit: 9).contains { $0.text.contains("state 1 of a backup") })
+            #expect(try vault.circle.identity()?.device == device.id)
+            #expect(try vault.entries.heads()[device.id] == head)
+            #expect(try vault.syncLog.newest(limit: 9).contains { $0.text.contains("state 1 of a backup") })
             try whole.write(to: URL(filePath: mark))
         }
     }
@@ -344,7 +346,7 @@ struct BackupDamageTests {
     @Test func whatWasSetAsideGoesAfterThirtyDays() throws {
         let days = Days()
         let store = try TestStore(now: { days.now })
-        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
+        try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(1))
         let backup = store.directory.path + "/backup"
         try store.vault.backUp(to: backup)
         try TestStore.flip(TestStore.chunkFiles(backup)[0], byte: 5)

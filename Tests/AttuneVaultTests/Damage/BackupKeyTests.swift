@@ -38,7 +38,7 @@ struct BackupKeyTests {
         try changeKeys()
         #expect(failure { try opened(TestStore.passphrase) } == nil)
         #expect(failure { try opened("new") }?.failureCode == "E-KEY-001")
-        try store.vault.putDocument(name: "later", text: "made later")
+        try store.vault.documents.put(name: "later", text: "made later")
         #expect(try store.vault.backUp(to: backup).states == [1, 2])
         #expect(failure { try opened(TestStore.passphrase) }?.failureCode == "E-KEY-001")
         let words = failure { try Backup.open(at: backup, recovery: RecoveryWords(words: earlierWords)) }

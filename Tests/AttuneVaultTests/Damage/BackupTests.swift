@@ -15,16 +15,16 @@ struct BackupTests {
     static func filled() throws -> TestStore {
         let store = try TestStore()
         for index in 0..<40 {
-            try store.vault.putDocument(name: "\(index)", text: String(repeating: "text \(index) ", count: 80))
+            try store.vault.documents.put(name: "\(index)", text: String(repeating: "text \(index) ", count: 80))
         }
-        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
-        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(2))
-        try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(3))
-        let run = try store.vault.createRun(
+        try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
+        try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(2))
+        try store.vault.versions.add(to: "mail", base: TestStore.base, TestStore.version(3))
+        let run = try store.vault.runs.create(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
-        try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, ofRun: run.id)
-        let chat = try store.vault.createChat(title: "a talk")
-        try store.vault.appendMessage(.user, "what of the boat", toChat: chat.id)
+        try store.vault.runs.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, of: run.id)
+        let chat = try store.vault.chats.create(title: "a talk")
+        try store.vault.chats.append(.user, "what of the boat", to: chat.id)
         return store
     }
 
@@ -76,13 +76,13 @@ struct BackupTests {
         let vault = try TestStore.open(other.path + "/store")
         #expect(try vault.verify().isWhole)
         #expect(try Self.rows(vault) == rows)
-        try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(9))
+        try vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(9))
         try vault.close()
         let words = store.words.joined(separator: " ")
         let byWords = try Vault.open(
             at: other.path + "/store", recovery: RecoveryWords(words: words),
             mode: .reading)
-        #expect(try byWords.version("notes").number == 3)
+        #expect(try byWords.versions.fetch("notes").number == 3)
         #expect(
             try Backup.open(
                 at: other.path + "/moved",
@@ -100,7 +100,7 @@ struct BackupTests {
         #expect(second.chunksCopied == 0)
         #expect(second.bytesCopied == 0)
         #expect(second.chunks == first.chunks)
-        try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(4))
+        try store.vault.versions.add(to: "mail", base: TestStore.base, TestStore.version(4))
         var options = BackupOptions()
         options.isQuick = true
         let third = try store.vault.backUp(to: backup, options: options)
@@ -118,14 +118,14 @@ struct BackupTests {
         let store = try Self.filled()
         let backup = store.directory.path + "/backup"
         try store.vault.backUp(to: backup)
-        try store.vault.trashAdapter("mail")
-        try store.vault.purgeTrash(olderThan: 0)
+        try store.vault.adapters.trash("mail")
+        try store.vault.trash.purge(olderThan: 0)
         let second = try store.vault.backUp(to: backup)
         #expect(second.chunksDropped == 0)
         #expect(TestStore.chunkFiles(backup).count == 5)
         // The state before the loss still has it.
         try Self.opened(backup).restore(to: store.directory.path + "/earlier", state: 1)
-        #expect(try TestStore.open(store.directory.path + "/earlier").adapters().map(\.name) == ["notes", "mail"])
+        #expect(try TestStore.open(store.directory.path + "/earlier").adapters.all().map(\.name) == ["notes", "mail"])
         let third = try store.vault.backUp(to: backup)
         #expect(third.states == [2, 3])
         #expect(third.chunksDropped == 1)
@@ -223,7 +223,7 @@ struct BackupTests {
         let store = try Self.filled()
         let backup = store.directory.path + "/backup"
         try store.vault.backUp(to: backup)
-        try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(4))
+        try store.vault.versions.add(to: "mail", base: TestStore.base, TestStore.version(4))
         let states = try Self.contents(backup + "/states")
         let added = TestStore.chunkFiles(store.path).filter { file in
             !TestStore.chunkFiles(backup).contains { $0.hasSuffix(URL(filePath: file).lastPathComponent) }
@@ -304,7 +304,7 @@ struct BackupTests {
         try FileManager.default.copyItem(atPath: store.path, toPath: copy)
         let newer = try TestStore.open(store.path)
         try newer.backUp(to: backup)
-        try newer.putDocument(name: "later", text: "made later")
+        try newer.documents.put(name: "later", text: "made later")
         try newer.backUp(to: backup)
         let before = try Self.contents(backup)
         let older = try TestStore.open(copy)
@@ -313,7 +313,7 @@ struct BackupTests {
         #expect("\(try #require(refused))".contains("state 2"))
         #expect(try Self.contents(backup) == before)
         // Used on by itself it is no newer.
-        try older.putDocument(name: "apart", text: "made apart")
+        try older.documents.put(name: "apart", text: "made apart")
         #expect(failure { try older.backUp(to: backup) }?.failureCode == "E-BACKUP-008")
         var options = BackupOptions()
         options.keep = 1
@@ -329,7 +329,7 @@ struct BackupTests {
         let place = store.directory.path + "/restored"
         try Self.opened(backup).restore(to: place)
         let restored = try TestStore.open(place)
-        try restored.putDocument(name: "after", text: "after the restore")
+        try restored.documents.put(name: "after", text: "after the restore")
         #expect(try restored.backUp(to: backup).statesAhead == [2])
     }
 
@@ -375,9 +375,9 @@ struct BackupTests {
         let (path, backup) = (store.path, store.directory.path + "/backup")
         try store.vault.backUp(to: backup)
         for index in 0..<100 {
-            try store.vault.putDocument(name: "more \(index)", text: String(repeating: "more \(index) ", count: 800))
+            try store.vault.documents.put(name: "more \(index)", text: String(repeating: "more \(index) ", count: 800))
         }
-        try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(4))
+        try store.vault.versions.add(to: "mail", base: TestStore.base, TestStore.version(4))
         try store.vault.close()
         let states = try Self.contents(backup + "/states")
         for kilobytes in [0, 1, 64, 300] {
@@ -405,7 +405,7 @@ struct BackupTests {
     @Test func aStoreThatIsWrittenToIsCopiedAsItWasAtOneMoment() throws {
         let store = try Self.filled()
         let backup = store.directory.path + "/backup"
-        let run = try #require(try store.vault.runs().first?.id)
+        let run = try #require(try store.vault.runs.all().first?.id)
         let reader = try TestStore.open(store.path, .reading)
         let isDone = DispatchSemaphore(value: 0)
         let hasEnded = DispatchSemaphore(value: 0)
@@ -416,13 +416,13 @@ struct BackupTests {
                 round += 1
                 let seed = UInt8(truncatingIfNeeded: round)
                 // One document for each version: a copy has as many of either, or it is not of one moment.
-                try? vault.saveCheckpoint(BlobContent(TestStore.bytes(9000, seed: seed)), step: round, ofRun: run)
+                try? vault.runs.saveCheckpoint(BlobContent(TestStore.bytes(9000, seed: seed)), step: round, of: run)
                 let version = NewVersion(
                     manifest: "{\"r\":\(round)}", content: BlobContent(TestStore.bytes(4000, seed: seed)))
-                _ = try? vault.addVersion(to: "busy", base: TestStore.base, version)
+                _ = try? vault.versions.add(to: "busy", base: TestStore.base, version)
                 if round % 5 == 0 {
-                    try? vault.trashAdapter("busy")
-                    _ = try? vault.purgeTrash(olderThan: 0)
+                    try? vault.adapters.trash("busy")
+                    _ = try? vault.trash.purge(olderThan: 0)
                     // Nobody removes without a pause; on a busy machine a copy would never get its turn.
                     usleep(50_000)
                 }

@@ -13,18 +13,18 @@ import Testing
 struct DamageTests {
     private static func filled() throws -> TestStore {
         let store = try filledWithDocuments()
-        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
-        try store.vault.addVersion(to: "mail", base: TestStore.base, TestStore.version(2))
-        let run = try store.vault.createRun(
+        try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(1, count: 1_500_000))
+        try store.vault.versions.add(to: "mail", base: TestStore.base, TestStore.version(2))
+        let run = try store.vault.runs.create(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
-        try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, ofRun: run.id)
+        try store.vault.runs.saveCheckpoint(BlobContent(TestStore.bytes(5000)), step: 1, of: run.id)
         return store
     }
 
     private static func filledWithDocuments() throws -> TestStore {
         let store = try TestStore()
         for index in 0..<200 {
-            try store.vault.putDocument(name: "\(index)", text: String(repeating: "text \(index) ", count: 80))
+            try store.vault.documents.put(name: "\(index)", text: String(repeating: "text \(index) ", count: 80))
         }
         return store
     }
@@ -59,7 +59,7 @@ struct DamageTests {
 
     @Test func chunksThatAreGoneCutOrSwappedAreFound() throws {
         let store = try Self.filled()
-        let version = try store.vault.version("notes")
+        let version = try store.vault.versions.fetch("notes")
         let files = TestStore.chunkFiles(store.path).map { URL(filePath: $0) }
         let contents = try files.map { try Data(contentsOf: $0) }
         try FileManager.default.removeItem(at: files[0])
@@ -71,7 +71,7 @@ struct DamageTests {
         // Each file holds what another one should hold.
         for (index, file) in files.enumerated() { try contents[(index + 1) % files.count].write(to: file) }
         #expect(try store.vault.verify().problems.map(\.subject).sorted().count == 3)
-        let error = failure { try store.vault.versionBytes(version.id) }
+        let error = failure { try store.vault.versions.bytes(version.id) }
         #expect(error?.failureCode == "E-VAULT-005")
         #expect("\(error!)".contains("attune doctor"))
     }
@@ -153,7 +153,7 @@ struct DamageTests {
         let store = try Self.filled()
         _ = try store.vault.chunks.store(BlobContent(TestStore.bytes(2_000_000)))
         let all = TestStore.chunkFiles(store.path).count
-        try store.vault.putDocument(name: "later", text: "later")
+        try store.vault.documents.put(name: "later", text: "later")
         #expect(DurableFile.size(store.path + "/attune.db-wal") > 0)
         let killed = store.directory.path + "/killed"
         try FileManager.default.copyItem(atPath: store.path, toPath: killed)
@@ -171,7 +171,7 @@ struct DamageTests {
         let store = try Self.filled()
         let used = TestStore.chunkFiles(store.path)
         let error = failure {
-            try store.vault.saveCheckpoint(BlobContent(TestStore.bytes(10)), step: 1, ofRun: RunID("none"))
+            try store.vault.runs.saveCheckpoint(BlobContent(TestStore.bytes(10)), step: 1, of: RunID("none"))
         }
         #expect(error?.failureCode == "E-VAULT-030")
         let blob = try store.vault.chunks.store(BlobContent([1, 2, 3]))

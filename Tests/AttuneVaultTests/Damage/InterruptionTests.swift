@@ -24,7 +24,7 @@ struct InterruptionTests {
         await #expect(processExitsWith: .signal(SIGKILL)) {
             [path = path as String, milliseconds = milliseconds as Int] in
             let vault = try TestStore.open(path)
-            let run = try vault.createRun(
+            let run = try vault.runs.create(
                 adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
             Thread.detachNewThread {
                 usleep(UInt32(milliseconds) * 1000)
@@ -32,21 +32,21 @@ struct InterruptionTests {
             }
             for index in 0... {
                 let bytes = TestStore.bytes(1_200_000 + index, seed: UInt8(truncatingIfNeeded: index))
-                try vault.addVersion(
+                try vault.versions.add(
                     to: "notes", base: TestStore.base,
                     NewVersion(manifest: "{\"n\":\(index)}", content: BlobContent(bytes)))
-                try vault.saveCheckpoint(BlobContent(bytes), step: index, ofRun: run.id)
+                try vault.runs.saveCheckpoint(BlobContent(bytes), step: index, of: run.id)
             }
         }
         let vault = try TestStore.open(path)
         #expect(try vault.verify().isWhole)
-        let versions = (try? vault.versions(of: "notes")) ?? []
+        let versions = (try? vault.versions.all(of: "notes")) ?? []
         #expect(versions.map(\.number) == Array(1..<versions.count + 1))
         let blobs = try vault.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM blobs") ?? -1 }
         #expect(TestStore.chunkFiles(path).count >= blobs * 2)
         #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/tmp").isEmpty)
-        try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version())
-        #expect(try vault.version("notes").number == versions.count + 1)
+        try vault.versions.add(to: "notes", base: TestStore.base, TestStore.version())
+        #expect(try vault.versions.fetch("notes").number == versions.count + 1)
         // What was not listed any more is set aside once the store was closed.
         try vault.close()
         try TestStore.open(path).close()
@@ -67,7 +67,7 @@ struct InterruptionTests {
                 [path = path as String, delay = milliseconds + round as Int, known = known as Int] in
                 for index in known... {
                     let vault = try TestStore.open(path)
-                    try vault.putDocument(name: "\(index)", text: "text \(index)")
+                    try vault.documents.put(name: "\(index)", text: "text \(index)")
                     if index == known {
                         // Not before something stands: a machine under load comes to nothing in a few milliseconds.
                         Thread.detachNewThread {
@@ -79,7 +79,7 @@ struct InterruptionTests {
                 }
             }
             let reader = try TestStore.open(path, .reading)
-            let names = try reader.documents().map(\.name)
+            let names = try reader.documents.all().map(\.name)
             try reader.close()
             #expect(names == (0..<names.count).map { "\($0)" })
             #expect(names.count > known)
@@ -93,10 +93,10 @@ struct InterruptionTests {
         let path = directory.path + "/store"
         let before = try Vault.create(
             at: path, passphrase: TestStore.secret(TestStore.passphrase), recovery: .random(), cost: TestStore.cost)
-        try before.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
-        let run = try before.createRun(
+        try before.versions.add(to: "notes", base: TestStore.base, TestStore.version(1))
+        let run = try before.runs.create(
             adapter: "notes", configuration: "{}", base: TestStore.base, data: TestStore.data, steps: 9)
-        try before.saveCheckpoint(BlobContent([1, 2, 3]), step: 1, ofRun: run.id)
+        try before.runs.saveCheckpoint(BlobContent([1, 2, 3]), step: 1, of: run.id)
         let id = run.id
         try before.close()
         let files = TestStore.chunkFiles(path)
@@ -106,16 +106,16 @@ struct InterruptionTests {
             var limit = rlimit(rlim_cur: 512 << 10, rlim_max: rlim_t.max)
             setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
             let version = failure {
-                try vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(2, count: 5_000_000))
+                try vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(2, count: 5_000_000))
             }
             let adapter = failure {
-                try vault.addVersion(to: "other", base: TestStore.base, TestStore.version(3, count: 700_000))
+                try vault.versions.add(to: "other", base: TestStore.base, TestStore.version(3, count: 700_000))
             }
             let checkpoint = failure {
-                try vault.saveCheckpoint(BlobContent(TestStore.bytes(700_000)), step: 2, ofRun: RunID(id))
+                try vault.runs.saveCheckpoint(BlobContent(TestStore.bytes(700_000)), step: 2, of: RunID(id))
             }
             let document = failure {
-                try vault.putDocument(name: "a", text: String(repeating: "alpha ", count: 500_000))
+                try vault.documents.put(name: "a", text: String(repeating: "alpha ", count: 500_000))
             }
             for error in [version, adapter, checkpoint, document] {
                 guard error?.failureStatus == .doesNotFit else {
@@ -124,15 +124,15 @@ struct InterruptionTests {
                 }
             }
             // Reading and small changes still work.
-            guard try vault.verify().isWhole, try vault.adapters().map(\.name) == ["notes"] else { exit(2) }
-            try vault.rename("notes", to: "diary")
+            guard try vault.verify().isWhole, try vault.adapters.all().map(\.name) == ["notes"] else { exit(2) }
+            try vault.adapters.rename("notes", to: "diary")
             exit(0)
         }
         let vault = try TestStore.open(path)
-        #expect(try vault.adapters().map(\.name) == ["diary"])
-        #expect(try vault.versions(of: "diary").count == 1)
-        #expect(try vault.documents().isEmpty)
-        #expect(try vault.loadCheckpoint(ofRun: id)?.bytes == [1, 2, 3])
+        #expect(try vault.adapters.all().map(\.name) == ["diary"])
+        #expect(try vault.versions.all(of: "diary").count == 1)
+        #expect(try vault.documents.all().isEmpty)
+        #expect(try vault.runs.loadCheckpoint(of: id)?.bytes == [1, 2, 3])
         #expect(TestStore.chunkFiles(path) == files)
         #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/tmp").isEmpty)
         #expect(try vault.verify().isWhole)
@@ -140,19 +140,19 @@ struct InterruptionTests {
 
     @Test func aDatabaseThatCannotGrowSaysSo() throws {
         let store = try TestStore()
-        try store.vault.addVersion(to: "notes", base: TestStore.base, TestStore.version(1))
+        try store.vault.versions.add(to: "notes", base: TestStore.base, TestStore.version(1))
         let files = TestStore.chunkFiles(store.path)
         let pages = try store.vault.read { try Int.fetchOne($0, sql: "PRAGMA page_count") ?? 0 }
         try store.vault.outsideTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(pages)") }
         let manifest = #"{"x":"\#(String(repeating: "y", count: 50_000))"}"#
         let error = failure {
-            try store.vault.addVersion(
+            try store.vault.versions.add(
                 to: "notes", base: TestStore.base, NewVersion(manifest: manifest, content: BlobContent([1])))
         }
         #expect(error?.failureStatus == .doesNotFit)
         #expect(error?.failureCode == "E-VAULT-006")
         #expect(TestStore.chunkFiles(store.path) == files)
-        #expect(try store.vault.versions(of: "notes").count == 1)
+        #expect(try store.vault.versions.all(of: "notes").count == 1)
     }
 
     @Test func anotherProcessIsNamedAsTheHolder() async throws {
@@ -169,8 +169,8 @@ struct InterruptionTests {
         }
         await #expect(processExitsWith: .success) { [path = path as String] in
             let reader = try TestStore.open(path, .reading)
-            exit(try reader.adapters().isEmpty ? 0 : 1)
+            exit(try reader.adapters.all().isEmpty ? 0 : 1)
         }
-        try store.vault.putDocument(name: "a", text: "alpha")
+        try store.vault.documents.put(name: "a", text: "alpha")
     }
 }

@@ -23,11 +23,11 @@ struct CrashedStore {
     init() throws {
         store = try TestStore()
         for (index, name) in Self.names.enumerated() {
-            try store.vault.addVersion(to: name, base: TestStore.base, TestStore.version(UInt8(index)))
-            try store.vault.putDocument(name: name, text: String(repeating: "text of \(name) ", count: 900))
+            try store.vault.versions.add(to: name, base: TestStore.base, TestStore.version(UInt8(index)))
+            try store.vault.documents.put(name: name, text: String(repeating: "text of \(name) ", count: 900))
         }
-        let chat = try store.vault.createChat(title: "talk")
-        try store.vault.appendMessage(.user, "the last word", toChat: chat.id)
+        let chat = try store.vault.chats.create(title: "talk")
+        try store.vault.chats.append(.user, "the last word", to: chat.id)
         path = store.directory.path + "/crashed"
         try FileManager.default.copyItem(atPath: store.path, toPath: path)
         database = try Self.bytes(path + "/attune.db")
@@ -55,9 +55,9 @@ struct CrashedStore {
         defer { #expect(TestStore.files(path + "/chunks") == chunks) }
         do {
             let vault = try Vault.open(at: path, vaultKey: store.vault.vaultKey(), mode: mode)
-            let names = try vault.adapters().map(\.name)
-            let documents = try vault.documents().count
-            let words = try vault.chats().flatMap { try vault.messages(ofChat: $0.id) }.map(\.content)
+            let names = try vault.adapters.all().map(\.name)
+            let documents = try vault.documents.all().count
+            let words = try vault.chats.all().flatMap { try vault.chats.messages(of: $0.id) }.map(\.content)
             try vault.close()
             let isWhole = names.sorted() == Self.names && documents == 3 && words == ["the last word"]
             return isWhole ? "whole" : "lost: \(names), \(documents) documents, \(words)"
@@ -137,7 +137,7 @@ struct LogDamageTests {
         #expect(database.contains("E-VAULT-003") || database.contains("E-VAULT-005"), "\(database)")
         // The files that a clean end leaves, and over them the log of before.
         let vault = crashed.store.vault
-        try vault.putDocument(name: "later", text: "later")
+        try vault.documents.put(name: "later", text: "later")
         try vault.close()
         let closed = try CrashedStore.bytes(crashed.store.path + "/attune.db")
         let mark = try CrashedStore.bytes(crashed.store.path + "/attune.mark")
@@ -182,7 +182,7 @@ struct LogDamageTests {
         let path = crashed.path
         await #expect(processExitsWith: .success) { [path = path as String] in
             let vault = try TestStore.open(path)
-            try vault.putDocument(name: "later", text: "later")
+            try vault.documents.put(name: "later", text: "later")
             signal(SIGXFSZ, SIG_IGN)
             var limit = rlimit(rlim_cur: 16 << 10, rlim_max: rlim_t.max)
             setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
@@ -196,7 +196,7 @@ struct LogDamageTests {
         }
         #expect(DurableFile.size(path + "/attune.db-wal") > 0)
         let vault = try TestStore.open(path)
-        #expect(try vault.documents().count == 4)
+        #expect(try vault.documents.all().count == 4)
         #expect(try vault.verify().isWhole)
         try vault.close()
         #expect(DurableFile.size(path + "/attune.db-wal") == 0)

@@ -26,11 +26,11 @@ struct SalvageTests {
         init(inLog: Bool) throws {
             let made = try BackupTests.filled()
             for index in 0..<150 {
-                try made.vault.putDocument(
+                try made.vault.documents.put(
                     name: "long \(index)", text: String(repeating: "long \(index) ", count: index == 77 ? 2000 : 120))
             }
-            try made.vault.rollback("notes", to: .number(1))
-            try made.vault.trashVersion(VersionReference("notes@2"))
+            try made.vault.adapters.rollback("notes", to: .number(1))
+            try made.vault.versions.trash(VersionReference("notes@2"))
             if !inLog { try made.vault.compact() }
             directory = try TemporaryDirectory()
             // While it is open: closing may move the log into the database.
@@ -68,7 +68,7 @@ struct SalvageTests {
             #expect(report.lost == [])
             #expect(report.frames > 0 || !inLog)
             #expect(rows == patient.rows)
-            let head = try vault.version("notes")
+            let head = try vault.versions.fetch("notes")
             #expect(head.number == 1)
         }
     }
@@ -146,7 +146,7 @@ struct SalvageTests {
                 #expect(report.lost.count == 1, "\(report.lost)")
                 #expect(report.lost.first?.reason.contains("chunk file") == true)
                 #expect(report.versions + (report.lost.first?.subject.contains("checkpoint") == true ? 0 : 1) == 3)
-                let (adapters, documents) = (try vault.adapters(), try vault.documents().count)
+                let (adapters, documents) = (try vault.adapters.all(), try vault.documents.all().count)
                 #expect(adapters.allSatisfy { $0.head != nil || $0.versions == 0 })
                 #expect(documents == 190)
             }

@@ -39,7 +39,7 @@ struct StoreMarkTests {
     private static func filled(_ count: Int = 3) throws -> TestStore {
         let store = try TestStore()
         for seed in 1...count {
-            try store.vault.addVersion(to: "adapter\(seed)", base: TestStore.base, TestStore.version(UInt8(seed)))
+            try store.vault.versions.add(to: "adapter\(seed)", base: TestStore.base, TestStore.version(UInt8(seed)))
         }
         return store
     }
@@ -53,7 +53,7 @@ struct StoreMarkTests {
         for name in ["attune.db-wal", "attune.db-shm"] {
             try? FileManager.default.removeItem(atPath: "\(store.path)/\(name)")
         }
-        #expect(try TestStore.open(store.path, .reading).adapters().count == 3)
+        #expect(try TestStore.open(store.path, .reading).adapters.all().count == 3)
     }
 
     @Test func aStoreThatIsLetGoWithoutBeingClosedIsClosed() throws {
@@ -62,17 +62,17 @@ struct StoreMarkTests {
         do {
             let vault = try Vault.create(
                 at: path, passphrase: TestStore.secret(TestStore.passphrase), recovery: .random(), cost: TestStore.cost)
-            try vault.putDocument(name: "a", text: "alpha")
+            try vault.documents.put(name: "a", text: "alpha")
         }
         #expect(DurableFile.size(path + "/attune.db-wal") == 0)
-        #expect(try TestStore.open(path).documents().count == 1)
+        #expect(try TestStore.open(path).documents.all().count == 1)
     }
 
     @Test func closingTwiceIsClosingOnce() throws {
         let store = try Self.filled()
         try store.vault.close()
         try store.vault.close()
-        #expect(failure { try store.vault.adapters() } != nil)
+        #expect(failure { try store.vault.adapters.all() } != nil)
     }
 
     @Test func aReaderElsewhereDelaysNothingAndLosesNothing() throws {
@@ -80,7 +80,7 @@ struct StoreMarkTests {
         let reader = try TestStore.open(store.path, .reading)
         try reader.read { database in
             _ = try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM adapters")
-            try store.vault.putDocument(name: "a", text: "alpha")
+            try store.vault.documents.put(name: "a", text: "alpha")
             let clock = ContinuousClock()
             let time = try clock.measure { try store.vault.close() }
             #expect(time < .seconds(2))
@@ -88,7 +88,7 @@ struct StoreMarkTests {
         }
         try reader.close()
         let again = try TestStore.open(store.path)
-        #expect(try again.documents().count == 1)
+        #expect(try again.documents.all().count == 1)
         try again.close()
         #expect(DurableFile.size(store.path + "/attune.db-wal") == 0)
     }
@@ -99,7 +99,7 @@ struct StoreMarkTests {
         try store.vault.close()
         let copy = try Copy(of: store, "copy")
         let vault = try TestStore.open(store.path)
-        try vault.addVersion(to: "later", base: TestStore.base, TestStore.version(9))
+        try vault.versions.add(to: "later", base: TestStore.base, TestStore.version(9))
         try vault.close()
         let chunks = TestStore.chunkFiles(store.path)
         try copy.putBack("attune.db")
@@ -130,14 +130,14 @@ struct StoreMarkTests {
     @Test func anOlderLogOverANewerDatabaseIsNamed() throws {
         let store = try Self.filled()
         let copy = try Copy(of: store, "crashed")
-        try store.vault.putDocument(name: "a", text: "alpha")
+        try store.vault.documents.put(name: "a", text: "alpha")
         try store.vault.close()
         try copy.putBack("attune.db-wal")
         let said = Self.message(store.path)
         #expect(said.contains("E-VAULT-005"), "\(said)")
         #expect(said.contains("or is not the log of attune.db"), "\(said)")
         let vault = try TestStore.open(store.path, accepting: true)
-        #expect(try vault.documents().count == 1)
+        #expect(try vault.documents.all().count == 1)
         #expect(try vault.verify().isWhole)
         try vault.close()
         #expect(FileManager.default.fileExists(atPath: store.path + "/attune.db-wal.earlier"))
@@ -150,7 +150,7 @@ struct StoreMarkTests {
         let copy = try Copy(of: store, "clone")
         for (path, text) in [(store.path, "here"), (copy.folder, "there")] {
             let vault = try TestStore.open(path)
-            for index in 0..<(path == store.path ? 1 : 3) { try vault.putDocument(name: "\(index)", text: text) }
+            for index in 0..<(path == store.path ? 1 : 3) { try vault.documents.put(name: "\(index)", text: text) }
             try vault.close()
         }
         try copy.putBack("attune.db")
@@ -165,7 +165,7 @@ struct StoreMarkTests {
         try copy.putBack("vault.key")
         #expect(Self.message(store.path).contains("vault.key is an earlier copy"))
         let vault = try TestStore.open(store.path, accepting: true)
-        #expect(try vault.adapters().count == 3)
+        #expect(try vault.adapters.all().count == 3)
         try vault.close()
         #expect(Self.message(store.path) == "")
     }
@@ -192,11 +192,11 @@ struct StoreMarkTests {
         for byte in [20, 4096 + 20] {
             try TestStore.flip(store.path + "/attune.mark", byte: byte)
             let vault = try TestStore.open(store.path)
-            try vault.putDocument(name: "\(byte)", text: "text \(byte)")
-            try vault.putDocument(name: "\(byte)b", text: "more text \(byte)")
+            try vault.documents.put(name: "\(byte)", text: "text \(byte)")
+            try vault.documents.put(name: "\(byte)b", text: "more text \(byte)")
             try vault.close()
         }
-        #expect(try TestStore.open(store.path).documents().count == 4)
+        #expect(try TestStore.open(store.path).documents.all().count == 4)
     }
 
     /// A crash between a commit and the mark leaves a mark that is behind, which is no damage.
@@ -206,7 +206,7 @@ struct StoreMarkTests {
         let copy = try Copy(of: store, "copy")
         for index in 0..<3 {
             let vault = try TestStore.open(store.path)
-            try vault.putDocument(name: "\(index)", text: "text \(index)")
+            try vault.documents.put(name: "\(index)", text: "text \(index)")
             try vault.close()
             try copy.putBack("attune.mark")
             #expect(Self.message(store.path, .reading) == "")
@@ -221,12 +221,12 @@ struct StoreMarkTests {
         try store.vault.close()
         let copy = try Copy(of: store, "copy")
         let vault = try TestStore.open(store.path)
-        try vault.addVersion(to: "later", base: TestStore.base, TestStore.version(9))
+        try vault.versions.add(to: "later", base: TestStore.base, TestStore.version(9))
         try vault.close()
         let newer = try Copy(of: store, "newer")
         try copy.putBack("attune.db")
         let accepted = try TestStore.open(store.path, accepting: true)
-        #expect(try accepted.adapters().map(\.name) == ["adapter1"])
+        #expect(try accepted.adapters.all().map(\.name) == ["adapter1"])
         #expect(TestStore.chunkFiles(store.path).count == 2)
         try accepted.close()
         // The next opening sets aside what is not named; the newer database finds it there again.
@@ -234,7 +234,7 @@ struct StoreMarkTests {
         #expect(TestStore.chunkFiles(store.path).count == 1)
         try newer.putBack("attune.db")
         let reader = try TestStore.open(store.path, .reading)
-        #expect(try reader.versionBytes(reader.version("later").id) == TestStore.bytes(3000, seed: 9))
+        #expect(try reader.versions.bytes(reader.versions.fetch("later").id) == TestStore.bytes(3000, seed: 9))
         #expect(try reader.chunkInventory().missing == [])
         try reader.close()
         try TestStore.open(store.path).close()
@@ -280,22 +280,22 @@ struct StoreMarkTests {
         let second = try other()
         for index in 0..<100 {
             let vault = index.isMultiple(of: 2) ? second : store.vault
-            try vault.putDocument(name: "\(index)", text: "text \(index)")
+            try vault.documents.put(name: "\(index)", text: "text \(index)")
             vault.yieldLock()
         }
         try second.close()
         try store.vault.close()
         let vault = try TestStore.open(store.path)
-        #expect(try vault.documents().count == 100)
+        #expect(try vault.documents.all().count == 100)
         #expect(try vault.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM writers") } == 64)
     }
 
     @Test func whatChangesNothingLeavesTheMarkAlone() throws {
         let store = try Self.filled(1)
         let before = try store.vault.mark.read()
-        try store.vault.addVersion(to: "adapter1", base: TestStore.base, TestStore.version(1))
+        try store.vault.versions.add(to: "adapter1", base: TestStore.base, TestStore.version(1))
         #expect(try store.vault.mark.read() == before)
-        try store.vault.putDocument(name: "a", text: "alpha")
+        try store.vault.documents.put(name: "a", text: "alpha")
         #expect(try store.vault.mark.read() != before)
     }
 

@@ -61,8 +61,8 @@ import Testing
                 return (entry, try Self.event(flood, number, honest.map(\.1), &random), Self.context(entry))
             }
             let start = TestStore.ownSeconds()
-            try heard.vault.acceptEntries(said.map(\.0))
-            _ = try heard.vault.apply(said.map { ($0.1, $0.2) })
+            try heard.vault.entries.accept(said.map(\.0))
+            _ = try heard.vault.events.apply(said.map { ($0.1, $0.2) })
             times.append(TestStore.ownSeconds() - start)
             if flood == .children, block == 0 { try Self.refuse(heard, "bomb") }
         }
@@ -74,13 +74,15 @@ import Testing
         if Self.isSlow { #expect(grown < 256 << 20, "\(flood): \(grown >> 20) MiB") }
         // Asking is as quick.
         let question = TestStore.ownSeconds()
-        _ = try heard.vault.wantedChunks(limit: 1024)
-        _ = try heard.vault.adaptersWithSeveralHeads()
+        _ = try heard.vault.blobs.wantedChunks(limit: 1024)
+        _ = try heard.vault.adapters.withSeveralHeads()
         let asked = TestStore.ownSeconds() - question
         #expect(asked < 1 + Double(count) / 20_000, "\(flood): \(asked) s to ask")
 
         let start = TestStore.ownSeconds()
-        for device in [heard, spared] { try device.vault.replaceLinks(after: 1, with: [], cutOffs: [Self.culprit: 0]) }
+        for device in [heard, spared] {
+            try device.vault.circle.replaceLinks(after: 1, with: [], cutOffs: [Self.culprit: 0])
+        }
         let cut = TestStore.ownSeconds() - start
         #expect(cut < 2 + 2 * times.reduce(0, +), "\(flood): \(cut) s to cut off")
         if Self.isSlow {
@@ -94,7 +96,7 @@ import Testing
         let next = try author.add(4, parents: [first.id])
         let entries = try author.publish()
         for device in [heard, spared] { try device.take(entries) }
-        #expect(try heard.vault.heads(of: "notes").contains { $0.version.id == next.id }, "\(flood)")
+        #expect(try heard.vault.adapters.heads(of: "notes").contains { $0.version.id == next.id }, "\(flood)")
         #expect(try ShutOutTests.state(of: heard) == ShutOutTests.state(of: spared), "\(flood)")
     }
 
@@ -139,11 +141,11 @@ import Testing
 
     /// What arrived of an adapter is found to be no adapter.
     private static func refuse(_ device: SyncTests.Device, _ name: String) throws {
-        let version = try device.vault.version("\(name)@1")
+        let version = try device.vault.versions.fetch("\(name)@1")
         try device.vault.write {
             try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [version.blob])
         }
-        try device.vault.judge(version, isSound: false)
+        try device.vault.blobs.judge(version, isSound: false)
     }
 
     private static func digest<Kind>(_ random: inout SyntheticRandom) -> Identifier<Kind> {

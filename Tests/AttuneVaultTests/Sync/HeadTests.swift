@@ -77,11 +77,11 @@ private final class Talk {
             lamport: UInt64(entries.count) + 1, bytes: hash.bytes)
         let parents = entries.suffix(8).filter { _ in Int.random(in: 0...3, using: &random) == 0 }.map(\.hash)
         entries.append(entry)
-        try device.vault.acceptEntries([entry])
+        try device.vault.entries.accept([entry])
         let context = EntryContext(
             entry: hash, device: entry.device, deviceName: "d\(author)", lamport: entry.lamport, parents: parents)
         if let fault { try device.vault.write { try $0.execute(sql: fault.trigger) } }
-        try device.vault.apply(event(), context)
+        try device.vault.events.apply(event(), context)
         if fault != nil { try device.vault.write { try $0.execute(sql: "DROP TRIGGER planted") } }
     }
 
@@ -111,12 +111,12 @@ private final class Talk {
     /// The bytes of some version came and are none of an adapter.
     private func refuse() throws {
         guard let id = said.randomElement(using: &random)?.id else { return }
-        let version = try device.vault.version(id: id)
+        let version = try device.vault.versions.fetch(id: id)
         guard version.state == .remote else { return }
         try device.vault.write {
             try $0.execute(sql: "UPDATE blobs SET state = 2 WHERE id = ?", arguments: [version.blob])
         }
-        try device.vault.judge(version, isSound: false)
+        try device.vault.blobs.judge(version, isSound: false)
     }
 
     private func tips() throws -> (kept: [Int64], found: [Int64]) {
@@ -128,7 +128,7 @@ private final class Talk {
             var found = kept
             try database.inSavepoint {
                 for adapter in try AdapterID.fetchAll(database, sql: "SELECT id FROM adapters") {
-                    try device.vault.recountTips(database, adapter)
+                    try EventTable.recountTips(database, adapter)
                 }
                 found = try tips(database)
                 return .rollback

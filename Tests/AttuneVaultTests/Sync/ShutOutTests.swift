@@ -100,34 +100,34 @@ import Testing
                 kind: kind, author: culprit, device: device, seq: seq, held: [1], other: [2], remote: "relay",
                 isSettled: false, stopsNames: kind == "fork")
         }
-        for seq in 1...UInt64(Vault.evidencePieces) + 5 {
-            try desk.vault.recordEvidence(piece("contradiction", about: desk.id, seq))
+        for seq in 1...UInt64(EvidenceTable.pieces) + 5 {
+            try desk.vault.evidence.record(piece("contradiction", about: desk.id, seq))
         }
-        #expect(try desk.vault.evidence().count == Vault.evidencePieces)
-        #expect(try desk.vault.recordEvidence(piece("fork", about: culprit, 1)))
-        #expect(try desk.vault.evidence().filter { $0.kind == "fork" }.count == 1)
+        #expect(try desk.vault.evidence.all().count == EvidenceTable.pieces)
+        #expect(try desk.vault.evidence.record(piece("fork", about: culprit, 1)))
+        #expect(try desk.vault.evidence.all().filter { $0.kind == "fork" }.count == 1)
     }
 
     /// All that a person or another device can see of adapters.
     static func state(of device: SyncTests.Device) throws -> Set<String> {
         let vault = device.vault
         var lines: Set<String> = []
-        for adapter in try vault.adapters() {
+        for adapter in try vault.adapters.all() {
             lines.insert("adapter \(adapter.name) of base \(adapter.base)")
-            for version in try vault.versions(of: adapter.name) {
+            for version in try vault.versions.all(of: adapter.name) {
                 // A number is never used twice, so those of later versions may be others.
                 lines.insert(
                     "version \(version.id) of \(adapter.name) from \(version.parents) \(version.manifest) "
                         + "\(version.size) \(version.state) \(version.lossAfter ?? 0) \(version.isHead ? "live" : "")")
             }
-            for head in try vault.heads(of: adapter.name) {
+            for head in try vault.adapters.heads(of: adapter.name) {
                 lines.insert("head of \(adapter.name): \(head.version.id)")
             }
         }
-        for entry in try vault.trash() { lines.insert("trash \(entry.kind) \(entry.name)") }
-        for id in try vault.wantedChunks(limit: 5000) { lines.insert("wanted \(id)") }
-        for piece in try vault.evidence() where !piece.isSettled { lines.insert("evidence \(piece.kind)") }
-        for (device, head) in try vault.entryHeads() { lines.insert("log of \(device.bytes[0]) up to \(head.seq)") }
+        for entry in try vault.trash.entries() { lines.insert("trash \(entry.kind) \(entry.name)") }
+        for id in try vault.blobs.wantedChunks(limit: 5000) { lines.insert("wanted \(id)") }
+        for piece in try vault.evidence.all() where !piece.isSettled { lines.insert("evidence \(piece.kind)") }
+        for (device, head) in try vault.entries.heads() { lines.insert("log of \(device.bytes[0]) up to \(head.seq)") }
         lines.insert("chunks \(try vault.statistics().chunks)")
         lines.insert("whole \(try vault.verify().isWhole)")
         return lines
@@ -186,7 +186,7 @@ private final class Story {
         bait = try SyncTests.Device(9, "mal")
         for device in [author, hearing, control, bait] { try device.join() }
         if keepsAll {
-            for device in [hearing, control] { try device.vault.setSetting("sync.keep", to: PinPolicy.all.rawValue) }
+            for device in [hearing, control] { try device.vault.settings.set("sync.keep", to: PinPolicy.all.rawValue) }
         }
     }
 
@@ -222,12 +222,12 @@ private final class Story {
     // MARK: What is said
 
     private func work() throws {
-        let live = try author.vault.adapters().map(\.name)
+        let live = try author.vault.adapters.all().map(\.name)
         let name = live.randomElement(using: &random) ?? "notes"
         switch Int.random(in: 0...9, using: &random) {
-        case 0 where !live.isEmpty && !live.contains("letters"): try author.vault.rename(name, to: "letters")
-        case 1 where try author.vault.versions(of: name).count > 1: try author.vault.rollback(name)
-        case 2 where live.count > 1: try author.vault.trashAdapter(name)
+        case 0 where !live.isEmpty && !live.contains("letters"): try author.vault.adapters.rename(name, to: "letters")
+        case 1 where try author.vault.versions.all(of: name).count > 1: try author.vault.adapters.rollback(name)
+        case 2 where live.count > 1: try author.vault.adapters.trash(name)
         default:
             lastBytes += 1
             try author.add(lastBytes, to: Bool.random(using: &random) ? "notes" : "diary")
@@ -382,40 +382,40 @@ private final class Story {
 
     private func cutOff(_ device: SyncTests.Device) throws {
         let link = (hash: LinkHash.filled(2), bytes: [UInt8](arrayLiteral: 2))
-        try device.vault.replaceLinks(after: 1, with: [link], cutOffs: [Self.culprit: 0])
+        try device.vault.circle.replaceLinks(after: 1, with: [link], cutOffs: [Self.culprit: 0])
     }
 
     private func take(_ said: Said, _ device: SyncTests.Device) throws {
-        try device.vault.acceptEntries([said.0])
-        _ = try device.vault.apply([(said.1, said.2)])
+        try device.vault.entries.accept([said.0])
+        _ = try device.vault.events.apply([(said.1, said.2)])
     }
 
     /// Some of the chunks that are wanted come: those that the author has, and the culprit gives what it likes.
     private func fetch(_ device: SyncTests.Device) throws {
         let any = honest.lazy.compactMap { said in
             if case .version(let packet) = said.1 { packet.blob.chunks.first } else { nil }
-        }.compactMap { self.author.vault.chunkPath($0) }.first
-        for id in try device.vault.wantedChunks(limit: 4) {
-            let path = author.vault.chunkPath(id) ?? bait.vault.chunkPath(id)
+        }.compactMap { self.author.vault.blobs.chunkPath($0) }.first
+        for id in try device.vault.blobs.wantedChunks(limit: 4) {
+            let path = author.vault.blobs.chunkPath(id) ?? bait.vault.blobs.chunkPath(id)
             guard let path = path ?? (Bool.random(using: &random) ? any : nil) else { continue }
-            try device.vault.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
+            try device.vault.blobs.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
         }
         try judge(device)
     }
 
     /// As the store's owner does: what gives its id is sound.
     private func judge(_ device: SyncTests.Device) throws {
-        for version in try device.vault.arrivedVersions() {
-            try device.vault.judge(version, isSound: (try? device.vault.versionBytes(version.id)) != nil)
+        for version in try device.vault.blobs.arrivedVersions() {
+            try device.vault.blobs.judge(version, isSound: (try? device.vault.versions.bytes(version.id)) != nil)
         }
     }
 
     /// Everything that is listed is wanted, and what the author has comes.
     private func settle(_ device: SyncTests.Device) throws {
-        for adapter in try device.vault.adapters() { try device.vault.pin(adapter.name, .all) }
-        for id in try device.vault.wantedChunks(limit: 100_000) {
-            guard let path = author.vault.chunkPath(id) else { continue }
-            try device.vault.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
+        for adapter in try device.vault.adapters.all() { try device.vault.pins.set(adapter.name, .all) }
+        for id in try device.vault.blobs.wantedChunks(limit: 100_000) {
+            guard let path = author.vault.blobs.chunkPath(id) else { continue }
+            try device.vault.blobs.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
         }
         try judge(device)
     }

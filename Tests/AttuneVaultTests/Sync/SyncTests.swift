@@ -28,28 +28,28 @@ struct SyncTests {
 
         func join() throws {
             let link = (hash: LinkHash.filled(1), bytes: [UInt8](arrayLiteral: 1))
-            try vault.enterCircle(SyncTests.circle, device: id, sealedKeys: [9], links: [link])
+            try vault.circle.enter(SyncTests.circle, device: id, sealedKeys: [9], links: [link])
         }
 
         @discardableResult
         func add(_ seed: UInt8, to name: String = "notes", parents: [VersionID] = []) throws -> VersionRecord {
             var version = TestStore.version(seed)
             version.parents = parents
-            return try vault.addVersion(to: name, base: TestStore.base, version)
+            return try vault.versions.add(to: name, base: TestStore.base, version)
         }
 
         /// Publishes what waits and gives the entries with what they say.
         func publish() throws -> [(StoredEntry, AdapterEvent, EntryContext)] {
             var result: [(StoredEntry, AdapterEvent, EntryContext)] = []
-            while let draft = try vault.nextDraft() {
-                let head = try vault.entryHeads()[id]
+            while let draft = try vault.events.nextDraft() {
+                let head = try vault.entries.heads()[id]
                 let seq = (head?.seq ?? 0) + 1
-                let lamport = try vault.largestLamport() + 1
+                let lamport = try vault.entries.largestLamport() + 1
                 let hash = EntryHash(BLAKE2b.hash(id.bytes + [UInt8(seq), UInt8(lamport)]))
                 let entry = StoredEntry(
                     hash: hash, device: id, seq: seq, previous: head?.hash ?? .zero,
                     kind: 1, lamport: lamport, bytes: hash.bytes)
-                try vault.publishDraft(draft.id, as: entry)
+                try vault.events.publishDraft(draft.id, as: entry)
                 result.append(
                     (
                         entry, draft.event,
@@ -61,19 +61,21 @@ struct SyncTests {
         }
 
         func take(_ entries: [(StoredEntry, AdapterEvent, EntryContext)]) throws {
-            try vault.acceptEntries(entries.map(\.0))
-            for (_, event, context) in entries { try vault.apply(event, context) }
+            try vault.entries.accept(entries.map(\.0))
+            for (_, event, context) in entries { try vault.events.apply(event, context) }
         }
 
         /// Copies the chunks that are wanted here from another device.
         func fetch(from other: Device) throws {
-            while let id = try vault.wantedChunks(limit: 1).first {
-                let path = try #require(other.vault.chunkPath(id))
-                try vault.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
+            while let id = try vault.blobs.wantedChunks(limit: 1).first {
+                let path = try #require(other.vault.blobs.chunkPath(id))
+                try vault.blobs.storeChunk(id, Array(try Data(contentsOf: URL(filePath: path))))
             }
         }
 
-        func headNumbers(_ name: String = "notes") throws -> [Int] { try vault.heads(of: name).map(\.version.number) }
+        func headNumbers(_ name: String = "notes") throws -> [Int] {
+            try vault.adapters.heads(of: name).map(\.version.number)
+        }
     }
 
     static func pair() throws -> (Device, Device) {
@@ -86,24 +88,24 @@ struct SyncTests {
     @Test func aVersionIsOnTheOtherDeviceAndItsBytesComeAfterIt() throws {
         let (a, b) = try Self.pair()
         let made = try a.add(1)
-        #expect(try a.vault.draftCount() == 1)
+        #expect(try a.vault.events.draftCount() == 1)
         try b.take(try a.publish())
-        let there = try b.vault.version("notes")
+        let there = try b.vault.versions.fetch("notes")
         #expect(there.id == made.id)
         #expect(there.state == .remote)
         #expect(there.number == 1)
-        let error = failure { try b.vault.versionBytes(there.id) }
+        let error = failure { try b.vault.versions.bytes(there.id) }
         #expect(
             error?.failureCode == "E-VAULT-041"
                 && "\((error as? any AttuneError)?.remedy ?? "")".contains("attune sync now"))
         #expect(try b.vault.verify().isWhole)
         try b.fetch(from: a)
-        #expect(try b.vault.version("notes").state == .arrived)
-        #expect(try b.vault.versionBytes(there.id) == a.vault.versionBytes(made.id))
-        try b.vault.judge(try b.vault.version("notes"), isSound: true)
-        #expect(try b.vault.version("notes").state == .here)
-        #expect(try b.vault.arrivedVersions().isEmpty)
-        #expect(try b.vault.draftCount() == 0)
+        #expect(try b.vault.versions.fetch("notes").state == .arrived)
+        #expect(try b.vault.versions.bytes(there.id) == a.vault.versions.bytes(made.id))
+        try b.vault.blobs.judge(try b.vault.versions.fetch("notes"), isSound: true)
+        #expect(try b.vault.versions.fetch("notes").state == .here)
+        #expect(try b.vault.blobs.arrivedVersions().isEmpty)
+        #expect(try b.vault.events.draftCount() == 0)
     }
 
     /// Chunks that are the announced ones, of which other bytes come, are not fetched again and again.
@@ -114,41 +116,41 @@ struct SyncTests {
         try b.take(try a.publish())
         try b.vault.write { try $0.execute(sql: "UPDATE blobs SET \(lie)") }
         try b.fetch(from: a)
-        let version = try b.vault.version("notes")
+        let version = try b.vault.versions.fetch("notes")
         #expect(version.state == .arrived)
-        let error = failure { try b.vault.arrivedBytes(version, largestRun: .max) { _ in } }
+        let error = failure { try b.vault.versions.arrivedBytes(version, largestRun: .max) { _ in } }
         #expect(error?.failureStatus == .invalidData)
         #expect((error as? VaultError)?.isDamage == false, "\(String(describing: error))")
-        #expect(try !b.vault.fetchAgain(version))
-        #expect(try b.vault.version("notes").state == .arrived)
+        #expect(try !b.vault.blobs.fetchAgain(version))
+        #expect(try b.vault.versions.fetch("notes").state == .arrived)
         var report = SalvageReport(store: b.vault.path)
         report.circle = .kept
         try b.vault.settleSalvaged(&report, [:]) { _ in }
         #expect(report.awaited == [])
         #expect(report.lost.map(\.subject) == ["notes@1"])
-        #expect(try b.vault.wantedChunks(limit: 9).isEmpty)
-        #expect(try b.vault.arrivedVersions().isEmpty)
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).isEmpty)
+        #expect(try b.vault.blobs.arrivedVersions().isEmpty)
         // One that was changed on this disk comes again.
         let (c, d) = try Self.pair()
         try c.add(1)
         try d.take(try c.publish())
         try d.fetch(from: c)
         try TestStore.flip(try #require(TestStore.chunkFiles(d.vault.path).first), byte: 9)
-        #expect(try d.vault.fetchAgain(try d.vault.version("notes")))
-        #expect(try d.vault.version("notes").state == .remote)
+        #expect(try d.vault.blobs.fetchAgain(try d.vault.versions.fetch("notes")))
+        #expect(try d.vault.versions.fetch("notes").state == .remote)
     }
 
     @Test func whatWasThereBeforeTheCircleIsPublishedOnceWhenItBegins() throws {
         let (a, b) = (try Device(1, "laptop"), try Device(2, "desk"))
         for seed in 1...3 { try a.add(UInt8(seed)) }
-        try a.vault.rollback("notes")
-        #expect(try a.vault.draftCount() == 0)
+        try a.vault.adapters.rollback("notes")
+        #expect(try a.vault.events.draftCount() == 0)
         try a.join()
         try b.join()
-        #expect(try a.vault.draftCount() == 4)
+        #expect(try a.vault.events.draftCount() == 4)
         try b.take(try a.publish())
-        #expect(try b.vault.versions(of: "notes").map(\.number) == [1, 2, 3])
-        #expect(try b.vault.version("notes").number == 2)
+        #expect(try b.vault.versions.all(of: "notes").map(\.number) == [1, 2, 3])
+        #expect(try b.vault.versions.fetch("notes").number == 2)
         #expect(try b.headNumbers() == [2])
         #expect(failure { try a.join() }?.failureCode == "E-VAULT-050")
     }
@@ -160,11 +162,11 @@ struct SyncTests {
         try a.add(2)
         try a.add(3)
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 3)
+        #expect(try b.vault.versions.fetch("notes").number == 3)
         #expect(try b.headNumbers() == [3])
-        try a.vault.undo()
+        try a.vault.journal.undo()
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 2)
+        #expect(try b.vault.versions.fetch("notes").number == 2)
         #expect(try b.headNumbers() == [2])
         #expect(try a.headNumbers() == [2])
     }
@@ -179,19 +181,19 @@ struct SyncTests {
         let (fromA, fromB) = (try a.publish(), try b.publish())
         try a.take(fromB)
         try b.take(fromA)
-        #expect(try a.vault.heads(of: "notes").map(\.version.id) == [mine.id, yours.id])
-        #expect(try b.vault.heads(of: "notes").map(\.version.id) == [yours.id, mine.id])
-        #expect(try a.vault.heads(of: "notes").map(\.device) == [a.id, b.id])
-        #expect(try a.vault.version("notes").id == mine.id)
-        #expect(try b.vault.version("notes").id == yours.id)
-        #expect(try a.vault.adaptersWithSeveralHeads() == ["notes"])
-        let number = try a.vault.heads(of: "notes")[1].version.number
-        try a.vault.resolve(VersionReference("notes@\(number)"))
+        #expect(try a.vault.adapters.heads(of: "notes").map(\.version.id) == [mine.id, yours.id])
+        #expect(try b.vault.adapters.heads(of: "notes").map(\.version.id) == [yours.id, mine.id])
+        #expect(try a.vault.adapters.heads(of: "notes").map(\.device) == [a.id, b.id])
+        #expect(try a.vault.versions.fetch("notes").id == mine.id)
+        #expect(try b.vault.versions.fetch("notes").id == yours.id)
+        #expect(try a.vault.adapters.withSeveralHeads() == ["notes"])
+        let number = try a.vault.adapters.heads(of: "notes")[1].version.number
+        try a.vault.adapters.resolve(VersionReference("notes@\(number)"))
         try b.take(try a.publish())
         for device in [a, b] {
-            #expect(try device.vault.heads(of: "notes").map(\.version.id) == [yours.id])
-            #expect(try device.vault.version("notes").id == yours.id)
-            #expect(try device.vault.versions(of: "notes").count == 3)
+            #expect(try device.vault.adapters.heads(of: "notes").map(\.version.id) == [yours.id])
+            #expect(try device.vault.versions.fetch("notes").id == yours.id)
+            #expect(try device.vault.versions.all(of: "notes").count == 3)
         }
     }
 
@@ -206,9 +208,9 @@ struct SyncTests {
         try b.take(fromA)
         let merged = try a.add(4, parents: [mine.id, yours.id])
         try b.take(try a.publish())
-        #expect(try a.vault.heads(of: "notes").map(\.version.id) == [merged.id])
-        #expect(try b.vault.heads(of: "notes").map(\.version.id) == [merged.id])
-        #expect(try b.vault.version("notes").id == merged.id)
+        #expect(try a.vault.adapters.heads(of: "notes").map(\.version.id) == [merged.id])
+        #expect(try b.vault.adapters.heads(of: "notes").map(\.version.id) == [merged.id])
+        #expect(try b.vault.versions.fetch("notes").id == merged.id)
     }
 
     @Test func nothingMovesByItselfWhileALogIsInDoubt() throws {
@@ -219,14 +221,14 @@ struct SyncTests {
         let doubt = StoredEvidence(
             kind: "fork", author: a.id, device: a.id, seq: 2, held: [1], other: [2], remote: "r", isSettled: false,
             stopsNames: true)
-        try b.vault.recordEvidence(doubt)
+        try b.vault.evidence.record(doubt)
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 1)
-        try b.vault.settleEvidence { $0.device == a.id }
-        #expect(try b.vault.version("notes").number == 2)
-        #expect(try b.vault.evidence().map(\.isSettled) == [true])
-        try b.vault.recordEvidence(doubt)
-        #expect(try b.vault.evidence().map(\.isSettled) == [false])
+        #expect(try b.vault.versions.fetch("notes").number == 1)
+        try b.vault.evidence.settle { $0.device == a.id }
+        #expect(try b.vault.versions.fetch("notes").number == 2)
+        #expect(try b.vault.evidence.all().map(\.isSettled) == [true])
+        try b.vault.evidence.record(doubt)
+        #expect(try b.vault.evidence.all().map(\.isSettled) == [false])
     }
 
     @Test func oneNameForTwoAdaptersShowsTheDeviceBehindTheOther() throws {
@@ -236,28 +238,28 @@ struct SyncTests {
         let (fromA, fromB) = (try a.publish(), try b.publish())
         try a.take(fromB)
         try b.take(fromA)
-        #expect(try a.vault.adapters().map(\.name) == ["notes", "notes-desk"])
-        #expect(try b.vault.adapters().map(\.name) == ["notes", "notes-laptop"])
-        #expect(try Set(a.vault.adapters().map(\.id)) == Set(b.vault.adapters().map(\.id)))
+        #expect(try a.vault.adapters.all().map(\.name) == ["notes", "notes-desk"])
+        #expect(try b.vault.adapters.all().map(\.name) == ["notes", "notes-laptop"])
+        #expect(try Set(a.vault.adapters.all().map(\.id)) == Set(b.vault.adapters.all().map(\.id)))
     }
 
     @Test func aNameThatOnlyLooksLikeAnotherShowsTheDeviceBehindIt() throws {
         let (a, b) = try Self.pair()
         try a.add(1)
         try b.add(2)
-        try b.vault.rename("notes", to: "n\u{43E}tes")
+        try b.vault.adapters.rename("notes", to: "n\u{43E}tes")
         try a.take(try b.publish())
-        #expect(try a.vault.adapters().map(\.name) == ["notes", "n\u{43E}tes-desk"])
+        #expect(try a.vault.adapters.all().map(\.name) == ["notes", "n\u{43E}tes-desk"])
         // Where it was renamed before anything else had the name, it is what it is.
-        #expect(try b.vault.adapters().map(\.name) == ["n\u{43E}tes"])
+        #expect(try b.vault.adapters.all().map(\.name) == ["n\u{43E}tes"])
     }
 
     @Test func anotherNameThanAnAdapterWasGivenIsTold() throws {
         let (a, b) = try Self.pair()
         func told() throws -> [String] {
             let entries = try b.publish()
-            try a.vault.acceptEntries(entries.map(\.0))
-            return try a.vault.apply(entries.map { ($0.1, $0.2) }).shownNames.map {
+            try a.vault.entries.accept(entries.map(\.0))
+            return try a.vault.events.apply(entries.map { ($0.1, $0.2) }).shownNames.map {
                 "\($0.said) of \($0.device): \($0.shown)"
             }
         }
@@ -269,16 +271,16 @@ struct SyncTests {
         // What is shown already as it is now is no news.
         try b.add(5)
         #expect(try told() == [])
-        try b.vault.rename("mail", to: "l\u{435}tters")
+        try b.vault.adapters.rename("mail", to: "l\u{435}tters")
         #expect(try told() == ["l\u{435}tters of desk: l\u{435}tters-desk"])
         // Only what it came to counts.
         try b.add(6, to: "letters")
-        try b.vault.rename("letters", to: "cards")
+        try b.vault.adapters.rename("letters", to: "cards")
         #expect(try told() == [])
-        try b.vault.trashAdapter("cards")
+        try b.vault.adapters.trash("cards")
         #expect(try told() == [])
         try a.add(7, to: "cards")
-        try b.vault.restore("cards")
+        try b.vault.trash.restore("cards")
         #expect(try told() == ["cards of desk: cards-desk"])
     }
 
@@ -301,31 +303,31 @@ struct SyncTests {
         let (a, b) = try Self.pair()
         try a.add(1)
         try b.take(try a.publish())
-        try a.vault.rename("notes", to: "diary")
-        try b.vault.rename("notes", to: "journal")
-        try b.vault.rename("journal", to: "letters")
+        try a.vault.adapters.rename("notes", to: "diary")
+        try b.vault.adapters.rename("notes", to: "journal")
+        try b.vault.adapters.rename("journal", to: "letters")
         let (fromA, fromB) = (try a.publish(), try b.publish())
         try a.take(fromB)
         try b.take(fromA)
-        #expect(try a.vault.adapters().map(\.name) == ["letters"])
-        #expect(try b.vault.adapters().map(\.name) == ["letters"])
-        try a.vault.trashAdapter("letters")
+        #expect(try a.vault.adapters.all().map(\.name) == ["letters"])
+        #expect(try b.vault.adapters.all().map(\.name) == ["letters"])
+        try a.vault.adapters.trash("letters")
         try b.take(try a.publish())
-        #expect(try b.vault.adapters().isEmpty)
-        #expect(try b.vault.trash().map(\.name) == ["letters"])
-        try b.vault.restore("letters")
+        #expect(try b.vault.adapters.all().isEmpty)
+        #expect(try b.vault.trash.entries().map(\.name) == ["letters"])
+        try b.vault.trash.restore("letters")
         try a.take(try b.publish())
-        #expect(try a.vault.adapters().map(\.name) == ["letters"])
-        #expect(try a.vault.trash().isEmpty)
-        try a.vault.trashAdapter("letters")
-        try a.vault.purgeTrash(olderThan: 0)
+        #expect(try a.vault.adapters.all().map(\.name) == ["letters"])
+        #expect(try a.vault.trash.entries().isEmpty)
+        try a.vault.adapters.trash("letters")
+        try a.vault.trash.purge(olderThan: 0)
         let last = try a.publish()
         #expect(
             last.contains {
                 if case .release(let ids, let entries) = $0.1 { !ids.isEmpty && !entries.isEmpty } else { false }
             })
         try b.take(last)
-        #expect(try b.vault.adapters().isEmpty)
+        #expect(try b.vault.adapters.all().isEmpty)
     }
 
     @Test func entriesBeyondACutOffAndWhatTheyBroughtAreDropped() throws {
@@ -335,22 +337,22 @@ struct SyncTests {
         try b.fetch(from: a)
         try a.add(2)
         try b.take(try a.publish())
-        #expect(try b.vault.version("notes").number == 2)
-        #expect(try !b.vault.wantedChunks(limit: 9).isEmpty)
-        let effects = try b.vault.cutOffEffects(of: a.id, after: 1)
+        #expect(try b.vault.versions.fetch("notes").number == 2)
+        #expect(try !b.vault.blobs.wantedChunks(limit: 9).isEmpty)
+        let effects = try b.vault.entries.cutOffEffects(of: a.id, after: 1)
         #expect(
             effects.sentences == [
                 "Gone, since the bytes were not in use here: notes@2.", "Pointing elsewhere: notes at notes@1.",
             ])
-        #expect(try b.vault.version("notes").number == 2, "asking changes nothing")
-        let done = try b.vault.replaceLinks(after: 1, with: [(.filled(2), [2])], cutOffs: [a.id: 1])
+        #expect(try b.vault.versions.fetch("notes").number == 2, "asking changes nothing")
+        let done = try b.vault.circle.replaceLinks(after: 1, with: [(.filled(2), [2])], cutOffs: [a.id: 1])
         #expect(done == effects)
-        #expect(try b.vault.version("notes").number == 1)
-        #expect(try b.vault.versions(of: "notes").count == 1)
-        #expect(try b.vault.entryHeads()[a.id]?.seq == 1)
-        #expect(try b.vault.wantedChunks(limit: 9).isEmpty)
-        #expect(try b.vault.links(after: 0, limit: 9) == [[1], [2]])
-        #expect(try b.vault.versionBytes(b.vault.version("notes").id) == TestStore.bytes(3000, seed: 1))
+        #expect(try b.vault.versions.fetch("notes").number == 1)
+        #expect(try b.vault.versions.all(of: "notes").count == 1)
+        #expect(try b.vault.entries.heads()[a.id]?.seq == 1)
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).isEmpty)
+        #expect(try b.vault.circle.links(after: 0, limit: 9) == [[1], [2]])
+        #expect(try b.vault.versions.bytes(b.vault.versions.fetch("notes").id) == TestStore.bytes(3000, seed: 1))
     }
 
     @Test func aStoreThatWasSetBackFindsItsDraftsInItsOwnEntries() throws {
@@ -363,7 +365,7 @@ struct SyncTests {
         _ = try a.vault.outsideTransaction { try $0.checkpoint(.truncate) }
         try FileManager.default.copyItem(atPath: a.store.path + "/attune.db", toPath: backup + "/attune.db")
         let published = try a.publish()
-        let mark = try #require(try a.vault.ownMark())
+        let mark = try #require(try a.vault.entries.ownMark())
         #expect(mark == LogPosition(seq: 1, hash: published[0].0.hash))
         try a.vault.close()
         for name in ["/attune.db", "/attune.db-wal", "/attune.db-shm"] {
@@ -372,37 +374,37 @@ struct SyncTests {
         try FileManager.default.copyItem(atPath: backup + "/attune.db", toPath: a.store.path + "/attune.db")
         #expect(failure { try TestStore.open(a.store.path) }?.failureCode == "E-VAULT-005")
         let again = try TestStore.open(a.store.path, accepting: true)
-        #expect(try again.entryHeads().isEmpty)
-        #expect(try again.draftCount() == 1)
-        #expect(try again.ownMark() == mark)
-        try again.acceptEntries(published.map(\.0))
-        for (_, event, context) in published { try again.apply(event, context) }
-        #expect(try again.draftCount() == 0)
-        #expect(try again.versions(of: "notes").count == 1)
+        #expect(try again.entries.heads().isEmpty)
+        #expect(try again.events.draftCount() == 1)
+        #expect(try again.entries.ownMark() == mark)
+        try again.entries.accept(published.map(\.0))
+        for (_, event, context) in published { try again.events.apply(event, context) }
+        #expect(try again.events.draftCount() == 0)
+        #expect(try again.versions.all(of: "notes").count == 1)
     }
 
     @Test func anEntryThatDoesNotFollowIsRefusedWhole() throws {
         let (a, b) = try Self.pair()
         for seed in 1...3 { try a.add(UInt8(seed)) }
         let entries = try a.publish()
-        #expect(failure { try b.vault.acceptEntries([entries[0].0, entries[2].0]) }?.failureCode == "E-VAULT-052")
-        #expect(try b.vault.entryHeads().isEmpty)
-        try b.vault.acceptEntries(entries.map(\.0))
-        try b.vault.acceptEntries(entries.map(\.0))
-        #expect(try b.vault.entryHeads()[a.id]?.seq == 3)
-        #expect(try b.vault.entries(of: a.id, after: 1, limit: 9, byteLimit: 1).count == 1)
+        #expect(failure { try b.vault.entries.accept([entries[0].0, entries[2].0]) }?.failureCode == "E-VAULT-052")
+        #expect(try b.vault.entries.heads().isEmpty)
+        try b.vault.entries.accept(entries.map(\.0))
+        try b.vault.entries.accept(entries.map(\.0))
+        #expect(try b.vault.entries.heads()[a.id]?.seq == 3)
+        #expect(try b.vault.entries.page(of: a.id, after: 1, limit: 9, byteLimit: 1).count == 1)
     }
 
     @Test func versionsThatCannotBeAreRefused() throws {
         let (a, b) = try Self.pair()
         try a.add(1)
         let entries = try a.publish()
-        try b.vault.acceptEntries(entries.map(\.0))
+        try b.vault.entries.accept(entries.map(\.0))
         guard case .version(let good) = entries[0].1 else { return }
         func refused(_ change: (inout VersionPacket) -> Void) -> String? {
             var packet = good
             change(&packet)
-            return failure { try b.vault.apply(.version(packet), entries[0].2) }?.failureCode
+            return failure { try b.vault.events.apply(.version(packet), entries[0].2) }?.failureCode
         }
         #expect(refused { $0.blob.encodedSize = 1 << 40 } == "E-VAULT-053")
         #expect(refused { $0.blob.chunks = [] } == "E-VAULT-053")
@@ -411,39 +413,39 @@ struct SyncTests {
             refused {
                 $0.blob.size = 1 << 39; $0.blob.codec = .planes
             } == "E-VAULT-053")
-        #expect(try b.vault.adapters().isEmpty)
-        try b.vault.apply(.version(good), entries[0].2)
-        try b.vault.apply(.version(good), entries[0].2)
-        #expect(try b.vault.versions(of: "notes").count == 1)
+        #expect(try b.vault.adapters.all().isEmpty)
+        try b.vault.events.apply(.version(good), entries[0].2)
+        try b.vault.events.apply(.version(good), entries[0].2)
+        #expect(try b.vault.versions.all(of: "notes").count == 1)
     }
 
     @Test func tornChunksAreFetchedAgain() throws {
         let (a, b) = try Self.pair()
         try a.add(1)
         try b.take(try a.publish())
-        let id = try #require(try b.vault.wantedChunks(limit: 1).first)
+        let id = try #require(try b.vault.blobs.wantedChunks(limit: 1).first)
         // A file of the right size, whose bytes never reached the disk.
         try b.vault.chunks.keep(id, [UInt8](repeating: 0, count: SealedChunk.byteCount))
-        #expect(try b.vault.wantedChunks(limit: 1).isEmpty)
-        try b.vault.settleWhatIsHere()
-        #expect(try b.vault.wantedChunks(limit: 1) == [id])
-        #expect(try b.vault.version("notes").state == .remote)
+        #expect(try b.vault.blobs.wantedChunks(limit: 1).isEmpty)
+        try b.vault.blobs.settleWhatIsHere()
+        #expect(try b.vault.blobs.wantedChunks(limit: 1) == [id])
+        #expect(try b.vault.versions.fetch("notes").state == .remote)
         try b.fetch(from: a)
-        #expect(try b.vault.version("notes").state == .arrived)
+        #expect(try b.vault.versions.fetch("notes").state == .arrived)
     }
 
     @Test func pinsSayWhatIsKept() throws {
         let (a, b) = try Self.pair()
         for seed in 1...3 { try a.add(UInt8(seed)) }
         try b.take(try a.publish())
-        #expect(try b.vault.wantedChunks(limit: 9).count == 1)
-        #expect(try b.vault.pinPolicy(of: "notes") == .heads)
-        try b.vault.pin("notes", .all)
-        #expect(try b.vault.wantedChunks(limit: 9).count == 3)
-        try b.vault.pin("notes", .none)
-        #expect(try b.vault.wantedChunks(limit: 9).isEmpty)
-        try b.vault.want(VersionReference("notes@2"))
-        #expect(try b.vault.wantedChunks(limit: 9).count == 1)
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).count == 1)
+        #expect(try b.vault.pins.policy(of: "notes") == .heads)
+        try b.vault.pins.set("notes", .all)
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).count == 3)
+        try b.vault.pins.set("notes", .none)
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).isEmpty)
+        try b.vault.blobs.want(VersionReference("notes@2"))
+        #expect(try b.vault.blobs.wantedChunks(limit: 9).count == 1)
     }
 
     @Test func aThousandEntriesOfOneAdapterAreAppliedInSeconds() throws {
@@ -473,19 +475,19 @@ struct SyncTests {
                         parents: previous.map { [$0] } ?? [])
                 ))
         }
-        try b.vault.acceptEntries(entries)
+        try b.vault.entries.accept(entries)
         var strange = packet
         strange.blob.key = []
         events[999].event = .version(strange)
         let start = TestStore.ownSeconds()
-        let refused = try b.vault.apply(events).refused
+        let refused = try b.vault.events.apply(events).refused
         let time = TestStore.ownSeconds() - start
         #expect(refused.keys.first == entries[999].hash)
         #expect(refused.count == 1)
         #expect(time < 40, "\(time) s")
-        #expect(try b.vault.versions(of: "notes").count == 999)
-        #expect(try b.vault.version("notes").number == 999)
-        #expect(try b.vault.unappliedEntries(limit: 9).isEmpty)
+        #expect(try b.vault.versions.all(of: "notes").count == 999)
+        #expect(try b.vault.versions.fetch("notes").number == 999)
+        #expect(try b.vault.entries.unapplied(limit: 9).isEmpty)
     }
 
     @Test func leavingTheCircleKeepsTheAdapters() throws {
@@ -493,33 +495,33 @@ struct SyncTests {
         try a.add(1)
         try b.take(try a.publish())
         try b.fetch(from: a)
-        try b.vault.leaveCircle()
-        #expect(try b.vault.circleIdentity() == nil)
-        #expect(try b.vault.entryHeads().isEmpty)
-        #expect(try b.vault.ownMark() == nil)
-        #expect(try b.vault.versions(of: "notes").count == 1)
+        try b.vault.circle.leave()
+        #expect(try b.vault.circle.identity() == nil)
+        #expect(try b.vault.entries.heads().isEmpty)
+        #expect(try b.vault.entries.ownMark() == nil)
+        #expect(try b.vault.versions.all(of: "notes").count == 1)
         try b.add(2)
-        #expect(try b.vault.draftCount() == 0)
+        #expect(try b.vault.events.draftCount() == 0)
     }
 
     @Test func marksOfChunksAndTheirGenerationAreReplacedTogether() throws {
         let device = try Device(1, "laptop")
         try device.join()
-        let other = try device.vault.chunkMarks(of: "s")
+        let other = try device.vault.remotes.chunkMarks(of: "s")
         #expect(other.logs.isEmpty)
         #expect(other.generation == 0)
         let marks = [DeviceID.filled(7): LogPosition(seq: 3, hash: .filled(7))]
-        try device.vault.setMarks(marks, of: "r")
+        try device.vault.remotes.setMarks(marks, of: "r")
         // As they were kept at first: the generation as a mark of this device.
-        try device.vault.setMarks([device.id: LogPosition(seq: 9, hash: .filled(7))], of: "r generation")
-        #expect(try device.vault.chunkMarks(of: "r").generation == 9)
+        try device.vault.remotes.setMarks([device.id: LogPosition(seq: 9, hash: .filled(7))], of: "r generation")
+        #expect(try device.vault.remotes.chunkMarks(of: "r").generation == 9)
         for generation in [UInt64(5), UInt64(Int64.max), 0] {
-            try device.vault.setChunkMarks(generation == 5 ? marks : [:], generation: generation, of: "r")
-            let kept = try device.vault.chunkMarks(of: "r")
+            try device.vault.remotes.setChunkMarks(generation == 5 ? marks : [:], generation: generation, of: "r")
+            let kept = try device.vault.remotes.chunkMarks(of: "r")
             #expect(kept.generation == generation)
             #expect(kept.logs == (generation == 5 ? marks : [:]))
         }
-        #expect(try device.vault.marks(of: "r") == marks)
+        #expect(try device.vault.remotes.marks(of: "r") == marks)
     }
 
     @Test func questionsOfASyncWithoutNewsAreQuickWithTenThousandVersions() throws {
@@ -534,17 +536,17 @@ struct SyncTests {
             created: 1, lossBefore: nil, lossAfter: nil, number: 1)
         try device.vault.fill(packet, count: 10_000)
         let clock = ContinuousClock()
-        let several = try clock.measure { _ = try device.vault.adaptersWithSeveralHeads() }
+        let several = try clock.measure { _ = try device.vault.adapters.withSeveralHeads() }
         #expect(several < .milliseconds(50), "\(several)")
         let time = try clock.measure {
-            _ = try device.vault.entryHeads()
-            _ = try device.vault.marks(of: "r")
-            _ = try device.vault.largestLamport()
-            _ = try device.vault.nextDraft()
-            _ = try device.vault.ownMark()
-            _ = try device.vault.wantedChunks(limit: 64)
-            _ = try device.vault.unappliedEntries(limit: 256)
-            _ = try device.vault.evidence()
+            _ = try device.vault.entries.heads()
+            _ = try device.vault.remotes.marks(of: "r")
+            _ = try device.vault.entries.largestLamport()
+            _ = try device.vault.events.nextDraft()
+            _ = try device.vault.entries.ownMark()
+            _ = try device.vault.blobs.wantedChunks(limit: 64)
+            _ = try device.vault.entries.unapplied(limit: 256)
+            _ = try device.vault.evidence.all()
         }
         #expect(time < .milliseconds(150), "\(time)")
     }
@@ -558,7 +560,7 @@ extension Vault {
             let author = DeviceID.filled(7)
             for number in 1...count {
                 let hash = EntryHash(BLAKE2b.hash([UInt8](withUnsafeBytes(of: number) { Array($0) })))
-                try Self.append(
+                try EntryTable.append(
                     database,
                     StoredEntry(
                         hash: hash, device: author, seq: UInt64(number), previous: previous, kind: 1,

@@ -31,7 +31,7 @@ import Testing
         #expect(check.status == 8)
         #expect(check.isOrderly)
         #expect(check.output.contains(code))
-        #expect(try store.vault().runs().isEmpty)
+        #expect(try store.vault().runs.all().isEmpty)
         #expect(try store.vault().statistics().documents == 0)
     }
 
@@ -89,7 +89,7 @@ import Testing
         // Binary content under a name that promises text is an error of its own.
         try store.outside.write([0, 1, 2, 3, 0, 0xFF], to: "binaries/h.txt")
         try store.expect("train", store.outside.path + "/binaries", "--yes", exits: 8)
-        #expect(try store.vault().runs().isEmpty)
+        #expect(try store.vault().runs.all().isEmpty)
     }
 
     @Test func hostilePathsAreRefused() throws {

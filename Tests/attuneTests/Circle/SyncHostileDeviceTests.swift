@@ -52,7 +52,7 @@ import Testing
         let status = try desk.expect("sync", "status", "--json", exits: 0).json()
         #expect(Set(try #require(status["refused"] as? [String])) == ["notes@2", "notes@3", "huge@1"])
         let vault = try desk.vault()
-        #expect(try vault.evidence().filter { $0.kind == Vault.refusedTensors && !$0.other.isEmpty }.count == 3)
+        #expect(try vault.evidence.all().filter { $0.kind == BlobTable.refusedTensors && !$0.other.isEmpty }.count == 3)
         try vault.close()
         #expect((try SyncCircle.sync(desk)["refused"] as? [Any])?.isEmpty == true)
 
@@ -121,7 +121,7 @@ import Testing
         try sync()
         _ = try SyncCircle.answer(desk, "notes")
         let vault = try desk.vault()
-        #expect(try vault.arrivedVersions().isEmpty)
+        #expect(try vault.blobs.arrivedVersions().isEmpty)
         #expect(try vault.verify().isWhole)
         try vault.close()
     }
@@ -285,7 +285,7 @@ import Testing
             circle: circle.circle, device: sync.device, seq: (own?.seq ?? 0) + 1, previous: own?.hash ?? .zero,
             epoch: circle.chain.epoch, lamport: try sync.largestLamport() + 1,
             frontier: Dictionary(uniqueKeysWithValues: others.map { ($0, LogPosition(seq: 1, hash: otherHash)) }))
-        let adapter = try #require(try vault.adapters().first?.id)
+        let adapter = try #require(try vault.adapters.all().first?.id)
         let (kind, payload) = try EntryPayloadCoding.encode(.name(adapter: adapter, "notes"))
         let draft = EntryDraft(id: 0, kind: kind, payload: payload, parents: [], chunks: [])
         try sync.accept([Entry(parsing: keys.write(draft, at: place))])
@@ -326,7 +326,7 @@ import Testing
         let parameters = LoRAParameters<Float>(layout: model.layout)
         for index in parameters.values.buffer.indices { parameters.values.buffer[index] = value }
         let bad = Adapter(base: model.base, configuration: model.configuration, parameters: parameters)
-        let parents = try vault.adapters().contains { $0.name == name } ? [vault.version(name).id] : []
+        let parents = try vault.adapters.all().contains { $0.name == name } ? [vault.versions.fetch(name).id] : []
         try workspace.keep(bad, manifest: AdapterManifest(bad), as: name, parents: parents)
     }
 }

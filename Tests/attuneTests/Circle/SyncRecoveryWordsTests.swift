@@ -263,7 +263,7 @@ import Testing
 
         // With all that the relay, or its disk, has: links, entries, chunks.
         let vault = try store.vault()
-        let links = try vault.links(after: 0, limit: Int(WireLimits.links))
+        let links = try vault.circle.links(after: 0, limit: Int(WireLimits.links))
         let chain = try DeviceChain(verifying: links)
         let chunk = try #require(try Self.chunks(vault).first)
         #expect(try await finder.isRefused { _ = try await $0.missingChunks(among: [chunk], ifNamed: false) })

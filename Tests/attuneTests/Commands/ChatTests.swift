@@ -29,7 +29,7 @@ import Testing
         for word in ["×0.5", "takes a number", "compare is on", "compare is off", "base alone", "nobody", "/nothing"] {
             #expect(result.errors.contains(word), "\(word): \(result.errors)")
         }
-        #expect(try store.vault().chats().allSatisfy { $0.messages == 0 })
+        #expect(try store.vault().chats.all().allSatisfy { $0.messages == 0 })
     }
 
     @Test func historyGoesOnAndStaysSealed() throws {
@@ -40,13 +40,13 @@ import Testing
         try store.expect(Self.chat, exits: 0, input: "marzipan-question four\n")
         try store.expect(Self.chat + ["--no-save"], exits: 0, input: "marzipan-question five\n")
         let vault = try store.vault()
-        let chats = try vault.chats()
+        let chats = try vault.chats.all()
         #expect(chats.count == 2)
         let asked = try chats.map { chat in
-            try vault.messages(ofChat: chat.id).filter { $0.role == .user }.map(\.content)
+            try vault.chats.messages(of: chat.id).filter { $0.role == .user }.map(\.content)
         }
         #expect(asked == [["marzipan-question one", "marzipan-question two"], ["marzipan-question four"]])
-        #expect(try vault.messages(ofChat: chats[0].id).map(\.role) == [.user, .assistant, .user, .assistant])
+        #expect(try vault.chats.messages(of: chats[0].id).map(\.role) == [.user, .assistant, .user, .assistant])
         // The search finds what is there to be found.
         try store.outside.write([0, 0xFF] + Array("xmarzipany".utf8), to: "planted/file")
         #expect(try PlaintextSearch.find(["marzipan"], below: store.outside.path + "/planted").count == 1)
@@ -76,14 +76,14 @@ import Testing
         let result = try store.expect(Self.chat, exits: 0, input: "\(long)\nboat?\n")
         #expect(result.errors.contains("E-DECODE-001"), "\(result.errors.prefix(300))")
         let vault = try store.vault()
-        #expect(try vault.messages(ofChat: try #require(vault.chats().first).id).count == 2)
+        #expect(try vault.chats.messages(of: try #require(vault.chats.all().first).id).count == 2)
     }
 
     @Test func theSystemMessageIsKept() throws {
         let store = try Self.store()
         try store.expect(Self.chat + ["--system", "Answer in rhyme."], exits: 0, input: "boat?\n")
         let vault = try store.vault()
-        let messages = try vault.messages(ofChat: try #require(vault.chats().first).id)
+        let messages = try vault.chats.messages(of: try #require(vault.chats.all().first).id)
         #expect(messages.map(\.role) == [.system, .user, .assistant])
     }
 
@@ -108,8 +108,8 @@ import Testing
             """)
         #expect(result.end == .exit(0), "\(result.errors)")
         let vault = try store.vault()
-        let chat = try #require(vault.chats().first)
-        #expect(try vault.messages(ofChat: chat.id).map(\.role) == [.user, .assistant, .user, .assistant])
+        let chat = try #require(vault.chats.all().first)
+        #expect(try vault.chats.messages(of: chat.id).map(\.role) == [.user, .assistant, .user, .assistant])
     }
 
     @Test func anotherProcessMayWriteWhileAChatWaits() throws {
@@ -130,7 +130,7 @@ import Testing
             """)
         #expect(result.end == .exit(0), "\(result.errors)")
         let vault = try store.vault()
-        #expect(try #require(vault.chats().first).messages == 4)
-        #expect(try vault.version("notes:early").number == 1)
+        #expect(try #require(vault.chats.all().first).messages == 4)
+        #expect(try vault.versions.fetch("notes:early").number == 1)
     }
 }

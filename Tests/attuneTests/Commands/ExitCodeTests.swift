@@ -86,7 +86,7 @@ import Testing
         #expect(result.errors.contains("E-TRAIN-005"))
         #expect(try store.versions().isEmpty)
         let vault = try store.vault()
-        #expect(try vault.runs().isEmpty)
+        #expect(try vault.runs.all().isEmpty)
     }
 
     @Test(arguments: ["ask", "train", "chat"]) func aMemoryLimitThatCannotBeIsNamed(_ command: String) throws {
@@ -146,7 +146,7 @@ import Testing
             ["adapters", "show", "a@b"], ["ask", "--base", "x", "--temp", "-1"], ["ask", "--base", "x", "--max", "0"],
             ["ask", "--base", "x", "--top-p", "7"], ["eval", "x", "--data", rows, "--max-len", "1"],
         ] { try store.expect(command, exits: 64) }
-        #expect(try store.vault().runs().isEmpty)
+        #expect(try store.vault().runs.all().isEmpty)
     }
 
     @Test func numbersWithoutBoundsDoNoHarm() throws {

@@ -61,7 +61,7 @@ import Testing
                 try strike(
                     "chat", ["chat", Self.name, "--max", "4", "--temp", "0"], input: "\(Self.prompt) \(round)\n")
             case 5:
-                let stopped = try store.vault().runs().last { $0.state != .finished && $0.state != .accepted }
+                let stopped = try store.vault().runs.all().last { $0.state != .finished && $0.state != .accepted }
                 guard let stopped else { fallthrough }
                 try strike("train", ["runs", "resume", "\(stopped.id)", "--jsonl"])
             default: try strike("train", TinyStore.training(rows, name: Self.name, seed: round))
@@ -70,7 +70,7 @@ import Testing
         }
 
         // Every run that was cut off can still be brought to its end.
-        if let run = try store.vault().runs().last(where: { $0.state != .finished && $0.state != .accepted }) {
+        if let run = try store.vault().runs.all().last(where: { $0.state != .finished && $0.state != .accepted }) {
             try store.expect("runs", "resume", "\(run.id)", exits: 0)
         }
         try store.expect("adapters", "verify", exits: 0)

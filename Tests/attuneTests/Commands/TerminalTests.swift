@@ -72,7 +72,7 @@ import Testing
         _ = try terminal.wait(for: "notes@1 ×0")
         try terminal.type("C-d")
         _ = try terminal.wait(for: "[ended 0]")
-        #expect(try store.vault().chats().first?.messages == 2)
+        #expect(try store.vault().chats.all().first?.messages == 2)
     }
 
     @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"))
@@ -102,7 +102,7 @@ import Testing
         let saved = try terminal.wait(for: "saved run")
         #expect(saved.contains("finishing this step"))
         _ = try terminal.wait(for: "[ended 130]")
-        #expect(try store.vault().runs().first?.state == .interrupted)
+        #expect(try store.vault().runs.all().first?.state == .interrupted)
     }
 
     /// Words that fit are not broken where the terminal ends, in tables neither.

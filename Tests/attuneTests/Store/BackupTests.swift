@@ -51,7 +51,7 @@ import Testing
     private static func versions(_ path: String) throws -> [String: VersionID] {
         let vault = try Vault.open(at: path, passphrase: TinyStore.passphrase, mode: .reading)
         defer { try? vault.close() }
-        let records = try vault.adapters().flatMap { try vault.versions(of: $0.name) }
+        let records = try vault.adapters.all().flatMap { try vault.versions.all(of: $0.name) }
         return Dictionary(records.map { ($0.reference.description, $0.id) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -184,7 +184,7 @@ import Testing
         // One of the chunks of letters is in the newer state only, one of notes in both.
         let vault = try store.vault()
         let chunks = try ["letters", "notes"].map { name in
-            let id = try vault.version(name).id
+            let id = try vault.versions.fetch(name).id
             return try #require(PlaintextSearch.files(backup + "/chunks").first { try Self.isPart($0, of: id, vault) })
         }
         try vault.close()
@@ -240,7 +240,7 @@ import Testing
         let bytes = try Data(contentsOf: URL(filePath: path))
         try FileManager.default.removeItem(atPath: path)
         defer { try? bytes.write(to: URL(filePath: path)) }
-        return (try? vault.versionBytes(version)) == nil
+        return (try? vault.versions.bytes(version)) == nil
     }
 
     private static func flip(_ path: String) throws {

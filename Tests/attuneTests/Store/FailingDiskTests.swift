@@ -120,7 +120,7 @@ private final class FailingDisk {
     private func leaveLog() throws {
         let vault = try store.vault(.writing)
         for index in 0..<5 {
-            try vault.putDocument(name: "\(index)", text: String(repeating: "word \(index) ", count: 900))
+            try vault.documents.put(name: "\(index)", text: String(repeating: "word \(index) ", count: 900))
         }
         let killed = store.outside.path + "/killed"
         try FileManager.default.copyItem(atPath: store.attune.store, toPath: killed)
@@ -178,7 +178,7 @@ private final class FailingDisk {
     /// Labels a version.
     func label() throws {
         let vault = try open(.writing).vault
-        try vault.label(try VersionReference("notes"), as: "later")
+        try vault.versions.label(try VersionReference("notes"), as: "later")
         try vault.close()
     }
 
@@ -188,14 +188,14 @@ private final class FailingDisk {
         let vault: Vault
         (vault, state.isUnderNewKey) = try open(.reading)
         defer { try? vault.close() }
-        for adapter in try vault.adapters() {
-            state.heads.append("\(adapter.name): \(try vault.version(adapter.name).reference)")
-            for version in try vault.versions(of: adapter.name) {
+        for adapter in try vault.adapters.all() {
+            state.heads.append("\(adapter.name): \(try vault.versions.fetch(adapter.name).reference)")
+            for version in try vault.versions.all(of: adapter.name) {
                 state.versions["\(version.reference)"] = "\(version.id)"
             }
         }
-        state.trash = try vault.trash().map(\.name)
-        state.documents = try vault.documents().map(\.name)
+        state.trash = try vault.trash.entries().map(\.name)
+        state.documents = try vault.documents.all().map(\.name)
         state.problems = try vault.verify().problems.map { "\($0.subject): \($0.message)" }
         return state
     }

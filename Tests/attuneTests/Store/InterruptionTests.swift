@@ -43,8 +43,8 @@ import Testing
         }
         let vault = try stopped.vault()
         #expect(try vault.verify().isWhole)
-        for run in try vault.runs() {
-            let steps = try vault.points(ofRun: run.id, kind: .train).map(\.step)
+        for run in try vault.runs.all() {
+            let steps = try vault.runs.points(of: run.id, kind: .train).map(\.step)
             #expect(steps == Array(1...total))
         }
     }
@@ -82,7 +82,7 @@ import Testing
         process.send(SIGINT)
         _ = process.remainingLines()
         #expect(try process.wait() == .exit(130))
-        let run = try #require(try store.vault().runs().first)
+        let run = try #require(try store.vault().runs.all().first)
         #expect(try store.vault().verify().isWhole)
         #expect(try #require(run.checkpointStep) >= 10)
         // What was reached can be kept as it is, too.

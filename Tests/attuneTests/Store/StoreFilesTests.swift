@@ -26,9 +26,9 @@ import Testing
         let folder = store.outside.path + "/peft"
         try store.expect("adapters", "export", "notes", "--format", "peft", folder, exits: 0)
         let vault = try store.vault(.writing)
-        try vault.copy(try VersionReference("notes"), to: "recipes")
+        try vault.adapters.copy(try VersionReference("notes"), to: "recipes")
         for index in 0..<5 {
-            try vault.putDocument(name: "\(index)", text: String(repeating: "word \(index) ", count: 900))
+            try vault.documents.put(name: "\(index)", text: String(repeating: "word \(index) ", count: 900))
         }
         let saved = try ["attune.db", "attune.db-wal", "attune.mark"].map {
             ($0, try Data(contentsOf: URL(filePath: "\(store.attune.store)/\($0)")))
