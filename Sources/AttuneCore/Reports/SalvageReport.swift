@@ -59,6 +59,11 @@ package struct SalvageReport: Sendable, Equatable {
             && circle != .left && tables.allSatisfy { $0.lostPages == 0 && $0.lostRows == 0 }
     }
 
+    /// Whether it names a version of this adapter.
+    package func tells(of adapter: String) -> Bool {
+        (lost.map(\.subject) + awaited).contains { $0.hasPrefix(adapter + "@") }
+    }
+
     /// Notes something of the table `name`, which is added if it is not there yet.
     package mutating func add(_ name: String, _ change: (inout Table) -> Void) {
         let place = tables.firstIndex { $0.name == name } ?? tables.endIndex

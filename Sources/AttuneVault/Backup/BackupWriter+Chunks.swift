@@ -60,7 +60,7 @@ extension BackupWriter {
         }
     }
 
-    /// Drops the oldest states beyond those that are kept, then the chunks that none of the others needs.
+    /// Drops the states that are older than as many whole ones as are kept, then the chunks that none of the others needs.
     ///
     /// A state goes first, by one rename, so none that is there ever lacks a chunk. Damaged chunks that were set aside go
     /// after 30 days.
@@ -68,8 +68,14 @@ extension BackupWriter {
     /// - Parameter ahead: states that stay whatever their age.
     func dropOldStates(keeping ahead: [Int]) -> Int {
         folder.chunkStore.dropLost(at: vault.now())
-        let numbers = folder.numbers
-        for number in numbers.dropLast(max(options.keep, 1)) where !ahead.contains(number) {
+        let (numbers, keep) = (folder.numbers, max(options.keep, 1))
+        var whole = 0
+        for number in numbers.reversed() where numbers.count > keep {
+            guard whole >= keep else {
+                whole += isWhole(number) ? 1 : 0
+                continue
+            }
+            guard !ahead.contains(number) else { continue }
             guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
         }
         try? DurableFile.syncFolder(folder.states)
@@ -84,5 +90,16 @@ extension BackupWriter {
         let unneeded = folder.chunkStore.files().filter { !needed.contains($0.id) }
         for file in unneeded { unlink(file.path) }
         return unneeded.count
+    }
+
+    /// Whether a state's files are what its manifest says; this run's own was read back just now.
+    private func isWhole(_ number: Int) -> Bool {
+        if number == self.number { return true }
+        let state = folder.state(number)
+        guard let manifest = try? BackupManifest.read(state, key: vault.key) else { return false }
+        return manifest.files.allSatisfy { file in
+            // The key file is another one where a key was replaced since.
+            file.name == BackupManifest.keyFileName || (try? BackupManifest.File(file.name, in: state)) == file
+        }
     }
 }

@@ -38,9 +38,32 @@ extension Vault {
         try settleCheckpoints(&report, damage)
         try settleReceived(&report, damage)
         try write { database in
-            try AdapterTable.mendHeads(database)
+            try Self.settleAbsent(database, &report)
+            for change in try AdapterTable.mendHeads(database) where !report.tells(of: change.subject) {
+                report.lost.append(change)
+            }
             try self.trash.mend(database)
         }
+    }
+
+    /// Has the circle's entries bring back what they say and the tables have lost, and names what none of them says.
+    private static func settleAbsent(_ database: Database, _ report: inout SalvageReport) throws {
+        func hasLost(_ names: Set<String>) -> Bool {
+            report.tables.contains { names.contains($0.name) && $0.lostPages + $0.lostRows > 0 }
+        }
+        guard report.circle == .kept, hasLost(["adapters", "versions", "claims", "events"]) else { return }
+        for version in try EventTable.absentVersions(database) where hasLost(["adapters", "versions"]) {
+            let subject = "a version of \(version.name)"
+            if try version.entries.filter({ try EntryTable.applyAgain(database, $0) }).isEmpty {
+                try EventTable.forgetDrafts(database, ofAbsent: version.id)
+                report.lost.append(.init(subject: subject, reason: "its row is lost, and it was not published yet"))
+            } else {
+                report.awaited.append(subject)
+            }
+        }
+        guard hasLost(["events"]) else { return }
+        let count = try EntryTable.applyUnnotedAgain(database)
+        if count > 0 { report.awaited.append(count == 1 ? "what an entry says" : "what \(count) entries say") }
     }
 
     /// What is wrong with a blob.

@@ -189,6 +189,6 @@ import Testing
         #expect(try desk.keyring()[desk.chain().epoch] != nil)
         try loft.store.train()
         try loft.send(to: desk)
-        #expect(try desk.vault.adapters().map(\.name) == ["notes"])
+        #expect(try desk.vault.adapters.all().map(\.name) == ["notes"])
     }
 }

@@ -159,6 +159,17 @@ struct BackupTests {
         withExtendedLifetime(writer) {}
     }
 
+    @Test func aDamagedStateStandsForNoneThatIsKept() throws {
+        let store = try Self.filled()
+        let backup = store.directory.path + "/backup"
+        for _ in 0..<2 { try store.vault.backUp(to: backup) }
+        try TestStore.flip(backup + "/states/2/attune.db", byte: 9000)
+        #expect(try store.vault.backUp(to: backup).states == [1, 2, 3])
+        #expect(try Self.opened(backup).verify().wholeStates == [1, 3])
+        // With two whole ones after it, what is older goes.
+        #expect(try store.vault.backUp(to: backup).states == [3, 4])
+    }
+
     enum Harm: CaseIterable { case flipped, cut, missing }
 
     @Test(arguments: Harm.allCases) func harmToAnyFileIsNamedAndNeverRestored(_ harm: Harm) throws {

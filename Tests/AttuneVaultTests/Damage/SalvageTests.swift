@@ -186,6 +186,52 @@ struct SalvageTests {
         #expect(try vault.verify().isWhole)
     }
 
+    /// A row of a version that is lost is named, and comes again where the circle's entries say it.
+    @Test func aVersionWhoseRowIsLostIsNamedAndComesFromTheCircle() throws {
+        let (author, store) = try SyncTests.pair()
+        let first = try author.add(1)
+        let entries = try author.publish()
+        try store.take(entries)
+        try store.fetch(from: author)
+        try store.vault.blobs.judge(try store.vault.versions.fetch("notes"), isSound: true)
+        try store.add(2, parents: [first.id])
+        try author.add(3, to: "own")
+        for device in [author, store] {
+            // Of the one what it published, of the other what it got and what still waits to be published.
+            try device.vault.write { database in
+                try database.execute(sql: "UPDATE adapters SET head = NULL")
+                try database.execute(sql: "DELETE FROM claims")
+                try database.execute(
+                    sql: "DELETE FROM versions WHERE number = 1 AND adapter = ?", arguments: [first.adapterID])
+            }
+            var report = SalvageReport(store: device.vault.path)
+            report.circle = .kept
+            report.add("versions") { $0.lostRows = 1 }
+            try device.vault.settleSalvaged(&report, [:]) { _ in }
+            #expect(report.awaited == ["a version of notes"])
+            #expect(report.lost.contains { $0.subject == "notes" && $0.reason.contains("pointed at") })
+            for (_, event, context) in entries { try device.vault.events.apply(event, context) }
+            let back = try device.vault.versions.fetch("notes@1")
+            #expect(back.id == first.id)
+            #expect(try device.vault.verify().isWhole)
+        }
+        #expect(try store.vault.versions.fetch("notes").number == 2)
+
+        // What was said nowhere is lost, and holds nothing up.
+        try store.vault.write { database in
+            try database.execute(sql: "UPDATE adapters SET head = NULL")
+            try database.execute(sql: "DELETE FROM versions WHERE number = 2")
+        }
+        var report = SalvageReport(store: store.vault.path)
+        report.circle = .kept
+        report.add("versions") { $0.lostRows = 1 }
+        try store.vault.settleSalvaged(&report, [:]) { _ in }
+        #expect(report.awaited == [])
+        #expect(report.lost.first?.subject == "a version of notes")
+        #expect(report.lost.first?.reason.contains("not published") == true)
+        #expect(try store.publish().isEmpty)
+    }
+
     @Test func whatCannotBeRepairedIsRefused() throws {
         let store = try BackupTests.filled()
         let (path, target) = (store.path, store.directory.path + "/new")

@@ -38,6 +38,59 @@ import Testing
         let isFound = try (0..<8 as Range<UInt64>).contains { try !Talk(seed: $0, fault: fault).differences().isEmpty }
         #expect(isFound)
     }
+
+    @Test func aVersionThatAnotherDeviceWentBackToIsNoTrash() throws {
+        let (a, b) = try SyncTests.pair()
+        let first = try a.add(1)
+        try a.add(2, parents: [first.id])
+        try b.take(try a.publish())
+        try b.fetch(from: a)
+        for version in try b.vault.blobs.arrivedVersions() { try b.vault.blobs.judge(version, isSound: true) }
+        try a.vault.versions.trash(VersionReference("notes@1"))
+        try b.vault.adapters.rollback("notes", to: .number(1))
+        try a.take(try b.publish())
+        #expect(try a.vault.versions.fetch("notes").id == first.id)
+        #expect(try a.vault.trash.entries().isEmpty)
+        #expect(try a.vault.versions.all(of: "notes").map(\.number).sorted() == [1, 2])
+
+        // A store in which it lies there all the same keeps it when the trash is emptied.
+        try a.vault.write { database in
+            try database.execute(sql: "UPDATE versions SET trashed = 1 WHERE number = 1")
+            try database.execute(
+                sql: "INSERT INTO trash (kind, subject, name, trashed) VALUES ('version', ?, 'notes@1', 1)",
+                arguments: ["\(first.row)"])
+        }
+        try a.vault.trash.purge(olderThan: 0)
+        #expect(try a.vault.trash.entries().isEmpty)
+        #expect(try a.vault.versions.all(of: "notes").map(\.number).sorted() == [1, 2])
+    }
+
+    @Test func whatIsRestoredOfADeviceThatWasShutOutIsSaidByWhoRestoresIt() throws {
+        let (a, b) = try SyncTests.pair()
+        let third = try SyncTests.Device(3, "hut")
+        try third.join()
+        let own = try b.add(7)
+        let first = try b.publish()
+        try a.take(first)
+        try a.add(1, to: "theirs")
+        let second = try a.add(2, parents: [own.id])
+        try b.take(try a.publish())
+        try b.fetch(from: a)
+        for version in try b.vault.blobs.arrivedVersions() { try b.vault.blobs.judge(version, isSound: true) }
+        let link = (hash: LinkHash.filled(2), bytes: [UInt8](arrayLiteral: 2))
+        try b.vault.circle.replaceLinks(after: 1, with: [link], cutOffs: [a.id: 0])
+        let names = try b.vault.trash.entries().map(\.name)
+        #expect(names.contains("theirs"))
+        #expect(try b.vault.events.draftCount() == 0)
+        for name in names { try b.vault.trash.restore(name) }
+        let said = try b.publish()
+        #expect(!said.isEmpty)
+        try third.take(first + said)
+        #expect(try Set(third.vault.adapters.all().map(\.name)) == Set(b.vault.adapters.all().map(\.name)))
+        #expect(try third.vault.versions.fetch("notes").id == b.vault.versions.fetch("notes").id)
+        #expect(try third.vault.versions.all(of: "theirs").count == 1)
+        withExtendedLifetime(second) {}
+    }
 }
 
 /// Devices that make, repeat, choose and follow versions of one adapter, some of which are refused.

@@ -144,6 +144,8 @@ extension AdapterTable {
             let isNew = head == nil || isCutOff
             if try isNew || !EvidenceTable.isOpen(database) && EventTable.isOnlyTip(database, adapter, version: first) {
                 try Self.setHead(database, adapter, to: first)
+                // What another device went back to is no trash.
+                try TrashTable.takeOut(database, version: first)
                 now = first
             }
         }
@@ -154,7 +156,24 @@ extension AdapterTable {
     }
 
     /// Points names at the newest version that is left; a name without any goes. What the trash lists is left to `TrashTable.mend`.
-    static func mendHeads(_ database: Database) throws {
+    ///
+    /// - Returns: the names that this concerns, each with what became of it.
+    static func mendHeads(_ database: Database) throws -> [SalvageReport.Loss] {
+        let headless = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT name, (SELECT MAX(number) FROM versions WHERE seq = (
+                    SELECT MAX(v.seq) FROM versions v WHERE v.adapter = adapters.id AND v.trashed = 0)) AS number
+                FROM adapters WHERE head IS NULL AND trashed = 0 ORDER BY seq
+                """
+        ).map { row in
+            let name = try row.value("name", as: String.self)
+            let number = try row.optional("number", as: Int.self)
+            return SalvageReport.Loss(
+                subject: name,
+                reason: "the version that it pointed at is lost"
+                    + (number.map { ", and it points at \(name)@\($0)" } ?? ""))
+        }
         try database.execute(
             sql: """
                 UPDATE adapters SET head = (
@@ -163,5 +182,6 @@ extension AdapterTable {
                 """)
         try database.execute(
             sql: "DELETE FROM adapters WHERE NOT EXISTS (SELECT 1 FROM versions WHERE adapter = adapters.id)")
+        return headless
     }
 }

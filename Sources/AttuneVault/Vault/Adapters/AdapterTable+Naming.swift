@@ -44,6 +44,20 @@ extension AdapterTable {
         return ShownName(free, not: name, adapter, of: context.deviceName)
     }
 
+    /// Calls an adapter that was here before its circle was as the circle calls it, where nobody gave it a name since.
+    func takeName(_ database: Database, _ adapter: AdapterID) throws {
+        guard try AdapterWord.last(.name, of: adapter, database) == nil,
+            let shown = try Self.name(database, adapter),
+            let said = try Self.saidName(database, adapter).flatMap(AdapterName.normalized),
+            said != shown, !shown.hasPrefix(said + "-"),
+            try freeName(database, said, for: adapter, besides: "") == said
+        else { return }
+        try Self.setShownName(database, adapter, to: said)
+        try vault.journal.note(
+            database, .rename, "call \(shown) \(said), as the circle does", subject: adapter.description,
+            reversal: .rename(adapter: adapter.description, to: shown))
+    }
+
     /// - Returns: the name under which it is shown again, where it is another one.
     func apply(_ database: Database, _ adapter: AdapterID, trashed: Bool, _ context: EntryContext) throws -> ShownName?
     {

@@ -141,10 +141,13 @@ extension EventTable {
             try Self.recountTips(database, adapter)
             changed = nil
         }
-        if known != nil { try vault.trash.takeBack(database, version: row, of: adapter) }
+        if known != nil {
+            try vault.trash.takeBack(database, version: row, of: adapter)
+            try vault.adapters.takeName(database, adapter)
+        }
         try AdapterTable.advance(database, adapter, changed: changed)
         // A claim whose event was there already is among no changes; its bytes may be wanted as well.
-        if known != nil, isNoted, changed != nil { try PinTable.refreshWanted(database, adapter, of: [row]) }
+        if isNoted, changed != nil { try PinTable.refreshWanted(database, adapter, of: [row]) }
         return shownName
     }
 

@@ -114,6 +114,25 @@ package struct EventTable: Sendable {
         }
     }
 
+    /// Notes the live versions of an adapter that nothing which counts says any more, and that a person keeps.
+    static func noteUnsaid(_ database: Database, _ adapter: AdapterID) throws {
+        guard try CircleTable.isMember(database) else { return }
+        var newest: VersionRecord?
+        for version in try VersionTable.select(database, "v.adapter = ? AND v.trashed = 0", [adapter])
+        where try !Self.isNoted(database, version) {
+            let parents = try version.parents.compactMap { try Self.newest(database, adapter, $0) }
+            try Self.insert(
+                database, adapter, kind: .version, version: version.id, name: version.adapter, parents: parents)
+            newest = version
+        }
+        guard let newest else { return }
+        // It comes back as it is here, and moves the name nowhere else.
+        if try AdapterTable.head(database, adapter) != newest.row {
+            try Self.noteHead(database, adapter, from: newest.id)
+        }
+        try PinTable.refreshWanted(database, adapter)
+    }
+
     struct Released: Codable {
         let versions: [VersionID]
         let entries: [EntryHash]

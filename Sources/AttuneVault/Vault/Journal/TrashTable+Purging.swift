@@ -84,6 +84,11 @@ extension TrashTable {
             guard let row = Int64(entry.subject), let version = try VersionTable.fetch(database, row: row) else {
                 return []
             }
+            // A name that points at it keeps it: another device may have gone back to it.
+            guard try AdapterTable.head(database, version.adapterID) != row else {
+                try takeOut(database, version: row)
+                return []
+            }
             blobs = try [version.blob] + ClaimTable.blobs(database, ofVersion: row)
             try EventTable.forgetDraft(database, of: version)
             try VersionTable.erase(database, version: row)

@@ -111,6 +111,13 @@ extension TrashTable {
         case .run, .chat: break
         }
         try untrash(database, entry.kind, entry.subject)
+        switch entry.kind {
+        case .adapter: try EventTable.noteUnsaid(database, try AdapterTable.id(hex: entry.subject))
+        case .version:
+            let version = try Int64(entry.subject).flatMap { try VersionTable.fetch(database, row: $0) }
+            if let version { try EventTable.noteUnsaid(database, version.adapterID) }
+        case .run, .chat: break
+        }
         try vault.journal.note(database, .restore, "restore \(entry.name)", subject: logged, reversal: reversal)
     }
 
@@ -146,6 +153,13 @@ extension TrashTable {
         if kind == .adapter, isLocal {
             try EventTable.noteTrashed(database, try AdapterTable.id(hex: subject), trashed)
         }
+    }
+
+    /// Takes a version out of the trash, if it lies there.
+    static func takeOut(_ database: Database, version row: Int64) throws {
+        guard try isThere(database, .version, "\(row)") else { return }
+        try VersionTable.setTrashed(database, version: row, false)
+        try remove(database, .version, "\(row)")
     }
 
     /// Takes a version out of the trash that lies there only because nobody said it for a while.

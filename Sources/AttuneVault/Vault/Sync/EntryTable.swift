@@ -160,6 +160,24 @@ extension EntryTable {
         }
     }
 
+    /// Has an entry applied once more with the next sync; false if it is not here.
+    static func applyAgain(_ database: Database, _ hash: EntryHash) throws -> Bool {
+        try database.execute(
+            cached: "UPDATE entries SET applied = ?, looked = NULL WHERE hash = ?",
+            arguments: [EntryState.waiting, hash])
+        return database.changesCount == 1
+    }
+
+    /// Has those entries applied once more of which nothing is noted; how many they are.
+    static func applyUnnotedAgain(_ database: Database) throws -> Int {
+        try database.execute(
+            sql: """
+                UPDATE entries SET applied = ?, looked = NULL WHERE applied = ?
+                    AND hash NOT IN (SELECT entry FROM events WHERE entry IS NOT NULL)
+                """, arguments: [EntryState.waiting, EntryState.applied])
+        return database.changesCount
+    }
+
     static func mark(_ database: Database, _ hash: EntryHash, as state: EntryState) throws {
         try database.execute(cached: "UPDATE entries SET applied = ? WHERE hash = ?", arguments: [state, hash])
     }
