@@ -116,7 +116,7 @@ extension TerminalTests {
             #expect(lines.count >= 2)
             for line in lines {
                 for cell in line.dropFirst(2).split(separator: ", ") {
-                    let isWhole = ["fingerprint ", "last seen ", "route ", "entries ", "state "].contains {
+                    let isWhole = ["fingerprint ", "last received ", "route ", "entries ", "state "].contains {
                         cell.hasPrefix($0)
                     }
                     #expect(isWhole, "\(screen)")
