@@ -21,6 +21,13 @@ extension KitError {
                 + "Or join with a store of its own: attune init --store DIR --join --relay URL")
     }
 
+    /// `E-DEVICE-003`, of a device that another one shut out before.
+    static func isShutOut(_ device: DeviceListing) -> KitError {
+        KitError(
+            .noDevice, "\(device.name) (\(device.fingerprint)) is not in the circle any more",
+            remedy: "See who was shut out: attune devices list --all")
+    }
+
     /// `E-DEVICE-003`, of what a device published.
     static func noEntry(_ seq: UInt64, of device: String) -> KitError {
         KitError(

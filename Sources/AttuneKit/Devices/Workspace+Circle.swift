@@ -64,6 +64,10 @@ extension Workspace {
         let isFetched = try await fetchEntries()
         let isPublished = try await changeCircle(isUrgent: true) { [self] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
+            // Another device may have done it meanwhile.
+            if let gone = devices.first(where: { circle.chain.devices[$0.id]?.isActive != true }) {
+                throw KitError.isShutOut(gone)
+            }
             let last = try devices.map { ($0.id, try lastEntry(of: $0, by: cutOff)) }
             var second: (device: DeviceID, signature: [UInt8])?
             if circle.chain.needsSecondSignature(revoking: ids, by: circle.device) {

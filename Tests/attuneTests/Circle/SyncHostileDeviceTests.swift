@@ -238,8 +238,8 @@ import Testing
         let relays = (relay.address, relay.address)
         let (hostile, tower) = (try TinyStore(outside: first.outside), try TinyStore(outside: first.outside))
         // A third stays, or shutting the last one out would take the recovery words.
-        let others = [(hostile, "mal"), (tower, "tower"), (try TinyStore(outside: first.outside), "hut")]
-        for (other, name) in others {
+        let hut = try TinyStore(outside: first.outside)
+        for (other, name) in [(hostile, "mal"), (tower, "tower"), (hut, "hut")] {
             try SyncCircle.pair(first, other, relays: relays, names: ("loft", name))
         }
         let rows = try tower.writeRows(24)
@@ -254,6 +254,8 @@ import Testing
         #expect(news.contains("To the trash (attune trash list): notes."), "\(news)")
         #expect(try first.versions().isEmpty)
         try first.expect("devices", "revoke", "mal", "--yes", exits: 0)
+        let late = try hut.expect("devices", "revoke", "mal", "--yes", exits: 5).errors
+        #expect(late.contains("is not in the circle any more"), "\(late)")
         try tower.expect("sync", "now", exits: 6)
         #expect(try tower.versions().keys.sorted() == ["notes@1", "notes@2", "unsent@1"])
 
