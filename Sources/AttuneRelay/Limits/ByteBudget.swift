@@ -209,7 +209,7 @@ final class ByteBudget: Sendable {
     ) -> (number: Int, close: @Sendable () -> Void)? {
         let number = state.shares.giver(
             for: waiter.payer, weight: isEqual ? waiter.bytes - 1 : waiter.bytes,
-            isInside: state.shares.share(of: waiter.payer.group) + waiter.bytes > groupCapacity)
+            isInside: state.shares.share(of: waiter.payer.group) + waiter.bytes > groupCapacity, isByAge: isEqual)
         guard let number, let holder = state.holders[number], now - holder.since >= time else { return nil }
         return (number, holder.close)
     }

@@ -20,8 +20,8 @@ struct FairShares {
         var weight = 0
         var members: [Payer.Member: Member] = [:]
 
-        /// What comes first where groups have as much: the one that has had something for longest.
-        var rank: (weight: Int, age: Int) { (weight, -(members.values.lazy.compactMap(\.holdings.first).min() ?? 0)) }
+        /// The number of its oldest holding; looks at each member.
+        var oldest: Int { members.values.lazy.compactMap(\.holdings.first).min() ?? 0 }
     }
     private var holdings: [Int: Holding] = [:]
     private var groups: [Payer.Group: Group] = [:]
@@ -81,9 +81,15 @@ struct FairShares {
 
     /// The holding that gives way so that `payer` can have `weight` more, or nil if nobody has more than it would have.
     ///
-    /// - Parameter isInside: whether only its own circle or network is asked.
-    func giver(for payer: Payer, weight: Int, isInside: Bool = false) -> Int? {
-        if !isInside, let heaviest = groups.max(by: { $0.value.rank < $1.value.rank }),
+    /// - Parameters:
+    ///   - isInside: whether only its own circle or network is asked.
+    ///   - isByAge: whether of several groups that have most the one goes first that has had something for longest, for
+    ///     which each member of each group is looked at.
+    func giver(for payer: Payer, weight: Int, isInside: Bool = false, isByAge: Bool = false) -> Int? {
+        func isBefore(_ one: Group, _ other: Group) -> Bool {
+            isByAge && one.weight == other.weight ? one.oldest > other.oldest : one.weight < other.weight
+        }
+        if !isInside, let heaviest = groups.max(by: { isBefore($0.value, $1.value) }),
             heaviest.key != payer.group, heaviest.value.weight > share(of: payer.group) + weight
         {
             return oldest(in: heaviest.value)
