@@ -170,7 +170,7 @@ struct DevicesCommand: ParsableCommand {
             // Who types the words has been asked enough.
             let isAsked = needsWords && global.canAsk && second.isTyped
             if isAsked {
-                console.note("Two devices at once, or the last other one, go with the recovery words only.")
+                console.note("Two devices at once, or the last other one, are shut out with the recovery words too.")
             }
             guard
                 try isAsked
