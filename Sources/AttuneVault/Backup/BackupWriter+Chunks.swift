@@ -71,12 +71,11 @@ extension BackupWriter {
         let (numbers, keep) = (folder.numbers, max(options.keep, 1))
         var whole = 0
         for number in numbers.reversed() where numbers.count > keep {
-            guard whole >= keep else {
-                whole += isWhole(number) ? 1 : 0
-                continue
+            if whole < keep {
+                if isWhole(number) { whole += 1 }
+            } else if !ahead.contains(number) {
+                guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
             }
-            guard !ahead.contains(number) else { continue }
-            guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
         }
         try? DurableFile.syncFolder(folder.states)
         var needed: Set<ChunkID> = []

@@ -55,7 +55,7 @@ extension Vault {
         for version in try EventTable.absentVersions(database) where hasLost(["adapters", "versions"]) {
             let subject = "a version of \(version.name)"
             if try version.entries.filter({ try EntryTable.applyAgain(database, $0) }).isEmpty {
-                try EventTable.forgetDrafts(database, ofAbsent: version.id)
+                try EventTable.forgetDrafts(database, of: version.id, in: version.adapter)
                 report.lost.append(.init(subject: subject, reason: "its row is lost, and it was not published yet"))
             } else {
                 report.awaited.append(subject)
@@ -108,7 +108,7 @@ extension Vault {
 
     private func drop(_ version: VersionRecord) throws {
         let unused: [ChunkID] = try write { database in
-            try EventTable.forgetDraft(database, of: version)
+            try EventTable.forgetDrafts(database, of: version.id, in: version.adapterID)
             // What would point at it can no longer be undone.
             try Journal.forgetReversals(database, subject: version.adapterID.description)
             return try VersionTable.erase(database, version)

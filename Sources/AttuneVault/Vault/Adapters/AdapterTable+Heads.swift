@@ -159,11 +159,11 @@ extension AdapterTable {
     ///
     /// - Returns: the names that this concerns, each with what became of it.
     static func mendHeads(_ database: Database) throws -> [SalvageReport.Loss] {
+        let newest = "(SELECT MAX(v.seq) FROM versions v WHERE v.adapter = adapters.id AND v.trashed = 0)"
         let headless = try Row.fetchAll(
             database,
             sql: """
-                SELECT name, (SELECT MAX(number) FROM versions WHERE seq = (
-                    SELECT MAX(v.seq) FROM versions v WHERE v.adapter = adapters.id AND v.trashed = 0)) AS number
+                SELECT name, (SELECT number FROM versions WHERE seq = \(newest)) AS number
                 FROM adapters WHERE head IS NULL AND trashed = 0 ORDER BY seq
                 """
         ).map { row in
@@ -174,12 +174,7 @@ extension AdapterTable {
                 reason: "the version that it pointed at is lost"
                     + (number.map { ", and it points at \(name)@\($0)" } ?? ""))
         }
-        try database.execute(
-            sql: """
-                UPDATE adapters SET head = (
-                    SELECT MAX(v.seq) FROM versions v WHERE v.adapter = adapters.id AND v.trashed = 0)
-                WHERE head IS NULL
-                """)
+        try database.execute(sql: "UPDATE adapters SET head = \(newest) WHERE head IS NULL")
         try database.execute(
             sql: "DELETE FROM adapters WHERE NOT EXISTS (SELECT 1 FROM versions WHERE adapter = adapters.id)")
         return headless

@@ -81,6 +81,7 @@ extension EventTable {
 
 /// Tells of a version that is noted and is not here.
 struct AbsentVersion {
+    let adapter: AdapterID
     let id: VersionID
     /// Of its adapter, as the note has it.
     let name: String
@@ -91,36 +92,35 @@ struct AbsentVersion {
 extension EventTable {
     /// Lists the versions that are noted and not here, those aside whose adapter was erased here.
     static func absentVersions(_ database: Database) throws -> [AbsentVersion] {
-        let erased = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT released FROM events WHERE kind = 'release'
-                    AND (device IS NULL OR device = (SELECT device FROM identity))
-                """
-        ).flatMap { try $0.json("released", as: Released.self).versions }
+        let erased = Set(
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT released FROM events WHERE kind = 'release'
+                        AND (device IS NULL OR device = (SELECT device FROM identity))
+                    """
+            ).flatMap { try $0.json("released", as: Released.self).versions })
         let rows = try Row.fetchAll(
             database,
             sql: """
-                SELECT version, name, entry FROM events WHERE kind = 'version' AND NOT EXISTS (
+                SELECT adapter, version, name, entry FROM events WHERE kind = 'version' AND NOT EXISTS (
                     SELECT 1 FROM versions v WHERE v.adapter = events.adapter AND v.id = events.version)
-                ORDER BY seq
+                ORDER BY adapter, version, seq
                 """)
         var found: [AbsentVersion] = []
         for row in rows {
-            let id = try row.value("version", as: VersionID.self)
-            let place = found.firstIndex { $0.id == id } ?? found.endIndex
-            if place == found.endIndex {
-                found.append(AbsentVersion(id: id, name: try row.optional("name") ?? "an adapter"))
+            let (adapter, id) = (
+                try row.value("adapter", as: AdapterID.self), try row.value("version", as: VersionID.self)
+            )
+            guard !erased.contains(id) else { continue }
+            if found.last?.adapter != adapter || found.last?.id != id {
+                found.append(AbsentVersion(adapter: adapter, id: id, name: try row.optional("name") ?? "an adapter"))
             }
-            if let entry = try row.optional("entry", as: EntryHash.self) { found[place].entries.append(entry) }
+            if let entry = try row.optional("entry", as: EntryHash.self) {
+                found[found.count - 1].entries.append(entry)
+            }
         }
-        return found.filter { !erased.contains($0.id) }
-    }
-
-    /// Forgets what waits to be published of a version that is not here.
-    static func forgetDrafts(_ database: Database, ofAbsent version: VersionID) throws {
-        try database.execute(sql: "DELETE FROM events WHERE version = ? AND entry IS NULL", arguments: [version])
-        for adapter in try adapters(database) { try recountTips(database, adapter) }
+        return found
     }
 }
 

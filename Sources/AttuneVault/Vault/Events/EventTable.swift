@@ -79,11 +79,11 @@ package struct EventTable: Sendable {
     }
 
     /// Drops the drafts of a version that is erased before it was published.
-    static func forgetDraft(_ database: Database, of version: VersionRecord) throws {
+    static func forgetDrafts(_ database: Database, of version: VersionID, in adapter: AdapterID) throws {
         let drafts = try Int64.fetchAll(
             database,
             sql: "SELECT seq FROM events WHERE adapter = ? AND version = ? AND entry IS NULL",
-            arguments: [version.adapterID, version.id])
+            arguments: [adapter, version])
         for draft in drafts {
             // What followed it follows what it followed.
             try database.execute(
@@ -94,7 +94,7 @@ package struct EventTable: Sendable {
                     """, arguments: [draft])
             try database.execute(sql: "DELETE FROM events WHERE seq = ?", arguments: [draft])
         }
-        if !drafts.isEmpty { try Self.recountTips(database, version.adapterID) }
+        if !drafts.isEmpty { try Self.recountTips(database, adapter) }
     }
 
     /// Notes all live adapters as they are, for a circle that begins.

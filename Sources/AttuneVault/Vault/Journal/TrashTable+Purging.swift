@@ -90,7 +90,7 @@ extension TrashTable {
                 return []
             }
             blobs = try [version.blob] + ClaimTable.blobs(database, ofVersion: row)
-            try EventTable.forgetDraft(database, of: version)
+            try EventTable.forgetDrafts(database, of: version.id, in: version.adapterID)
             try VersionTable.erase(database, version: row)
             try Journal.forgetReversals(database, of: version)
         case .run:

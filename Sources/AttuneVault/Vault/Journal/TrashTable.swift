@@ -92,11 +92,11 @@ extension TrashTable {
     private func recover(_ database: Database, _ entry: TrashEntry, as newName: String?) throws {
         guard try Self.isThere(database, entry.kind, entry.subject) else { throw VaultError.notInTrash(entry.name) }
         var reversal = Reversal.trash(kind: entry.kind, subject: entry.subject)
-        var logged = "\(entry.kind.rawValue) \(entry.subject)"
+        var adapter: AdapterID?
         switch entry.kind {
         case .adapter:
-            logged = entry.subject
             let id = try AdapterTable.id(hex: entry.subject)
+            adapter = id
             let oldName = try AdapterTable.name(database, id) ?? ""
             let name = try AdapterName.checked(newName ?? oldName)
             try AdapterTable.requireFree(database, name)
@@ -107,17 +107,12 @@ extension TrashTable {
             guard let row = Int64(entry.subject), let version = try VersionTable.fetch(database, row: row) else {
                 throw VaultError.notInTrash(entry.name)
             }
-            logged = version.adapterID.description
+            adapter = version.adapterID
         case .run, .chat: break
         }
         try untrash(database, entry.kind, entry.subject)
-        switch entry.kind {
-        case .adapter: try EventTable.noteUnsaid(database, try AdapterTable.id(hex: entry.subject))
-        case .version:
-            let version = try Int64(entry.subject).flatMap { try VersionTable.fetch(database, row: $0) }
-            if let version { try EventTable.noteUnsaid(database, version.adapterID) }
-        case .run, .chat: break
-        }
+        if let adapter { try EventTable.noteUnsaid(database, adapter) }
+        let logged = adapter?.description ?? "\(entry.kind.rawValue) \(entry.subject)"
         try vault.journal.note(database, .restore, "restore \(entry.name)", subject: logged, reversal: reversal)
     }
 
@@ -172,7 +167,7 @@ extension TrashTable {
             if kind == .adapter {
                 try vault.adapters.showWhatCounts(database, adapter, isDenied: true)
             } else {
-                try setTrashed(database, kind, subject, false, name: "", isLocal: false)
+                try Self.takeOut(database, version: row)
             }
         }
     }
