@@ -21,8 +21,9 @@ final class PostgresDatabase: RelayDatabase {
 
     /// Connects and makes the tables where they are missing.
     ///
+    /// - Parameter now: unix seconds.
     /// - Throws: `RelayError` where the server does not answer, or has the tables of a newer program.
-    init(_ address: String, schema: String?) async throws {
+    init(_ address: String, schema: String?, now: Int64) async throws {
         self.address = address
         self.schema = schema
         threads = NIOThreadPool(numberOfThreads: Self.connections)
@@ -30,14 +31,14 @@ final class PostgresDatabase: RelayDatabase {
         try await threads.runIfActive { [self] in
             try use { session in
                 if let schema { try session.command("CREATE SCHEMA IF NOT EXISTS \(schema)") }
-                try Self.prepare(session)
+                try Self.prepare(session, now: now)
             }
         }
     }
 
     deinit { threads.shutdownGracefully { _ in } }
 
-    private static func prepare(_ session: PostgresConnection) throws {
+    private static func prepare(_ session: PostgresConnection, now: Int64) throws {
         try session.command("BEGIN")
         do {
             // One node makes the tables, the others wait.
@@ -53,7 +54,9 @@ final class PostgresDatabase: RelayDatabase {
                 }
                 try session.run("INSERT INTO attune_relay_version VALUES ($1)", [.int(RelaySchema.version)])
             } else if version < RelaySchema.version {
-                for statement in RelaySchema.migration(.postgres, from: version) { try session.command(statement) }
+                for statement in RelaySchema.migration(.postgres, from: version, now: now) {
+                    try session.command(statement)
+                }
                 try session.run("UPDATE attune_relay_version SET version = $1", [.int(RelaySchema.version)])
             }
             for statement in PostgresMailboxes.additions { try session.command(statement) }

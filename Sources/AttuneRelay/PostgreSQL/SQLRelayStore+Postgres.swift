@@ -15,7 +15,7 @@ extension SQLRelayStore {
         _ address: String, schema: String? = nil, rules: RetentionRules = RetentionRules(),
         now: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     ) async throws -> (store: SQLRelayStore, mailboxes: PostgresMailboxes) {
-        let database = try await PostgresDatabase(address, schema: schema)
+        let database = try await PostgresDatabase(address, schema: schema, now: now())
         let watchers = ChangeWatchers()
         let changes = PostgresChanges(database: database, watchers: watchers)
         changes.start(watchers.stream(localOnly: true))

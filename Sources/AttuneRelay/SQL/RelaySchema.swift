@@ -77,13 +77,15 @@ enum RelaySchema {
     }
 
     /// Brings a store of an earlier version up to date: the links that it has count as old ones.
-    static func migration(_ dialect: Dialect, from version: Int64) -> [String] {
-        (version < 2 ? migrationToVersion2(dialect) : [])
+    ///
+    /// - Parameter now: unix seconds; an upload that waits for its entry has a day from then, since the relay was stopped.
+    static func migration(_ dialect: Dialect, from version: Int64, now: Int64) -> [String] {
+        (version < 2 ? migrationToVersion2(dialect, now: now) : [])
             + ["ALTER TABLE links ADD COLUMN created BIGINT NOT NULL DEFAULT 0"]
     }
 
     /// What entries name is counted afterwards, in pieces, by what `due` says: nothing is collected before that.
-    private static func migrationToVersion2(_ dialect: Dialect) -> [String] {
+    private static func migrationToVersion2(_ dialect: Dialect, now: Int64) -> [String] {
         let (grace, unnamed) = (RetentionRules().grace, RetentionRules().unnamedUploads)
         return [
             "ALTER TABLE circles ADD COLUMN kept BIGINT NOT NULL DEFAULT 0",
@@ -93,7 +95,7 @@ enum RelaySchema {
             "ALTER TABLE heads ADD COLUMN entries BIGINT NOT NULL DEFAULT 0",
             "ALTER TABLE chunks ADD COLUMN uses BIGINT NOT NULL DEFAULT 0",
             "ALTER TABLE chunks ADD COLUMN ends BIGINT",
-            "UPDATE chunks SET ends = COALESCE(released + \(grace), created + \(unnamed))",
+            "UPDATE chunks SET ends = COALESCE(released + \(grace), \(now + unnamed))",
             "ALTER TABLE chunks DROP COLUMN released",
         ] + additions(dialect) + [
             """

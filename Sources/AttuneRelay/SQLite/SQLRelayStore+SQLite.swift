@@ -18,7 +18,7 @@ extension SQLRelayStore {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         self.init(
-            database: try SQLiteDatabase(path: folder + "/relay.db"),
+            database: try SQLiteDatabase(path: folder + "/relay.db", now: now()),
             chunkBytes: try ChunkFiles(folder: folder + "/chunks", isAlone: isAlone), rules: rules,
             watchers: ChangeWatchers(), folder: folder, now: now)
     }

@@ -12,8 +12,11 @@ struct SQLiteDatabase: RelayDatabase {
     private let reads = CircleTurns(Self.readers, each: Self.readers / 2)
     private static let readers = 4
 
+    /// Opens or makes a database, and brings one of an earlier program up to date.
+    ///
+    /// - Parameter now: unix seconds.
     /// - Throws: if the file cannot be used, or is that of a newer program.
-    init(path: String) throws {
+    init(path: String, now: Int64) throws {
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
         configuration.maximumReaderCount = Self.readers
@@ -35,7 +38,8 @@ struct SQLiteDatabase: RelayDatabase {
                 }
                 if version < RelaySchema.version {
                     let statements =
-                        version == 0 ? RelaySchema.tables(.sqlite) : RelaySchema.migration(.sqlite, from: version)
+                        version == 0
+                        ? RelaySchema.tables(.sqlite) : RelaySchema.migration(.sqlite, from: version, now: now)
                     for statement in statements { try database.execute(sql: statement) }
                     try database.execute(sql: "PRAGMA user_version = \(RelaySchema.version)")
                 }

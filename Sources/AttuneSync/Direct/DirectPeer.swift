@@ -23,6 +23,7 @@ package enum DirectPeer {
     ) async throws -> NIOSSLCertificate {
         let found = Mutex<NIOSSLCertificate?>(nil)
         let refused = Mutex(false)
+        let isLate = Mutex(false)
         let context = try NIOSSLContext(configuration: identity.probing)
         let done = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -46,7 +47,10 @@ package enum DirectPeer {
             }
         do {
             let channel = try await bootstrap.connect(host: host, port: port).get()
-            channel.eventLoop.scheduleTask(in: .seconds(10)) { done.succeed() }
+            channel.eventLoop.scheduleTask(in: .seconds(20)) {
+                isLate.withLock { $0 = true }
+                done.succeed()
+            }
             try? await done.futureResult.get()
             try? await channel.close()
         } catch {
@@ -55,7 +59,8 @@ package enum DirectPeer {
         }
         if refused.withLock({ $0 }) { throw SyncError.otherPeer("\(host):\(port)") }
         guard let certificate = found.withLock({ $0 }) else {
-            throw PairingError.unreachable("\(host):\(port) does not speak TLS 1.3")
+            let fault = isLate.withLock { $0 } ? "does not answer" : "does not speak TLS 1.3"
+            throw PairingError.unreachable("\(host):\(port) \(fault)")
         }
         return certificate
     }

@@ -39,7 +39,8 @@ import Testing
         #expect(try stranger.vault.syncLog.newest().isEmpty)
         #expect(try desk.vault.circle.links(after: 0, limit: 9).count == 3)
         // The device itself is talked to.
-        #expect(await Self.failure(of: desk, port: genuine.port) == nil)
+        let refusal = await Self.refusal(of: desk, port: genuine.port)
+        #expect(refusal == nil)
         #expect(try laptop.vault.adapters.all().map(\.name) == ["notes"])
         await genuine.stop()
         await other.stop()
@@ -124,6 +125,16 @@ import Testing
         } catch {
             return (error as? any AttuneError)?.code ?? "\(error)"
         }
+    }
+
+    /// As `failure(of:port:)` of a port that talks to the device, though a busy machine may be too late once.
+    private static func refusal(of workspace: Workspace, port: Int) async -> String? {
+        var code: String?
+        for _ in 0..<3 {
+            code = await failure(of: workspace, port: port)
+            if code == nil { return nil }
+        }
+        return code
     }
 
     /// The status of a GET of a route for somebody whom the server answers, though a busy machine may be too late once.

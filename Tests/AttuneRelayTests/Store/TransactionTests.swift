@@ -88,7 +88,7 @@ import Testing
 
     init() async throws {
         folder = try TemporaryDirectory()
-        database = MeasuredDatabase(try SQLiteDatabase(path: folder.path + "/relay.db"))
+        database = MeasuredDatabase(try SQLiteDatabase(path: folder.path + "/relay.db", now: 1_700_000_000))
         store = SQLRelayStore(
             database: database, chunkBytes: try ChunkFiles(folder: folder.path + "/chunks", isAlone: true),
             rules: RetentionRules(), watchers: ChangeWatchers(), now: { 1_700_000_000 })
