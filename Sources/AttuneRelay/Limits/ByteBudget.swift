@@ -31,26 +31,56 @@ final class ByteBudget: Sendable {
         let since: ContinuousClock.Instant
         let close: @Sendable () -> Void
     }
-    private struct Waiter {
+    private final class Waiter: Sendable {
         let payer: Payer
         let bytes: Int
         let end: ContinuousClock.Instant
         let close: @Sendable () -> Void
         let continuation: CheckedContinuation<Int?, Never>
+
+        init(
+            _ payer: Payer, _ bytes: Int, until end: ContinuousClock.Instant, close: @escaping @Sendable () -> Void,
+            _ continuation: CheckedContinuation<Int?, Never>
+        ) {
+            (self.payer, self.bytes, self.end, self.close) = (payer, bytes, end, close)
+            self.continuation = continuation
+        }
     }
     private struct State {
-        var shares: FairShares
+        var shares: FairShares { didSet { ranks = nil } }
         var holders: [Int: Holder] = [:]
         var waiters: [Int: Waiter] = [:]
+        /// What each of those who wait would have, and its number, least first; nil once a share has changed.
+        var ranks: [(Int, Int, Int)]?
         var next = 0
         /// Whether somebody looks after those who wait.
         var isAttended = false
 
         /// Numbers of those who wait, whoever would have least first: those who ask for little pass those who ask for much.
+        ///
+        /// A crowd that comes while everything is taken is not looked at anew for each one of it.
         var order: [Int] {
-            waiters.map {
-                (shares.share(of: $1.payer.group) + $1.bytes, shares.share(of: $1.payer) + $1.bytes, $0)
-            }.sorted(by: <).map(\.2)
+            mutating get {
+                let ranks = ranks ?? waiters.map { rank($0, $1) }.sorted(by: <)
+                self.ranks = ranks
+                return ranks.map(\.2)
+            }
+        }
+
+        mutating func add(_ number: Int, _ waiter: Waiter) {
+            waiters[number] = waiter
+            let rank = rank(number, waiter)
+            if let index = ranks?.firstIndex(where: { rank < $0 }) ?? ranks?.count { ranks?.insert(rank, at: index) }
+        }
+
+        mutating func remove(_ number: Int) -> Waiter? {
+            ranks?.removeAll { $0.2 == number }
+            return waiters.removeValue(forKey: number)
+        }
+
+        private func rank(_ number: Int, _ waiter: Waiter) -> (Int, Int, Int) {
+            let (group, member) = (shares.share(of: waiter.payer.group), shares.share(of: waiter.payer))
+            return (group + waiter.bytes, member + waiter.bytes, number)
         }
     }
     private let state: Mutex<State>
@@ -84,7 +114,7 @@ final class ByteBudget: Sendable {
         guard bytes > 0 else { return Share(nil, 0) }
         guard bytes <= groupCapacity else { throw RelayError.busy }
         let free = state.withLock { state -> Int? in
-            guard state.waiters.isEmpty || !isContested(state, payer), fits(state, payer, bytes) else { return nil }
+            guard fits(state, payer, bytes), state.waiters.isEmpty || !isContested(state, payer) else { return nil }
             return hold(&state, payer, bytes, close)
         }
         if let free { return Share(self, free) }
@@ -94,10 +124,7 @@ final class ByteBudget: Sendable {
         }
         let number = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                wait(
-                    waiting,
-                    Waiter(
-                        payer: payer, bytes: bytes, end: .now + patience, close: close, continuation: continuation))
+                wait(waiting, Waiter(payer, bytes, until: .now + patience, close: close, continuation))
                 if Task.isCancelled { fail(waiting) }
                 grant()
             }
@@ -111,11 +138,9 @@ final class ByteBudget: Sendable {
     /// Has somebody wait; where too many do, whoever has most waits no more.
     private func wait(_ number: Int, _ waiter: Waiter) {
         let (refused, isFirst) = state.withLock { state in
-            state.waiters[number] = waiter
+            state.add(number, waiter)
             var refused: Waiter?
-            if state.waiters.count > Self.waitersLimit, let last = state.order.last {
-                refused = state.waiters.removeValue(forKey: last)
-            }
+            if state.waiters.count > Self.waitersLimit, let last = state.order.last { refused = state.remove(last) }
             defer { state.isAttended = true }
             return (refused, !state.isAttended)
         }
@@ -156,7 +181,7 @@ final class ByteBudget: Sendable {
                 // Who has half already holds up nobody else.
                 guard state.shares.share(of: waiter.payer.group) + waiter.bytes <= groupCapacity else { continue }
                 guard state.shares.used + waiter.bytes <= capacity else { break }
-                state.waiters[number] = nil
+                _ = state.remove(number)
                 granted.append((waiter.continuation, hold(&state, waiter.payer, waiter.bytes, waiter.close)))
             }
             return granted
@@ -169,9 +194,8 @@ final class ByteBudget: Sendable {
     private func attend() -> Bool {
         let now = ContinuousClock.now
         let (late, closed) = state.withLock { state in
-            let late = state.waiters.filter { $0.value.end <= now }
-            for number in late.keys { state.waiters[number] = nil }
-            return (late.values.map(\.continuation), press(&state, now))
+            let late = state.waiters.filter { $0.value.end <= now }.keys.compactMap { state.remove($0) }
+            return (late.map(\.continuation), press(&state, now))
         }
         for continuation in late { continuation.resume(returning: nil) }
         for close in closed { close() }
@@ -215,7 +239,7 @@ final class ByteBudget: Sendable {
     }
 
     private func fail(_ waiting: Int) {
-        let waiter = state.withLock { $0.waiters.removeValue(forKey: waiting) }
+        let waiter = state.withLock { $0.remove(waiting) }
         waiter?.continuation.resume(returning: nil)
     }
 
