@@ -70,7 +70,7 @@ final class ConnectionPlaces: Sendable {
     private let state: Mutex<State>
     private let channels = Mutex<[ObjectIdentifier: Place]>([:])
     private let limits: RelayLimits
-    private let arrivals: Arrivals
+    let arrivals: Arrivals
 
     init(_ limits: RelayLimits) {
         self.limits = limits
@@ -81,10 +81,10 @@ final class ConnectionPlaces: Sendable {
     /// Places taken, and those of them that are strangers'.
     var count: (all: Int, strangers: Int) { state.withLock { ($0.holders.count, $0.strangers.count) } }
 
-    /// Whether a connection that arrives is looked at; called once for each, before anything is made for it.
-    func admits(_ channel: any Channel, trusted: Set<String>) -> Bool {
+    /// The address of a connection that arrives; nil if it is one of those that are trusted.
+    func stranger(_ channel: any Channel, trusted: Set<String>) -> ClientAddress? {
         let peer = Self.peer(of: channel)
-        return trusted.contains(peer) || arrivals.admit(ClientAddress(peer))
+        return trusted.contains(peer) ? nil : ClientAddress(peer)
     }
 
     private static func peer(of channel: any Channel) -> String { channel.remoteAddress?.ipAddress ?? "local" }

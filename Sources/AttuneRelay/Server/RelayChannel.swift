@@ -6,17 +6,24 @@ import HummingbirdTLS
 import Logging
 import NIOCore
 
-/// Closes connections of those who arrive too often before anything is made for them.
+/// Closes connections of those who arrive too often before anything is made for them, and lets the others in one after
+/// the other.
 final class ArrivingConnections: ChannelInboundHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
 
     private let places: ConnectionPlaces
     private let trusted: Set<String>
+    private var turns: ArrivalTurns<any Channel>
+    /// How many more are let in before the next pause.
+    private var left: Int
+    private static let pause = TimeAmount.milliseconds(10)
 
     private init(_ service: RelayService) {
         places = service.places
         trusted = service.configuration.trustedProxies
+        turns = ArrivalTurns(limit: places.arrivals.waiting)
+        left = places.arrivals.atOnce
     }
 
     /// Stands before everything else of the channel that listens.
@@ -28,11 +35,32 @@ final class ArrivingConnections: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let channel = unwrapInboundIn(data)
-        guard places.admits(channel, trusted: trusted) else {
-            channel.close(promise: nil)
-            return
+        guard let address = places.stranger(channel, trusted: trusted) else { return context.fireChannelRead(data) }
+        guard places.arrivals.admit(address) else { return channel.close(promise: nil) }
+        turns.add(channel, of: address.network)?.close(promise: nil)
+        letIn(context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        for channel in turns.removeAll() { channel.close(promise: nil) }
+        context.fireChannelInactive()
+    }
+
+    private func letIn(_ context: ChannelHandlerContext) {
+        while left > 0, let channel = turns.next() {
+            if left == places.arrivals.atOnce { endPause(context) }
+            left -= 1
+            context.fireChannelRead(wrapInboundOut(channel))
         }
-        context.fireChannelRead(data)
+    }
+
+    private func endPause(_ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.pause) {
+            let (handler, context) = bound.value
+            handler.left = handler.places.arrivals.atOnce
+            handler.letIn(context)
+        }
     }
 }
 

@@ -206,6 +206,46 @@ import Testing
         #expect(budget.used == 0)
     }
 
+    @Test("networks have their turns to be let in, and of a crowd the newest of whoever has most wait no more")
+    func arrivals() {
+        var turns = ArrivalTurns<Int>(limit: 4)
+        for number in 0..<4 { #expect(turns.add(number, of: "crowd") == nil) }
+        #expect(turns.add(4, of: "crowd") == 4, "its own, and the newest")
+        #expect(turns.add(10, of: "other") == 3)
+        #expect(turns.add(20, of: "third") == 2)
+        #expect(turns.add(11, of: "other") == 11, "of those with as many, the one who comes")
+        #expect((0..<5).map { _ in turns.next() } == [0, 10, 20, 1, nil])
+        #expect(turns.add(5, of: "crowd") == nil)
+        #expect(turns.add(21, of: "third") == nil)
+        #expect(turns.removeAll().sorted() == [5, 21])
+        #expect(turns.next() == nil)
+    }
+
+    @Test("a crowd is let in so many at a time, and who comes from elsewhere passes it")
+    func paced() async throws {
+        // One each 10 ms.
+        let relay = try RelayProcess(
+            limits: true, options: ["--connections", "800", "--stranger-connections", "400", "--head-seconds", "60"])
+        let start = ContinuousClock.now
+        var crowd: [Int32] = []
+        defer { for descriptor in crowd { close(descriptor) } }
+        for _ in 0..<240 {
+            crowd.append(try RawConnection(port: relay.port, source: "127.1.0.1").opened(blocking: true))
+        }
+        let last = try RawConnection(port: relay.port, source: "127.1.0.2").opened(blocking: true)
+        crowd.append(last)
+        let text = Array("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+        #expect(send(last, text, text.count, 0) == text.count)
+        #expect(try RawConnection(port: relay.port, source: "127.2.0.1").request("GET", "/healthz").status == 200)
+        var byte: UInt8 = 0
+        #expect(recv(last, &byte, 1, Int32(MSG_DONTWAIT)) == -1, "the crowd is not through yet")
+        while recv(last, &byte, 1, Int32(MSG_DONTWAIT)) == -1, errno == EAGAIN {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(byte == UInt8(ascii: "H"), "it was let in and answered")
+        #expect(ContinuousClock.now - start > .seconds(2))
+    }
+
     @Test("strangers cannot keep a newcomer out, nor take the places of devices")
     func places() throws {
         var limits = RelayLimits()
