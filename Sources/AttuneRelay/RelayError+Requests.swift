@@ -14,6 +14,14 @@ extension RelayError {
     static let expectation = RelayError(
         .malformed, 417, "of expectations the relay knows 100-continue only", remedy: "Update the client.")
 
+    /// The body is coded in a way that the relay does not know.
+    static let coding = RelayError(
+        .malformed, 501, "of transfer codings the relay knows chunked only", remedy: "Update the client.")
+
+    /// An answer that only HTTP/1.1 can end.
+    static let oldVersion = RelayError(
+        .malformed, 505, "a stream of events needs HTTP/1.1", remedy: "Update the client, or ask with wait=60.")
+
     /// No signature, or one that does not hold.
     static func unsigned(_ what: String, time: UInt64) -> RelayError {
         RelayError(

@@ -40,6 +40,8 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the connection ends with the answer under way.
     private var isLast = false
     private var isStream = false
+    /// Whether the newest request is of HTTP/1.0.
+    private var isOld = false
     /// Whether the answer to the newest request has begun.
     private var isAnswering = false
     /// Whether what is written is a second answer to it.
@@ -96,7 +98,7 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
                 let request = try RequestHead(head, line)
                 line = RequestLine()
                 bodyLeft = request.bodyBytes
-                expectsContinue = request.expectsContinue
+                (expectsContinue, isOld) = (request.expectsContinue, request.isOld)
                 if request.isLast { isLast = true }
             } catch {
                 return refuse(context, error, to: head.method)
@@ -179,6 +181,11 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
             // The server has an answer of its own to a body that cannot be read, also behind that of who did not read it.
             isSurplus = true
             promise?.succeed(())
+        case .head(let head) where isOld && head.headerFields[.contentLength] == nil && head.status != .noContent:
+            // In parts, which HTTP/1.0 does not know, or nobody knows where it ends.
+            isSurplus = true
+            promise?.succeed(())
+            refuse(context, .oldVersion)
         case .head(var head):
             isAnswering = true
             if head.headerFields[.connection] == "close" { isLast = true }

@@ -38,37 +38,46 @@ struct RequestLine {
 struct RequestHead {
     /// Nil if the body is in parts, and nobody knows how many bytes they have.
     let bodyBytes: Int?
+    /// Whether it is of HTTP/1.0, which knows no answer whose length nobody knows.
+    let isOld: Bool
     /// Whether the connection ends with the request.
     let isLast: Bool
     /// Whether its sender waits to be told that the body is wanted (RFC 9110, section 10.1.1).
     let expectsContinue: Bool
 
-    /// - Throws: `RelayError.malformed`, `.expectation`.
+    /// - Throws: `RelayError.malformed`, `.coding`, `.expectation`.
     init(_ head: HTTPRequest, _ line: RequestLine) throws(RelayError) {
         guard let (target, version) = line.parts else {
             throw .malformed("the first line of a request is a method, a target and a version, one space between them")
         }
-        let isOld = version == "HTTP/1.0"
+        isOld = version == "HTTP/1.0"
         try Self.checkHost(head, target, isOld: isOld)
 
         let fields = head.headerFields
-        let isInParts = fields[.transferEncoding] != nil
-        guard let length = Int(fields[.contentLength] ?? "0"), length >= 0, !isInParts || !isOld else {
-            throw .malformed("nobody can tell where the body of the request ends")
-        }
+        let codings = fields[.transferEncoding].map { Self.words($0) }
+        let isInParts = codings == ["chunked"]
+        // Only a body whose last coding is chunked has an end that the relay can see (RFC 9112, section 6.1).
+        guard let length = Int(fields[.contentLength] ?? "0"), length >= 0,
+            codings == nil || codings?.last == "chunked" && !isOld
+        else { throw .malformed("nobody can tell where the body of the request ends") }
+        guard codings == nil || isInParts else { throw .coding }
         bodyBytes = isInParts ? nil : length
         let isOtherProtocol = fields[.upgrade] != nil || head.method == .connect
         // The parser keeps whatever follows for the other protocol, a body of this request among it.
         guard !isOtherProtocol || bodyBytes == 0 else {
             throw .malformed("a request for another protocol cannot have a body")
         }
-        let options = (fields[.connection] ?? "").lowercased().split(separator: ",").map { $0.filter { $0 != " " } }
+        let options = Self.words(fields[.connection] ?? "")
         // Parts of a body have heads of their own, from which RequestBytes does not tell those of requests.
         isLast = isInParts || isOtherProtocol || isOld || options.contains("close")
 
         let expectation = isOld ? nil : fields[.expect]?.lowercased()
         guard expectation == nil || expectation == "100-continue" else { throw .expectation }
         expectsContinue = expectation != nil && bodyBytes != 0
+    }
+
+    private static func words(_ list: String) -> [String] {
+        list.lowercased().split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" } }
     }
 
     /// One field names the host, and the target another one nowhere (RFC 9112, sections 3.2 and 3.2.2).

@@ -43,6 +43,25 @@ import Testing
         #expect(try fixture.relay.process.wait(limit: 10) == .exit(0))
     }
 
+    @Test("HTTP/1.0 gets no stream, whose end it could not tell, but an answer that says so; a poll it gets")
+    func oldVersion() async throws {
+        let fixture = try await RelayFixture()
+        func answer(to target: String) throws -> String {
+            let text = String(decoding: try fixture.client.raw("GET", fixture.client.home + target), as: UTF8.self)
+            return try RawConnection(port: fixture.relay.port).exchange(
+                text.replacingOccurrences(of: " HTTP/1.1\r\n", with: " HTTP/1.0\r\n"))
+        }
+        let start = ContinuousClock.now
+        for (target, status) in [("/events", "505"), ("/events?wait=0", "200")] {
+            let answer = try answer(to: target)
+            #expect(answer.hasPrefix("HTTP/1.1 \(status)"), "\(target): \(answer)")
+            #expect(!answer.lowercased().contains("transfer-encoding"), "\(target): \(answer)")
+            #expect(!answer.contains("event:"), "\(target): \(answer)")
+            #expect(answer.lowercased().contains("\r\nconnection: close\r\n"), "\(target): \(answer)")
+        }
+        #expect(ContinuousClock.now - start < .seconds(8))
+    }
+
     @Test("a stream lasts longer than any other answer may take")
     func longStream() async throws {
         let fixture = try await RelayFixture(

@@ -58,7 +58,10 @@ import Testing
             [post, host, "Content-Length: x"], [post, host, "Content-Length: -1"],
             [post, host, "Content-Length: 3", "Content-Length: 4"],
             [post, host, "Content-Length: 3", "Transfer-Encoding: chunked"],
-            [post, host, "Transfer-Encoding: chunked, gzip"],
+            [post, host, "Transfer-Encoding: chunked, gzip"], [post, host, "Transfer-Encoding: identity"],
+            [health, host, "Transfer-Encoding: identity"], [health, host, "Transfer-Encoding: chunked, identity"],
+            [health, host, "Transfer-Encoding:"],
+            ["POST /v1/rendezvous HTTP/1.0", host, "Transfer-Encoding: gzip, chunked"],
             ["POST /v1/rendezvous HTTP/1.0", host, "Transfer-Encoding: chunked"],
             [post, host, "Connection: Upgrade", "Upgrade: x", "Content-Length: 9"],
         ]
@@ -78,6 +81,25 @@ import Testing
         let head = try RawConnection(port: relay.port).exchange("HEAD /healthz HTTP/1.1\r\n\r\n")
         #expect(head.hasPrefix("HTTP/1.1 400"))
         #expect(head.hasSuffix("\r\n\r\n"), "an answer to HEAD has no body")
+        #expect(relay.log == "")
+    }
+
+    @Test("a body in another coding than chunked is answered with 501 and ends the connection")
+    func codings() throws {
+        let relay = try RelayProcess()
+        let post = "POST /v1/rendezvous HTTP/1.1\r\nHost: a\r\n"
+        for fields in [
+            "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: identity, Chunked",
+        ] {
+            let answer = try RawConnection(port: relay.port).exchange("\(post)\(fields)\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+            #expect(answer.hasPrefix("HTTP/1.1 501"), "\(fields): \(answer)")
+            #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 2, "\(fields): \(answer)")
+            #expect(answer.lowercased().contains("\r\nconnection: close\r\n"), "\(fields): \(answer)")
+        }
+        let answer = try RawConnection(port: relay.port).exchange(
+            "\(post)Transfer-Encoding: \tCHUNKED \r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 201"), "\(answer)")
         #expect(relay.log == "")
     }
 
