@@ -96,7 +96,7 @@ extension VaultError {
     static func copying(_ error: DatabaseError, into folder: BackupFolder) -> VaultError {
         let isFull = { DurableFile.isDiskFull(probing: folder.staging + "/probe") }
         switch database(error, isDiskFull: isFull) {
-        case let known where known.kind == .full: return backupFull(folder, cause: error)
+        case let known where known.kind == .full: return backupFull(folder, cause: known.cause)
         case let known: return known
         }
     }

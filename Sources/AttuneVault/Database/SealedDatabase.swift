@@ -115,7 +115,7 @@ final class SealedDatabase: Sendable {
 
     private static func check(_ code: Int32, _ what: String) throws {
         guard code != 0 else { return }
-        throw VaultError.database(DatabaseError(resultCode: ResultCode(rawValue: code), message: what))
+        throw VaultError.database(DatabaseError(resultCode: ResultCode(rawValue: code)), failing: what)
     }
 }
 

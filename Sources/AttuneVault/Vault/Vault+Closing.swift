@@ -59,7 +59,7 @@ extension Vault {
             try database.writeWithoutTransaction { try StoreDatabase.emptyLog($0) }
         } catch {
             let isFull = DurableFile.isDiskFull(probing: folder.staging + "/probe")
-            result.failure = VaultError.unsettled(isFull: isFull, cause: error)
+            result.failure = VaultError.unsettled(isFull: isFull, cause: (error as? DatabaseError)?.answer() ?? error)
         }
         let found = result
         emptied.withLock { $0 = found }

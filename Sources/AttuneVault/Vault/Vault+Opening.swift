@@ -151,7 +151,7 @@ extension Vault {
             if error.resultCode == .SQLITE_IOERR, let damage = sealed.logDamage {
                 throw VaultError.damagedLog(frame: damage.frame, of: damage.frames)
             }
-            if error.resultCode == .SQLITE_NOTADB { throw VaultError.foreignDatabase(error) }
+            if error.resultCode == .SQLITE_NOTADB { throw VaultError.foreignDatabase(error.answer()) }
             throw VaultError.database(error) {
                 // SQLite makes room for the index of its log before it uses it; only a lack of room makes that fail.
                 error.extendedResultCode == .SQLITE_IOERR_SHMSIZE

@@ -131,6 +131,8 @@ package final class Vault: Sendable {
             throw VaultError.database(error) {
                 self.mode == .writing && DurableFile.isDiskFull(probing: self.folder.staging + "/probe")
             }
+        } catch is RowDecodingError {
+            throw VaultError.otherKindOfValue
         }
     }
 }

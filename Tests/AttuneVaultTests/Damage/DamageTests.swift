@@ -110,12 +110,30 @@ struct DamageTests {
                 found = true
                 #expect(error.failureCode == "E-VAULT-005")
                 #expect("\(error)".contains("attune doctor"))
+                #expect(!"\(error)".contains("executing"), "\(error)")
             }
             #expect(found, "page \(page + 1)")
             try TestStore.flip(path, byte: byte, bit: page % 8)
         }
         let vault = try TestStore.open(store.path)
         #expect(try vault.verify().isWhole)
+    }
+
+    @Test func whatTheDatabaseRefusesIsSaidWithoutTheStatementAndItsValues() throws {
+        let store = try Self.filledWithDocuments()
+        let refused = failure {
+            try store.vault.write {
+                try $0.execute(sql: "INSERT INTO documents (nothing) VALUES (?)", arguments: ["dear diary"])
+            }
+        }
+        #expect(
+            refused.map { "\($0)" }
+                == "E-VAULT-007 the database refused a statement (SQLite error 1: SQL logic error)\n  Run: attune doctor"
+        )
+        let misread = failure { try store.vault.read { try Int.fetchOne($0, sql: "SELECT 'dear diary'") } }
+        #expect(misread?.failureCode == "E-VAULT-005")
+        #expect(misread.map { "\($0)".contains("diary") } == false)
+        #expect(misread.map { "\($0)".contains("SELECT") } == false)
     }
 
     @Test func aDatabaseThatIsGoneIsNotMadeAnew() throws {
