@@ -17,14 +17,62 @@ extension Passphrase {
     /// - Throws: `CryptoError` E-KEY-020 (no terminal), E-KEY-021 (nothing typed), E-KEY-022 (too long), E-KEY-023 (the
     ///   answers differ), E-KEY-025 (Control-C, or a signal that ends the program).
     package static func read(prompt: String, confirm: String? = nil) throws -> SecretBytes {
-        let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
-        guard terminal >= 0 else { throw CryptoError.noTerminal }
-        defer { close(terminal) }
-        return try read(prompt: prompt, confirm: confirm, terminal: terminal)
+        try controlling {
+            hasAsked.store(true, ordering: .relaxed)
+            return try read(prompt: prompt, confirm: confirm, terminal: $0)
+        }
     }
 
     /// Asks at an open terminal, which stays open.
     package static func read(prompt: String, confirm: String?, terminal: Int32) throws -> SecretBytes {
+        try unseen(at: terminal) { signals in
+            guard let confirm else { return try line(prompt, terminal, signals) }
+            for _ in 0..<3 {
+                let first = try line(prompt, terminal, signals)
+                let second = try line(confirm, terminal, signals)
+                if first.isEqual(to: second) { return first }
+                tcflush(terminal, TCIFLUSH)
+                show("They differ. Try again.\n", terminal)
+            }
+            throw CryptoError.answersDiffer
+        }
+    }
+
+    /// Drops what is still typed or pasted after an answer that was wrong, so that no shell takes it for a command.
+    ///
+    /// Does nothing unless this process has asked at the controlling terminal.
+    package static func dropTyped() {
+        guard hasAsked.load(ordering: .relaxed) else { return }
+        try? controlling { terminal in
+            // Whoever is in the background is stopped at the first change of the terminal.
+            if tcgetpgrp(terminal) == getpgrp() { dropTyped(at: terminal) }
+        }
+    }
+
+    /// Waits until nothing has come for a tenth of a second, and no longer than a second.
+    static func dropTyped(at terminal: Int32) {
+        try? unseen(at: terminal) { signals in
+            let end = ContinuousClock.now + .seconds(1)
+            while ContinuousClock.now < end, signals.isReadable(before: terminal, within: 100) {
+                guard tcflush(terminal, TCIFLUSH) == 0 else { return }
+            }
+        }
+    }
+
+    /// Whether this process has asked at the controlling terminal.
+    private static let hasAsked = Atomic<Bool>(false)
+
+    private static func controlling<Value: ~Copyable>(_ body: (Int32) throws -> Value) throws -> Value {
+        let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
+        guard terminal >= 0 else { throw CryptoError.noTerminal }
+        defer { close(terminal) }
+        return try body(terminal)
+    }
+
+    /// Runs `body` while the terminal shows nothing; what it has not read by its end is dropped.
+    private static func unseen<Value: ~Copyable>(
+        at terminal: Int32, _ body: (HeldSignals) throws -> Value
+    ) throws -> Value {
         var before = termios()
         guard tcgetattr(terminal, &before) == 0 else { throw CryptoError.noTerminal }
         var quiet = before
@@ -40,15 +88,7 @@ extension Passphrase {
         defer { signals.release() }
         guard tcsetattr(terminal, TCSAFLUSH, &quiet) == 0 else { throw CryptoError.noTerminal }
         defer { tcsetattr(terminal, TCSAFLUSH, &before) }
-
-        guard let confirm else { return try line(prompt, terminal, signals) }
-        for _ in 0..<3 {
-            let first = try line(prompt, terminal, signals)
-            let second = try line(confirm, terminal, signals)
-            if first.isEqual(to: second) { return first }
-            show("They differ. Try again.\n", terminal)
-        }
-        throw CryptoError.answersDiffer
+        return try body(signals)
     }
 
     private static func line(_ prompt: String, _ terminal: Int32, _ signals: HeldSignals) throws -> SecretBytes {
@@ -122,11 +162,13 @@ private final class HeldSignals {
         }
     }
 
-    /// Waits for what is typed; false if a signal came first.
-    func isReadable(before terminal: Int32) -> Bool {
+    /// Waits for what is typed; false if a signal came first, or nothing in time.
+    ///
+    /// - Parameter milliseconds: how long it waits; without end if negative.
+    func isReadable(before terminal: Int32, within milliseconds: Int32 = -1) -> Bool {
         var waits = [terminal, pipe[0]].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        while poll(&waits, 2, -1) < 0 { guard errno == EINTR else { return true } }
-        return waits[1].revents == 0
+        while poll(&waits, 2, milliseconds) < 0 { guard errno == EINTR else { return true } }
+        return waits[0].revents != 0 && waits[1].revents == 0
     }
 
     /// Puts back what the signals did and sends on what came.

@@ -72,4 +72,7 @@ package struct SecretSource: Sendable {
 extension KeySource {
     /// Keeps secrets of this process away from core dumps, debuggers and other users; called once at the start.
     package static func protectProcess() { ProcessHardening.apply() }
+
+    /// Drops what a person still types after a question for a secret that ended in a failure; else it does nothing.
+    package static func dropTyped() { Passphrase.dropTyped() }
 }

@@ -18,9 +18,11 @@ extension AttuneCommand {
         do {
             try execute()
         } catch let error as any AttuneError {
+            KeySource.dropTyped()
             global.console.report(error)
             throw ExitCode(error.exitStatus.rawValue)
         } catch let error as ExitCode {
+            KeySource.dropTyped()
             throw error
         } catch let error as CleanExit {
             throw error

@@ -1,9 +1,10 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
-import AttuneCrypto
 import Foundation
 import Testing
+
+@testable import AttuneCrypto
 
 /// Passphrases typed at a terminal of the test's own.
 @Suite struct TerminalTests {
@@ -46,6 +47,26 @@ import Testing
         var (master, terminal): (Int32, Int32) = (-1, -1)
         try #require(openPTY(&master, &terminal, nil, nil, nil) == 0)
         return (master, terminal)
+    }
+
+    /// A list that is pasted in lines comes in pieces.
+    @Test func whatStillComesAfterAWrongAnswerIsDropped() throws {
+        let (master, terminal) = try Self.openTerminal()
+        defer { for end in [master, terminal] { close(end) } }
+        let typist = Thread {
+            for _ in 0..<5 {
+                _ = write(master, "words\n", 6)
+                usleep(30_000)
+            }
+        }
+        typist.start()
+        Passphrase.dropTyped(at: terminal)
+        #expect(typist.isFinished)
+        var left = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&left, 1, 100) == 0)
+        var settings = termios()
+        try #require(tcgetattr(terminal, &settings) == 0)
+        #expect(settings.c_lflag & tcflag_t(ECHO) != 0)
     }
 
     @Test func whatIsTypedIsTakenAndNotShown() throws {

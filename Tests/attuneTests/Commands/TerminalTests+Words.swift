@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneTestSupport
+import AttuneVault
 import Foundation
 import Testing
 
@@ -52,6 +53,25 @@ extension TerminalTests {
         _ = try terminal.wait(for: "Recovery words:")
         try terminal.type("abandon ability")
         try interrupt(terminal, saying: "E-KEY-025")
+    }
+
+    /// The rest of a list in several lines, or a second try for which nobody asked.
+    @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"))
+    func whatIsTypedAfterAWrongPassphraseIsNoCommandOfTheShell() throws {
+        let store = TinyStore(try TinyStore(), without: "ATTUNE_KEY_FILE")
+        try FileManager.default.removeItem(atPath: store.attune.store)
+        // A try takes as long as with a store that a person makes.
+        try Vault.create(at: store.attune.store, passphrase: TinyStore.passphrase, recovery: .random()).close()
+        for command in ["status", "doctor"] {
+            let terminal = try Terminal(store, command)
+            _ = try terminal.wait(for: "Passphrase:")
+            try terminal.type("wrong", "Enter")
+            try terminal.type("wrong again", "Enter")
+            let screen = try terminal.wait(for: "[a shell would read:")
+            #expect(screen.contains("E-KEY-001"), "\(screen)")
+            #expect(screen.contains("[ended 12]"), "\(screen)")
+            #expect(screen.contains("[a shell would read: ]"), "\(screen)")
+        }
     }
 
     @Test(.enabled(if: Self.hasTerminal, "tmux is not installed"), arguments: [SIGTERM, SIGHUP, SIGINT, SIGQUIT])

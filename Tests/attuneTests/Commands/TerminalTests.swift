@@ -26,6 +26,8 @@ import Testing
                 code=$?
                 stty -a | tr -s '; ' '\\n' | grep -x -e 'echo' -e '-echo'
                 echo "[ended $code]"
+                IFS= read -r -t 1 left
+                echo "[a shell would read: $left]"
                 sleep 60
                 """,
                 to: "session.sh")
