@@ -79,6 +79,17 @@ extension VaultError {
             remedy: "Choose a folder on a local disk with --store.")
     }
 
+    /// A copy made of hard links: what one of the two changes, it changes in the other, which does not know.
+    static func linked(_ file: String, of path: String) -> VaultError {
+        let (store, linked) = (ShellWord.quoted(path), ShellWord.quoted(path + ".linked"))
+        return VaultError(
+            .linked,
+            "\(file) of the store at \(path) is in another folder too (a hard link), and a change here would damage the "
+                + "store there",
+            remedy: "Give this store files of its own: mv \(store) \(linked) && cp -a \(linked) \(store). "
+                + "Afterwards \(linked) can be removed.")
+    }
+
     static var readingOnly: VaultError {
         VaultError(.readingOnly, "the store was opened for reading only", remedy: nil)
     }

@@ -26,6 +26,7 @@ package enum VaultFailure: String, FailureKind {
     case readingOnly = "E-VAULT-010"
     case unsettled = "E-VAULT-011"
     case savedInPart = "E-VAULT-012"
+    case linked = "E-VAULT-013"
     case noAdapter = "E-VAULT-020"
     case nameTaken = "E-VAULT-021"
     case invalidName = "E-VAULT-022"
@@ -85,6 +86,8 @@ package enum VaultFailure: String, FailureKind {
             )
         case .savedInPart:
             FailureSummary(.partial, "what opens of a damaged store or backup was saved, and what is lost is listed")
+        case .linked:
+            FailureSummary(.conflict, "the store shares a file that it changes with another folder, by a hard link")
         case .noAdapter: FailureSummary(.notFound, "there is no adapter of this name")
         case .nameTaken: FailureSummary(.conflict, "there is already an adapter of this name")
         case .invalidName: FailureSummary(.usage, "this cannot be a name")

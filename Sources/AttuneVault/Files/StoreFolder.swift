@@ -89,6 +89,19 @@ struct StoreFolder: Sendable {
         if Self.isNetwork(device: status.st_dev, mounts: mounts) { throw VaultError.networkFolder(path) }
     }
 
+    /// Refuses a store of which a file that is written in place lies in another folder too, as `cp -al` makes it.
+    ///
+    /// All other files are put in place whole or never change, so that links of them do no harm.
+    ///
+    /// - Throws: `VaultError` E-VAULT-013.
+    func requireOwnFiles() throws {
+        for file in [database, databaseLog, mark] {
+            var status = stat()
+            guard lstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink > 1 else { continue }
+            throw VaultError.linked(URL(filePath: file).lastPathComponent, of: path)
+        }
+    }
+
     /// Looks a device up in the text of `/proc/self/mountinfo`; what is not listed counts as local.
     static func isNetwork(device: dev_t, mounts: String) -> Bool {
         let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF

@@ -19,7 +19,7 @@ extension Vault {
     ///     for them.
     ///   - now: the clock of the records.
     /// - Throws: `VaultError` E-VAULT-001 (exit 10), E-VAULT-002 (11), E-VAULT-004 (other format), E-VAULT-005
-    ///   (damaged, or not the newest that this store was), E-VAULT-009 (network disk); `CryptoError` E-KEY-001 (wrong passphrase, 12), E-KEY-003 (key file
+    ///   (damaged, or not the newest that this store was), E-VAULT-009 (network disk), E-VAULT-013 (hard links); `CryptoError` E-KEY-001 (wrong passphrase, 12), E-KEY-003 (key file
     ///   changed).
     package static func open(
         at path: String, passphrase: borrowing SecretBytes, mode: Mode, command: String = "attune",
@@ -71,6 +71,7 @@ extension Vault {
         let folder = try StoreFolder(existing: path)
         guard folder.holdsStore else { throw VaultError.noStore(path) }
         try folder.requireLocalDisk()
+        try folder.requireOwnFiles()
         return folder
     }
 

@@ -143,4 +143,33 @@ import Testing
         #expect(Self.chunks(store) == before)
         #expect(try Self.size(store, "attune.db-wal") == 0)
     }
+
+    /// `cp -al` gives two folders one database, which each of them would change behind the other's back.
+    @Test func aCopyOfHardLinksIsRefusedUntilItHasFilesOfItsOwn() throws {
+        let store = try TinyStore()
+        try store.train(try store.writeRows(8), name: "notes")
+        let copy = TinyStore(store, with: "ATTUNE_STORE", store.attune.home.path + "/a copy")
+        let place = copy.attune.environment["ATTUNE_STORE"] ?? ""
+        let made = try store.attune.shell("cp -al '\(store.attune.store)' '\(place)'")
+        try #require(made.status == 0, "\(made.errors)")
+        var remedy = ""
+        for one in [store, copy] {
+            for command in [["adapters", "list"], ["adapters", "label", "notes", "best"], ["status"], ["doctor"]] {
+                let refused = try one.attune.run(command)
+                #expect(refused.status == 6, "\(command): \(refused.output)")
+                let said = refused.output + refused.errors
+                #expect(said.contains("E-VAULT-013"), "\(command): \(said)")
+                remedy = said.firstMatch(of: /mv .+ && cp -a '.+?' '.+?'/).map { String($0.output) } ?? ""
+            }
+        }
+        let mended = try store.attune.shell(remedy)
+        #expect(mended.status == 0, "\(remedy): \(mended.errors)")
+        try copy.expect("adapters", "label", "notes", "best", exits: 0)
+        try copy.expect("adapters", "verify", exits: 0)
+        try store.expect("status", exits: 6)
+        try FileManager.default.removeItem(atPath: place + ".linked")
+        try store.expect("adapters", "verify", exits: 0)
+        try store.expect("adapters", "label", "notes", "best", exits: 0)
+        try copy.expect("adapters", "verify", exits: 0)
+    }
 }
