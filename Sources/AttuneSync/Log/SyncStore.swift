@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
-import AttuneVault
 import AttuneWire
 
 /// What sync needs of the store of a device.

@@ -3,7 +3,6 @@
 
 import AttuneCore
 import AttuneSync
-import AttuneVault
 import AttuneWire
 import Foundation
 import Synchronization
