@@ -15,8 +15,8 @@ import AttuneWire
 package enum FailureCatalogue {
     private static let kinds: [any FailureKind.Type] = [
         FileFailure.self, VaultFailure.self, CryptoFailure.self, ModelFailure.self, TokenizerFailure.self,
-        AdapterFailure.self, DataIssueCode.self, TrainingFailure.self, KitFailure.self, PairingFailure.self,
-        SyncFailure.self, WireFailure.self, RelayFailure.self, GeneralFailure.self,
+        AdapterFailure.self, DataIssueCode.self, TrainingFailure.self, KitFailure.self, CircleFailure.self,
+        PairingFailure.self, SyncFailure.self, WireFailure.self, RelayFailure.self, GeneralFailure.self,
     ]
 
     /// Codes with what each means, in the order of their letters; two parts may share a code that means one thing.

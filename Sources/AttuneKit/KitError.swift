@@ -29,16 +29,13 @@ package enum KitFailure: String, FailureKind {
     case cannotCopy = "E-BASE-010"
     case severalBases = "E-BASE-012"
     case otherShape = "E-BASE-013"
-    case noCircle = "E-DEVICE-001"
     case inOtherCircle = "E-DEVICE-002"
     case noDevice = "E-DEVICE-003"
     case severalDevices = "E-DEVICE-004"
     case revokesItself = "E-DEVICE-005"
-    case damagedCircle = "E-DEVICE-006"
     case otherRecoveryWords = "E-DEVICE-007"
     case noRecoveryWords = "E-DEVICE-008"
     case notAnAddress = "E-DEVICE-009"
-    case notADevice = "E-DEVICE-010"
     case remote = "E-DEVICE-011"
     case linksDiffer = "E-DEVICE-012"
     case circleMoved = "E-DEVICE-013"
@@ -100,16 +97,13 @@ package enum KitFailure: String, FailureKind {
         case .severalBases: FailureSummary(.usage, "there are several bases, and none was named")
         case .otherShape:
             FailureSummary(.invalidData, "an adapter claims a base that is here, but was made for other matrices")
-        case .noCircle: FailureSummary(.keyRequired, "the store is in no circle of devices")
         case .inOtherCircle: FailureSummary(.conflict, "the store is in a circle with other devices already")
         case .noDevice: FailureSummary(.notFound, "no device has this name")
         case .severalDevices: FailureSummary(.usage, "several devices have this name, or names that look the same")
         case .revokesItself: FailureSummary(.usage, "a device would revoke itself")
-        case .damagedCircle: FailureSummary(.invalidData, "what the store holds of its circle does not fit together")
         case .otherRecoveryWords: FailureSummary(.wrongKey, "these are not the recovery words of the circle")
         case .noRecoveryWords: FailureSummary(.conflict, "recovery words are needed, and the circle has none")
         case .notAnAddress: FailureSummary(.usage, "this is no address")
-        case .notADevice: FailureSummary(.conflict, "this device is not in its circle any more")
         case .remote: FailureSummary(.network, "a relay cannot be used")
         case .linksDiffer: FailureSummary(.conflict, "a relay or a file has another history of the circle's devices")
         case .circleMoved: FailureSummary(.conflict, "another device changed the circle in the meantime")

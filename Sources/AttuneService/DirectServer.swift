@@ -25,7 +25,7 @@ package struct DirectServer: Sendable {
     ///   - admitsStrangers: whether devices that are not in the circle may connect, to pair; every other route still
     ///     asks for the signature of a member.
     ///   - mailboxes: for pairing.
-    /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-074.
+    /// - Throws: `CircleError` E-DEVICE-001, `SyncError` E-SYNC-074.
     package static func start(
         _ workspace: Workspace, host: String, port: Int, admitsStrangers: Bool = false,
         mailboxes: any Mailboxes = MemoryMailboxes()

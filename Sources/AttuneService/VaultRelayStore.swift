@@ -29,7 +29,7 @@ package final class VaultRelayStore: RelayStore {
     /// The code of the last error that kept drafts from being published, which is said once.
     private let publishingProblem = Mutex<String?>(nil)
 
-    /// - Throws: `KitError` E-DEVICE-001.
+    /// - Throws: `CircleError` E-DEVICE-001.
     package init(_ workspace: Workspace) throws {
         self.workspace = workspace
         vault = workspace.vault
@@ -94,7 +94,7 @@ package final class VaultRelayStore: RelayStore {
         let kept = try await run(of: circle) { own in
             let chain = try own.keys.current().circle.chain
             guard chain.head == after else { return false }
-            try DeviceCircle.keep(links.map { try Link(parsing: $0.bytes) }, after: chain, in: own.vault)
+            try own.keys.keep(links.map { try Link(parsing: $0.bytes) }, after: chain)
             return true
         }
         if kept { changed.tell(circle) }

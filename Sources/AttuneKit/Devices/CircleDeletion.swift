@@ -11,7 +11,8 @@ extension Workspace {
     /// Has the relay delete the circle with all that it keeps for it; what is on the devices stays.
     ///
     /// - Returns: when it goes for good; nil if the relay does not say.
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-007, E-DEVICE-008, E-DEVICE-011, E-DEVICE-014; `SyncError` E-SYNC-014.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-007, E-DEVICE-008, E-DEVICE-011, E-DEVICE-014;
+    ///   `SyncError` E-SYNC-014.
     package func deleteCircleAtRelay(_ confirmation: SecondConfirmation) async throws -> Date? {
         try await withRelay { relay in
             // What is signed is the newest state of the circle.
@@ -26,7 +27,7 @@ extension Workspace {
 
     /// Brings the circle back to the relay, if it was deleted there not too long ago.
     ///
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-011; `SyncError` E-SYNC-014.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-011; `SyncError` E-SYNC-014.
     package func undeleteCircleAtRelay() async throws {
         try await withRelay { relay in
             try await relay.undelete(try await BlockingWork.run { [vault] in try DeviceCircle.require(vault) })

@@ -58,16 +58,6 @@ package struct DeviceListing: Sendable, Encodable, Equatable {
         return NameLook(isLikeFingerprint ? text.uppercased() : text)
     }
 
-    /// What tells each of these devices from all the others.
-    package static func fingerprints(of devices: some Collection<DeviceID>) -> [DeviceID: String] {
-        let alike = Dictionary(grouping: devices, by: \.fingerprint)
-        return alike.values.reduce(into: [:]) { result, devices in
-            for device in devices {
-                result[device] = devices.count == 1 ? device.fingerprint : device.description
-            }
-        }
-    }
-
     /// Notes which of all devices of a circle have names that look like an active one's.
     static func tellApart(_ all: inout [DeviceListing]) {
         var called: [NameLook: Set<DeviceID>] = [:]

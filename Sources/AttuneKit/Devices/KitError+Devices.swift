@@ -5,13 +5,6 @@ import AttuneCore
 import AttuneSync
 
 extension KitError {
-    /// `E-DEVICE-001`: the store is in no circle.
-    package static var noCircle: KitError {
-        KitError(
-            .noCircle, "this store is in no circle of devices yet",
-            remedy: "Begin one: attune devices add --relay URL. Or join one: attune devices join --relay URL")
-    }
-
     /// `E-DEVICE-002`: the store belongs to a circle with other devices.
     static var inOtherCircle: KitError {
         KitError(
@@ -74,12 +67,6 @@ extension KitError {
         KitError(.revokesItself, "a device cannot revoke itself", remedy: "Revoke it on another device of the circle.")
     }
 
-    static var damagedCircle: KitError {
-        KitError(
-            .damagedCircle, "what the store holds of its circle does not fit together",
-            remedy: "Restore the store from a backup, or join again: attune devices join --relay URL")
-    }
-
     static var otherRecoveryWords: KitError {
         KitError(
             .otherRecoveryWords, "these are not the recovery words of this circle",
@@ -107,17 +94,6 @@ extension KitError {
     static func notAnAddress(_ text: String) -> KitError {
         KitError(
             .notAnAddress, "\(text) is not an address", remedy: "Give a relay as https://HOST, a device as HOST:PORT")
-    }
-
-    static let notADevice = noMember("this device is not in its circle any more")
-
-    /// `E-DEVICE-010`, where a link says why.
-    static let shutOut = noMember("this device was shut out of its circle")
-
-    private static func noMember(_ message: String) -> KitError {
-        KitError(
-            .notADevice, message,
-            remedy: "What is here stays; join again as a new device: attune devices join --relay URL")
     }
 
     /// `E-DEVICE-011`: a relay did not do what was asked.

@@ -55,7 +55,7 @@ struct RemoteCircle: Sendable {
     /// Brings the circle to the relay, or what the relay knows of it here, so that both have the same links.
     ///
     /// - Parameter invite: for a relay that does not know the circle and asks for a token.
-    /// - Throws: `KitError` E-DEVICE-010 to E-DEVICE-012, `WireError` for links that do not hold.
+    /// - Throws: `CircleError` E-DEVICE-010; `KitError` E-DEVICE-011, E-DEVICE-012; `WireError` for links that do not hold.
     func reconcile(invite: String? = nil) async throws -> DeviceCircle {
         var circle = try await BlockingWork.run { [vault] in try DeviceCircle.require(vault) }
         try circle.requireMembership()
@@ -110,7 +110,7 @@ struct RemoteCircle: Sendable {
         } catch RemoteFailure.unknownCircle {
             let count = Int(circle.own?.addedAt ?? 1)
             let links = try await BlockingWork.run { [vault] in try vault.circle.links(after: 0, limit: count) }
-            guard !links.isEmpty else { throw KitError.damagedCircle }
+            guard !links.isEmpty else { throw CircleError.damagedCircle }
             try await ask(transport) { try await $0.createCircle(links: links, invite: invite) }
             return try await transport.frontier()
         }
@@ -123,7 +123,7 @@ struct RemoteCircle: Sendable {
             guard let first = parsed.first, first.previous == circle.chain.head else {
                 throw KitError.linksDiffer(address.base)
             }
-            try DeviceCircle.keep(parsed, after: circle.chain, in: vault)
+            try CircleKeys(vault).keep(parsed, after: circle.chain)
             return try DeviceCircle.require(vault)
         }
     }

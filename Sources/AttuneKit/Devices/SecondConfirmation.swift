@@ -43,7 +43,7 @@ package enum SharedAct: Sendable {
     ///
     /// It is good for this alone and for the circle as it is now: whatever changes the circle ends it.
     ///
-    /// - Throws: `KitError` E-DEVICE-010 if this device is no active one.
+    /// - Throws: `CircleError` E-DEVICE-010 if this device is no active one.
     func file(by own: DeviceCircle) throws -> [UInt8] {
         try own.requireMembership()
         return magic + own.circle.bytes + own.chain.head.bytes + own.device.bytes + own.keys.sign(text(in: own))
@@ -100,7 +100,7 @@ package enum SecondConfirmation: Sendable {
 extension Workspace {
     /// Agrees on this device that another one does this, and writes that into a new file.
     ///
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-005, E-DEVICE-010, E-FILE-010.
+    /// - Throws: `CircleError` E-DEVICE-001, E-DEVICE-010; `KitError` E-DEVICE-005, E-FILE-010.
     package func confirm(_ act: SharedAct, to path: String) throws {
         let circle = try DeviceCircle.require(vault)
         if case .revocation(let ids) = act, ids.contains(circle.device) { throw KitError.revokesItself }

@@ -133,7 +133,7 @@ extension Workspace {
 
     /// Keeps links that follow on the circle's newest, and that nobody else knows them where nobody does.
     private func keep(_ links: [Link], of circle: DeviceCircle, isTold: Bool) throws {
-        try DeviceCircle.keep(links, after: circle.chain, in: vault)
+        try CircleKeys(vault).keep(links, after: circle.chain)
         guard !isTold else { return }
         try updateSyncSettings { $0.linksTold = $0.linksTold ?? circle.chain.seq }
     }

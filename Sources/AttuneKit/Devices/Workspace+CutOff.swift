@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneSync
 import AttuneVault
 import AttuneWire
 import Foundation
@@ -82,12 +83,12 @@ extension Workspace {
 
     /// The device with this name, fingerprint or id, be it in the circle or shut out.
     ///
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-003, E-DEVICE-004.
     package func deviceOrFormer(named name: String) throws -> DeviceListing {
         let all = try devices().filter { !$0.isPaper }
         let wanted = name.lowercased()
         let exact = all.filter { $0.id.description == wanted || $0.fingerprint.lowercased() == wanted }
-        guard !all.isEmpty else { throw KitError.noCircle }
+        guard !all.isEmpty else { throw CircleError.noCircle }
         if let only = exact.first, exact.count == 1 { return only }
         return try Self.only(called: name, of: all)
     }

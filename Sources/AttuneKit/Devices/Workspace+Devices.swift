@@ -14,6 +14,14 @@ extension Workspace {
         return try listings(of: circle)
     }
 
+    /// This device as its circle has it.
+    ///
+    /// - Throws: `CircleError` E-DEVICE-001.
+    package func ownDevice() throws -> DeviceListing {
+        guard let own = try devices().first(where: \.isThis) else { throw CircleError.noCircle }
+        return own
+    }
+
     func listings(of circle: DeviceCircle) throws -> [DeviceListing] {
         let keyring = circle.keyring()
         let heads = try vault.entries.heads()
@@ -25,7 +33,7 @@ extension Workspace {
             nicknames[device.id] ?? keyring.name(of: device, givenBy: circle.device)
                 ?? circle.name(of: device, keyring: keyring)
         }
-        let fingerprints = DeviceListing.fingerprints(of: circle.chain.devices.keys)
+        let fingerprints = DeviceCircle.fingerprints(of: circle.chain.devices.keys)
         var all = circle.chain.devices.values.map { device in
             let contact = device.id == circle.device ? nil : contacts[device.id]
             return DeviceListing(
@@ -55,10 +63,10 @@ extension Workspace {
 
     /// The active device with this name, fingerprint or id.
     ///
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-003, E-DEVICE-004.
     package func device(named name: String) throws -> DeviceListing {
         let all = try devices()
-        guard !all.isEmpty else { throw KitError.noCircle }
+        guard !all.isEmpty else { throw CircleError.noCircle }
         let active = all.filter { $0.state == .active }
         let wanted = name.lowercased()
         let found = active.filter { $0.id.description == wanted || $0.fingerprint.lowercased() == wanted }
@@ -95,7 +103,8 @@ extension Workspace {
     /// Gives this device another name in the circle, or another one a name that only this store knows.
     ///
     /// - Returns: the device, and whether the name is for this store alone.
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-003, E-DEVICE-004, E-DEVICE-015; `CryptoError` E-KEY-044.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-003, E-DEVICE-004, E-DEVICE-015;
+    ///   `CryptoError` E-KEY-044.
     package func renameDevice(_ name: String, to other: String) async throws -> (DeviceListing, isLocal: Bool) {
         let found = try await BlockingWork.run { [self] in try device(named: name) }
         guard !found.isPaper else { throw KitError.noDevice(name) }

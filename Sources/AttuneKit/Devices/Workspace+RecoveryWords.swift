@@ -30,7 +30,7 @@ extension Workspace {
 
     /// Passes if `agreement` is to the end of the circle's recovery words, as far as that can be told before.
     ///
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
     package func checkAgreement(_ agreement: SecondConfirmation) throws {
         let circle = try DeviceCircle.require(vault)
         guard let paper = circle.chain.paper else { throw KitError.noRecoveryWords }
@@ -50,7 +50,7 @@ extension Workspace {
     ///
     /// - Parameter agreement: of the earlier words or a second device, where the circle has words.
     /// - Returns: whether the relay knows of it; else the next sync tells it, and until then it takes the earlier ones.
-    /// - Throws: `KitError` E-DEVICE-007, E-DEVICE-010, E-DEVICE-014, E-DEVICE-017.
+    /// - Throws: `CircleError` E-DEVICE-010; `KitError` E-DEVICE-007, E-DEVICE-014, E-DEVICE-017.
     package func adoptWords(_ paper: DeviceKeys, agreement: SecondConfirmation?) async throws -> Bool {
         // Those who found the earlier words would like a relay that keeps this away from the circle.
         try await changeCircle(isUrgent: true) { circle in

@@ -12,7 +12,7 @@ package protocol CircleService: Sendable {
     ///   - port: 0 takes a free one.
     ///   - started: told of the port.
     ///   - unannounced: told once why the others do not find this device by themselves.
-    /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-074; what `started` throws.
+    /// - Throws: `CircleError` E-DEVICE-001, `SyncError` E-SYNC-074; what `started` throws.
     func serve(
         _ workspace: Workspace, host: String, port: Int, started: @escaping @Sendable (Int) throws -> Void,
         unannounced: @escaping @Sendable (any AttuneError) -> Void

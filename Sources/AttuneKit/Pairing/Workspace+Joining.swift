@@ -55,7 +55,7 @@ extension Workspace {
         let code = try PairingCode(parsing: code)
         try await BlockingWork.run { [self] in try requireFree() }
         let keys = try DeviceKeys.generate()
-        guard let tls = try keys.tlsIdentity() else { throw KitError.damagedCircle }
+        guard let tls = try keys.tlsIdentity() else { throw CircleError.damagedCircle }
         let identity = try DirectIdentity(tls)
         // Which device this is shows when its record arrives, sealed; its key must then be the one seen here.
         let certificate = try await DirectPeer.certificate(host: host, port: port, identity: identity) { _ in true }

@@ -129,7 +129,7 @@ extension Workspace {
         }
         let welcome = try await BlockingWork.run { [self] in
             guard try DeviceCircle.require(vault).chain.head == circle.chain.head else { throw KitError.circleMoved }
-            try DeviceCircle.keep(links, after: circle.chain, in: vault)
+            try CircleKeys(vault).keep(links, after: circle.chain)
             let all = try vault.circle.links(after: 0, limit: Int(WireLimits.links)).map {
                 try Link(parsing: $0).signed
             }

@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneCrypto
+import AttuneSync
 import AttuneVault
 import AttuneWire
 import Foundation
@@ -74,7 +75,7 @@ extension Workspace {
         guard file.isSigned(by: chain) else { throw KitError.wrongSignature }
         let adapter = try file.bytes.withUnsafeBytes { try Adapter(encoded: $0, manifest: manifest) }
         try Self.check(adapter, manifest)
-        if !fresh.isEmpty { try DeviceCircle.keep(fresh, after: identity.chain, in: vault) }
+        if !fresh.isEmpty { try CircleKeys(vault).keep(fresh, after: identity.chain) }
         let version = NewVersion(
             manifest: file.manifest, content: try BlobContent(safetensors: file.bytes),
             parents: isOwn ? file.parents : [], lossBefore: manifest.training?.lossBefore,

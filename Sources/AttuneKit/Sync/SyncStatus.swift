@@ -56,7 +56,7 @@ package struct SyncStatus: Sendable, Encodable {
 extension Workspace {
     /// How this device stands with its circle.
     ///
-    /// - Throws: `KitError` E-DEVICE-001.
+    /// - Throws: `CircleError` E-DEVICE-001.
     package func syncStatus() throws -> SyncStatus {
         let circle = try DeviceCircle.require(vault)
         let store = try VaultSyncStore(vault)

@@ -19,7 +19,7 @@ extension Workspace {
     /// What this device announces now: recognised with the keys of the newest epochs since the last revocation.
     ///
     /// - Returns: also what it depends on; a new mark is due when that changes.
-    /// - Throws: `KitError` E-DEVICE-001.
+    /// - Throws: `CircleError` E-DEVICE-001.
     package func nearbyMark(_ keys: CircleKeys) throws -> (mark: NearbyMark, validity: [UInt64]) {
         let (circle, keyring) = try keys.current()
         let links = try vault.circle.links(after: 0, limit: Int(WireLimits.links)).map { try Link(parsing: $0) }

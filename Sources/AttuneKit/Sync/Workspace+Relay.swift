@@ -13,8 +13,8 @@ extension Workspace {
     ///   - text: its address.
     ///   - invite: for a relay that does not know the circle and asks for a token.
     /// - Returns: the address as it is kept.
-    /// - Throws: `KitError` E-DEVICE-001, E-DEVICE-009, E-DEVICE-011, E-DEVICE-012; `SyncError` E-SYNC-072 if this device
-    ///   is alone, of which a relay hears nothing.
+    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-009, E-DEVICE-011, E-DEVICE-012; `SyncError` E-SYNC-072
+    ///   if this device is alone, of which a relay hears nothing.
     package func useRelay(_ text: String, invite: String?) async throws -> String {
         guard let address = RemoteAddress(text) else { throw KitError.notAnAddress(text) }
         let isAlone = try await BlockingWork.run { [vault] in try DeviceCircle.require(vault).isAlone }

@@ -7,7 +7,7 @@ import AttuneWire
 extension Workspace {
     /// What about the circle's logs is open here, the oldest first.
     ///
-    /// - Throws: `KitError` E-DEVICE-001.
+    /// - Throws: `CircleError` E-DEVICE-001.
     package func openDoubts() throws -> [SyncStatus.Doubt] {
         let circle = try DeviceCircle.require(vault)
         return try doubts(VaultSyncStore(vault), listings(of: circle)).map(\.doubt)
@@ -16,7 +16,7 @@ extension Workspace {
     /// Settles these doubts: a person has looked at them. Names that they held up move.
     ///
     /// - Returns: how many were open.
-    /// - Throws: `KitError` E-DEVICE-001.
+    /// - Throws: `CircleError` E-DEVICE-001.
     @discardableResult
     package func settle(_ doubts: [SyncStatus.Doubt]) throws -> Int {
         let circle = try DeviceCircle.require(vault)

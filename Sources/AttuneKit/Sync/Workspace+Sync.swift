@@ -24,7 +24,7 @@ extension Workspace {
     /// Syncs once.
     ///
     /// - Parameter progress: told of every step, from any thread.
-    /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-013 (paused), E-SYNC-014 (no relay), E-SYNC-071.
+    /// - Throws: `CircleError` E-DEVICE-001, `SyncError` E-SYNC-013 (paused), E-SYNC-014 (no relay), E-SYNC-071.
     package func sync(
         with remote: SyncRemote, progress: @escaping @Sendable (SyncStep) -> Void = { _ in }
     ) async throws -> SyncReport {
@@ -88,7 +88,7 @@ extension Workspace {
     /// What this device shows on the local network, and the key hashes of the other devices, which it talks to there.
     package static func directIdentity(_ keys: CircleKeys) throws -> (DirectIdentity, members: [Digest256: DeviceID]) {
         let (circle, _) = try keys.current()
-        guard let tls = try circle.keys.tlsIdentity() else { throw KitError.damagedCircle }
+        guard let tls = try circle.keys.tlsIdentity() else { throw CircleError.damagedCircle }
         let members = circle.chain.active.filter { $0.id != circle.device }.compactMap { device in
             Digest256(device.record.tlsKeyHash).map { ($0, device.id) }
         }

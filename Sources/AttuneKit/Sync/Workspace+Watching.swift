@@ -16,7 +16,7 @@ extension Workspace {
     /// What other processes do meanwhile counts: a pause, a limit, another relay, a new version.
     ///
     /// - Parameter event: told of what happens, from any thread.
-    /// - Throws: `KitError` E-DEVICE-001, `SyncError` E-SYNC-004, E-SYNC-014, E-SYNC-015, E-SYNC-071,
+    /// - Throws: `CircleError` E-DEVICE-001, `SyncError` E-SYNC-004, E-SYNC-014, E-SYNC-015, E-SYNC-071,
     ///   `CancellationError`; the store's errors, but for those that pass by themselves.
     package func watchSync(
         with remote: SyncRemote, progress: @escaping @Sendable (SyncStep) -> Void = { _ in },

@@ -126,5 +126,5 @@ struct CircleMember {
         try LinkWriter(chain: chain(), keys: keys).revoke([other.sync.device: last], keyring: keyring()).link
     }
 
-    func keep(_ link: Link) throws { try DeviceCircle.keep([link], after: chain(), in: vault) }
+    func keep(_ link: Link) throws { try CircleKeys(vault).keep([link], after: chain()) }
 }

@@ -131,7 +131,7 @@ import Testing
         let last = LogPosition(seq: 1, hash: halves[0].hash)
         let revocation = try LinkWriter(chain: a.chain(), keys: a.keys).revoke(
             [lost.sync.device: last], keyring: a.keyring())
-        try DeviceCircle.keep([revocation.link], after: b.chain(), in: b.vault)
+        try CircleKeys(b.vault).keep([revocation.link], after: b.chain())
         #expect(try b.sync.heads()[lost.sync.device] == nil)
         #expect(try b.sync.evidence().allSatisfy(\.isSettled))
         // The half that counts takes its place.
@@ -193,10 +193,10 @@ import Testing
         let add = try LinkWriter(chain: before, keys: hers[0].keys).add(
             third.publicKeys.record, name: "tablet",
             counterSignature: third.counterSignature(joining: before.circle, after: before.head), keyring: keyring)
-        try DeviceCircle.keep([add], after: before, in: hers[0].vault)
+        try CircleKeys(hers[0].vault).keep([add], after: before)
         let revocation = try LinkWriter(chain: hers[0].chain(), keys: hers[0].keys).revoke(
             [hers[1].sync.device: nil], keyring: hers[0].keyring())
-        try DeviceCircle.keep([revocation.link], after: hers[0].chain(), in: hers[0].vault)
+        try CircleKeys(hers[0].vault).keep([revocation.link], after: hers[0].chain())
         var chain = before
         var links: [Link] = []
         for _ in 0..<4 {
@@ -205,7 +205,7 @@ import Testing
             try chain.append(next)
             links.append(next)
         }
-        try DeviceCircle.keep(links, after: before, in: hers[1].vault)
+        try CircleKeys(hers[1].vault).keep(links, after: before)
         let (card, forged) = (try hers[0].workspace.ownCard(), try hers[1].workspace.ownCard())
         #expect(forged.chain.seq > card.chain.seq)
         for shown in [old, card, forged, old] { _ = try mine.workspace.addPerson(card: shown, name: "anna") }

@@ -102,7 +102,7 @@ import Testing
             try LinkWriter(chain: before, keys: device.keys).epoch(keyring: device.keyring()).link
         }.sorted { $0.hash < $1.hash }
         for (device, change) in zip(devices, changes) {
-            try DeviceCircle.keep([change], after: before, in: device.vault)
+            try CircleKeys(device.vault).keep([change], after: before)
         }
         var configuration = RelayConfiguration()
         configuration.creation = .never

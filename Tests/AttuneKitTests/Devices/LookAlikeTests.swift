@@ -18,7 +18,7 @@ import Testing
         let devices = try CircleMember.circle(["laptop", "desk", "thief"])
         let before = try devices[0].chain()
         let link = try LinkWriter(chain: before, keys: devices[2].keys).rename(to: name, keyring: devices[2].keyring())
-        try DeviceCircle.keep([link], after: before, in: devices[0].vault)
+        try CircleKeys(devices[0].vault).keep([link], after: before)
         return (devices[0], devices[1], devices[2])
     }
 
@@ -60,7 +60,7 @@ import Testing
     @Test func aNameThatLooksLikeOneAnotherDeviceHadSaysNothingForSure() throws {
         let (own, desk, other) = try Self.circle("d\u{435}sk")
         let link = try LinkWriter(chain: own.chain(), keys: desk.keys).rename(to: "table", keyring: desk.keyring())
-        try DeviceCircle.keep([link], after: own.chain(), in: own.vault)
+        try CircleKeys(own.vault).keep([link], after: own.chain())
         let list = try own.workspace.devices()
         #expect(list.filter(\.looksLikeAnother).isEmpty)
         let shown = try #require(list.first { $0.id == other.sync.device })
@@ -73,7 +73,7 @@ import Testing
         let (before, thief) = (try devices[0].chain(), devices[1])
         let link = try LinkWriter(chain: before, keys: thief.keys)
             .rename(to: fingerprint.lowercased(), keyring: thief.keyring())
-        try DeviceCircle.keep([link], after: before, in: devices[0].vault)
+        try CircleKeys(devices[0].vault).keep([link], after: before)
         let list = try devices[0].workspace.devices()
         #expect(list.filter(\.looksLikeAnother).count == 2)
         #expect(try devices[0].workspace.device(named: fingerprint).isThis)
@@ -83,7 +83,7 @@ import Testing
         let bytes: [(UInt8, UInt8)] = [(1, 0), (1, 9), (2, 0)]
         let ids = bytes.compactMap { first, last in DeviceID([UInt8](repeating: first, count: 15) + [last]) }
         try #require(ids.count == 3)
-        let fingerprints = DeviceListing.fingerprints(of: ids)
+        let fingerprints = DeviceCircle.fingerprints(of: ids)
         #expect(ids[0].fingerprint == ids[1].fingerprint)
         #expect(ids.map { fingerprints[$0] } == [ids[0].description, ids[1].description, ids[2].fingerprint])
     }

@@ -147,7 +147,7 @@ import Testing
         // The thief calls itself desk, and gives the desk its own name: only the first is a name.
         let before = try a.chain()
         let link = try LinkWriter(chain: thief.chain(), keys: thief.keys).rename(to: "desk", keyring: thief.keyring())
-        try DeviceCircle.keep([link], after: before, in: a.vault)
+        try CircleKeys(a.vault).keep([link], after: before)
         let list = try a.workspace.devices()
         #expect(list.map(\.name).sorted() == ["desk", "desk", "laptop"])
         #expect(code { _ = try a.workspace.device(named: "desk") } == "E-DEVICE-004")
@@ -162,7 +162,7 @@ import Testing
         #expect(!renamed.isNameInDoubt(among: list, now: week))
         let desk = devices[1]
         let other = try LinkWriter(chain: a.chain(), keys: desk.keys).rename(to: "table", keyring: desk.keyring())
-        try DeviceCircle.keep([other], after: a.chain(), in: a.vault)
+        try CircleKeys(a.vault).keep([other], after: a.chain())
         #expect(renamed.isNameInDoubt(among: try a.workspace.devices(), now: week))
         #expect(code { _ = try a.workspace.devices(named: ["desk"], isCertain: true) } == "E-DEVICE-016")
         #expect(try a.workspace.devices(named: ["desk"], isCertain: false).map(\.id) == [renamed.id])

@@ -102,8 +102,7 @@ struct DevicesCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let workspace = try global.open(.reading)
-            guard let own = try workspace.devices().first(where: \.isThis) else { throw KitError.noCircle }
+            let own = try global.open(.reading).ownDevice()
             if global.json { return try global.console.print(own) }
             global.console.print("\(own.name)  \(own.fingerprint)  \(own.id)")
         }

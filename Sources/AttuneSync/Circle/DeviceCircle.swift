@@ -3,7 +3,6 @@
 
 import AttuneCore
 import AttuneCrypto
-import AttuneSync
 import AttuneVault
 import AttuneWire
 
@@ -20,17 +19,17 @@ package struct DeviceCircle: Sendable {
     /// This device as the chain has it; nil if its addition does not count any more.
     package var own: CircleDevice? { chain.devices[device] }
     /// Whether no other device is in the circle now.
-    var isAlone: Bool { chain.active.allSatisfy { $0.id == device } }
+    package var isAlone: Bool { chain.active.allSatisfy { $0.id == device } }
 
     /// Opens what a store holds of its circle; nil if it is in none.
     ///
-    /// - Throws: `CryptoError` E-KEY-040, `WireError` where the kept links do not hold, `KitError` E-DEVICE-006.
+    /// - Throws: `CryptoError` E-KEY-040, `WireError` where the kept links do not hold, `CircleError` E-DEVICE-006.
     package static func open(_ vault: Vault) throws -> DeviceCircle? {
         guard let identity = try vault.circle.identity() else { return nil }
         let keys = try DeviceKeys(opening: identity.sealedKeys, vaultKey: vault.vaultKey())
         let chain = try DeviceChain(verifying: vault.circle.links(after: 0, limit: Int(WireLimits.links)))
         guard chain.circle == identity.circle, identity.device == keys.publicKeys.id else {
-            throw KitError.damagedCircle
+            throw CircleError.damagedCircle
         }
         let kept = try vault.circle.epochKeys().map { try KeptEpochKeys(opening: $0, vaultKey: vault.vaultKey()) }
         return DeviceCircle(keys: keys, device: keys.deviceID, chain: chain, kept: kept ?? KeptEpochKeys())
@@ -38,9 +37,9 @@ package struct DeviceCircle: Sendable {
 
     /// As `open`, for what needs a circle.
     ///
-    /// - Throws: as `open`, and `KitError` E-DEVICE-001.
+    /// - Throws: as `open`, and `CircleError` E-DEVICE-001.
     package static func require(_ vault: Vault) throws -> DeviceCircle {
-        guard let circle = try open(vault) else { throw KitError.noCircle }
+        guard let circle = try open(vault) else { throw CircleError.noCircle }
         return circle
     }
 
@@ -60,32 +59,42 @@ package struct DeviceCircle: Sendable {
 
     /// Passes where this device is in its circle.
     ///
-    /// - Throws: `KitError` E-DEVICE-010.
-    func requireMembership() throws {
-        guard let own else { throw KitError.notADevice }
-        guard own.isActive else { throw KitError.shutOut }
+    /// - Throws: `CircleError` E-DEVICE-010.
+    package func requireMembership() throws {
+        guard let own else { throw CircleError.notADevice }
+        guard own.isActive else { throw CircleError.shutOut }
     }
 
     /// What makes the next links.
     ///
-    /// - Throws: `KitError` E-DEVICE-010 if this device may not change the circle.
-    func writer() throws -> LinkWriter {
+    /// - Throws: `CircleError` E-DEVICE-010 if this device may not change the circle.
+    package func writer() throws -> LinkWriter {
         try requireMembership()
         return LinkWriter(chain: chain, keys: keys)
     }
 
     /// The name of a device, or its fingerprint where the name cannot be opened.
-    func name(of device: CircleDevice, keyring: EpochKeyring?) -> String {
+    package func name(of device: CircleDevice, keyring: EpochKeyring?) -> String {
         device.isPaper ? "recovery words" : keyring?.name(of: device) ?? device.id.fingerprint
     }
 
     /// What tells a device from all others of the circle.
-    func fingerprint(of device: DeviceID) -> String {
-        DeviceListing.fingerprints(of: chain.devices.keys)[device] ?? device.description
+    package func fingerprint(of device: DeviceID) -> String {
+        Self.fingerprints(of: chain.devices.keys)[device] ?? device.description
+    }
+
+    /// What tells each of these devices from all the others: eight letters and digits, or the id where these are alike.
+    package static func fingerprints(of devices: some Collection<DeviceID>) -> [DeviceID: String] {
+        let alike = Dictionary(grouping: devices, by: \.fingerprint)
+        return alike.values.reduce(into: [:]) { result, devices in
+            for device in devices {
+                result[device] = devices.count == 1 ? device.fingerprint : device.description
+            }
+        }
     }
 
     /// `name` for a device that joins, with a number behind it where an active device has a name that looks the same.
-    func freeName(_ name: String, keyring: EpochKeyring?) -> String {
+    package func freeName(_ name: String, keyring: EpochKeyring?) -> String {
         let taken = Set(chain.active.map { NameLook(self.name(of: $0, keyring: keyring)) })
         guard taken.contains(NameLook(name)) else { return name }
         for number in 2...taken.count + 2 {
@@ -95,21 +104,5 @@ package struct DeviceCircle: Sendable {
             if !taken.contains(NameLook(stem + suffix)) { return stem + suffix }
         }
         return name
-    }
-
-    /// Keeps links that follow on `chain`, having verified them, and drops the entries that they cut off.
-    package static func keep(_ links: [Link], after chain: DeviceChain, in vault: Vault) throws {
-        let circle = try open(vault)
-        if let circle { try circle.remember(circle.keyring(), in: vault) }
-        let store = try VaultSyncStore(vault)
-        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: store) { device in
-            (try? CircleKeys(vault))?.label(of: device) ?? "device \(device.fingerprint)"
-        }
-        // The names of devices are opened once more only where there is something to say of another one.
-        guard let own = circle?.device, links.contains(where: { $0.signer != own }) else { return }
-        let keys = try CircleKeys(vault)
-        for (level, text) in LinkNews.lines(of: links, on: own, labels: keys.label) {
-            try store.append(SyncLogLine(level: level, remote: "", text: text))
-        }
     }
 }

@@ -3,7 +3,6 @@
 
 import AttuneCore
 import AttuneCrypto
-import AttuneSync
 import AttuneVault
 import AttuneWire
 import Synchronization
@@ -41,7 +40,7 @@ package final class CircleKeys: EntryAuthor {
     /// Seals and signs a draft under the newest epoch's key.
     package func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8] {
         let (circle, keyring) = try current()
-        guard let key = keyring[place.epoch] else { throw obstacle() ?? KitError.notADevice }
+        guard let key = keyring[place.epoch] else { throw obstacle() ?? CircleError.notADevice }
         return try EntryWriter(keys: circle.keys).entry(draft, at: place, key: key).bytes
     }
 
@@ -88,5 +87,18 @@ package final class CircleKeys: EntryAuthor {
         let fingerprint = circle.fingerprint(of: device)
         let name = nickname ?? circle.name(of: known, keyring: keyring)
         return name == device.fingerprint ? "device \(fingerprint)" : "\(name) (\(fingerprint))"
+    }
+
+    /// Keeps links that follow on `chain`, having verified them, and drops the entries that they cut off.
+    ///
+    /// Says in the sync log what they change for a person.
+    package func keep(_ links: [Link], after chain: DeviceChain) throws {
+        // With the links the keys of the epochs so far go where these cannot be lost.
+        let own = try current().circle.device
+        let store = try VaultSyncStore(vault)
+        _ = try LinkReceiver.take(links, after: chain.head, chain: chain, into: store, naming: label)
+        for (level, text) in LinkNews.lines(of: links, on: own, labels: label) {
+            try store.append(SyncLogLine(level: level, remote: "", text: text))
+        }
     }
 }
