@@ -139,6 +139,28 @@ import Testing
         #expect(try b.sync.heads()[lost.sync.device] == last)
     }
 
+    @Test func devicesThatAreShutOutAtOnceAreNamedWithWhatGoes() throws {
+        let devices = try CircleMember.circle(["laptop", "desk", "phone", "tower"])
+        let (own, desk, phone, tower) = (devices[0], devices[1], devices[2], devices[3])
+        for (device, adapter) in [(desk, "one"), (phone, "two")] {
+            try device.store.train(adapter)
+            try device.send(to: own)
+        }
+        try DeviceNicknames.set("spare", of: phone.sync.device, in: own.vault)
+        let chain = try own.chain()
+        let signature = tower.keys.secondSignature(
+            revoking: [desk.sync.device, phone.sync.device], after: chain.head)
+        let link = try LinkWriter(chain: chain, keys: own.keys).revoke(
+            [desk.sync.device: nil, phone.sync.device: nil], second: (tower.sync.device, signature),
+            keyring: own.keyring()
+        ).link
+        try CircleKeys(own.vault).keep([link], after: chain)
+        let lines = try own.vault.syncLog.newest().map(\.text)
+        let news = try #require(lines.first { $0.contains("adapters here are others") }, "\(lines)")
+        #expect(news.contains("desk (\(desk.sync.device.fingerprint))"), "\(news)")
+        #expect(news.contains("spare (\(phone.sync.device.fingerprint))"), "\(news)")
+    }
+
     @Test func anAdapterOfAnotherPersonIsKeptApartUntilItIsTakenIn() throws {
         let mine = try CircleMember.circle(["laptop"])[0]
         let hers = try CircleMember.circle(["tower", "phone"])
