@@ -76,42 +76,11 @@ extension Workspace {
         client: HTTPClient, ownName: String, dialogue: PairingDialogue, peerKey: Digest256?
     ) async throws -> JoinedCircle {
         vault.yieldLock()
-        let sponsor = Sponsor()
-        let chain = try await PairingSession(mailbox: mailbox).join(
-            code: code, authority: authority,
-            guest: PairingSession.Guest(
-                record: keys.publicKeys.record, name: ownName,
-                confirm: { words, offer in
-                    if let peerKey, Digest256(offer.device.tlsKeyHash) != peerKey {
-                        throw PairingError.badCircle("its key is not that of the device that was connected to")
-                    }
-                    guard EpochKey.isName(offer.deviceName) else {
-                        throw PairingError.badMessage("the other device has a name that cannot be shown")
-                    }
-                    await sponsor.set(DeviceID(offer.device))
-                    try await dialogue.showWords(words)
-                    guard try await dialogue.confirm(offer.deviceName) else { throw PairingError.refused }
-                },
-                counterSign: { keys.counterSignature(joining: $0, after: $1) },
-                fetchLinks: { circle, _ in
-                    try await HTTPTransport(
-                        client: client, address: address, circle: circle, device: keys.deviceID,
-                        sign: { keys.sign($0) }
-                    ).allLinks()
-                },
-                keep: { [self] chain, links, welcome in
-                    let relay = authority == nil ? RemoteAddress(welcome.relay)?.base : address.base
-                    await sponsor.set(bases: welcome.bases)
-                    try await BlockingWork.run { [self] in
-                        try requireFree()
-                        try enter(
-                            circle: chain.circle, keys: keys, links: links.map { try Link(parsing: $0) },
-                            leavesPresent: true)
-                        try updateSyncSettings { ($0.relay, $0.linksTold) = (relay, chain.seq) }
-                    }
-                }))
-        let hints = await sponsor.bases
-        let id = await sponsor.id
+        let guest = Guest(
+            workspace: self, keys: keys, name: ownName, address: address, isRelay: authority != nil, client: client,
+            dialogue: dialogue, peerKey: peerKey)
+        let chain = try await PairingSession(mailbox: mailbox).join(code: code, authority: authority, guest: guest)
+        let (id, hints) = await (guest.sponsor, guest.bases)
         return try await BlockingWork.run { [self] in
             let here = Set(try bases.list().map(\.id))
             return JoinedCircle(
@@ -124,12 +93,64 @@ extension Workspace {
         }
     }
 
-    /// What the other device said of itself.
-    private actor Sponsor {
-        private(set) var id: DeviceID?
+    /// This device as it comes into a circle, with what the other one said of itself.
+    private actor Guest: PairingGuest {
+        private let workspace: Workspace
+        let keys: DeviceKeys
+        let name: String
+        /// Of the relay, or else of the other device.
+        private let address: RemoteAddress
+        private let isRelay: Bool
+        private let client: HTTPClient
+        private let dialogue: PairingDialogue
+        /// The hash of the key that the other device showed when it was connected to directly.
+        private let peerKey: Digest256?
+        private(set) var sponsor: DeviceID?
         private(set) var bases: [ProtoPairingWelcome.BaseHint] = []
-        func set(_ id: DeviceID) { self.id = id }
-        func set(bases: [ProtoPairingWelcome.BaseHint]) { self.bases = bases }
+
+        init(
+            workspace: Workspace, keys: DeviceKeys, name: String, address: RemoteAddress, isRelay: Bool,
+            client: HTTPClient, dialogue: PairingDialogue, peerKey: Digest256?
+        ) {
+            self.workspace = workspace
+            self.keys = keys
+            self.name = name
+            self.address = address
+            self.isRelay = isRelay
+            self.client = client
+            self.dialogue = dialogue
+            self.peerKey = peerKey
+        }
+
+        func confirm(_ words: [String], _ offer: ProtoPairingOffer) async throws {
+            if let peerKey, Digest256(offer.device.tlsKeyHash) != peerKey {
+                throw PairingError.badCircle("its key is not that of the device that was connected to")
+            }
+            guard EpochKey.isName(offer.deviceName) else {
+                throw PairingError.badMessage("the other device has a name that cannot be shown")
+            }
+            sponsor = DeviceID(offer.device)
+            try await dialogue.showWords(words)
+            guard try await dialogue.confirm(offer.deviceName) else { throw PairingError.refused }
+        }
+
+        func links(of circle: CircleID) async throws -> [[UInt8]] {
+            let keys = keys
+            return try await HTTPTransport(
+                client: client, address: address, circle: circle, device: keys.deviceID, sign: { keys.sign($0) }
+            ).allLinks()
+        }
+
+        func keep(_ chain: DeviceChain, _ links: [[UInt8]], _ welcome: ProtoPairingWelcome) async throws {
+            let relay = isRelay ? address.base : RemoteAddress(welcome.relay)?.base
+            bases = welcome.bases
+            try await BlockingWork.run { [workspace, keys] in
+                try workspace.requireFree()
+                try workspace.enter(
+                    circle: chain.circle, keys: keys, links: links.map { try Link(parsing: $0) }, leavesPresent: true)
+                try workspace.updateSyncSettings { ($0.relay, $0.linksTold) = (relay, chain.seq) }
+            }
+        }
     }
 
     /// Passes where the store may enter a circle: it is in none, alone in its own, or shut out of it.

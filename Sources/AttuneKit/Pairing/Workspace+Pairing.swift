@@ -29,11 +29,11 @@ extension Workspace {
         return try await RemoteCircle.withClient { client in
             var circle = try await BlockingWork.run { [self] in try beginCircle(named: ownName, paper: nil) }
             let isAlone = circle.isAlone
-            let host = Host(remote: RemoteCircle(vault: vault, address: address, client: client), invite: invite)
+            let home = Home(remote: RemoteCircle(vault: vault, address: address, client: client), invite: invite)
             let greeting = try await PairingMeeting.greet(address, client: client)
             if !isAlone {
-                circle = try await host.remote.reconcile(invite: invite)
-                try await keep(relay: host)
+                circle = try await home.remote.reconcile(invite: invite)
+                try await keep(relay: home)
             } else if greeting.asksForInvite, invite == nil {
                 // Said before a code is spent; a relay that has the circle already does not ask.
                 let isKnown = try await BlockingWork.run { [self] in try syncSettings().relay == address.base }
@@ -41,23 +41,23 @@ extension Workspace {
             }
             // A relay that has the circle keeps places for its devices, which strangers cannot take.
             let mailbox = try await RelayMailbox.open(
-                client: client, address: address.base, as: isAlone ? nil : host.remote.transport(circle))
+                client: client, address: address.base, as: isAlone ? nil : home.remote.transport(circle))
             return try await admit(
                 PairingMeeting(
                     mailbox: mailbox, nameplate: mailbox.nameplate, authority: greeting.authority,
                     relay: address.base),
-                host: host, dialogue: dialogue)
+                home: home, dialogue: dialogue)
         }
     }
 
     /// The relay that a circle is brought to.
-    private struct Host {
+    private struct Home: Sendable {
         let remote: RemoteCircle
         let invite: String?
     }
 
-    private func keep(relay host: Host) async throws {
-        try await BlockingWork.run { [self] in try updateSyncSettings { $0.relay = host.remote.address.base } }
+    private func keep(relay home: Home) async throws {
+        try await BlockingWork.run { [self] in try updateSyncSettings { $0.relay = home.remote.address.base } }
     }
 
     /// Lets another device into the circle that meets this one on the local network.
@@ -65,11 +65,11 @@ extension Workspace {
         at meeting: PairingMeeting, ownName: String, dialogue: PairingDialogue
     ) async throws -> DeviceListing {
         _ = try await BlockingWork.run { [self] in try beginCircle(named: ownName, paper: nil) }
-        return try await admit(meeting, host: nil, dialogue: dialogue)
+        return try await admit(meeting, home: nil, dialogue: dialogue)
     }
 
     private func admit(
-        _ meeting: PairingMeeting, host: Host?, dialogue: PairingDialogue
+        _ meeting: PairingMeeting, home: Home?, dialogue: PairingDialogue
     ) async throws -> DeviceListing {
         let code = try PairingCode(nameplate: meeting.nameplate)
         let (circle, name, members) = try await BlockingWork.run { [self] in
@@ -93,28 +93,48 @@ extension Workspace {
         }
         let answer = try await session.admit(
             code: code, authority: meeting.authority,
-            host: PairingSession.Host(
-                chain: circle.chain, record: circle.keys.publicKeys.record, name: name,
-                show: { try await dialogue.showWords($0) },
-                confirm: { answer in
-                    guard EpochKey.isName(answer.deviceName) else {
-                        throw PairingError.badMessage("the other device has a name that cannot be shown")
-                    }
-                    let isTaken = members.contains { $0.looksLike(answer.deviceName) }
-                    let shown = isTaken ? "\(answer.deviceName), which is new here" : answer.deviceName
-                    guard try await dialogue.confirm(shown) else { throw PairingError.refused }
-                },
-                admit: { [self] answer in
-                    try await welcome(answer, into: circle, host: host, relay: meeting.relay)
-                }))
+            host: Host(
+                workspace: self, circle: circle, name: name, members: members, home: home, relay: meeting.relay,
+                dialogue: dialogue))
         let id = DeviceID(answer.device).description
         return try await BlockingWork.run { [self] in try device(named: id) }
     }
 
+    /// This device as it lets another one in.
+    private struct Host: PairingHost {
+        let workspace: Workspace
+        let circle: DeviceCircle
+        let name: String
+        /// The active devices.
+        let members: [DeviceListing]
+        let home: Home?
+        /// The address that the new device is told.
+        let relay: String?
+        let dialogue: PairingDialogue
+
+        var chain: DeviceChain { circle.chain }
+        var record: ProtoDeviceRecord { circle.keys.publicKeys.record }
+
+        func show(_ words: [String]) async throws { try await dialogue.showWords(words) }
+
+        func confirm(_ answer: ProtoPairingAnswer) async throws {
+            guard EpochKey.isName(answer.deviceName) else {
+                throw PairingError.badMessage("the other device has a name that cannot be shown")
+            }
+            let isTaken = members.contains { $0.looksLike(answer.deviceName) }
+            let shown = isTaken ? "\(answer.deviceName), which is new here" : answer.deviceName
+            guard try await dialogue.confirm(shown) else { throw PairingError.refused }
+        }
+
+        func admit(_ answer: ProtoPairingAnswer) async throws -> PairingWelcome {
+            try await workspace.welcome(answer, into: circle, home: home, relay: relay)
+        }
+    }
+
     /// Makes, publishes and keeps the links by which a device comes in.
     private func welcome(
-        _ answer: ProtoPairingAnswer, into circle: DeviceCircle, host: Host?, relay: String?
-    ) async throws -> PairingSession.Welcome {
+        _ answer: ProtoPairingAnswer, into circle: DeviceCircle, home: Home?, relay: String?
+    ) async throws -> PairingWelcome {
         let links = try await BlockingWork.run {
             let keyring = circle.keyring()
             let add = try circle.writer().add(
@@ -122,10 +142,10 @@ extension Workspace {
                 counterSignature: Array(answer.counterSignature), keyring: keyring)
             return try Self.withNewEpoch(add, circle: circle, keyring: keyring)
         }
-        if let host {
+        if let home {
             // From here on there is another device, and the relay is told of the circle.
-            _ = try await host.remote.reconcile(invite: host.invite)
-            guard try await host.remote.push(links, of: circle) else { throw KitError.circleMoved }
+            _ = try await home.remote.reconcile(invite: home.invite)
+            guard try await home.remote.push(links, of: circle) else { throw KitError.circleMoved }
         }
         let welcome = try await BlockingWork.run { [self] in
             guard try DeviceCircle.require(vault).chain.head == circle.chain.head else { throw KitError.circleMoved }
@@ -139,9 +159,9 @@ extension Workspace {
                     $0.name = base.name
                 }
             }
-            return PairingSession.Welcome(links: all, relay: relay, bases: hints)
+            return PairingWelcome(links: all, relay: relay, bases: hints)
         }
-        if let host { try await keep(relay: host) }
+        if let home { try await keep(relay: home) }
         return welcome
     }
 

@@ -22,80 +22,11 @@ package struct PairingSession: Sendable {
         self.deadline = deadline
     }
 
-    /// What the old side says and does.
-    package struct Host: Sendable {
-        /// The circle as it is now.
-        package var chain: DeviceChain
-        package var record: ProtoDeviceRecord
-        package var name: String
-        /// Shows the words that both screens must show.
-        package var show: @Sendable ([String]) async throws -> Void
-        /// Asks a person whether the device may join; throws `PairingError.refused` if not.
-        package var confirm: @Sendable (ProtoPairingAnswer) async throws -> Void
-        /// Takes the device into the circle: makes, publishes and keeps the links.
-        package var admit: @Sendable (ProtoPairingAnswer) async throws -> Welcome
-
-        package init(
-            chain: DeviceChain, record: ProtoDeviceRecord, name: String,
-            show: @escaping @Sendable ([String]) async throws -> Void,
-            confirm: @escaping @Sendable (ProtoPairingAnswer) async throws -> Void,
-            admit: @escaping @Sendable (ProtoPairingAnswer) async throws -> Welcome
-        ) {
-            self.chain = chain
-            self.record = record
-            self.name = name
-            self.show = show
-            self.confirm = confirm
-            self.admit = admit
-        }
-    }
-
-    /// What the new device is told once it is in.
-    package struct Welcome: Sendable {
-        package var links: [ProtoSignedLink]
-        package var relay: String?
-        package var bases: [ProtoPairingWelcome.BaseHint]
-
-        package init(links: [ProtoSignedLink], relay: String?, bases: [ProtoPairingWelcome.BaseHint]) {
-            self.links = links
-            self.relay = relay
-            self.bases = bases
-        }
-    }
-
-    /// What the new side says and does.
-    package struct Guest: Sendable {
-        package var record: ProtoDeviceRecord
-        package var name: String
-        /// Shows the words that both screens must show, and asks whether they are the same.
-        package var confirm: @Sendable (_ words: [String], ProtoPairingOffer) async throws -> Void
-        /// Signs `attune/v1/join!` over the circle, this device and the offered link.
-        package var counterSign: @Sendable (_ circle: CircleID, _ previous: LinkHash) throws -> [UInt8]
-        /// Fetches the links where they do not fit a message.
-        package var fetchLinks: @Sendable (_ circle: CircleID, _ relay: String) async throws -> [[UInt8]]
-        /// Keeps the verified circle.
-        package var keep: @Sendable (DeviceChain, _ links: [[UInt8]], ProtoPairingWelcome) async throws -> Void
-
-        package init(
-            record: ProtoDeviceRecord, name: String,
-            confirm: @escaping @Sendable ([String], ProtoPairingOffer) async throws -> Void,
-            counterSign: @escaping @Sendable (CircleID, LinkHash) throws -> [UInt8],
-            fetchLinks: @escaping @Sendable (CircleID, String) async throws -> [[UInt8]],
-            keep: @escaping @Sendable (DeviceChain, [[UInt8]], ProtoPairingWelcome) async throws -> Void
-        ) {
-            self.record = record
-            self.name = name
-            self.confirm = confirm
-            self.counterSign = counterSign
-            self.fetchLinks = fetchLinks
-            self.keep = keep
-        }
-    }
-
     /// Old side: admits the device that knows the code; who it was.
     ///
     /// - Throws: `PairingError`, or what `host` or the mailbox throws.
-    package func admit(code: PairingCode, authority: String?, host: Host) async throws -> ProtoPairingAnswer {
+    package func admit(code: PairingCode, authority: String?, host: some PairingHost) async throws -> ProtoPairingAnswer
+    {
         var talk = Talk(flow: PairingFlow(side: .old, code: code, authority: authority, record: host.record), self)
         do {
             let words = try await talk.agree()
@@ -121,8 +52,9 @@ package struct PairingSession: Sendable {
     /// New side: joins the circle of the device that shows the code.
     ///
     /// - Throws: `PairingError`, `WireError` for a chain that does not hold, or what `guest` or the mailbox throws.
-    package func join(code: PairingCode, authority: String?, guest: Guest) async throws -> DeviceChain {
-        var talk = Talk(flow: PairingFlow(side: .new, code: code, authority: authority, record: guest.record), self)
+    package func join(code: PairingCode, authority: String?, guest: some PairingGuest) async throws -> DeviceChain {
+        let record = guest.keys.publicKeys.record
+        var talk = Talk(flow: PairingFlow(side: .new, code: code, authority: authority, record: record), self)
         do {
             let words = try await talk.agree()
             guard case .offered(let offer) = try await talk.next() else { throw PairingError.abandoned }
@@ -131,13 +63,14 @@ package struct PairingSession: Sendable {
             }
             try await guest.confirm(words, offer)
             try await talk.send(
-                talk.flow.answer(counterSignature: guest.counterSign(circle, link), name: guest.name))
+                talk.flow.answer(
+                    counterSignature: guest.keys.counterSignature(joining: circle, after: link), name: guest.name))
             guard case .welcomed(let welcome) = try await talk.next() else { throw PairingError.abandoned }
             let links =
                 welcome.links.isEmpty
-                ? try await guest.fetchLinks(circle, welcome.relay)
+                ? try await guest.links(of: circle)
                 : try welcome.links.map { try $0.serializedBytes() as [UInt8] }
-            let chain = try Self.verify(links, offer: offer, own: guest.record)
+            let chain = try Self.verify(links, offer: offer, own: record)
             try await guest.keep(chain, links, welcome)
             // This device has everything; if the other one never hears of it, it still is in the circle.
             try? await talk.send(talk.flow.done(link: chain.head))
