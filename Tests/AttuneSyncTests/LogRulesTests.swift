@@ -217,8 +217,8 @@ import Testing
         let before = evidence(store)
         var machine = try SyncMachine(
             store: store, remote: "peer", author: SimulatedAuthor(identity: example.reader, key: example.key),
-            options: SyncOptions(attempts: 2, isDirect: true, takesEntriesOnly: true, seed: 1), chain: example.chain,
-            apply: { [] })
+            applier: NoApplier(), options: SyncOptions(attempts: 2, isDirect: true, takesEntriesOnly: true, seed: 1),
+            chain: example.chain)
         var heads = example.logs.compactMapValues(\.last?.position)
         heads[entry.device] = entry.position
         let frontier = RemoteFrontier(heads: heads, linkSeq: example.chain.seq, link: example.chain.head)

@@ -53,8 +53,8 @@ import Testing
         let key = circle.key
         return SyncSession(
             store: store, transport: transport,
-            author: SimulatedAuthor(identity: circle.devices[index].identity, key: key),
-            options: SyncOptions(attempts: 2, seed: 1), apply: { [] })
+            author: SimulatedAuthor(identity: circle.devices[index].identity, key: key), applier: NoApplier(),
+            options: SyncOptions(attempts: 2, seed: 1))
     }
 
     private func chunks(_ count: Int, in store: SimulatedStore) throws -> [ChunkID] {
@@ -223,7 +223,7 @@ import Testing
             if index == 0 { try await transport.createCircle(links: [links[0].bytes], invite: nil) }
             let session = SyncSession(
                 store: store, transport: transport, author: SimulatedAuthor(identity: identity, key: large.key),
-                options: SyncOptions(attempts: 6, seed: 1), apply: { [] })
+                applier: NoApplier(), options: SyncOptions(attempts: 6, seed: 1))
             let outcome = try await session.run()
             let page = try await transport.links(after: 0)
             let all = try await transport.allLinks()

@@ -63,15 +63,24 @@ extension Workspace {
         }
     }
 
-    /// What refuses versions of other devices when their records arrive: `check`, and where the base is on this machine,
-    /// a manifest that gives it another shape.
+    /// What opens accepted entries and makes adapters of them.
     ///
     /// - Throws: `KitError` where the bases of this machine cannot be listed.
-    func arrivalCheck() throws -> EntryApplier.Check {
+    package func applier(store: VaultSyncStore, keys: CircleKeys) throws -> EntryApplier {
         let here = Dictionary(try bases.list().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        return { packet in
-            let manifest = try Self.check(packet)
-            if let base = here[packet.base], base.shape != manifest.base.shape { throw KitError.otherShape(than: base) }
+        return EntryApplier(store: store, keys: keys, arrivals: ShapeCheck(bases: here))
+    }
+
+    /// Refuses versions of other devices when their records arrive: by `check`, and where the base is on this machine,
+    /// for a manifest that gives it another shape.
+    private struct ShapeCheck: ArrivalCheck {
+        let bases: [BaseID: BaseRecord]
+
+        func check(_ version: VersionPacket) throws {
+            let manifest = try Workspace.check(version)
+            if let base = bases[version.base], base.shape != manifest.base.shape {
+                throw KitError.otherShape(than: base)
+            }
         }
     }
 

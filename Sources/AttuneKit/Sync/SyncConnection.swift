@@ -110,14 +110,12 @@ extension Workspace {
                 remoteName: peer.map { Self.remoteName($0, devices) }, circle: store.circle, device: store.device,
                 clockOffset: settings.clockOffset, uploadLimit: settings.uploadLimit,
                 downloadLimit: settings.downloadLimit, sign: { circle.keys.sign($0) })
-            let applier = try applier(store: store, keys: keys)
             let options = SyncOptions(
                 attempts: attempts, isDirect: peer != nil, takesEntriesOnly: takesEntriesOnly,
                 seed: .random(in: .min ... .max))
-            // Other commands may use the store between two steps, however long a transfer takes.
             let session = SyncSession(
-                store: store, transport: transport, author: keys, options: options, apply: { try applier.apply() },
-                rest: { [vault] in vault.yieldLock() })
+                store: store, transport: transport, author: keys, applier: try applier(store: store, keys: keys),
+                options: options)
             return SyncConnection(session: session, transport: transport, peer: peer)
         }
     }

@@ -94,13 +94,4 @@ extension Workspace {
         }
         return (try DirectIdentity(tls), Dictionary(members, uniquingKeysWith: { first, _ in first }))
     }
-
-    /// What opens accepted entries and makes adapters of them.
-    ///
-    /// - Throws: `KitError` where the bases of this machine cannot be listed.
-    package func applier(store: VaultSyncStore, keys: CircleKeys) throws -> EntryApplier {
-        EntryApplier(
-            store: store, open: { try keys.payload(of: $0) }, keys: { keys.means }, name: { keys.name(of: $0) },
-            check: try arrivalCheck())
-    }
 }

@@ -18,6 +18,15 @@ package protocol EntryAuthor: Sendable {
     func label(of device: DeviceID) -> String
 }
 
+/// Who opens accepted entries and makes adapters of them.
+package protocol EntryApplying: Sendable {
+    /// Applies all entries that were accepted and not applied yet, in the order they came; blocks meanwhile.
+    ///
+    /// - Returns: what a person has to know of it, a sentence each.
+    /// - Throws: the store's errors.
+    func apply() throws -> [String]
+}
+
 extension EntryAuthor {
     /// Of somebody whose keys nobody else makes.
     package func obstacle() -> SyncError? { nil }

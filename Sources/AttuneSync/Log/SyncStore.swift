@@ -126,6 +126,9 @@ package protocol SyncStore: SyncLogReading, Sendable {
 
     /// Adds a line with the time of now; the store keeps the newest 10,000.
     func append(_ line: SyncLogLine) throws
+
+    /// Lets other processes use the store, between two steps.
+    func yieldLock()
 }
 
 extension SyncStore {

@@ -25,26 +25,24 @@ package struct SyncMachine: Sendable {
     private var engine: SyncEngine
     private let store: any SyncStore
     private let author: any EntryAuthor
-    private let apply: @Sendable () throws -> [String]
+    private let applier: any EntryApplying
     /// What the run under way has to tell.
     private var news: [String] = []
 
     /// - Parameters:
     ///   - remote: the remote's name, under which marks and evidence are kept.
     ///   - remoteName: its name for people; `remote` if nil.
+    ///   - applier: called before anything is published; what it says is news of the run.
     ///   - chain: the store's links where they have been verified already; nil to verify them.
-    ///   - apply: opens accepted entries and makes adapters of them; called before anything is published. What it returns
-    ///     is news of the run.
     /// - Throws: the store's errors; `WireError` if its own links do not verify.
     package init(
         store: any SyncStore, remote: String, remoteName: String? = nil, author: any EntryAuthor,
-        options: SyncOptions,
-        rules: any LogRules = CircleRules(), chain verified: DeviceChain? = nil,
-        apply: @escaping @Sendable () throws -> [String]
+        applier: any EntryApplying, options: SyncOptions,
+        rules: any LogRules = CircleRules(), chain verified: DeviceChain? = nil
     ) throws {
         self.store = store
         self.author = author
-        self.apply = apply
+        self.applier = applier
         let chain = try verified ?? DeviceChain(verifying: try store.links(after: 0, limit: Int(WireLimits.links)))
         engine = SyncEngine(
             SyncEngine.Start(
@@ -95,7 +93,7 @@ package struct SyncMachine: Sendable {
             }
         case .accept(let entries): try store.accept(entries)
         case .applyEntries:
-            news += try apply()
+            news += try applier.apply()
             return .applied
         case .publishNext(let place): return .published(try store.publishDraft(at: place, by: author))
         case .listWanted(let limit): return .wanted(try store.wantedChunks(limit: limit))

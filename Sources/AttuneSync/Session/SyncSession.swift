@@ -15,8 +15,7 @@ package final class SyncSession: Sendable {
     let transport: any SyncTransport
     private let author: any EntryAuthor
     let options: SyncOptions
-    private let apply: @Sendable () throws -> [String]
-    private let rest: @Sendable () -> Void
+    private let applier: any EntryApplying
     private let runs = Mutex(Runs())
 
     private struct Runs {
@@ -25,20 +24,18 @@ package final class SyncSession: Sendable {
     }
 
     /// - Parameters:
+    ///   - store: yields its lock after each step, however long a transfer takes.
     ///   - author: seals and signs drafts.
-    ///   - apply: opens accepted entries and makes adapters of them; runs where it may block. What it returns is news of
-    ///     the run.
-    ///   - rest: called after each step, so that other processes can use the store meanwhile.
+    ///   - applier: what it says of entries is news of the run.
     package init(
-        store: any SyncStore, transport: any SyncTransport, author: any EntryAuthor, options: SyncOptions,
-        apply: @escaping @Sendable () throws -> [String], rest: @escaping @Sendable () -> Void = {}
+        store: any SyncStore, transport: any SyncTransport, author: any EntryAuthor, applier: any EntryApplying,
+        options: SyncOptions
     ) {
         self.store = store
         self.transport = transport
         self.author = author
+        self.applier = applier
         self.options = options
-        self.apply = apply
-        self.rest = rest
     }
 
     /// Syncs once.
@@ -55,7 +52,7 @@ package final class SyncSession: Sendable {
         }
         defer { runs.withLock { $0.isRunning = false } }
         // Each run starts from what the store has: others may have changed it meanwhile.
-        let rest = rest
+        let store = store
         let machine = try await start(run)
         let (events, inbox) = AsyncStream.makeStream(of: SyncEvent.self)
         let (started, before) = (ContinuousClock.now, transport.traffic)
@@ -65,7 +62,7 @@ package final class SyncSession: Sendable {
         inbox.yield(.start)
         for await event in events {
             let actions = try await BlockingWork.run {
-                defer { rest() }
+                defer { store.yieldLock() }
                 return try machine.withLock { try $0.handle(event) }
             }
             for action in actions {
@@ -104,13 +101,13 @@ package final class SyncSession: Sendable {
     private func start(_ run: UInt64) async throws -> MachineBox {
         var options = options
         options.seed &+= run
-        let (store, transport, author, apply) = (store, transport, author, apply)
+        let (store, transport, author, applier) = (store, transport, author, applier)
         return try await BlockingWork.run { [options] in
             transport.adjustClock(try store.settings().clockOffset)
             return MachineBox(
                 try SyncMachine(
                     store: store, remote: transport.remote, remoteName: transport.remoteName, author: author,
-                    options: options, apply: apply))
+                    applier: applier, options: options))
         }
     }
 

@@ -148,6 +148,8 @@ package struct VaultSyncStore: SyncStore {
         try vault.syncLog.append(level: line.level.rawValue, remote: line.remote, text: line.text)
     }
 
+    package func yieldLock() { vault.yieldLock() }
+
     /// The setting that holds `SyncSettings` as JSON.
     private static let settingsKey = "sync.settings"
 

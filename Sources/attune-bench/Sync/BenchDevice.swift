@@ -11,12 +11,10 @@ import Foundation
 import SwiftProtobuf
 
 /// A device with a real store, as a benchmark drives it.
-final class BenchDevice: EntryAuthor {
-    let keys: DeviceKeys
+final class BenchDevice: Sendable {
+    let keys: CircleKeys
     let vault: Vault
     let store: VaultSyncStore
-    let keyring: EpochKeyring
-    let chain: DeviceChain
 
     /// Two devices of one circle, their stores in `folder`.
     static func pair(in folder: String) throws -> (BenchDevice, BenchDevice) {
@@ -33,25 +31,19 @@ final class BenchDevice: EntryAuthor {
         try keyring.take(next)
         let links = [genesis, add, epoch]
         return (
-            try BenchDevice(one, folder + "/one", chain, links), try BenchDevice(two, folder + "/two", chain, links)
+            try BenchDevice(one, folder + "/one", chain.circle, links),
+            try BenchDevice(two, folder + "/two", chain.circle, links)
         )
     }
 
-    private init(_ keys: DeviceKeys, _ path: String, _ chain: DeviceChain, _ links: [Link]) throws {
-        self.keys = keys
-        self.chain = chain
+    private init(_ keys: DeviceKeys, _ path: String, _ circle: CircleID, _ links: [Link]) throws {
         vault = try Vault.create(
             at: path, passphrase: SecretBytes(random: 32), recovery: .random(), command: "attune-bench")
         try vault.circle.enter(
-            chain.circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
+            circle, device: keys.publicKeys.id, sealedKeys: keys.sealed(under: vault.vaultKey()),
             links: links.map { ($0.hash, $0.bytes) })
         store = try VaultSyncStore(vault)
-        keyring = EpochKeyring(chain: chain, device: keys)
-    }
-
-    func write(_ draft: EntryDraft, at place: EntryPlace) throws -> [UInt8] {
-        guard let key = keyring[place.epoch] else { throw BenchFailure("no key of epoch \(place.epoch)") }
-        return try EntryWriter(keys: keys).entry(draft, at: place, key: key).bytes
+        self.keys = try CircleKeys(vault)
     }
 
     /// Syncs once and says what it took.
@@ -61,15 +53,13 @@ final class BenchDevice: EntryAuthor {
         _ address: String, _ client: HTTPClient, applies: Bool = true
     ) async throws -> (seconds: Double, outcome: SyncOutcome, traffic: (sent: Int, received: Int)) {
         guard let address = RemoteAddress(address) else { throw BenchFailure("\(address) is no address") }
-        let (keys, keyring, store) = (keys, keyring, store)
+        let signer = try keys.current().circle.keys
         let transport = HTTPTransport(
-            client: client, address: address, circle: store.circle, device: store.device, sign: { keys.sign($0) })
-        let applier = EntryApplier(
-            store: store, open: { try EntryReader(keyring: keyring).payload(of: $0) }, name: { $0.fingerprint },
-            check: { _ in })
+            client: client, address: address, circle: store.circle, device: store.device, sign: { signer.sign($0) })
+        let applier: any EntryApplying =
+            applies ? EntryApplier(store: store, keys: keys, arrivals: AnyVersion()) : NoApplier()
         let session = SyncSession(
-            store: store, transport: transport, author: self, options: SyncOptions(seed: 1),
-            apply: { applies ? try applier.apply() : [] })
+            store: store, transport: transport, author: keys, applier: applier, options: SyncOptions(seed: 1))
         let start = ContinuousClock.now
         let outcome = try await session.run()
         let seconds = (ContinuousClock.now - start).seconds
@@ -79,6 +69,7 @@ final class BenchDevice: EntryAuthor {
 
     /// Puts so many versions into the own log, whose chunks are nowhere.
     func addVersions(_ count: Int) throws {
+        let epoch = try keys.current().circle.chain.epoch
         var head = try store.heads()[store.device]
         var lamport = try store.largestLamport()
         for start in stride(from: 0, to: count, by: 500) {
@@ -88,8 +79,8 @@ final class BenchDevice: EntryAuthor {
                 let place = EntryPlace(
                     circle: store.circle, device: store.device, seq: (head?.seq ?? 0) + 1,
                     previous: head?.hash ?? .zero,
-                    epoch: chain.epoch, lamport: lamport, frontier: [:])
-                let entry = try Entry(parsing: write(try Self.draft(index), at: place))
+                    epoch: epoch, lamport: lamport, frontier: [:])
+                let entry = try Entry(parsing: keys.write(try Self.draft(index), at: place))
                 head = entry.position
                 entries.append(entry)
             }
@@ -119,6 +110,16 @@ final class BenchDevice: EntryAuthor {
             id: 0, kind: .version, payload: try payload.serializedBytes(), parents: [],
             chunks: [ChunkID(WireHash.blake2b(Array("\(index)".utf8), personal: "chunk"))])
     }
+}
+
+/// Passes every version: those of a benchmark are what they say.
+private struct AnyVersion: ArrivalCheck {
+    func check(_ version: VersionPacket) throws {}
+}
+
+/// Leaves accepted entries as they are.
+private struct NoApplier: EntryApplying {
+    func apply() throws -> [String] { [] }
 }
 
 /// What stopped a benchmark.

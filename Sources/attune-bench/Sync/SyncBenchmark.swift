@@ -87,7 +87,7 @@ struct SyncBenchmark: AsyncParsableCommand {
     ) async throws {
         guard let address = RemoteAddress(relay.address), let genesis = try one.store.links(after: 0, limit: 1).first
         else { throw BenchFailure("no circle") }
-        let keys = one.keys
+        let keys = try one.keys.current().circle.keys
         try await HTTPTransport(
             client: client, address: address, circle: one.store.circle, device: one.store.device,
             sign: { keys.sign($0) }

@@ -78,13 +78,7 @@ struct CircleMember {
         return outcomes
     }
 
-    private func apply() throws {
-        let (chain, keyring) = (try chain(), try keyring())
-        try EntryApplier(
-            store: sync, open: { try EntryReader(keyring: keyring).payload(of: $0) },
-            name: { chain.devices[$0].flatMap { keyring.name(of: $0) } ?? "device" }, check: { try Workspace.check($0) }
-        ).apply()
-    }
+    private func apply() throws { try workspace.applier(store: sync, keys: CircleKeys(vault)).apply() }
 
     /// The signed entries that this device has published.
     func published() throws -> [[UInt8]] {

@@ -58,3 +58,19 @@ struct SimulatedAuthor: EntryAuthor {
         return plain
     }
 }
+
+/// Does in a simulated store what its entries say.
+struct SimulatedApplier: EntryApplying {
+    let store: SimulatedStore
+    let key: [UInt8]
+
+    func apply() throws -> [String] {
+        try store.apply { SimulatedAuthor.open($0, key: key) }
+        return []
+    }
+}
+
+/// Leaves accepted entries as they are.
+struct NoApplier: EntryApplying {
+    func apply() throws -> [String] { [] }
+}

@@ -328,4 +328,6 @@ final class SimulatedStore: SyncStore {
             if state.lines.count > 100 { state.lines.removeFirst(50) }
         }
     }
+
+    func yieldLock() {}
 }

@@ -99,12 +99,9 @@ final class Simulation {
         device.peer = peer
         device.machine = try SyncMachine(
             store: store, remote: peer.map { "device \(devices[$0].id)" } ?? "relay",
-            author: SimulatedAuthor(identity: device.identity, key: key), options: options,
-            rules: rules, chain: store.state.chain,
-            apply: {
-                try store.apply { SimulatedAuthor.open($0, key: key) }
-                return []
-            })
+            author: SimulatedAuthor(identity: device.identity, key: key),
+            applier: SimulatedApplier(store: store, key: key), options: options, rules: rules,
+            chain: store.state.chain)
         try tell(index, .start)
     }
 

@@ -5,34 +5,25 @@ import AttuneCore
 import AttuneVault
 import AttuneWire
 
-/// Opens accepted entries and makes adapters of them.
-package struct EntryApplier: Sendable {
-    /// Opens an entry with the key of its epoch.
-    package typealias Opening = @Sendable (Entry) throws -> ProtoEntryPayload
+/// Who knows which versions of other devices can be.
+package protocol ArrivalCheck: Sendable {
     /// Passes for a version that an adapter of its base can be: the manifest, its base, and the bytes it needs.
-    package typealias Check = @Sendable (VersionPacket) throws -> Void
+    ///
+    /// - Throws: for every other one.
+    func check(_ version: VersionPacket) throws
+}
 
+/// Opens accepted entries with the keys of their epochs and makes adapters of them.
+package struct EntryApplier: EntryApplying {
     private let store: VaultSyncStore
-    private let open: Opening
-    private let keys: @Sendable () -> String
-    private let name: @Sendable (DeviceID) -> String
-    private let check: Check
+    private let keys: CircleKeys
+    private let arrivals: any ArrivalCheck
 
-    /// - Parameters:
-    ///   - open: throws for an entry that does not open.
-    ///   - keys: says which keys `open` has, in any words: with the same ones nothing that waits is opened again.
-    ///   - name: what people call a device.
-    ///   - check: throws for a version that cannot be.
-    package init(
-        store: VaultSyncStore, open: @escaping Opening, keys: @escaping @Sendable () -> String = { "" },
-        name: @escaping @Sendable (DeviceID) -> String,
-        check: @escaping Check
-    ) {
+    /// - Parameter arrivals: refuses versions before any byte of them is fetched.
+    package init(store: VaultSyncStore, keys: CircleKeys, arrivals: any ArrivalCheck) {
         self.store = store
-        self.open = open
         self.keys = keys
-        self.name = name
-        self.check = check
+        self.arrivals = arrivals
     }
 
     /// Applies all entries that were accepted and not applied yet, in the order they came.
@@ -47,7 +38,8 @@ package struct EntryApplier: Sendable {
         var news: [String] = []
         try store.vault.adapters.moveHeldNames()
         var last: Int64 = 0
-        let means = "\(EntryPayloadCoding.format) \(keys())"
+        // With the same keys nothing that waits is opened again.
+        let means = "\(EntryPayloadCoding.format) \(keys.means)"
         while true {
             let waiting = try store.vault.entries.unapplied(after: last, limit: 256, means: means)
             guard let newest = waiting.last else { return Self.told(news) }
@@ -98,13 +90,13 @@ package struct EntryApplier: Sendable {
 
     private func context(of entry: Entry) -> EntryContext {
         EntryContext(
-            entry: entry.hash, device: entry.device, deviceName: name(entry.device), lamport: entry.lamport,
+            entry: entry.hash, device: entry.device, deviceName: keys.name(of: entry.device), lamport: entry.lamport,
             parents: entry.parents)
     }
 
     private func opened(_ entry: Entry) throws -> ProtoEntryPayload? {
         do {
-            return try open(entry)
+            return try keys.payload(of: entry)
         } catch let error as any AttuneError where Self.waits(error) {
             return nil
         } catch {
@@ -118,7 +110,7 @@ package struct EntryApplier: Sendable {
     }
 
     private func checked(_ packet: VersionPacket) throws {
-        do { try check(packet) } catch { throw SyncError.badContent("a version that cannot be", cause: error) }
+        do { try arrivals.check(packet) } catch { throw SyncError.badContent("a version that cannot be", cause: error) }
     }
 
     private static func sentence(on name: ShownName) -> String {
