@@ -130,7 +130,7 @@ struct DamageTests {
             refused.map { "\($0)" }
                 == "E-VAULT-007 the database refused a statement (SQLite error 1: SQL logic error)\n  Run: attune doctor"
         )
-        let misread = failure { try store.vault.read { try Int.fetchOne($0, sql: "SELECT 'dear diary'") } }
+        let misread = failure { try store.vault.read { try ChunkID.fetchAll($0, sql: "SELECT 'dear diary'") } }
         #expect(misread?.failureCode == "E-VAULT-005")
         #expect(misread.map { "\($0)".contains("diary") } == false)
         #expect(misread.map { "\($0)".contains("SELECT") } == false)

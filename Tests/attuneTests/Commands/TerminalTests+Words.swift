@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCrypto
 import AttuneTestSupport
 import AttuneVault
 import Foundation
