@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AttuneCore
+import AttuneCrypto
 import Foundation
 
 extension BackupWriter {
@@ -69,11 +70,12 @@ extension BackupWriter {
     func dropOldStates(keeping ahead: [Int]) -> Int {
         folder.chunkStore.dropLost(at: vault.now())
         let (numbers, keep) = (folder.numbers, max(options.keep, 1))
+        let there = Set(folder.chunkStore.files().map(\.id))
         var whole = 0
         for number in numbers.reversed() where numbers.count > keep {
             if whole < keep {
-                if isWhole(number) { whole += 1 }
-            } else if !ahead.contains(number) {
+                if isWhole(number, there) { whole += 1 }
+            } else if !ahead.contains(number), !isOfAnother(number) {
                 guard rename(folder.state(number).path, "\(folder.staging)/dropped-\(number)") == 0 else { return 0 }
             }
         }
@@ -91,11 +93,18 @@ extension BackupWriter {
         return unneeded.count
     }
 
-    /// Whether a state's files are what its manifest says; this run's own was read back just now.
-    private func isWhole(_ number: Int) -> Bool {
+    /// Whether a state is one of another store, which somebody put beside this one's.
+    private func isOfAnother(_ number: Int) -> Bool {
+        (try? StoreKeyFile.read(folder.state(number).keyFile)).map { $0.vaultID != vaultID } ?? false
+    }
+
+    /// Whether a state's files are what its manifest says and its chunks are there; this run's own was read back just now.
+    private func isWhole(_ number: Int, _ there: Set<ChunkID>) -> Bool {
         if number == self.number { return true }
         let state = folder.state(number)
-        guard let manifest = try? BackupManifest.read(state, key: vault.key) else { return false }
+        guard let manifest = try? BackupManifest.read(state, key: vault.key),
+            let list = try? BackupContents.list(of: state, manifest), list.allSatisfy(there.contains)
+        else { return false }
         return manifest.files.allSatisfy { file in
             // The key file is another one where a key was replaced since.
             file.name == BackupManifest.keyFileName || (try? BackupManifest.File(file.name, in: state)) == file

@@ -142,6 +142,9 @@ final class BackupWriter {
     private func prepareFolders() throws {
         let marker = Array(BackupFolder.markerText(vault: vaultID).utf8)
         if (try? DurableFile.read(folder.marker, limit: 4096)) != marker { try writeMarker(marker) }
+        if let link = folder.link {
+            throw VaultError.cannotBackUp(to: folder.path, "\(link) is a link to another folder")
+        }
         for path in [folder.states, folder.chunks] { try DurableFile.makeFolder(path) }
         removeTree(folder.staging)
         try DurableFile.makeFolder(folder.staging)

@@ -53,6 +53,15 @@ struct BackupFolder: Sendable {
         return folders.allSatisfy { access($0, W_OK | X_OK) == 0 || errno == ENOENT }
     }
 
+    /// A folder of the backup that is a link, so that what is dropped here would be dropped elsewhere; nil if none is.
+    var link: String? {
+        let below = [states, chunks].flatMap { folder in Self.names(folder).map { "\(folder)/\($0)" } }
+        return ([states, chunks, staging] + below).first { path in
+            var status = stat()
+            return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+        }
+    }
+
     /// The id of the vault that the marker names, 32 hexadecimal digits; nil if it names none.
     var markedVault: String? {
         let text = String(decoding: (try? DurableFile.read(marker, limit: 4096)) ?? [], as: UTF8.self)

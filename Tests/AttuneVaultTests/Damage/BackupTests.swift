@@ -140,6 +140,40 @@ struct BackupTests {
         #expect(try store.vault.backUp(to: backup, options: one).states == [4])
     }
 
+    @Test(arguments: ["chunks", "states", "tmp", "chunks/00", "states/9"])
+    func aFolderThatIsALinkIsNotWrittenThrough(name: String) throws {
+        let (store, other) = (try Self.filled(), try Self.filled())
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        let theirs = TestStore.chunkFiles(other.path).count
+        try? FileManager.default.removeItem(atPath: "\(backup)/\(name)")
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(backup)/\(name)", withDestinationPath: other.path + "/chunks")
+        let refused = failure { try store.vault.backUp(to: backup) }
+        #expect(refused?.failureCode == "E-BACKUP-002")
+        #expect(refused.map { "\($0)" }?.contains("\(name) is a link") == true)
+        #expect(TestStore.chunkFiles(other.path).count == theirs)
+    }
+
+    @Test func statesOfAnotherStoreStay() throws {
+        let (store, other) = (try Self.filled(), try Self.filled())
+        let (backup, theirs) = (store.directory.path + "/backup", other.directory.path + "/backup")
+        try store.vault.backUp(to: backup)
+        try other.vault.backUp(to: theirs)
+        try FileManager.default.copyItem(atPath: theirs + "/states/1", toPath: backup + "/states/2")
+        for chunk in TestStore.chunkFiles(theirs) {
+            let target = chunk.replacing(theirs, with: backup)
+            let folder = URL(filePath: target).deletingLastPathComponent()
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(atPath: chunk, toPath: target)
+        }
+        let chunks = Set(TestStore.chunkFiles(backup))
+        var one = BackupOptions()
+        one.keep = 1
+        #expect(try store.vault.backUp(to: backup, options: one).states == [2, 3])
+        #expect(Set(TestStore.chunkFiles(backup)).isSuperset(of: chunks))
+    }
+
     @Test func noStateGoesWhileSomebodyReadsTheBackup() throws {
         let store = try Self.filled()
         let backup = store.directory.path + "/backup"
@@ -168,6 +202,22 @@ struct BackupTests {
         #expect(try Self.opened(backup).verify().wholeStates == [1, 3])
         // With two whole ones after it, what is older goes.
         #expect(try store.vault.backUp(to: backup).states == [3, 4])
+    }
+
+    @Test func aStateThatLacksAChunkStandsForNoneThatIsKept() throws {
+        let store = try Self.filled()
+        let backup = store.directory.path + "/backup"
+        try store.vault.backUp(to: backup)
+        let before = Set(TestStore.chunkFiles(backup))
+        try store.vault.versions.add(to: "more", base: TestStore.base, TestStore.version(77))
+        try store.vault.backUp(to: backup)
+        for chunk in Set(TestStore.chunkFiles(backup)).subtracting(before) {
+            try FileManager.default.removeItem(atPath: chunk)
+        }
+        try store.vault.adapters.trash("more")
+        try store.vault.trash.purge(olderThan: 0)
+        #expect(try store.vault.backUp(to: backup).states == [1, 2, 3])
+        #expect(try Self.opened(backup).verify().wholeStates == [1, 3])
     }
 
     enum Harm: CaseIterable { case flipped, cut, missing }
