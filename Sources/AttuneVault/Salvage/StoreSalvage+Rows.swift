@@ -126,12 +126,15 @@ extension StoreSalvage {
                 SELECT adapter, manifest, MAX(seq) AS head FROM versions v
                 WHERE NOT EXISTS (SELECT 1 FROM adapters WHERE id = v.adapter) GROUP BY adapter ORDER BY head
                 """)
-        for (position, row) in rows.enumerated() {
-            guard let manifest = try? row.json("manifest", as: Manifest.self) else { continue }
+        // A store that was saved once before may have such names.
+        let taken = Set(try String.fetchAll(database, sql: "SELECT name FROM adapters"))
+        var names = (1...).lazy.map { "recovered-\($0)" }.filter { !taken.contains($0) }.makeIterator()
+        for row in rows {
+            guard let manifest = try? row.json("manifest", as: Manifest.self), let name = names.next() else { continue }
             try database.execute(
-                sql: "INSERT OR IGNORE INTO adapters (id, name, base, head, created) VALUES (?, ?, ?, ?, ?)",
+                sql: "INSERT INTO adapters (id, name, base, head, created) VALUES (?, ?, ?, ?, ?)",
                 arguments: [
-                    try row.value("adapter", as: AdapterID.self), "recovered-\(position + 1)", manifest.base.id,
+                    try row.value("adapter", as: AdapterID.self), name, manifest.base.id,
                     try row.value("head", as: Int64.self), Timestamp.milliseconds(now()),
                 ])
         }

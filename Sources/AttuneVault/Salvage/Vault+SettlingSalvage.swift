@@ -28,11 +28,18 @@ extension Vault {
                 continue
             }
             let subject = "\(version.reference)"
-            if report.circle == .kept, loss.lacksChunks, try awaitBytes(of: version) {
+            let isElsewhere = try report.circle == .kept && isPublished(version, report)
+            if isElsewhere, loss.lacksChunks {
+                try write { try BlobTable.want($0, again: version.blob) }
                 report.awaited.append(subject)
                 continue
             }
-            if loss.isLie { try blobs.judge(version, isSound: false) } else { try drop(version) }
+            if loss.isLie {
+                try blobs.judge(version, isSound: false)
+            } else if try drop(version, andSayAgain: isElsewhere) {
+                report.awaited.append(subject)
+                continue
+            }
             report.lost.append(.init(subject: subject, reason: loss.reason))
         }
         try settleCheckpoints(&report, damage)
@@ -43,6 +50,7 @@ extension Vault {
                 report.lost.append(change)
             }
             try self.trash.mend(database)
+            try self.settleAdapters(database, &report)
         }
     }
 
@@ -64,6 +72,29 @@ extension Vault {
         guard hasLost(["events"]) else { return }
         let count = try EntryTable.applyUnnotedAgain(database)
         if count > 0 { report.awaited.append(count == 1 ? "what an entry says" : "what \(count) entries say") }
+    }
+
+    /// Shows adapters whose rows are lost, or only there as they were earlier, as the circle's entries and what waits to be
+    /// published say; names those of which nothing says what they were called.
+    private func settleAdapters(_ database: Database, _ report: inout SalvageReport) throws {
+        guard let table = report.tables.first(where: { $0.name == "adapters" }) else { return }
+        let isLost = table.lostPages + table.lostRows > 0
+        guard isLost || table.stalePages > 0 else { return }
+        for adapter in try AdapterID.fetchAll(database, sql: "SELECT id FROM adapters ORDER BY seq") {
+            if report.circle == .kept {
+                if isLost { try adapters.showAsSaid(database, adapter) }
+                try AdapterTable.advance(database, adapter)
+            }
+            let name = try AdapterTable.name(database, adapter) ?? ""
+            if name.hasPrefix("recovered-"), isLost {
+                report.lost.append(.init(subject: "the name of \(name)", reason: "its row is lost"))
+            }
+        }
+    }
+
+    private func isPublished(_ version: VersionRecord, _ report: SalvageReport) throws -> Bool {
+        let knowsRemotes = !report.tables.contains { $0.name == "remote_marks" && $0.lostPages + $0.lostRows > 0 }
+        return try read { try EventTable.isPublished($0, version, knowsRemotes: knowsRemotes) }
     }
 
     /// What is wrong with a blob.
@@ -97,23 +128,21 @@ extension Vault {
         }
     }
 
-    /// Lets the next sync fetch the chunks of a version that are not right, if it was published; whether that helps.
-    private func awaitBytes(of version: VersionRecord) throws -> Bool {
-        try write { database in
-            guard try EventTable.isPublished(database, version) else { return false }
-            try BlobTable.want(database, again: version.blob)
-            return true
-        }
-    }
-
-    private func drop(_ version: VersionRecord) throws {
-        let unused: [ChunkID] = try write { database in
+    /// Takes a version out.
+    ///
+    /// - Parameter says: has the next sync say it again by its entries, which name its chunks.
+    /// - Returns: whether one of them is here.
+    private func drop(_ version: VersionRecord, andSayAgain says: Bool) throws -> Bool {
+        let (unused, isSaid): ([ChunkID], Bool) = try write { database in
+            let entries = says ? try EventTable.entries(of: version, database) : []
             try EventTable.forgetDrafts(database, of: version.id, in: version.adapterID)
             // What would point at it can no longer be undone.
             try Journal.forgetReversals(database, subject: version.adapterID.description)
-            return try VersionTable.erase(database, version)
+            let unused = try VersionTable.erase(database, version)
+            return (unused, try !entries.filter { try EntryTable.applyAgain(database, $0) }.isEmpty)
         }
         chunks.remove(unused)
+        return isSaid
     }
 
     private func settleCheckpoints(_ report: inout SalvageReport, _ damage: [ChunkID: String]) throws {

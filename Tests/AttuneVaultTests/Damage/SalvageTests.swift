@@ -232,6 +232,75 @@ struct SalvageTests {
         #expect(try store.publish().isEmpty)
     }
 
+    /// Its chunks' rows are lost: the entry that names them is applied once more.
+    @Test func aVersionWhoseListOfChunksIsLostComesFromTheCircle() throws {
+        let (author, store) = try SyncTests.pair()
+        let first = try author.add(1)
+        let entries = try author.publish()
+        try store.take(entries)
+        try store.fetch(from: author)
+        try store.vault.blobs.judge(try store.vault.versions.fetch("notes"), isSound: true)
+        try store.vault.adapters.rename("notes", to: "letters")
+        try store.vault.write { try $0.execute(sql: "DELETE FROM chunks") }
+        var report = SalvageReport(store: store.vault.path)
+        report.circle = .kept
+        report.add("chunks") { $0.lostPages = 1 }
+        try store.vault.settleSalvaged(&report, [:]) { _ in }
+        #expect(report.awaited == ["letters@1"])
+        #expect(report.lost.filter { !$0.reason.contains("pointed at") } == [])
+        for (_, event, context) in entries { try store.vault.events.apply(event, context) }
+        // What it was called since is noted, and no entry says it again.
+        #expect(try store.vault.versions.fetch("letters@1").id == first.id)
+        #expect(try store.vault.verify().isWhole)
+    }
+
+    /// An entry was made and never sent: nobody else has its bytes.
+    @Test func bytesThatNoRemoteEverHadAreLost() throws {
+        let (author, _) = try SyncTests.pair()
+        try author.add(1)
+        let entry = try author.publish()[0].0
+        let chunk = try #require(TestStore.chunkFiles(author.vault.path).first)
+        func settle() throws -> SalvageReport {
+            var report = SalvageReport(store: author.vault.path)
+            report.circle = .kept
+            let id = try #require(
+                try author.vault.read {
+                    try Row.fetchOne($0, sql: "SELECT id FROM chunks")?.value("id", as: ChunkID.self)
+                })
+            try author.vault.settleSalvaged(&report, [id: "the chunk file is damaged"]) { _ in }
+            return report
+        }
+        try author.vault.remotes.setMarks([entry.device: LogPosition(seq: entry.seq, hash: entry.hash)], of: "relay")
+        #expect(try settle().awaited == ["notes@1"])
+        try author.vault.remotes.setMarks([:], of: "relay")
+        #expect(try settle().awaited == [])
+        #expect(try author.vault.adapters.all().isEmpty)
+        #expect(FileManager.default.fileExists(atPath: chunk) == false)
+    }
+
+    @Test func adaptersThatAreCalledRecoveredAlreadyLoseNoOther() throws {
+        let store = try TestStore()
+        try store.vault.versions.add(to: "recovered-1", base: TestStore.base, TestStore.version(1))
+        try store.vault.versions.add(to: "two", base: TestStore.base, TestStore.version(2))
+        try store.vault.compact()
+        let directory = try TemporaryDirectory()
+        try FileManager.default.copyItem(atPath: store.path, toPath: directory.path + "/copy")
+        try store.vault.close()
+        // The row of the second one only.
+        let damaged = try TestStore.open(directory.path + "/copy")
+        try damaged.database.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA foreign_keys = OFF")
+            try database.execute(sql: "DELETE FROM adapters WHERE name = 'two'")
+        }
+        try damaged.close()
+        let report = try Vault.salvage(
+            from: directory.path + "/copy", passphrase: TestStore.secret(TestStore.passphrase),
+            to: directory.path + "/new")
+        let saved = try TestStore.open(directory.path + "/new")
+        #expect(try Set(saved.adapters.all().map(\.name)) == ["recovered-1", "recovered-2"])
+        #expect(report.versions == 2)
+    }
+
     @Test func whatCannotBeRepairedIsRefused() throws {
         let store = try BackupTests.filled()
         let (path, target) = (store.path, store.directory.path + "/new")

@@ -27,6 +27,23 @@ import Testing
         }
     }
 
+    @Test func whatIsMadeMeanwhileOutlivesTheTrash() throws {
+        let (author, store) = try SyncTests.pair()
+        let first = try author.add(1)
+        try store.take(try author.publish())
+        let own = try store.add(2, parents: [first.id])
+        try author.vault.adapters.trash("notes")
+        try store.take(try author.publish())
+        #expect(try store.vault.adapters.all().map(\.name) == ["notes"])
+        try author.take(try store.publish())
+        #expect(try author.vault.adapters.all().map(\.name) == ["notes"])
+        #expect(try author.vault.versions.fetch("notes").id == own.id)
+        // What nobody added to stays there.
+        try author.vault.adapters.trash("notes")
+        try store.take(try author.publish())
+        #expect(try store.vault.adapters.all().isEmpty)
+    }
+
     @Test func headsAreThoseOfAllEntriesAfterEachEntry() throws {
         for seed in 0..<(FloodTests.isSlow ? 300 : 12) as Range<UInt64> {
             let differences = try Talk(seed: seed).differences()

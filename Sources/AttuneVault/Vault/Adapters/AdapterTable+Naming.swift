@@ -44,6 +44,19 @@ extension AdapterTable {
         return ShownName(free, not: name, adapter, of: context.deviceName)
     }
 
+    /// Shows an adapter whose row was lost as the events say: under its name, if that is free, and in the trash or not.
+    func showAsSaid(_ database: Database, _ adapter: AdapterID) throws {
+        if let shown = try Self.name(database, adapter),
+            let said = try Self.saidName(database, adapter).flatMap(AdapterName.normalized), said != shown
+        {
+            let free = try freeName(database, said, for: adapter, besides: "")
+            if free != shown { try Self.setShownName(database, adapter, to: free) }
+        }
+        if let isTrashed = try AdapterWord.last(.trashed, of: adapter, database)?.isTrashed {
+            try show(database, adapter, trashed: isTrashed, besides: "")
+        }
+    }
+
     /// Calls an adapter that was here before its circle was as the circle calls it, where nobody gave it a name since.
     func takeName(_ database: Database, _ adapter: AdapterID) throws {
         guard try AdapterWord.last(.name, of: adapter, database) == nil,
@@ -63,6 +76,11 @@ extension AdapterTable {
     {
         let isLast = try isLast(database, adapter, .trashed, context)
         try EventTable.insert(database, adapter, kind: .trashed, trashed: trashed, context: context)
+        // What was made of it here meanwhile, and nobody saw who threw it away, is no trash: this device says so.
+        if trashed, isLast, try EventTable.hasNewVersion(database, adapter) {
+            try EventTable.noteTrashed(database, adapter, false)
+            return nil
+        }
         return isLast ? try show(database, adapter, trashed: trashed, besides: context.deviceName) : nil
     }
 

@@ -104,7 +104,9 @@ extension EventTable {
         try Self.check(packet.blob)
         let adapter = try AdapterTable.local(database, packet.adapter, base: packet.base)
         var shownName: ShownName?
-        if try AdapterTable.row(database, adapter) == nil {
+        let isAgain = try Self.isNoted(database, context.entry)
+        let isGone = try AdapterTable.row(database, adapter) == nil
+        if isGone {
             let name = try vault.adapters.freeName(database, packet.name, for: adapter, besides: context.deviceName)
             shownName = ShownName(name, not: packet.name, adapter, of: context.deviceName)
             try AdapterTable.insert(
@@ -128,9 +130,8 @@ extension EventTable {
         try ClaimTable.insert(database, version: row, packet, blob: blob, context)
         if known != nil { try ClaimTable.dropEarlier(database, version: row, of: context.device) }
         try ClaimTable.show(database, version: row)
-        let isNoted = try Self.isNoted(database, context.entry)
         var changed: [Int64]? = []
-        if !isNoted {
+        if !isAgain {
             changed = try Self.insert(
                 database, adapter, kind: .version, version: packet.id, name: packet.name,
                 parents: try Self.find(database, adapter, context.parents), context: context
@@ -145,9 +146,14 @@ extension EventTable {
             try vault.trash.takeBack(database, version: row, of: adapter)
             try vault.adapters.takeName(database, adapter)
         }
+        // What was said of it since is noted, and comes with no entry again.
+        if isGone, isAgain {
+            try vault.adapters.showAsSaid(database, adapter)
+            shownName = nil
+        }
         try AdapterTable.advance(database, adapter, changed: changed)
         // A claim whose event was there already is among no changes; its bytes may be wanted as well.
-        if isNoted, changed != nil { try PinTable.refreshWanted(database, adapter, of: [row]) }
+        if isAgain, changed != nil { try PinTable.refreshWanted(database, adapter, of: [row]) }
         return shownName
     }
 

@@ -44,13 +44,37 @@ extension EventTable {
             database, cached: "SELECT EXISTS (SELECT 1 FROM events WHERE entry = ?)", arguments: [entry]) ?? false
     }
 
-    static func isPublished(_ database: Database, _ version: VersionRecord) throws -> Bool {
+    /// True if a version's entry, and with it its bytes, is somewhere else: another device made it, or a remote showed it.
+    ///
+    /// - Parameter knowsRemotes: false if what remotes showed is lost; then an entry is enough.
+    static func isPublished(_ database: Database, _ version: VersionRecord, knowsRemotes: Bool) throws -> Bool {
         try Bool.fetchOne(
             database,
             sql: """
-                SELECT EXISTS (SELECT 1 FROM events
-                    WHERE adapter = ? AND version = ? AND kind = 'version' AND entry IS NOT NULL)
-                """, arguments: [version.adapterID, version.id]) ?? false
+                SELECT EXISTS (SELECT 1 FROM events e JOIN entries n ON n.hash = e.entry
+                    WHERE e.adapter = :adapter AND e.version = :version AND e.kind = 'version' AND (
+                        NOT :knows OR n.device IS NOT (SELECT device FROM identity) OR EXISTS (
+                            SELECT 1 FROM remote_marks WHERE device = n.device AND seq >= n.seq
+                                AND remote NOT LIKE '% generation')))
+                """, arguments: ["adapter": version.adapterID, "version": version.id, "knows": knowsRemotes]) ?? false
+    }
+
+    /// Lists the entries that say a version.
+    static func entries(of version: VersionRecord, _ database: Database) throws -> [EntryHash] {
+        try EntryHash.fetchAll(
+            database,
+            sql: """
+                SELECT entry FROM events
+                WHERE adapter = ? AND version = ? AND kind = 'version' AND entry IS NOT NULL ORDER BY seq
+                """, arguments: [version.adapterID, version.id])
+    }
+
+    /// True if a version of an adapter waits to be published here.
+    static func hasNewVersion(_ database: Database, _ adapter: AdapterID) throws -> Bool {
+        try Bool.fetchOne(
+            database,
+            cached: "SELECT EXISTS (SELECT 1 FROM events WHERE adapter = ? AND kind = 'version' AND entry IS NULL)",
+            arguments: [adapter]) ?? false
     }
 
     /// True if some device said that an adapter lies in the trash.
