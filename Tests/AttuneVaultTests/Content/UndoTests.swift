@@ -3,6 +3,7 @@
 
 import AttuneCore
 import Foundation
+import GRDB
 import Testing
 
 @testable import AttuneVault
@@ -83,6 +84,23 @@ struct UndoTests {
         try store.vault.trash.restore("notes@4")
         #expect(try store.vault.versions.fetch("notes@4").number == 4)
         #expect(try store.vault.versions.fetch("notes").number == 3)
+    }
+
+    @Test func noUndoPutsTheVersionInUseIntoTheTrash() throws {
+        let store = try Self.filled()
+        try store.vault.versions.trash(VersionReference("notes@1"))
+        try store.vault.trash.restore("notes@1")
+        // Another device goes back to it.
+        try store.vault.write { database in
+            try database.execute(
+                sql: """
+                    UPDATE adapters SET head = (SELECT seq FROM versions WHERE adapter = adapters.id AND number = 1)
+                    WHERE name = 'notes'
+                    """)
+        }
+        #expect(failure { try store.vault.journal.undo() }?.failureCode == "E-VAULT-026")
+        #expect(try store.vault.versions.fetch("notes").number == 1)
+        #expect(try store.vault.trash.entries().isEmpty)
     }
 
     @Test func aNewAdapterGoesToTheTrash() throws {

@@ -126,6 +126,13 @@ package struct Journal: Sendable {
         case .label(let adapter, let name, let row):
             try VersionTable.setLabel(database, try AdapterTable.id(hex: adapter), name, to: row)
         case .trash(let kind, let subject):
+            // Another device may have gone back to it since.
+            if kind == .version,
+                let version = try Int64(subject).flatMap({ try VersionTable.fetch(database, row: $0) }),
+                version.isHead
+            {
+                throw VaultError.versionIsHead("\(version.reference)")
+            }
             try vault.trash.setTrashed(
                 database, kind, subject, true, name: try TrashTable.title(database, kind, subject))
         case .restore(let kind, let subject): try vault.trash.untrash(database, kind, subject)
