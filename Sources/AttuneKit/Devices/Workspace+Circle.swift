@@ -40,6 +40,20 @@ extension Workspace {
         return [add, try LinkWriter(chain: chain, keys: circle.keys).epoch(keyring: keyring).link]
     }
 
+    /// Passes if nothing is known of this device having been shut out; first asks the relay, if one answers.
+    ///
+    /// - Throws: `CircleError` E-DEVICE-001, E-DEVICE-010.
+    package func requireMembership() async throws {
+        let relay = try await BlockingWork.run { [self] in
+            try DeviceCircle.require(vault).requireMembership()
+            return try syncSettings().relay
+        }
+        guard let address = relay.flatMap({ RemoteAddress($0) }) else { return }
+        try await RemoteCircle.withClient { client in
+            _ = try await known(to: RemoteCircle(vault: vault, address: address, client: client), isUrgent: true)
+        }
+    }
+
     /// Whether the recovery words or a second device have to agree to a revocation.
     package func needsConfirmation(toRevoke devices: [DeviceListing]) throws -> Bool {
         let circle = try DeviceCircle.require(vault)
@@ -53,15 +67,15 @@ extension Workspace {
     /// - Parameters:
     ///   - confirmation: who else agrees, where `needsConfirmation` says so.
     ///   - cutOff: up to where what they published counts.
-    /// - Returns: whether everything that the relay has was fetched before, and whether the relay knows of the
-    ///   revocation already; else the next sync tells it.
-    /// - Throws: `KitError` E-DEVICE-003, E-DEVICE-005, E-DEVICE-007, E-DEVICE-008, E-DEVICE-014.
+    /// - Returns: what kept something that the relay has from being fetched before, if anything did, and whether the
+    ///   relay knows of the revocation already; else the next sync tells it.
+    /// - Throws: `KitError` E-DEVICE-003, E-DEVICE-005, E-DEVICE-007, E-DEVICE-008, E-DEVICE-010, E-DEVICE-014.
     @discardableResult
     package func revoke(
         _ devices: [DeviceListing], confirmation: SecondConfirmation?, countingUpTo cutOff: DeviceCutOff = .newest
-    ) async throws -> (isFetched: Bool, isPublished: Bool) {
+    ) async throws -> (obstacle: (any AttuneError)?, isPublished: Bool) {
         let ids = devices.map(\.id)
-        let isFetched = try await fetchEntries()
+        let obstacle = try await fetchEntries()
         let isPublished = try await changeCircle(isUrgent: true) { [self] circle in
             guard !ids.contains(circle.device) else { throw KitError.revokesItself }
             // Another device may have done it meanwhile.
@@ -79,18 +93,22 @@ extension Workspace {
             let positions = Dictionary(last, uniquingKeysWith: { first, _ in first })
             return [try circle.writer().revoke(positions, second: second, keyring: circle.keyring()).link]
         }
-        return (isFetched, isPublished)
+        return (obstacle, isPublished)
     }
 
     /// Takes the entries that the circle's relay has, and nothing else.
     ///
-    /// - Returns: false if there is no relay, or it did not give all of them.
-    private func fetchEntries() async throws -> Bool {
+    /// - Returns: why not all of them may be here; nil if they are.
+    private func fetchEntries() async throws -> (any AttuneError)? {
         let (keys, settings) = try await keysAndSettings()
-        guard settings.relay != nil else { return false }
-        return try await connect(to: .relay(nil), keys, settings, attempts: 2, takesEntriesOnly: true) { connection in
-            try await connection.session.run().isComplete
+        guard settings.relay != nil else { return SyncError.noRelay }
+        let problems = try await connect(
+            to: .relay(nil), keys, settings, attempts: 2, takesEntriesOnly: true
+        ) { connection in
+            try await connection.session.run().problems
         }
+        // Keys that do not open keep this device from publishing, and from nothing that others published.
+        return problems.first { $0.kind != .keyIsRefused }
     }
 
     /// Makes links on the newest state of the circle, publishes them where a relay is set and can be reached, and

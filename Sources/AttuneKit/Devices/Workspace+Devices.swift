@@ -69,8 +69,15 @@ extension Workspace {
         guard !all.isEmpty else { throw CircleError.noCircle }
         let active = all.filter { $0.state == .active }
         let wanted = name.lowercased()
-        let found = active.filter { $0.id.description == wanted || $0.fingerprint.lowercased() == wanted }
+        func isMeant(_ device: DeviceListing) -> Bool {
+            device.id.description == wanted || device.fingerprint.lowercased() == wanted
+        }
+        let found = active.filter(isMeant)
         if let only = found.first, found.count == 1 { return only }
+        let gone = all.filter { $0.state != .active && (isMeant($0) || $0.name == name || $0.ownName == name) }
+        if let gone = gone.last, !active.contains(where: { $0.name == name || $0.ownName == name }) {
+            throw KitError.isShutOut(gone)
+        }
         return try Self.only(called: name, of: active)
     }
 
@@ -103,10 +110,14 @@ extension Workspace {
     /// Gives this device another name in the circle, or another one a name that only this store knows.
     ///
     /// - Returns: the device, and whether the name is for this store alone.
-    /// - Throws: `CircleError` E-DEVICE-001; `KitError` E-DEVICE-003, E-DEVICE-004, E-DEVICE-015;
+    /// - Throws: `CircleError` E-DEVICE-001, E-DEVICE-010; `KitError` E-DEVICE-003, E-DEVICE-004, E-DEVICE-015;
     ///   `CryptoError` E-KEY-044.
     package func renameDevice(_ name: String, to other: String) async throws -> (DeviceListing, isLocal: Bool) {
-        let found = try await BlockingWork.run { [self] in try device(named: name) }
+        let found = try await BlockingWork.run { [self] in
+            // Who was shut out is called nothing there any more, and hears no new names.
+            try DeviceCircle.require(vault).requireMembership()
+            return try device(named: name)
+        }
         guard !found.isPaper else { throw KitError.noDevice(name) }
         try await BlockingWork.run { [self] in
             let others = try devices().filter { $0.state == .active && $0.id != found.id }

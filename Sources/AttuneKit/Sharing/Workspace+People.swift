@@ -23,8 +23,12 @@ extension Workspace {
 
     /// The card of this store's circle, for others.
     ///
-    /// - Throws: `VaultError` E-VAULT-051.
-    package func ownCard() throws -> PersonCard { try PersonCard(links: SharingIdentity(vault).links) }
+    /// - Throws: `VaultError` E-VAULT-051; `CircleError` E-DEVICE-010, since nothing sent to such a card would open here.
+    package func ownCard() throws -> PersonCard {
+        let links = try SharingIdentity(vault).links
+        try DeviceCircle.require(vault).requireMembership()
+        return try PersonCard(links: links)
+    }
 
     /// Keeps a person's card under a name; a newer card of the same circle takes the place of the older.
     ///

@@ -89,6 +89,25 @@ import Testing
             })
     }
 
+    @Test func keysThatDoNotOpenHideNothingOfWhatTheRelayHas() async throws {
+        let devices = try CircleMember.circle(["loft", "desk", "mal", "tower"])
+        let (loft, mal) = (devices[0], devices[2])
+        _ = try CircleKeys(loft.vault)
+        try loft.keep(try spoiledEpoch(by: mal, for: [loft, devices[1], devices[3]]))
+        try loft.store.train()
+        let relay = try RelayProcess()
+        try loft.workspace.updateSyncSettings { $0.relay = relay.address }
+        try await loft.workspace.requireMembership()
+        #expect(try CircleKeys(loft.vault).obstacle()?.code == "E-SYNC-062")
+        let done = try await loft.workspace.revoke([try loft.workspace.device(named: "mal")], confirmation: nil)
+        #expect(done.obstacle == nil, "\(done)")
+        #expect(done.isPublished)
+        _ = try relay.stop()
+        let late = try await loft.workspace.revoke([try loft.workspace.device(named: "desk")], confirmation: nil)
+        #expect(late.obstacle?.code == "E-SYNC-001", "\(late)")
+        #expect(!late.isPublished)
+    }
+
     @Test(arguments: [1, 3]) func keysThatDoNotOpenStopNothingAndGoWithWhoMadeThem(epochs: Int) throws {
         let devices = try CircleMember.circle(["loft", "desk", "mal"])
         let (loft, desk, mal) = (devices[0], devices[1], devices[2])

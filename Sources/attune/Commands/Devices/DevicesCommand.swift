@@ -135,6 +135,7 @@ struct DevicesCommand: ParsableCommand {
             let console = global.console
             let workspace = try global.open(.writing)
             let cutOff = try cutOff
+            try Waiting.run { try await workspace.requireMembership() }
             let found = try workspace.devices(named: devices, isCertain: !global.canAsk)
             guard !found.contains(where: \.isThis) else { throw KitError.revokesItself }
             // An answer comes only once it is known to be possible.
@@ -193,12 +194,12 @@ struct DevicesCommand: ParsableCommand {
                     "agreed; on the other device: attune devices revoke \(words) --confirmation \(path)")
             }
             let confirmation = try needsWords ? second.read(global) : nil
-            let (isFetched, isPublished) = try Waiting.run {
+            let (obstacle, isPublished) = try Waiting.run {
                 try await workspace.revoke(found, confirmation: confirmation, countingUpTo: cutOff)
             }
-            if !isFetched {
+            if let obstacle {
                 console.note(
-                    "The relay could not be asked for what \(names) published last: what is not here does not count.")
+                    "What \(names) published last may not be here, and does not count then: \(obstacle.message).")
             }
             try global.done(
                 "revoked: \(names). A new key is in use"

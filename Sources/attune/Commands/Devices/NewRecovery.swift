@@ -22,6 +22,8 @@ struct NewRecovery {
         // An agreement is to the end of the circle's words, so who gives one means those.
         let isForCircle =
             show.circle || show.newCircle || areOfCircle || show.confirmation != nil || show.wordsFile != nil
+        // Before anybody has written down words that the circle does not take.
+        if isForCircle, !show.newCircle { try Waiting.run { try await workspace.requireMembership() } }
         let agreement = isForCircle && !show.newCircle ? try agreement(workspace) : nil
         workspace.yieldStore()  // a person may take long to write them down
         let words = NewWords()
