@@ -58,6 +58,8 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     private(set) var isRefused = false
     /// Bytes of the body under way that have not come; nil if nobody knows how many.
     private(set) var bodyLeft: Int? = 0
+    /// Bytes of the body that came so far.
+    private(set) var bodyRead = 0
 
     init(_ limits: RelayLimits, _ places: ConnectionPlaces) {
         self.limits = limits
@@ -92,7 +94,7 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(let head):
             pending += 1
             guard pending <= limits.pipelinedRequests else { return refuse(context) }
-            (isBodyUnderWay, isBodyRead, unread) = (true, false, 0)
+            (isBodyUnderWay, isBodyRead, unread, bodyRead) = (true, false, 0, 0)
             isAnswering = false
             do throws(RelayError) {
                 let request = try RequestHead(head, line)
@@ -105,6 +107,7 @@ final class ConnectionDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
             }
             awaitPeer(context, seconds: limits.seconds(for: min(bodyLeft ?? .max, limits.bodyBytes)))
         case .body(let bytes):
+            bodyRead += bytes.readableBytes
             if !isBodyRead { unread += bytes.readableBytes }
             // Where the peer sends no more, the system gives what it has all the same.
             guard unread <= 4 * limits.unreadBytes else { return refuse(context) }

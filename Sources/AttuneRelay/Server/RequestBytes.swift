@@ -22,6 +22,10 @@ final class RequestBytes: ChannelDuplexHandler, RemovableChannelHandler {
     private var isGiving = false
     /// Of a body of unknown length, whose parts have heads too.
     private static let chunkedSlice = 4 << 10
+    /// Bytes of a body in parts, with all that stands between them, and how many may be no part of it beside as many
+    /// as are: sizes and extensions count for no limit of the body.
+    private var raw = 0
+    private static let framingBytes = 16 << 10
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -66,8 +70,15 @@ final class RequestBytes: ChannelDuplexHandler, RemovableChannelHandler {
         while waiting.readableBytes > 0, requests?.isRefused != true, requests?.takesMore != false {
             let isHead = requests?.bodyLeft == 0
             guard let slice = waiting.readSlice(length: next) else { break }
+            let isInParts = requests.map { $0.bodyLeft == nil } ?? false
             if isHead { requests?.take(head: slice.readableBytesView) }
             context.fireChannelRead(wrapInboundOut(slice))
+            guard isInParts, let requests else { continue }
+            raw += slice.readableBytes
+            if raw > 2 * requests.bodyRead + Self.framingBytes {
+                waiting.clear()
+                return context.close(promise: nil)
+            }
         }
         if requests?.isRefused == true { waiting.clear() }
         guard waiting.readableBytes == 0 else { return }

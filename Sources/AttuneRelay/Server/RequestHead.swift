@@ -50,6 +50,10 @@ struct RequestHead {
         guard let (target, version) = line.parts else {
             throw .malformed("the first line of a request is a method, a target and a version, one space between them")
         }
+        // The parser takes RTSP, ICE and later minor versions too.
+        guard ["HTTP/1.0", "HTTP/1.1"].contains(version) else {
+            throw .malformed("this is no request of HTTP/1.1")
+        }
         isOld = version == "HTTP/1.0"
         try Self.checkHost(head, target, isOld: isOld)
 

@@ -52,7 +52,10 @@ import Testing
             ["GET /healthz HTTP/1.1 ", host], ["GET /health z HTTP/1.1", host], ["GET\t/healthz HTTP/1.1", host],
             ["GET /healthz", host], ["GET /healthz http/1.1", host], ["GET /healthz HTTP/2.0", host],
             ["GET /healthz HTTP/1.11", host], [" GET /healthz HTTP/1.1", host], ["GET healthz HTTP/1.1", host],
-            ["NONSENSE /healthz HTTP/1.1", host],
+            ["NONSENSE /healthz HTTP/1.1", host], ["GET /healthz HTTP/1.2", host],
+            // Other protocols that the parser knows.
+            ["GET /healthz RTSP/1.0", host], ["GET /healthz RTSP/1.1", host], ["SOURCE /healthz ICE/1.0", host],
+            ["POST /v1/rendezvous RTSP/1.0", host],
             // The fields, and where the body ends.
             [health, host, "X : y"], [health, host, " folded"], [health, host, "no colon"], [health, host, ": empty"],
             [post, host, "Content-Length: x"], [post, host, "Content-Length: -1"],
@@ -116,6 +119,24 @@ import Testing
             #expect(ContinuousClock.now - start < .seconds(15))
         }
         #expect(usage.peakBytes - before < 32 << 20)
+        #expect(relay.process.poll() == nil)
+    }
+
+    @Test("what stands between the parts of a body is bounded too, and ends the connection")
+    func framing() throws {
+        let relay = try RelayProcess()
+        let head = "POST /v1/rendezvous HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for (first, endless) in [("5;", "a"), ("", "0"), ("2;", "b=\"c\";"), ("", "1;aaaaaaaaaaaaaaaa\r\n{\r\n")] {
+            let start = ContinuousClock.now
+            let flood = Array(repeating: Array(endless.utf8), count: (8 << 20) / endless.utf8.count).flatMap(\.self)
+            let answer = try RawConnection(port: relay.port).exchange([Array((head + first).utf8), flood], seconds: 12)
+            #expect(!answer.hasPrefix("HTTP/1.1 2"), "\(first)\(endless): \(answer)")
+            #expect(ContinuousClock.now - start < .seconds(6), "\(first)\(endless)")
+        }
+        // One that says little of each part is taken.
+        let parts = Array("{}        ".utf8).map { "1;a\r\n\(Character(Unicode.Scalar($0)))\r\n" }.joined()
+        let answer = try RawConnection(port: relay.port).exchange("\(head)\(parts)0\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 201"), "\(answer)")
         #expect(relay.process.poll() == nil)
     }
 
