@@ -72,6 +72,8 @@ import Testing
             ("<|user|>\n{{ x }}<|assistant|>", "glm-edge"),
             ("{{ '<|user|>\\n' + x + '<|endoftext|>' }}<|assistant|>", "zephyr"),
             ("{{ '<|user|>\\n' + message['content'] + eos_token }}{{ '<|assistant|>' }}", "zephyr"),
+            ("{{ '<|user|>\n' + message['content'] + eos_token }}{{ '<|assistant|>' }}", "zephyr"),
+            ("{{ '<|user|>\n' + message['content'] + '\n' }}{{ '<|assistant|>\n' + x + eos_token }}", "falcon3"),
             ("<start_of_turn>", "gemma"),
             ("<|start_header_id|>{{ r }}<|end_header_id|>", "llama3"),
             ("{% for x in range(10**9) %}{{ x }}{% endfor %}", "plain"),

@@ -45,7 +45,10 @@ package struct MemoryLimits: Hashable, Sendable {
         field("VmRSS", of: root + "/proc/self/status") ?? 0
     }
 
-    /// The most bytes of this process that were ever resident; 0 if the kernel does not say.
+    /// Lets `peak` begin anew from what is resident now, if the kernel has that.
+    package static func forgetPeak() { try? Data("5".utf8).write(to: URL(filePath: "/proc/self/clear_refs")) }
+
+    /// The most bytes of this process that were resident since `forgetPeak`, or ever; 0 if the kernel does not say.
     package static func peak() -> Int { field("VmHWM", of: "/proc/self/status") ?? 0 }
 
     /// The least room of all control groups that this process is in, for version 2 and version 1.

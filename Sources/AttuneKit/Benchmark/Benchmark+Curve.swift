@@ -50,7 +50,7 @@ extension Benchmark {
         wishes.precision = work.precision
         wishes.packing = .wrapped
         wishes.validationFraction = 0
-        let material = TrainingMaterial(rows: dataset.rows, validation: 0, model: model)
+        let material = TrainingMaterial(rows: dataset.rows, validation: 0, holdsStretch: false, model: model)
         var settings = try AutoSettings.choose(
             model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes,
             machine: Machine.current().limited(to: work.memoryLimit)

@@ -15,17 +15,21 @@ package struct RunSettings: Codable, Sendable {
     package let paths: [String]
     /// Bytes that the run may use, where a person set a limit.
     package let memoryLimit: Int?
+    /// Whether the end of a single document is held out; nil for runs of before that was done.
+    package let holdsStretch: Bool?
 
     func encoded() throws -> String { try JSON.stored(self) }
 
     package init(
-        training: TrainingConfiguration, baseName: String, start: VersionID?, paths: [String], memoryLimit: Int? = nil
+        training: TrainingConfiguration, baseName: String, start: VersionID?, paths: [String], memoryLimit: Int? = nil,
+        holdsStretch: Bool? = nil
     ) {
         self.training = training
         self.baseName = baseName
         self.start = start
         self.paths = paths
         self.memoryLimit = memoryLimit
+        self.holdsStretch = holdsStretch
     }
 
     /// Reads what `encoded` wrote.

@@ -35,7 +35,7 @@ extension TrainingSession {
             packed = material.packed(configuration, model: model)
             settings = RunSettings(
                 training: configuration, baseName: base.name, start: start?.record.id, paths: paths,
-                memoryLimit: memoryLimit)
+                memoryLimit: memoryLimit, holdsStretch: material.holdsStretch)
         }
 
         /// The version it goes on from.

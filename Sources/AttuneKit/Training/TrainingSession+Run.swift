@@ -30,6 +30,7 @@ extension TrainingSession {
         stop: StopFlag, timeLimit: Double? = nil, onRun: (Part) -> Void = { _ in },
         onEvent: @escaping (TrainingEvent, Part) -> Void
     ) throws -> [Result] {
+        MemoryLimits.forgetPeak()
         try begin()
         for part in parts { onRun(part) }
         let recorder = RunRecorder(self, onEvent: onEvent)

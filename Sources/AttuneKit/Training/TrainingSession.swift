@@ -30,6 +30,7 @@ package final class TrainingSession {
         self.workspace = workspace
         self.base = base
         self.parts = parts
+        for part in parts { try part.packed.training.requireRow(of: part.settings.training.maxLength) }
         trainer = try Trainer(model: model, base: base.identity, tasks: parts.map(\.task))
         memory = MemoryPlan(model: model, trainer: trainer, machine: machine, residentWeights: use.weights)
         model.residency.limit(to: use)
@@ -72,7 +73,8 @@ package final class TrainingSession {
                 wishes.layers = start.adapter.configuration.layers
             }
             let fraction = wishes.validationFraction ?? TrainingConfiguration.standardValidation
-            let material = TrainingMaterial(rows: datasets[index].rows, validation: fraction, model: model)
+            let material = TrainingMaterial(
+                rows: datasets[index].rows, validation: fraction, holdsStretch: true, model: model)
             let chosen = try AutoSettings.choose(
                 model: model, data: AutoSettings.DataSize(material.trainingExamples), wishes: wishes,
                 machine: machine, adapters: request.adapters.count)
@@ -122,7 +124,9 @@ package final class TrainingSession {
             if plan.residentWeights != nil { use = plan.use(of: model) }
             return Part(
                 name: run.adapter, base: base, model: model,
-                material: TrainingMaterial(rows: rows, validation: settings.training.validationFraction, model: model),
+                material: TrainingMaterial(
+                    rows: rows, validation: settings.training.validationFraction,
+                    holdsStretch: settings.holdsStretch ?? false, model: model),
                 configuration: configuration, start: start, paths: settings.paths, memoryLimit: machine.limits.asked,
                 checkpoint: checkpoint, runID: run.id)
         }
@@ -146,6 +150,7 @@ package final class TrainingSession {
             let part = parts[index]
             if let runID = part.runID {
                 try vault.runs.update(runID, state: .running)
+                try vault.runs.forgetPoints(after: part.checkpoint?.state.step ?? 0, of: runID)
                 continue
             }
             let documents = try vault.documents.put(

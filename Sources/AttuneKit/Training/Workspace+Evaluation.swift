@@ -46,7 +46,9 @@ extension Workspace {
         let maxLength = maxLength ?? trained?.maxLength ?? TrainingConfiguration.standardLength
         let encoder = ExampleEncoder(tokenizer: model.tokenizer, template: model.chatTemplate)
         let packer = Packer(packing: packing, maxLength: maxLength, endOfDocument: model.tokenizer.endOfDocument)
-        let blocks = packer.pack(dataset.rows.map { encoder.encode($0) })
+        let packed = packer.packed(dataset.rows.map { encoder.encode($0) })
+        try packed.requireRow(of: maxLength)
+        let blocks = packed.blocks
         let result = try Evaluation.compare(
             model: model, adapter: loaded.adapter, blocks: blocks, batch: 4, precision: precision)
         return Comparison(

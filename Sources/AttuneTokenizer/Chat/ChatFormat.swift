@@ -36,7 +36,7 @@ enum ChatFormat: String, Sendable, CaseIterable {
             // Zephyr also names the assistant, and would be taken for one of the next two.
             self = .zephyr
         } else if has("<|assistant|>") && has("<|user|>") {
-            self = has("</s>") ? .falcon3 : .glmEdge
+            self = has("</s>") || has("eos_token") ? .falcon3 : .glmEdge
         } else if has("<start_of_turn>") {
             self = .gemma
         } else if has("<|start_header_id|>") && has("<|end_header_id|>") {
@@ -53,7 +53,8 @@ enum ChatFormat: String, Sendable, CaseIterable {
     }
 
     private static func endsUserTurns(_ has: (String) -> Bool) -> Bool {
-        has("<|endoftext|>") || has("'<|user|>\\n' + message['content'] + eos_token")
+        // The line feed is one in some files, and spelled for Jinja in others.
+        ["\n", "\\n"].contains { has("'<|user|>\($0)' + message['content'] + eos_token") } || has("<|endoftext|>")
     }
 }
 

@@ -44,10 +44,10 @@ extension ChatTemplate {
     func renderHeaders(_ messages: [ChatMessage], _ addGenerationPrompt: Bool, into writer: inout TemplateWriter) {
         let frame = frame
         for message in messages {
-            let answer = message.role == .assistant
+            let end = message.role == .assistant ? frame.end : frame.otherEnd ?? frame.end
             writer.markup(frame.header(message.role.rawValue))
-            writer.content(frame.trims ? message.content.trimmed : message.content, trained: answer)
-            writer.markup(answer ? frame.end : frame.otherEnd ?? frame.end, trained: answer)
+            writer.content(frame.trims ? message.content.trimmed : message.content, trained: message.isLearned)
+            writer.markup(end, trained: message.isLearned)
             writer.markup(frame.tail)
         }
         if addGenerationPrompt { writer.markup(frame.prompt) }
@@ -68,8 +68,8 @@ extension ChatTemplate {
                 writer.content(system + "\n\n")
                 system = ""
             }
-            writer.content(text, trained: answer)
-            writer.markup("<end_of_turn>", trained: answer)
+            writer.content(text, trained: message.isLearned)
+            writer.markup("<end_of_turn>", trained: message.isLearned)
             writer.markup("\n")
         }
         if addGenerationPrompt { writer.markup("<start_of_turn>model\n") }
@@ -82,8 +82,8 @@ extension ChatTemplate {
             case .system: writer.content(message.content + "\n\n")
             case .assistant:
                 writer.markup("Assistant:")
-                writer.content(" " + message.content, trained: true)
-                writer.markup("<end_of_utterance>", trained: true)
+                writer.content(" " + message.content, trained: message.isLearned)
+                writer.markup("<end_of_utterance>", trained: message.isLearned)
                 writer.markup("\n")
             case .user, .tool:
                 writer.markup("User: ")
@@ -102,8 +102,8 @@ extension ChatTemplate {
             case .assistant:
                 // The space belongs to the answer: a prompt that ends in one tokenises badly.
                 writer.markup("Assistant:")
-                writer.content(" " + message.content, trained: true)
-                writer.markup(endOfText, trained: true)
+                writer.content(" " + message.content, trained: message.isLearned)
+                writer.markup(endOfText, trained: message.isLearned)
                 writer.markup("\n")
             case .user, .tool:
                 writer.markup("User: ")

@@ -18,8 +18,9 @@ extension ChatTemplate {
             }
             if message.role == .assistant {
                 writer.content(
-                    after + (format == .mistralV3 ? message.content.trimmed : message.content), trained: true)
-                writer.markup(closing, trained: true)
+                    after + (format == .mistralV3 ? message.content.trimmed : message.content),
+                    trained: message.isLearned)
+                writer.markup(closing, trained: message.isLearned)
                 open = false
                 continue
             }
@@ -40,8 +41,8 @@ extension ChatTemplate {
         var first = true
         for message in messages {
             if message.role == .assistant {
-                writer.content(" " + message.content + " ", trained: true)
-                writer.markup(closing, trained: true)
+                writer.content(" " + message.content + " ", trained: message.isLearned)
+                writer.markup(closing, trained: message.isLearned)
                 open = false
                 continue
             }

@@ -6,6 +6,11 @@ package struct ChatTemplate: Sendable {
     /// Name of the format, such as `chatml` or `llama3`; `plain` where the model has none.
     package var name: String { format.rawValue }
 
+    /// Whether conversations are written as the model was taught; otherwise a guess, with the speakers' names.
+    package var isKnown: Bool { format != .plain }
+    /// Whether the file has a template at all.
+    package let isThere: Bool
+
     let format: ChatFormat
     /// System text that the template puts in front of a conversation that begins with another message.
     let defaultSystem: String?
@@ -24,6 +29,7 @@ package struct ChatTemplate: Sendable {
         }
         let template = definition.chatTemplate ?? ""
         let source = Array(template.utf8)
+        isThere = !template.isEmpty
         format = ChatFormat(detectedIn: template)
         endOfText = spelling(definition.eos)
         beginningOfText = spelling(definition.bos)
@@ -94,9 +100,35 @@ package struct ChatMessage: Codable, Hashable, Sendable {
 
     package var role: Role
     package var content: String
+    /// Whether an answer is only there to be read, so that none of it is learned.
+    package var isGiven: Bool
 
-    package init(role: Role, content: String) {
+    package init(role: Role, content: String, isGiven: Bool = false) {
         self.role = role
         self.content = content
+        self.isGiven = isGiven
     }
+
+    private enum CodingKeys: String, CodingKey {
+        case role, content
+        case isGiven = "given"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        role = try values.decode(Role.self, forKey: .role)
+        content = try values.decode(String.self, forKey: .content)
+        isGiven = try values.decodeIfPresent(Bool.self, forKey: .isGiven) ?? false
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(role, forKey: .role)
+        try values.encode(content, forKey: .content)
+        // Left out where it is not so: what was written before has the same bytes as what is written now.
+        if isGiven { try values.encode(isGiven, forKey: .isGiven) }
+    }
+
+    /// Whether the model learns to write this message.
+    var isLearned: Bool { role == .assistant && !isGiven }
 }

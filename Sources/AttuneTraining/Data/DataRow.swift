@@ -10,7 +10,7 @@ package enum DataRow: Hashable, Sendable {
     case text(String)
     /// A prompt and what should follow it, put together without a separator: only the completion is learned.
     case completion(prompt: String, completion: String)
-    /// A conversation: every assistant message is learned.
+    /// A conversation: every assistant message is learned that is not said to be given.
     case chat([ChatMessage])
     /// A conversation whose first part is given: only the assistant messages of the second part are learned.
     case chatCompletion(prompt: [ChatMessage], completion: [ChatMessage])
@@ -29,11 +29,25 @@ package enum DataRow: Hashable, Sendable {
         }
     }
 
+    /// How the chats of common families of models begin, as they are written for the model.
+    private static let openings = [
+        "<|im_start|>", "[INST]", "<|start_header_id|>", "<start_of_turn>", "<|user|>", "<|system|>", "<|assistant|>",
+        "<|start|>", "<|begin_of_text|>", "<bos>",
+    ]
+
+    /// Whether this is a text that begins as a conversation that was already written out for a model does.
+    package var isRendered: Bool {
+        guard case .text(let text) = self else { return false }
+        var start = text.unicodeScalars.drop { $0.properties.isWhitespace }
+        if start.starts(with: "<s>".unicodeScalars) { start = start.dropFirst(3).drop { $0.properties.isWhitespace } }
+        return Self.openings.contains { start.starts(with: $0.unicodeScalars) }
+    }
+
     /// Bytes that depend only on the content, the same on every machine, no two rows alike: a digest of the data is a
     /// digest of these in order.
     ///
     /// One byte of shape (0…3), then each string as a 64-bit big-endian length and its UTF-8; a list of messages is its
-    /// 64-bit count, then role and content of each.
+    /// 64-bit count, then role (`assistant, given` for an answer that is not learned) and content of each.
     package func canonicalBytes() -> [UInt8] {
         var writer = ByteWriter()
         switch self {
@@ -63,7 +77,7 @@ package enum DataRow: Hashable, Sendable {
     private static func append(_ messages: [ChatMessage], to writer: inout ByteWriter) {
         writer.bigEndian(UInt64(messages.count))
         for message in messages {
-            append(message.role.rawValue, to: &writer)
+            append(message.role.rawValue + (message.isGiven ? ", given" : ""), to: &writer)
             append(message.content, to: &writer)
         }
     }

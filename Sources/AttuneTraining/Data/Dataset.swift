@@ -32,6 +32,18 @@ package struct Dataset: Sendable {
             case repeated
             /// Nothing but spaces.
             case empty
+
+            /// The reason in words, after "not read:" and a count.
+            package var words: String {
+                switch self {
+                case .otherType: "of another type"
+                case .hidden: "hidden"
+                case .link: "a link"
+                case .special: "neither a file nor a folder"
+                case .repeated: "read already, by another path"
+                case .empty: "empty"
+                }
+            }
         }
 
         package let file: String

@@ -38,6 +38,18 @@ struct DatasetFile: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// The first bytes, at most `count`, wherever reading is; fewer where they cannot be read.
+    func beginning(_ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, length in
+            while length < count {
+                let more = pread(descriptor, buffer.baseAddress! + length, count - length, off_t(length))
+                if more < 0, errno == EINTR { continue }
+                guard more > 0 else { return }
+                length += more
+            }
+        }
+    }
+
     /// Reads up to `buffer.count` bytes; 0 at the end, nil on failure.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int? {
         while true {

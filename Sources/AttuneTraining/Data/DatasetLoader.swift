@@ -25,7 +25,7 @@ struct DatasetLoader {
             throw TrainingError.dataNotFound(path, reason: String(cString: strerror(errno)))
         }
         if status.st_mode & S_IFMT == S_IFDIR { return try readFolder(path) }
-        guard Dataset.extensions.contains(DatasetFolder.ending(of: path.utf8)) else {
+        guard (Dataset.extensions + ["json"]).contains(DatasetFolder.ending(of: path.utf8)) else {
             throw TrainingError.otherType(path)
         }
         let name = path.split(separator: "/").last.map(String.init) ?? path
@@ -66,8 +66,8 @@ struct DatasetLoader {
         guard dataset.bytes + file.size <= options.totalByteLimit else {
             throw TrainingError.tooMuchData("the files hold more than \(options.totalByteLimit) bytes together")
         }
-        if DatasetFolder.ending(of: source.path.utf8) == "jsonl" {
-            readLines(file, source: source)
+        if ["jsonl", "json"].contains(DatasetFolder.ending(of: source.path.utf8)) {
+            readRows(file, source: source)
         } else {
             readText(file, source: source)
         }
@@ -86,15 +86,25 @@ struct DatasetLoader {
                 return report(place == invalid ? .invalidUTF8 : .binaryFile, source, bytes, at: place)
             }
             let text = DatasetText.normalized(bytes)
-            guard text.utf8.contains(where: { !Self.isSpace($0) }) else { return ignore(source, .empty) }
+            guard text.utf8.contains(where: { !DatasetText.isSpace($0) }) else { return ignore(source, .empty) }
             dataset.rows.append(.init(row: .text(text), source: source))
         }
     }
 
-    private mutating func readLines(_ file: borrowing DatasetFile, source: DataSource) {
+    /// Reads rows that stand a line each, or values that span lines.
+    private mutating func readRows(_ file: borrowing DatasetFile, source: DataSource) {
         let (rows, issues) = (dataset.rows.count, dataset.issueCount)
-        let lines = DatasetLines(lineLimit: options.lineByteLimit, fileLimit: options.fileByteLimit)
-        let count = lines.forEach(file) { number, line in readLine(line, number, source) }
+        let beginning = file.beginning(1 << 16)
+        let count =
+            if beginning.withUnsafeBufferPointer(JSONDocument.isMeant) {
+                JSONDocument.forEach(
+                    file, valueLimit: options.lineByteLimit, fileLimit: options.fileByteLimit
+                ) { place, value in readValue(value, at: place, source) }
+            } else {
+                DatasetLines(lineLimit: options.lineByteLimit, fileLimit: options.fileByteLimit).forEach(file) {
+                    readLine($1, $0, source)
+                }
+            }
         dataset.files += 1
         dataset.bytes += count ?? file.size
         if count == nil {
@@ -105,31 +115,46 @@ struct DatasetLoader {
     }
 
     private mutating func readLine(_ line: DatasetLines.Line, _ number: Int, _ source: DataSource) {
+        let place = JSONDocument.Place(line: number)
         guard case .bytes(let whole) = line else {
-            let message = "the line is longer than \(options.lineByteLimit) bytes"
-            return append(
-                DataIssue(file: source.file, line: number, column: 1, code: .oversizedLine, message: message))
+            return report(.oversizedLine, source, "the line is longer than \(options.lineByteLimit) bytes", in: place)
         }
         let mark = number == 1 ? DatasetText.markLength(whole) : 0
         let bytes = UnsafeBufferPointer(rebasing: whole[mark...])
+        guard bytes.contains(where: { !DatasetText.isSpace($0) }) else {
+            dataset.blankLines += 1
+            return
+        }
+        readRow(bytes, at: place, source)
+    }
+
+    private mutating func readValue(_ value: JSONDocument.Value, at place: JSONDocument.Place, _ source: DataSource) {
+        switch value {
+        case .bytes(let bytes): readRow(bytes, at: place, source)
+        case .tooLong:
+            report(.oversizedLine, source, "the object is longer than \(options.lineByteLimit) bytes", in: place)
+        case .failure(let code, let message): report(code, source, message, in: place)
+        }
+    }
+
+    private mutating func readRow(
+        _ bytes: UnsafeBufferPointer<UInt8>, at place: JSONDocument.Place, _ source: DataSource
+    ) {
         do throws(JSONLFailure) {
             if let place = DatasetText.firstInvalid(bytes) {
                 throw JSONLFailure(.invalidUTF8, at: place, Self.notUTF8(bytes, at: place))
-            }
-            guard bytes.contains(where: { !Self.isSpace($0) }) else {
-                dataset.blankLines += 1
-                return
             }
             var scanner = JSONLScanner(bytes)
             let parsed = try JSONLRow(try scanner.line())
             for key in parsed.unusedKeys { Self.count(key, in: &dataset.unusedKeys) }
             dataset.rows.append(
-                .init(row: parsed.row, source: DataSource(root: source.root, path: source.path, line: number)))
+                .init(row: parsed.row, source: DataSource(root: source.root, path: source.path, line: place.line)))
         } catch {
+            let found = place.adding(DatasetText.place(bytes, of: error.offset))
             append(
                 DataIssue(
-                    file: source.file, line: number, column: DatasetText.column(bytes, of: error.offset),
-                    code: error.code, message: error.message, suggestion: error.suggestion))
+                    file: source.file, line: found.line, column: found.column, code: error.code,
+                    message: error.message, suggestion: error.suggestion))
         }
     }
 }
@@ -137,8 +162,12 @@ struct DatasetLoader {
 // MARK: - Records
 
 extension DatasetLoader {
-    private mutating func report(_ code: DataIssueCode, _ source: DataSource, _ message: String) {
-        append(DataIssue(file: source.file, code: code, message: message))
+    private mutating func report(
+        _ code: DataIssueCode, _ source: DataSource, _ message: String, in place: JSONDocument.Place? = nil
+    ) {
+        append(
+            DataIssue(
+                file: source.file, line: place?.line, column: place?.column, code: code, message: message))
     }
 
     private mutating func report(
@@ -172,8 +201,6 @@ extension DatasetLoader {
     private static func count(_ name: String, in counts: inout [String: Int]) {
         counts[counts[name] != nil || counts.count < 100 ? name : "other", default: 0] += 1
     }
-
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
     private static func notUTF8(_ bytes: UnsafeBufferPointer<UInt8>, at offset: Int) -> String {
         let byte = String(bytes[offset], radix: 16, uppercase: true)

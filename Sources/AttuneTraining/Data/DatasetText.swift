@@ -27,6 +27,9 @@ enum DatasetText {
         return nil
     }
 
+    /// Whether a byte is a space, a tab or one that ends a line.
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
     /// Length of the well-formed sequence at `index`; nil if there is none.
     private static func sequence(_ bytes: UnsafeBufferPointer<UInt8>, at index: Int) -> Int? {
         let first = bytes[index]

@@ -6,11 +6,12 @@ import AttuneTokenizer
 
 /// Takes one JSON object for one of the shapes of training data; each row decides for itself.
 ///
-/// `text`; `prompt` and `completion`, both strings or both lists of messages; `messages` of `role` and `content`;
-/// `conversations` of `from` and `value`. Other keys are let through and listed, so that nothing is skipped silently.
+/// `text`; `prompt` and `completion`, both strings or both lists of messages; `messages` or `conversations`, of `role` and
+/// `content` or of `from` and `value`; a question and its answer under the names of alpaca, dolly and others. Other keys
+/// are let through and listed, so that nothing is skipped silently.
 struct JSONLRow {
     let row: DataRow
-    /// Keys that no shape uses, as they are spelled in the line.
+    /// Keys that no shape uses, as they are spelled in the line; those of messages as `messages[].name`.
     let unusedKeys: [String]
 
     private static let keys = ["text", "prompt", "completion", "messages", "conversations"]
@@ -22,47 +23,100 @@ struct JSONLRow {
         "response": "completion", "answer": "completion", "content": "text", "body": "text", "chat": "messages",
         "conversation": "conversations", "dialogue": "messages", "dialog": "messages",
     ]
+    /// Names under which data made for other trainers asks, what belongs to it, and the answer.
+    private static let questions = ["instruction", "question", "query"]
+    private static let additions = ["input", "context"]
+    private static let answers = ["output", "response", "answer"]
 
     init(_ line: JSONLValue) throws(JSONLFailure) {
         guard case .object(let members) = line.kind else {
             throw JSONLFailure(
-                .notAnObject, at: line.offset, "a line must be one object in braces, and this is \(line.name)")
+                .notAnObject, at: line.offset, "a row must be one object in braces, and this is \(line.name)")
         }
         let fields = Dictionary(members.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        var unused: [String] = []
         let used: [String]
         switch (fields["prompt"], fields["completion"], fields["messages"], fields["conversations"], fields["text"]) {
         case (let prompt?, let completion?, nil, nil, nil):
-            row = try Self.completion(prompt, completion)
+            row = try Self.completion(prompt, completion, unused: &unused)
             used = ["prompt", "completion"]
         case (let prompt, let completion, let messages?, nil, nil) where prompt == nil || completion == nil:
-            row = .chat(try JSONLMessages.chat.list(messages.value, of: "messages", needsAssistant: true))
-            used = ["messages"]
+            row = try Self.chat(messages, .chat, fields["system"], unused: &unused)
+            used = ["messages", "system"]
         case (let prompt, let completion, nil, let conversations?, nil) where prompt == nil || completion == nil:
-            row = .chat(try JSONLMessages.shareGPT.list(conversations.value, of: "conversations", needsAssistant: true))
-            used = ["conversations"]
+            row = try Self.chat(conversations, .shareGPT, fields["system"], unused: &unused)
+            used = ["conversations", "system"]
         case (let prompt, let completion, nil, nil, let text?) where prompt == nil || completion == nil:
             let content = try Self.string(text)
             guard !content.isEmpty else { throw Self.empty(text) }
             row = .text(content)
             used = ["text"]
+        case (nil, nil, nil, nil, nil):
+            guard let answered = try Self.answered(fields) else {
+                throw Self.incomplete(line, members, prompt: nil, completion: nil)
+            }
+            (row, used) = answered
         case (let prompt, let completion, nil, nil, nil):
             throw Self.incomplete(line, members, prompt: prompt, completion: completion)
         default: throw Self.severalShapes(members)
         }
-        unusedKeys = members.map(\.key).filter { !used.contains($0) }
+        unusedKeys = members.filter { !used.contains($0.key) }.map(\.key) + unused
+    }
+
+    /// A conversation, with the system text that stands beside it in front.
+    private static func chat(
+        _ list: JSONLValue.Member, _ spelling: JSONLMessages, _ system: JSONLValue.Member?, unused: inout [String]
+    ) throws(JSONLFailure) -> DataRow {
+        let messages = try spelling.spelling(of: list.value).list(
+            list.value, of: list.key, needsAssistant: true, unused: &unused)
+        return .chat(try Self.system(system, before: messages) + messages)
+    }
+
+    private static func system(
+        _ member: JSONLValue.Member?, before messages: [ChatMessage]
+    ) throws(JSONLFailure) -> [ChatMessage] {
+        guard let member, !member.value.isNothing else { return [] }
+        let text = try string(member)
+        guard let first = messages.first, first.role == .system, first.content != text else {
+            return messages.first?.role == .system ? [] : [ChatMessage(role: .system, content: text)]
+        }
+        throw JSONLFailure(
+            .severalShapes, at: member.keyOffset,
+            "\"system\" and the first message say two things as the system; keep one of them")
+    }
+
+    /// A question and its answer as a conversation, and the keys that it took; nil where the object has none.
+    private static func answered(
+        _ fields: [String: JSONLValue.Member]
+    ) throws(JSONLFailure) -> (row: DataRow, used: [String])? {
+        func first(_ names: [String]) -> JSONLValue.Member? { names.lazy.compactMap { fields[$0] }.first }
+        let addition = first(additions)
+        guard let question = first(questions) ?? addition, let answer = first(answers) else { return nil }
+        var asked = try string(question)
+        var used = [question.key, answer.key, "system"]
+        if let addition, addition.key != question.key {
+            let more = addition.value.isNothing ? "" : try string(addition)
+            asked += (asked.isEmpty || more.isEmpty ? "" : "\n") + more
+            used.append(addition.key)
+        }
+        let said = try string(answer)
+        guard !said.isEmpty else { throw empty(answer) }
+        let messages = [ChatMessage(role: .user, content: asked), ChatMessage(role: .assistant, content: said)]
+        return (.chat(try system(fields["system"], before: messages) + messages), used)
     }
 
     private static func completion(
-        _ prompt: JSONLValue.Member, _ completion: JSONLValue.Member
+        _ prompt: JSONLValue.Member, _ completion: JSONLValue.Member, unused: inout [String]
     ) throws(JSONLFailure) -> DataRow {
         switch (prompt.value.kind, completion.value.kind) {
         case (.string(let given), .string(let answer)):
             guard !answer.isEmpty else { throw empty(completion) }
             return .completion(prompt: given, completion: answer)
         case (.array, .array):
-            return .chatCompletion(
-                prompt: try JSONLMessages.chat.list(prompt.value, of: "prompt", needsAssistant: false),
-                completion: try JSONLMessages.chat.list(completion.value, of: "completion", needsAssistant: true))
+            let spelling = JSONLMessages.chat.spelling(of: prompt.value)
+            let given = try spelling.list(prompt.value, of: "prompt", needsAssistant: false, unused: &unused)
+            let answers = try spelling.list(completion.value, of: "completion", needsAssistant: true, unused: &unused)
+            return .chatCompletion(prompt: given, completion: answers)
         case (.string, .array), (.array, .string):
             throw JSONLFailure(
                 .mixedPrompt, at: completion.value.offset,

@@ -39,12 +39,11 @@ struct JSONLScanner {
         case UInt8(ascii: "\""): return JSONLValue(offset: start, kind: .string(try string()))
         case UInt8(ascii: "{"): return JSONLValue(offset: start, kind: .object(try object(depth: depth + 1)))
         case UInt8(ascii: "["): return JSONLValue(offset: start, kind: .array(try array(depth: depth + 1)))
-        case UInt8(ascii: "t"): return try word("true", .boolean)
-        case UInt8(ascii: "f"): return try word("false", .boolean)
+        case UInt8(ascii: "t"): return try word("true", .boolean(true))
+        case UInt8(ascii: "f"): return try word("false", .boolean(false))
         case UInt8(ascii: "n"): return try word("null", .null)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            try number()
-            return JSONLValue(offset: start, kind: .number)
+            return JSONLValue(offset: start, kind: .number(try number()))
         default: throw unexpected("a value")
         }
     }
@@ -92,8 +91,8 @@ struct JSONLScanner {
         position += 1
     }
 
-    /// Reads `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`; the value is not needed, so its size is free.
-    private mutating func number() throws(JSONLFailure) {
+    /// Reads `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`, of any size.
+    private mutating func number() throws(JSONLFailure) -> Double {
         let start = position
         var isValid = true
         _ = take(UInt8(ascii: "-"))
@@ -108,6 +107,7 @@ struct JSONLScanner {
             isValid = !(next == UInt8(ascii: ".") || next == UInt8(ascii: "_") || isAlphanumeric(next))
         }
         guard isValid else { throw JSONLFailure(.invalidNumber, at: start, "a number is not spelled as JSON wants it") }
+        return Double(String(decoding: bytes[start..<position], as: UTF8.self)) ?? .infinity
     }
 
     private mutating func digits() -> Int {

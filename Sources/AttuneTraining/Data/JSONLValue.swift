@@ -14,13 +14,26 @@ struct JSONLValue {
         case string(String)
         case object([Member])
         case array([JSONLValue])
-        /// A number, true, false or null: only its kind is kept, since no shape uses one.
-        case number, boolean, null
+        /// A number; infinite if it is beyond a Double.
+        case number(Double)
+        case boolean(Bool)
+        case null
     }
 
     /// Offset in bytes of the value's first character.
     let offset: Int
     let kind: Kind
+
+    /// Whether the value says nothing: null, or a list, an object or a string with nothing in it.
+    var isNothing: Bool {
+        switch kind {
+        case .null: true
+        case .array(let elements): elements.isEmpty
+        case .object(let members): members.isEmpty
+        case .string(let text): text.isEmpty
+        default: false
+        }
+    }
 
     /// The kind in words, for messages.
     var name: String {

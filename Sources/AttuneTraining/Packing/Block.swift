@@ -28,8 +28,21 @@ package struct PackedBlocks: Sendable {
     package let blocks: [Block]
     /// Examples longer than a block that were cut into pieces (`.documents`).
     package let splitExamples: Int
+    /// Examples longer than a block of whose prompts some was left out, so that answers follow the end of theirs
+    /// (`.documents`).
+    package let shortenedExamples: Int
+    /// Tokens of those that are in no block.
+    package let omittedTokens: Int
     /// Tokens of the incomplete last block that were left out (`.wrapped`); always 0 for `.documents`.
     package let droppedTokens: Int
+
+    /// Passes if something was made of the examples.
+    ///
+    /// - Throws: `TrainingError` E-TRAIN-002 if they were wrapped and fill no row.
+    package func requireRow(of length: Int) throws(TrainingError) {
+        guard blocks.isEmpty, droppedTokens > 0 else { return }
+        throw .fillsNoRow(tokens: droppedTokens, length: length)
+    }
 
     /// Tokens in all blocks.
     package var tokens: Int { blocks.reduce(0) { $0 + $1.tokens.count } }

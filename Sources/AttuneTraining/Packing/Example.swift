@@ -18,6 +18,22 @@ package struct Example: Sendable {
         self.source = source
     }
 
+    /// Whether something after the first token is only read, as a question is.
+    var hasGivenText: Bool { trained.dropFirst().contains(false) }
+
+    /// The stretches of tokens that are learned.
+    var learnedRuns: [Range<Int>] {
+        var runs: [Range<Int>] = []
+        for index in trained.indices where trained[index] {
+            if let last = runs.last, last.upperBound == index {
+                runs[runs.count - 1] = last.lowerBound..<index + 1
+            } else {
+                runs.append(index..<index + 1)
+            }
+        }
+        return runs
+    }
+
     /// Count of tokens that are predicted and learned when the example stands alone: the first is never a target.
     package var targetCount: Int { trained.dropFirst().count { $0 } }
 }

@@ -49,13 +49,17 @@ package struct Packer: Sendable {
             let range = index * maxLength..<(index + 1) * maxLength
             return Block(tokens: Array(tokens[range]), segments: [0..<maxLength], trained: Array(trained[range]))
         }
-        return PackedBlocks(blocks: blocks, splitExamples: 0, droppedTokens: tokens.count - whole * maxLength)
+        return PackedBlocks(
+            blocks: blocks, splitExamples: 0, shortenedExamples: 0, omittedTokens: 0,
+            droppedTokens: tokens.count - whole * maxLength)
     }
 
     /// A run of one example's tokens that becomes a segment.
     private struct Piece {
         let example: Int
         let range: Range<Int>
+        /// Tokens before this one are only read: what stands before them was learned in another piece.
+        let learnedFrom: Int
     }
 
     /// Cuts long examples, then places pieces best-fit decreasing: longest first, each into the fullest block that still
@@ -65,11 +69,16 @@ package struct Packer: Sendable {
     /// O(n log n + n·maxLength/64) for n pieces.
     private func documents(_ examples: [Example]) -> PackedBlocks {
         var pieces: [Piece] = []
-        var split = 0
+        var (split, shortened, omitted) = (0, 0, 0)
         for (index, example) in examples.enumerated() {
-            let ranges = cuts(example.tokens.count)
-            if ranges.count > 1 { split += 1 }
-            pieces += ranges.map { Piece(example: index, range: $0) }
+            let own = example.hasGivenText ? answers(example, index) : parts(example.tokens.count, index)
+            let left = example.tokens.count - Self.covered(by: own)
+            if example.hasGivenText, left > 0 {
+                (shortened, omitted) = (shortened + 1, omitted + left)
+            } else if own.count > 1 {
+                split += 1
+            }
+            pieces += own
         }
         let order = pieces.indices.sorted {
             let (left, right) = (pieces[$0].range.count, pieces[$1].range.count)
@@ -90,19 +99,61 @@ package struct Packer: Sendable {
         for bin in bins.indices { bins[bin].sort() }
         bins.sort { $0[0] < $1[0] }
         let blocks = bins.map { bin in block(bin.map { pieces[$0] }, of: examples) }
-        return PackedBlocks(blocks: blocks, splitExamples: split, droppedTokens: 0)
+        return PackedBlocks(
+            blocks: blocks, splitExamples: split, shortenedExamples: shortened, omittedTokens: omitted, droppedTokens: 0
+        )
     }
 
-    /// Ranges of at most `maxLength` that cover `count` tokens; a last piece of one token, which could teach nothing,
+    /// Pieces of at most `maxLength` that cover `count` tokens; a last one of a single token, which could teach nothing,
     /// takes one more from the piece before it.
-    private func cuts(_ count: Int) -> [Range<Int>] {
+    private func parts(_ count: Int, _ example: Int) -> [Piece] {
         var ranges = stride(from: 0, to: count, by: maxLength).map { $0..<min($0 + maxLength, count) }
         if ranges.count > 1, ranges[ranges.count - 1].count == 1, maxLength > 2 {
             let cut = count - 2
             ranges[ranges.count - 2] = ranges[ranges.count - 2].lowerBound..<cut
             ranges[ranges.count - 1] = cut..<count
         }
-        return ranges
+        return ranges.map { Piece(example: example, range: $0, learnedFrom: $0.lowerBound) }
+    }
+
+    /// Pieces in which each answer is learned once, with as much of what stands before it as there is room for.
+    ///
+    /// An answer is cut only if it is as long as a piece; then its parts follow a quarter of what was before them.
+    private func answers(_ example: Example, _ index: Int) -> [Piece] {
+        let count = example.tokens.count
+        guard count > maxLength else { return [Piece(example: index, range: 0..<count, learnedFrom: 0)] }
+        let runs = example.learnedRuns
+        var pieces: [Piece] = []
+        var (next, done) = (0, 0)
+        while next < runs.count {
+            let (from, end) = (max(runs[next].lowerBound, done), runs[next].upperBound)
+            if end - from >= maxLength {
+                let start = from - min(from, maxLength / 4)
+                done = min(start + maxLength, end)
+                pieces.append(Piece(example: index, range: start..<done, learnedFrom: from))
+                if done == end { next += 1 }
+                continue
+            }
+            let limit = max(max(0, from - maxLength / 2) + maxLength, end)
+            done = end
+            next += 1
+            while next < runs.count, runs[next].upperBound <= limit {
+                done = runs[next].upperBound
+                next += 1
+            }
+            pieces.append(Piece(example: index, range: max(0, done - maxLength)..<done, learnedFrom: from))
+        }
+        return pieces
+    }
+
+    /// Tokens of an example that are in one of its pieces or more, which are in order.
+    private static func covered(by pieces: [Piece]) -> Int {
+        var (count, end) = (0, 0)
+        for piece in pieces {
+            count += piece.range.upperBound - max(piece.range.lowerBound, end)
+            end = piece.range.upperBound
+        }
+        return count
     }
 
     private func block(_ pieces: [Piece], of examples: [Example]) -> Block {
@@ -112,7 +163,7 @@ package struct Packer: Sendable {
         for piece in pieces {
             segments.append(tokens.count..<tokens.count + piece.range.count)
             tokens += examples[piece.example].tokens[piece.range]
-            trained += examples[piece.example].trained[piece.range]
+            trained += piece.range.map { $0 >= piece.learnedFrom && examples[piece.example].trained[$0] }
         }
         return Block(tokens: tokens, segments: segments, trained: trained)
     }

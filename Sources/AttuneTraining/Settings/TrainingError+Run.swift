@@ -14,6 +14,13 @@ extension TrainingError {
         Self(.nothingToLearn, "the data has no token to learn from", remedy: "Run: attune data preview PATH")
     }
 
+    /// E-TRAIN-002: wrapped documents that fill no row.
+    static func fillsNoRow(tokens: Int, length: Int) -> Self {
+        Self(
+            .nothingToLearn, "the data has \(tokens) tokens, and a row of wrapped documents takes \(length)",
+            remedy: "Add --packing documents, or a --max-len of at most \(max(2, tokens)).")
+    }
+
     /// E-TRAIN-003: a saved run that is damaged.
     static func checkpoint(_ reason: String, cause: (any Error)? = nil) -> Self {
         Self(

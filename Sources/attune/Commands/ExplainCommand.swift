@@ -77,11 +77,14 @@ extension ExplainCommand.Topic {
         case .formats:
             """
             .md, .txt   one file is one document; every token is trained
-            .jsonl      one example a line, each of one of these shapes:
+            .jsonl      one example a line, each of one of these shapes; .json a list of them
               {"text": "..."}                                       every token is trained
               {"prompt": "...", "completion": "..."}                the completion is trained
               {"messages": [{"role": "user", "content": "..."}, …]} the assistant's turns are trained
               {"conversations": [{"from": "human", "value": "..."}, …]}
+              {"instruction": "...", "input": "...", "output": "..."}, {"question": "...", "answer": "..."}
+            A message with "weight": 0 or "train": false is read and not trained; "system" may stand beside a list.
+            Keys that are not used are named; data that is wrong is refused with its place.
             Look before you train: attune data check PATH, attune data preview PATH
             """
         case .privacy:

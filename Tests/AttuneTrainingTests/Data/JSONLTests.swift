@@ -57,6 +57,67 @@ import Testing
         #expect(dataset.issues.isEmpty)
     }
 
+    @Test(arguments: [
+        #"{"messages": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}"#,
+        #"{"conversations": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#,
+        #"{"messages": [{"role": "user", "content": [{"type": "text", "text": "q"}]}, {"role": "assistant", "content": ["a"]}]}"#,
+        #"{"instruction": "q", "input": "", "output": "a"}"#, #"{"instruction": "", "input": "q", "output": "a"}"#,
+        #"{"instruction": "q", "context": "", "response": "a"}"#, #"{"question": "q", "answer": "a"}"#,
+        #"{"query": "q", "response": "a"}"#, #"{"input": "q", "output": "a"}"#,
+    ])
+    func aQuestionAndItsAnswerAreTakenAsOtherTrainersSpellThem(line: String) throws {
+        #expect(
+            try row(line)
+                == .chat([ChatMessage(role: .user, content: "q"), ChatMessage(role: .assistant, content: "a")]))
+    }
+
+    @Test(arguments: [
+        #"{"system": "s", "conversations": [{"from": "human", "value": "q\ni"}, {"from": "gpt", "value": "a"}]}"#,
+        #"{"messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": "q\ni"}, {"role": "assistant", "content": "a"}]}"#,
+        #"{"system": "s", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q\ni"}, {"role": "assistant", "content": "a"}]}"#,
+        #"{"instruction": "q", "input": "i", "output": "a", "system": "s"}"#,
+    ])
+    func aSystemTextBesideAConversationStandsBeforeIt(line: String) throws {
+        let dataset = try load(line.utf8)
+        #expect(dataset.unusedKeys.isEmpty)
+        #expect(
+            dataset.rows.map(\.row) == [
+                .chat([
+                    ChatMessage(role: .system, content: "s"), ChatMessage(role: .user, content: "q\ni"),
+                    ChatMessage(role: .assistant, content: "a"),
+                ])
+            ])
+    }
+
+    @Test func anAnswerThatIsNotToBeLearnedIsKeptAsGiven() throws {
+        let first = #"{"role": "assistant", "content": "bad", "#
+        let last = #"{"role": "assistant", "content": "good", "weight": 1, "train": true}"#
+        for key in [#""weight": 0"#, #""weight": 0.0"#, #""train": false"#, #""training": false"#] {
+            let dataset = try load("{\"messages\": [\(first)\(key)}, \(last)]}".utf8)
+            #expect(dataset.unusedKeys.isEmpty, "\(key)")
+            #expect(
+                dataset.rows.map(\.row) == [
+                    .chat([
+                        ChatMessage(role: .assistant, content: "bad", isGiven: true),
+                        ChatMessage(role: .assistant, content: "good"),
+                    ])
+                ], "\(key)")
+        }
+        let given = DataRow.chat([ChatMessage(role: .assistant, content: "a", isGiven: true)])
+        #expect(given.canonicalBytes() != DataRow.chat([ChatMessage(role: .assistant, content: "a")]).canonicalBytes())
+    }
+
+    @Test func keysOfMessagesThatSayMoreAreCountedToo() throws {
+        let line = """
+            {"messages": [{"role": "user", "content": "q", "name": "Ann"}, {"role": "assistant", "content": "a", \
+            "reasoning_content": "since", "tool_calls": [], "refusal": null}], "tools": [{"type": "function"}], "id": 1}
+            """
+        #expect(
+            try load(line.utf8).unusedKeys == [
+                "id": 1, "tools": 1, "messages[].name": 1, "messages[].reasoning_content": 1,
+            ])
+    }
+
     @Test func otherKeysBesideAShapeAreCountedNotRefused() throws {
         let line = #"{"prompt": "x", "messages": [{"role": "assistant", "content": "a", "name": null}], "n": 1e400}"#
         #expect(try load(line.utf8).unusedKeys == ["prompt": 1, "n": 1])
@@ -72,12 +133,12 @@ import Testing
             #"1:24 E-DATA-014 "role" is "Assistant" (did you mean "assistant"?)"#
         ),
         (
-            #"{"messages": [{"role": "developer", "content": "x"}]}"#,
-            #"1:24 E-DATA-014 "role" is "developer" (did you mean "system"?)"#
+            #"{"messages": [{"role": "function", "content": "x"}]}"#,
+            #"1:24 E-DATA-014 "role" is "function" (did you mean "tool"?)"#
         ),
         (
             #"{"messages": [{"role": "chief", "content": "x"}]}"#,
-            #"1:24 E-DATA-014 "role" is "chief"; it must be one of assistant, system, tool, user"#
+            #"1:24 E-DATA-014 "role" is "chief"; it must be one of assistant, developer, system, tool, user"#
         ),
         (
             #"{"conversations": [{"from": "humna", "value": "x"}]}"#,
@@ -88,7 +149,7 @@ import Testing
             #"1:11 E-DATA-027 the key "mesages" is none that is read (did you mean "messages"?)"#
         ),
         (
-            #"{"instruction": "a", "output": "b"}"#,
+            #"{"instruction": "a", "outputs": "b"}"#,
             #"1:2 E-DATA-027 the key "instruction" is none that is read (did you mean "prompt"?)"#
         ),
         (
@@ -135,6 +196,22 @@ import Testing
             #"1:14 E-DATA-033 "messages" has no assistant message: there is nothing to learn"#
         ),
         (
+            #"{"messages": [{"role": "assistant", "content": "x", "weight": 0}]}"#,
+            #"1:14 E-DATA-033 "messages" says of each assistant message that it is not to be learned"#
+        ),
+        (
+            #"{"messages": [{"role": "assistant", "content": "x", "weight": 0.5}]}"#,
+            #"1:63 E-DATA-029 "weight" must be 0 or 1, true or false"#
+        ),
+        (
+            #"{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}"#,
+            #"1:44 E-DATA-029 a part of a message is no text; only text is trained"#
+        ),
+        (
+            #"{"system": "a", "messages": [{"role": "system", "content": "b"}, {"role": "assistant", "content": "x"}]}"#,
+            #"1:2 E-DATA-030 "system" and the first message say two things as the system; keep one of them"#
+        ),
+        (
             #"{"messages": [{"role": "assistant", "content": null, "tool_calls": [{}]}]}"#,
             #"1:54 E-DATA-034 "tool_calls" calls a tool, which cannot be trained"#
         ),
@@ -177,7 +254,8 @@ import Testing
         (#"{"text": "a", "text": "b"}"#, #"1:15 E-DATA-024 the key "text" is there twice"#),
         (#"{"text": "a", "te\u0078t": "b"}"#, #"1:15 E-DATA-024 the key "text" is there twice"#),
         (#"{"text": "a"} {"text": "b"}"#, #"1:15 E-DATA-025 "{" after the end of the object"#),
-        (#"[{"text": "a"}]"#, "1:1 E-DATA-026 a line must be one object in braces, and this is a list"),
+        (#"[["text", "a"]]"#, "1:2 E-DATA-026 a row must be one object in braces, and this is a list"),
+        (#""text""#, "1:1 E-DATA-026 a row must be one object in braces, and this is a string"),
         ("\n\r\n  \n{\"text\": 1}", #"4:10 E-DATA-029 "text" must be a string and is a number"#),
         ("\u{FEFF}{\"text\": 1}", #"1:10 E-DATA-029 "text" must be a string and is a number"#),
         (
@@ -191,7 +269,7 @@ import Testing
     @Test func valuesInMessagesCannotReachTheTerminal() throws {
         #expect(
             try issue("{\"messages\": [{\"role\": \"a\\u001b[2J\u{202E}\\n\", \"content\": \"x\"}]}")
-                == #"1:24 E-DATA-014 "role" is "a\u{1b}[2J\u{202e}\u{a}"; it must be one of assistant, system, tool, user"#
+                == #"1:24 E-DATA-014 "role" is "a\u{1b}[2J\u{202e}\u{a}"; it must be one of assistant, developer, system, tool, user"#
         )
         let long = String(repeating: "z", count: 500)
         #expect(try issue("{\"messages\": [{\"role\": \"\(long)\", \"content\": \"x\"}]}").count < 140)

@@ -85,6 +85,17 @@ import Testing
         #expect(example.targetCount == answer + 2)
     }
 
+    @Test func anAnswerThatIsGivenIsReadAndNotLearned() throws {
+        let messages = [
+            ChatMessage(role: .user, content: "Hi"), ChatMessage(role: .assistant, content: "bad", isGiven: true),
+            ChatMessage(role: .user, content: "Again"), ChatMessage(role: .assistant, content: "good"),
+        ]
+        let example = try encode(.chat(messages))
+        #expect(try learned(example) == "good<|im_end|>")
+        let all = try encode(.chat(messages.map { ChatMessage(role: $0.role, content: $0.content) }))
+        #expect(example.tokens == all.tokens)
+    }
+
     @Test func aChatCompletionLearnsTheAnswersOfTheCompletionOnly() throws {
         let example = try encode(
             .chatCompletion(

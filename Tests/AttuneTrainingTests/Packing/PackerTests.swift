@@ -17,7 +17,7 @@ import Testing
             let tokens = (0..<Int.random(in: 0...longest, using: &generator)).map { _ in
                 Int32.random(in: 1...5000, using: &generator)
             }
-            return example(tokens, trained: tokens.map { _ in Bool.random(using: &generator) })
+            return example(tokens, trained: tokens.indices.map { $0 > 0 || Bool.random(using: &generator) })
         }
     }
 
@@ -44,6 +44,63 @@ import Testing
             }
             #expect(block.segments.allSatisfy { !$0.isEmpty })
         }
+    }
+
+    @Test(arguments: [UInt64](0..<24)) func eachAnswerIsLearnedOnceAfterWhatWasAsked(seed: UInt64) {
+        var generator = SyntheticRandom(seed: seed)
+        let maxLength = Int.random(in: 2...120, using: &generator)
+        var next: Int32 = 0
+        let examples = (0..<60).map { _ in
+            var trained: [Bool] = []
+            while trained.isEmpty || Bool.random(using: &generator) {
+                trained += Array(repeating: false, count: Int.random(in: 1...maxLength * 2, using: &generator))
+                trained += Array(repeating: true, count: Int.random(in: 1...maxLength * 2, using: &generator))
+            }
+            // Each token has an id of its own.
+            return example(
+                trained.map { _ in
+                    defer { next += 1 }; return next
+                }, trained: trained)
+        }
+        let packed = Packer(packing: .documents, maxLength: maxLength, endOfDocument: -1).packed(examples)
+        var learned: [Int32: Int] = [:]
+        var seen: Set<Int32> = []
+        for block in packed.blocks {
+            #expect(block.tokens.count <= maxLength)
+            seen.formUnion(block.tokens)
+            for segment in block.segments {
+                let ids = block.tokens[segment]
+                #expect(zip(ids, ids.dropFirst()).allSatisfy { $0 + 1 == $1 })
+                for index in segment.dropFirst() where block.trained[index] {
+                    learned[block.tokens[index], default: 0] += 1
+                }
+            }
+        }
+        #expect(learned.values.allSatisfy { $0 == 1 })
+        #expect(packed.omittedTokens == Int(next) - seen.count)
+        // After a single token all is text, whose pieces begin anew.
+        for example in examples where example.trained.dropFirst().contains(false) {
+            for (index, id) in example.tokens.enumerated() where example.trained[index] {
+                // A piece of two tokens has no room for what stands before a long answer.
+                if maxLength >= 8 {
+                    #expect(learned[id] == 1, "token \(index) of \(example.tokens.count), \(maxLength)")
+                }
+            }
+        }
+        #expect(packed.blocks.reduce(0) { $0 + $1.tokens.count } <= 4 * Int(next))
+    }
+
+    @Test func anAnswerAfterALongQuestionKeepsTheQuestionsEnd() {
+        let packer = Packer(packing: .documents, maxLength: 6, endOfDocument: 0)
+        let asked = (1...20).map { Int32($0) }
+        let packed = packer.packed([
+            example(asked + [21, 22], trained: asked.map { _ in false } + [true, true])
+        ])
+        #expect(packed.blocks.map(\.tokens) == [[17, 18, 19, 20, 21, 22]])
+        #expect(packed.blocks.map(\.trained) == [[false, false, false, false, true, true]])
+        #expect(packed.shortenedExamples == 1)
+        #expect(packed.omittedTokens == 16)
+        #expect(packed.splitExamples == 0)
     }
 
     @Test func everySegmentIsAPieceOfOneExample() {

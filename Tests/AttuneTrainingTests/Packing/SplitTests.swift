@@ -43,4 +43,30 @@ import Testing
     @Test(arguments: [-5, 0, 1, 2]) func everyNthBelowTwoMeansEverySecond(nth: Int) {
         #expect(Split.byDocument([0, 1, 2, 3], every: nth).validation == [1, 3])
     }
+
+    private func document(_ text: String) -> Dataset.Row {
+        Dataset.Row(row: .text(text), source: DataSource(root: "a", path: "a"))
+    }
+
+    @Test(arguments: ["Word and ", "Line of words.\n", "Paragraph of words.\n\n", "wort", "é"])
+    func theEndOfASingleLongTextIsHeldOut(part: String) throws {
+        let text = String(repeating: part, count: 5000 / part.utf8.count)
+        let stretch = try #require(Split.byStretch([document(text)], validation: 0.1))
+        guard case .text(let train) = stretch.train.row, case .text(let held) = stretch.validation.row else {
+            Issue.record("no texts")
+            return
+        }
+        #expect(train + held == text)
+        #expect((0.08...0.16).contains(Double(held.utf8.count) / Double(text.utf8.count)), "\(held.utf8.count)")
+        if let last = part.last, last.isWhitespace { #expect(train.last == last) }
+    }
+
+    @Test func shortTextsSeveralRowsAndChatsHaveNoStretch() {
+        let long = String(repeating: "Line.\n", count: 1000)
+        #expect(Split.byStretch([document("short")], validation: 0.1) == nil)
+        #expect(Split.byStretch([document(long), document(long)], validation: 0.1) == nil)
+        #expect(Split.byStretch([document(long)], validation: 0) == nil)
+        let chat = Dataset.Row(row: .completion(prompt: "", completion: long), source: DataSource(root: "a", path: "a"))
+        #expect(Split.byStretch([chat], validation: 0.1) == nil)
+    }
 }

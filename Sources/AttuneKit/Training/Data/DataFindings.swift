@@ -1,6 +1,7 @@
 // Attune
 // SPDX-License-Identifier: Apache-2.0
 
+import AttuneCore
 import AttuneTraining
 
 /// What was found in training data: what is wrong, what was passed over, and how much is left.
@@ -33,6 +34,10 @@ package struct DataFindings: Sendable, Encodable {
     package struct Ignored: Sendable, Encodable {
         package let file: String
         package let reason: String
+        /// The reason in words.
+        package let words: String
+
+        private enum CodingKeys: CodingKey { case file, reason }
     }
 
     package let schema = 1
@@ -47,6 +52,7 @@ package struct DataFindings: Sendable, Encodable {
     /// How often rows had a key that no shape uses.
     package let unusedKeys: [String: Int]
     package let blankLines: Int
+    private let ignoredCounts: [Dataset.Ignored.Reason: Int]
     /// Whether what is wrong is left out.
     package let skipsBad: Bool
 
@@ -57,10 +63,26 @@ package struct DataFindings: Sendable, Encodable {
         rows = dataset.rows.count
         errors = dataset.issueCount
         issues = dataset.issues.map(Issue.init)
-        ignored = dataset.ignored.map { Ignored(file: $0.file, reason: $0.reason.rawValue) }
+        ignored = dataset.ignored.map { Ignored(file: $0.file, reason: $0.reason.rawValue, words: $0.reason.words) }
+        ignoredCounts = dataset.ignoredCounts
         otherTypes = dataset.otherTypes
         unusedKeys = dataset.unusedKeys
         blankLines = dataset.blankLines
         skipsBad = dataset.skipsBad
+    }
+
+    /// What was given and is not used, a line for each kind, safe to print.
+    package var unused: [String] {
+        var lines = otherTypes.sorted { $0.key < $1.key }.map { ending, count in
+            "not read: \(Quantity.counted(count, "file")) \(Printable.escaped(ending))"
+        }
+        for reason in Dataset.Ignored.Reason.allCases where reason != .otherType {
+            guard let count = ignoredCounts[reason] else { continue }
+            lines.append("not read: \(Quantity.counted(count, "file")), \(reason.words)")
+        }
+        for (key, count) in unusedKeys.sorted(by: { $0.key < $1.key }) {
+            lines.append("not used: the key \(Printable.quoted(key)) of \(Quantity.counted(count, "row"))")
+        }
+        return lines
     }
 }

@@ -4,6 +4,7 @@
 import AttuneAdapter
 import AttuneCore
 import AttuneTraining
+import AttuneVault
 
 /// What a session is going to do for one adapter, with all that decides it, for scripts.
 package struct RunPlan: Encodable {
@@ -33,6 +34,8 @@ package struct TrainingTime: Encodable, Sendable {
 /// What a person reads of one adapter before it is trained.
 package struct TrainingOutlook: Sendable {
     package let data: String
+    /// What is there under the adapter's name already, and what the run makes of it; nil for a new name.
+    package let existing: String?
     /// What of the data is not used as it is.
     package let remarks: [String]
     package let plan: String
@@ -57,15 +60,37 @@ extension TrainingSession {
         if part.packed.training.splitExamples > 0 {
             remarks.append("\(part.packed.training.splitExamples) longer than \(settings.maxLength) tokens, split")
         }
+        let (shortened, omitted) = (part.packed.training.shortenedExamples, part.packed.training.omittedTokens)
+        if shortened > 0 {
+            remarks.append(
+                "\(shortened) longer than \(settings.maxLength) tokens: each answer is whole and follows the end of what was "
+                    + "asked, \(omitted) tokens are left out (--max-len takes more)")
+        }
+        if let remark = part.material.templateRemark { remarks.append("of the base: " + remark) }
+        if part.material.renderedRows > 0 {
+            remarks.append(
+                "\(part.material.renderedRows) spell how a chat is written (<|im_start|>, [INST] and the like), which is learned "
+                    + "as plain text: give them as \"messages\"")
+        }
         if part.packed.training.droppedTokens > 0 {
             remarks.append("\(part.packed.training.droppedTokens) tokens of the last incomplete row left out")
         }
+        let name = part.name
+        let live = part.runID == nil ? try? workspace.vault.versions.fetch(name) : nil
+        let existing = live.map { live in
+            "\(live.reference) is there; this makes a new version "
+                + (part.start.map { "that goes on from \($0.record.reference)" }
+                    ?? "from scratch (--from \(name) goes on from it)")
+        }
         return TrainingOutlook(
-            data: "\(Quantity.text(count: part.material.rows.count)) documents, "
+            data: "\(Quantity.text(count: part.material.rows.count)) "
+                + "\(part.material.rows.count == 1 ? "document" : "documents"), "
                 + "\(Quantity.text(count: outline.trainingTokens)) tokens to learn from in "
                 + "\(outline.trainingBlocks) rows; held out for validation: "
-                + "\(part.material.validationExamples.count) documents",
-            remarks: remarks,
+                + (part.material.holdsStretch
+                    ? "the end of the document"
+                    : Quantity.counted(part.material.validationExamples.count, "document")),
+            existing: existing, remarks: remarks,
             plan: "\(base.name) \(base.quantization), rank \(settings.lora.rank), alpha "
                 + "\(settings.lora.alpha), lr \(settings.learningRate) \(settings.schedule.rawValue), "
                 + "\(settings.epochs) epochs = \(outline.steps) steps of "

@@ -28,13 +28,13 @@ struct DataCommand: ParsableCommand {
                     global.console.print("… and \(found.errors - found.issues.count) more")
                 }
                 for file in found.ignored {
-                    global.console.note("not read: \(Printable.path(file.file)) (\(file.reason))")
+                    global.console.note("not read: \(Printable.path(file.file)) (\(file.words))")
                 }
                 if found.blankLines > 0 { global.console.note("blank lines: \(found.blankLines)") }
-                for (key, count) in found.unusedKeys.sorted(by: { $0.key < $1.key }) {
-                    global.console.note("key \(Printable.quoted(key)) is not used (\(count) rows)")
-                }
-                global.console.print("\(found.files) files, \(found.rows) rows, \(found.errors) errors")
+                for line in found.unused { global.console.note(line) }
+                global.console.print(
+                    "\(Quantity.counted(found.files, "file")), \(Quantity.counted(found.rows, "row")), "
+                        + Quantity.counted(found.errors, "error"))
             }
             if found.errors > 0 { throw ExitCode(ExitStatus.invalidData.rawValue) }
         }
@@ -58,7 +58,7 @@ struct DataCommand: ParsableCommand {
             for row in preview.rows {
                 console.print(console.bold("\(row.source)  \(row.trained) of \(row.count) tokens trained"))
                 for run in row.runs {
-                    let text = Printable.escaped(run.text).replacing("\\n", with: "\n")
+                    let text = Printable.text(run.text)
                     console.print(run.isTrained ? console.green("[\(text)]") : console.dim(text))
                 }
                 if row.omitted > 0 { console.print("… \(row.omitted) more tokens") }
@@ -98,6 +98,7 @@ struct DataCommand: ParsableCommand {
     ) throws -> EncodedData {
         let review = try DataReview(paths: paths, skipBad: skipBad)
         for issue in review.findings.issues.prefix(20) { global.console.note(issue.text) }
+        for line in review.findings.unused { global.console.note(line) }
         return try review.encoded(for: base, of: BaseLibrary(folder: global.paths.bases))
     }
 }

@@ -33,9 +33,7 @@ final class TrainingOutput {
         for issue in found.issues.prefix(20) { console.note(issue.text) }
         if found.errors > 20 { console.note("… and \(found.errors - 20) more: attune data check PATH") }
         if found.skipsBad && found.errors > 0 { console.note("left out: \(found.errors)") }
-        for (type, count) in found.otherTypes.sorted(by: { $0.key < $1.key }) {
-            console.note("not read: \(count) files \(Printable.escaped(type))")
-        }
+        for line in found.unused { console.note(line) }
     }
 
     /// What is going on, where a person watches, until there is more to say.
@@ -52,6 +50,7 @@ final class TrainingOutput {
             let outlook = session.outlook(of: index)
             console.note("Data  ", outlook.data)
             for remark in outlook.remarks { console.note("      \(remark)") }
+            if let existing = outlook.existing { console.note("Name  ", existing) }
             console.note(
                 "Plan  ", outlook.plan + (outlook.reasons.isEmpty || explain ? "" : "   (why: --explain)"))
             if explain { for reason in outlook.reasons { console.note("      ", reason) } }
