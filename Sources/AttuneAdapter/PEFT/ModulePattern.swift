@@ -30,6 +30,8 @@ struct ModulePattern {
             return
         }
         plain = nil
+        // Python's spelling of a named group and of what it matched.
+        let source = source.replacing("(?P<", with: "(?<").replacing(/\(\?P=(\w+)\)/) { "\\k<\($0.1)>" }
         let body = afterDot ? #"\A(?:.*\.)?(?:\#(source))\z"# : #"\A(?:\#(source))\z"#
         do {
             expression = try NSRegularExpression(pattern: body)

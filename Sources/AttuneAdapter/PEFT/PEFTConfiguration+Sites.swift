@@ -4,8 +4,12 @@
 extension PEFTConfiguration {
     /// The adapted matrices of a base, with rank and effective scale of each; modules lie at `root` + `layers.N…`.
     ///
-    /// - Throws: `AdapterError` E-ADAPTER-005 or, for names that match nothing, E-ADAPTER-013.
-    func sites(shape: BaseShape, root: String) throws(AdapterError) -> [(site: LoRASite, rank: Int, scale: Float)] {
+    /// - Returns: beside them the names of `target_modules` that match nothing, as those of other families in a list for
+    ///   many bases.
+    /// - Throws: `AdapterError` E-ADAPTER-005 or, if no name matches, E-ADAPTER-013.
+    func sites(
+        shape: BaseShape, root: String
+    ) throws(AdapterError) -> (sites: [(site: LoRASite, rank: Int, scale: Float)], unused: [String]) {
         let targets = try Matcher(self.targets, field: "target_modules")
         let excluded = try self.excluded.map { value throws(AdapterError) in
             try Matcher(value, field: "exclude_modules")
@@ -46,12 +50,14 @@ extension PEFTConfiguration {
                 sites.append((site, rank, Self.scale(alpha: alpha, rank: rank, rankStabilized: rankStabilized)))
             }
         }
-        if case .names(let names) = self.targets {
-            let unused = Set(names).subtracting(used)
-            guard unused.isEmpty else { throw .targets(Array(unused)) }
+        guard case .names(let names) = self.targets else {
+            guard !sites.isEmpty else { throw .field("target_modules", "matches nothing of this base") }
+            return (sites, [])
         }
+        let unused = Set(names).subtracting(used)
+        guard !used.isEmpty else { throw .targets(Array(unused)) }
         guard !sites.isEmpty else { throw .field("target_modules", "matches nothing of this base") }
-        return sites
+        return (sites, unused.sorted())
     }
 
     /// Where a Llama-like model of Hugging Face keeps the matrix of a site.

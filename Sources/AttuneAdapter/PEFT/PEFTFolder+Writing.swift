@@ -70,7 +70,7 @@ extension PEFTFolder {
         if let extras {
             let json = try JSONReader.read(extras.configuration)
             if let parsed = try? PEFTConfiguration(json), parsed.dropout == adapter.configuration.dropout,
-                let sites = try? parsed.sites(shape: adapter.base.shape, root: root),
+                let sites = try? parsed.sites(shape: adapter.base.shape, root: root).sites,
                 sites.count == adapter.layout.entries.count,
                 zip(sites, adapter.layout.entries).allSatisfy({
                     $0.site == $1.site && $0.rank == $1.rank && $0.scale == $1.scale

@@ -13,18 +13,22 @@ package enum PEFTFolder {
     /// Reads a folder as an adapter of `base`, with q and k rows brought into the order of the base's file.
     ///
     /// Every tensor of the file must be one of an adapted matrix, and every adapted matrix must have both of its tensors.
+    /// What torch.compile, data parallelism and other adapters beside this one put into the names is passed over.
+    /// - Returns: beside the adapter the names of `target_modules` that the base does not have.
     /// - Throws: `AdapterError`, naming the field or tensor that is wrong or not supported.
-    package static func read(_ url: URL, base: BaseIdentity) throws -> (adapter: Adapter, extras: PEFTExtras) {
+    package static func read(
+        _ url: URL, base: BaseIdentity
+    ) throws -> (adapter: Adapter, extras: PEFTExtras, unusedTargets: [String]) {
         let text = try file(configurationName, in: url, maximum: 4 << 20)
         let json = try withExtendedLifetime(text) { try JSONReader.read(text.bytes) }
         let configuration = try PEFTConfiguration(json)
         let tensors = try file(tensorsName, in: url, maximum: Int.max)
         // Entries are offsets: the mapping must outlive every use of `tensors.bytes`.
         defer { withExtendedLifetime(tensors) {} }
-        let header = try SafetensorsFile(tensors.bytes)
-        let prefix = prefix(of: header)
+        let header = try PEFTTensors(SafetensorsFile(tensors.bytes))
+        let prefix = header.prefix
         let root = String(prefix.dropFirst("base_model.model.".count))
-        let sites = try configuration.sites(shape: base.shape, root: root)
+        let (sites, unusedTargets) = try configuration.sites(shape: base.shape, root: root)
         let layout = try LoRALayout.checked(shape: base.shape, sites: sites)
         try layout.checkRanks()
         let found = try match(header, layout: layout, prefix: prefix)
@@ -47,7 +51,7 @@ package enum PEFTFolder {
             layers: Array(Set(layout.entries.map(\.site.layer))))
         return (
             Adapter(base: base, configuration: adapted, parameters: parameters),
-            PEFTExtras(configuration: JSONWriter.compact(json), prefix: prefix)
+            PEFTExtras(configuration: JSONWriter.compact(json), prefix: prefix), unusedTargets
         )
     }
 
@@ -66,17 +70,9 @@ package enum PEFTFolder {
         return file
     }
 
-    /// What stands before `layers.` in the names; the same in all of them.
-    private static func prefix(of header: SafetensorsFile) -> String {
-        let prefixes = PEFTExtras.prefixes.filter { prefix in
-            header.entries.contains { $0.name.hasPrefix(prefix + "layers.") }
-        }
-        return prefixes.first ?? PEFTExtras.usualPrefix
-    }
-
     /// The entries of A and B for each site of the layout, in its order.
     private static func match(
-        _ header: SafetensorsFile, layout: LoRALayout, prefix: String
+        _ header: PEFTTensors, layout: LoRALayout, prefix: String
     ) throws(AdapterError) -> [(a: SafetensorsFile.Entry, b: SafetensorsFile.Entry)] {
         var missing: [String] = []
         var known: Set<String> = []
@@ -90,7 +86,7 @@ package enum PEFTFolder {
                 missing += [names.a, names.b].filter { header[$0] == nil }
             }
         }
-        let strangers = header.entries.map(\.name).filter { !known.contains($0) }
+        let strangers = header.names.filter { !known.contains($0) }
         for name in strangers {
             if let what = unsupportedKind(name) {
                 throw .unsupported(
@@ -117,6 +113,7 @@ package enum PEFTFolder {
         if name.contains("lora_magnitude_vector") { return "DoRA" }
         if name.contains("lora_embedding_") { return "an adapted embedding" }
         if name.contains("trainable_tokens") { return "trained tokens" }
+        if name.contains("lm_head.lora_") { return "an adapted lm_head" }
         if name.hasSuffix(".bias") { return "a trained bias" }
         if name.contains(".base_layer.") || (name.hasSuffix(".weight") && !name.contains(".lora_")) {
             return "a fully trained module (modules_to_save or a resized vocabulary)"

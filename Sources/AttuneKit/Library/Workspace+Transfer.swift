@@ -22,10 +22,24 @@ extension Workspace {
 
     /// Takes in a PEFT folder trained on `base`.
     ///
+    /// - Returns: beside it the names of `target_modules` that the base does not have.
     /// - Throws: as `take`; `AdapterError` for a folder that cannot be used.
-    package func importPEFT(_ path: String, to target: ImportTarget, base: BaseRecord) throws -> ImportedFile {
+    package func importPEFT(
+        _ path: String, to target: ImportTarget, base: BaseRecord
+    ) throws -> (file: ImportedFile, unusedTargets: [String]) {
         let read = try PEFTFolder.read(URL(filePath: path), base: base.identity)
-        return try take(read.adapter, AdapterManifest(read.adapter, peft: read.extras), to: target)
+        return (
+            try take(read.adapter, AdapterManifest(read.adapter, peft: read.extras), to: target), read.unusedTargets
+        )
+    }
+
+    /// The folder of a PEFT adapter one of whose two files is at `path`; nil for any other file.
+    package static func folderOfPEFT(around path: String) -> String? {
+        let url = URL(filePath: path)
+        guard ["safetensors", "json"].contains(url.pathExtension) else { return nil }
+        let folder = url.deletingLastPathComponent()
+        let isThere = FileManager.default.fileExists(atPath: folder.appending(path: "adapter_config.json").path)
+        return isThere ? folder.path : nil
     }
 
     /// Takes in one encrypted file; its base need not be here, but where `base` is given it must be that one.

@@ -5,7 +5,7 @@ import AttuneCore
 import Foundation
 
 /// What may name an adapter or a label.
-enum AdapterName {
+package enum AdapterName {
     /// The label that every adapter has: its head.
     static let liveLabel = "live"
 
@@ -16,7 +16,7 @@ enum AdapterName {
     ///
     /// 1 to 64 letters, digits, dots, underscores and hyphens that can be seen; a letter or digit first; not a reserved
     /// word.
-    static func normalized(_ text: String) -> String? {
+    package static func normalized(_ text: String) -> String? {
         let name = text.precomposedStringWithCanonicalMapping
         guard let first = name.first, first.isLetter || first.isNumber, name.utf8.count <= 256, name.count <= 64,
             name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-" }),

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import AttuneCore
 import AttuneKit
 import Foundation
 
@@ -74,6 +75,8 @@ extension AdaptersCommand {
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
                 throw KitError.nothingThere(path)
             }
+            // Who names the tensors of a PEFT adapter means the folder around them.
+            let folder = isFolder.boolValue ? path : Workspace.folderOfPEFT(around: path)
             let workspace = try global.open(.writing)
             let target: ImportTarget =
                 if let into {
@@ -81,11 +84,17 @@ extension AdaptersCommand {
                 } else if let name {
                     .new(name)
                 } else {
-                    .apart(try BaseLibrary.adapterName(from: path))
+                    .apart(try AdapterNaming.name(from: folder ?? path))
                 }
             let imported: ImportedFile
-            if isFolder.boolValue {
-                imported = try workspace.importPEFT(path, to: target, base: try workspace.bases.chosen(base))
+            if let folder {
+                let (file, unused) = try workspace.importPEFT(
+                    folder, to: target, base: try workspace.bases.chosen(base))
+                imported = file
+                if !unused.isEmpty {
+                    let names = unused.prefix(8).map { Printable.quoted($0) }.joined(separator: ", ")
+                    global.console.note("not used: target_modules that this base does not have: \(names)")
+                }
             } else if try Workspace.isForDevices(path) {
                 imported = try workspace.importForDevice(path)
             } else {

@@ -30,7 +30,7 @@ struct TrainCommand: AttuneCommand {
         computing.apply(global.console)
         let workspace = try global.open(.writing)
         let request = try options.request(
-            paths: paths, name: try name ?? BaseLibrary.adapterName(from: paths.first ?? ""), also: also)
+            paths: paths, name: try name ?? AdapterNaming.name(from: paths.first ?? ""), also: also)
         let output = TrainingOutput(console: global.console, jsonl: jsonl, json: global.json)
         output.announce("reading \(paths.joined(separator: ", "))")
         let session = try TrainingSession.prepare(request, in: workspace) { output.show($0) }
