@@ -128,7 +128,7 @@ package enum KitFailure: String, FailureKind {
         case .limitTooLow: FailureSummary(.doesNotFit, "`--memory-limit` is below the least that answering takes")
         case .tooLargeToFetch:
             FailureSummary(.doesNotFit, "a version of another device is larger than what is fetched by itself")
-        case .badName: FailureSummary(.usage, "this cannot be the name of a base")
+        case .badName: FailureSummary(.usage, "this cannot be the name of a base or an adapter")
         case .notResumable: FailureSummary(.conflict, "the run is in a state from which it does not go on")
         case .noCheckpoint: FailureSummary(.notFound, "the run has no saved state to accept")
         case .runsApart:

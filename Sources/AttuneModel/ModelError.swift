@@ -72,10 +72,26 @@ extension ModelError {
 
     // Files.
 
-    static func notGGUF(_ file: String) -> ModelError {
-        ModelError(
-            .notGGUF, "\(file) is not a GGUF file: it does not begin with the letters GGUF",
-            remedy: "Give the path of a .gguf file; `attune base pull smollm2` fetches the default base.")
+    static func notGGUF(_ file: String, beginning bytes: UnsafeRawBufferPointer) -> ModelError {
+        let kinds: [(beginning: String, what: String, remedy: String)] = [
+            (
+                "version https://git-lfs", "is a Git-LFS pointer, which only names the model",
+                "Fetch the model itself: run `git lfs pull` in its folder, or download the file from where it was published."
+            ),
+            ("<", "is a web page, such as one that asks to sign in", fetchAgain),
+            ("PK\u{3}\u{4}", "is a zip archive, as PyTorch writes its checkpoints", chooseAnother),
+            ("ggml", "is of the format GGML, which GGUF replaced in 2023", chooseAnother),
+            ("lmgg", "is of the format GGML, which GGUF replaced in 2023", chooseAnother),
+            ("tjgg", "is of the format GGJT, which GGUF replaced in 2023", chooseAnother),
+        ]
+        let kind = kinds.first { bytes.starts(with: $0.beginning.utf8) }
+        return ModelError(
+            .notGGUF,
+            "\(file) "
+                + (kind?.what
+                    ?? (bytes.isEmpty ? "is empty" : "is not a GGUF file: it does not begin with the letters GGUF")),
+            remedy: kind?.remedy
+                ?? "Give the path of a .gguf file; `attune base pull smollm2` fetches the default base.")
     }
 
     static func unsupportedVersion(_ version: UInt32, _ file: String) -> ModelError {
@@ -84,7 +100,8 @@ extension ModelError {
             ? "is written in big-endian byte order" : "has GGUF version \(version); versions 2 and 3 are read"
         return ModelError(
             .unsupportedVersion, "\(file) \(reason)",
-            remedy: "Convert the model again with a current llama.cpp on a little-endian machine.")
+            remedy: version & 0xFFFF != 0 && version > 3
+                ? chooseAnother : "Convert the model again with a current llama.cpp on a little-endian machine.")
     }
 
     static func truncated(_ file: String, while what: String, _ cause: (any Error)?) -> ModelError {
@@ -127,7 +144,7 @@ extension ModelError {
         let list = supported.joined(separator: ", ")
         return ModelError(
             .unsupportedArchitecture,
-            "\(file) holds a model of architecture “\(name)”; supported is: \(list) "
+            "\(file) holds a model of architecture “\(name)”; what is supported is \(list) "
                 + "(SmolLM2, TinyLlama, Llama 2 and 3, Mistral)", remedy: chooseAnother)
     }
 

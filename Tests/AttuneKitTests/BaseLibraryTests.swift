@@ -48,6 +48,29 @@ import Testing
         #expect(names == [".adding-\(getppid())-abc", "tiny"])
     }
 
+    @Test func aBaseWhoseFileIsGoneIsMendedByAddingItAgain() throws {
+        let folder = try TemporaryDirectory()
+        let library = BaseLibrary(folder: URL(filePath: folder.path + "/bases"))
+        let file = try KitStore.model(seed: 1).write(to: folder)
+        let base = try library.add(path: file, name: "tiny")
+        for harm in ["gone", "cut", "changed"] {
+            switch harm {
+            case "gone": try FileManager.default.removeItem(atPath: base.path)
+            case "cut": try Data(contentsOf: URL(filePath: base.path)).dropLast().write(to: URL(filePath: base.path))
+            default:
+                var bytes = try Data(contentsOf: URL(filePath: base.path))
+                bytes[bytes.count - 1] ^= 1
+                try bytes.write(to: URL(filePath: base.path))
+            }
+            #expect(library.isThere(base) == (harm == "changed"), "\(harm)")
+            #expect(code { try library.verify(base) } == "E-BASE-004", "\(harm)")
+            #expect(try library.add(path: file, name: nil).name == "tiny", "\(harm)")
+            try library.verify(base)
+            _ = try library.open(base)
+        }
+        #expect(try library.list().map(\.name) == ["tiny"])
+    }
+
     @Test func aFileThatWasChangedIsNoticed() throws {
         let folder = try TemporaryDirectory()
         let library = BaseLibrary(folder: URL(filePath: folder.path + "/bases"))

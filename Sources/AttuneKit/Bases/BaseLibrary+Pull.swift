@@ -12,7 +12,7 @@ extension BaseLibrary {
     /// - Throws: `KitError` `E-BASE-007` (not known), `E-BASE-008` (network), `E-BASE-009` (wrong content).
     package func pull(_ name: String, cache: URL, report: (String) -> Void) throws -> BaseRecord {
         guard let known = KnownBase.named(name) else { throw KitError.unknownPull(name) }
-        if let present = try list().first(where: { $0.name == name }) { return present }
+        if let present = try list().first(where: { $0.name == name }), isThere(present) { return present }
         let cached = cache.appending(path: known.file).path
         if FileManager.default.fileExists(atPath: cached), try SHA256.hash(file: cached).description == known.sha256 {
             return try add(path: cached, name: name)
@@ -36,7 +36,7 @@ extension BaseLibrary {
 
     /// The base a person named at the start: one that is here, one that can be fetched, or a file.
     package func obtain(_ text: String, cache: URL, report: (String) -> Void) throws -> BaseRecord {
-        if let present = try list().first(where: { $0.name == text }) { return present }
+        if let present = try list().first(where: { $0.name == text }), isThere(present) { return present }
         if KnownBase.named(text) != nil { return try pull(text, cache: cache, report: report) }
         if FileManager.default.fileExists(atPath: text) { return try add(path: text, name: nil) }
         if text.contains("/") || text.hasSuffix(".gguf") { throw KitError.nothingThere(text) }

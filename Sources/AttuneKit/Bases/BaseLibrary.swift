@@ -74,11 +74,18 @@ package struct BaseLibrary: Sendable {
 
     /// Opens the model of a base after checking that its size is still the one that was added.
     package func open(_ record: BaseRecord) throws -> BaseModel {
-        let bytes = record.files.reduce(UInt64(0)) { $0 + Self.size(of: $1) }
-        guard bytes == record.bytes else { throw KitError.baseChanged(record) }
+        guard isThere(record) else { throw KitError.baseChanged(record) }
         let model = try BaseModel(path: record.path)
         guard model.shape == record.shape else { throw KitError.baseChanged(record) }
         return model
+    }
+
+    /// What a person has to know of how conversations are written for this base; nil if it is as the file says.
+    package func templateRemark(_ record: BaseRecord) throws -> String? { try open(record).templateRemark }
+
+    /// Whether the files of a base are there, with the sizes that they had.
+    package func isThere(_ record: BaseRecord) -> Bool {
+        record.files.reduce(UInt64(0)) { $0 + Self.size(of: $1) } == record.bytes
     }
 
     /// The tokens of a text, with what each spells.
@@ -92,8 +99,9 @@ package struct BaseLibrary: Sendable {
         return tokenizer.encode(text, special: readsSpecial ? .parsed : .refused).map { ($0, tokenizer.text(of: $0)) }
     }
 
-    /// Checks the file, copies it into the library and returns its record; a base that is already there is returned.
+    /// Checks the file, copies it into the library and returns its record.
     ///
+    /// A base that is already there is returned; if its files are gone or changed, these take their place.
     /// - Parameters:
     ///   - path: A GGUF file, or the first part of a split one.
     ///   - name: nil makes one from the file's name.
@@ -107,12 +115,24 @@ package struct BaseLibrary: Sendable {
         let id = try BaseDigest.hash(files: sources)
         if let existing = try list().first(where: { $0.id == id }) {
             guard name == nil || name == existing.name else { throw KitError.baseKnownAs(existing) }
-            return existing
+            let isWhole = isThere(existing) && (try? BaseDigest.hash(files: existing.files)) == id
+            return isWhole
+                ? existing : try put(model, from: sources, link: link, as: existing.name, id: id, mends: true)
         }
         let chosen = try Self.validated(name ?? Self.knownName(of: sources) ?? Self.name(from: absolute))
-        let target = folder.appending(path: chosen)
-        guard !FileManager.default.fileExists(atPath: target.path) else { throw KitError.baseNameTaken(chosen) }
+        guard !FileManager.default.fileExists(atPath: folder.appending(path: chosen).path) else {
+            throw KitError.baseNameTaken(chosen)
+        }
+        return try put(model, from: sources, link: link, as: chosen, id: id, mends: false)
+    }
 
+    /// Puts a base together beside the others and gives it its name at once.
+    ///
+    /// - Parameter mends: whether it takes the place of one whose files are gone or changed, which goes to the trash.
+    private func put(
+        _ model: BaseModel, from sources: [String], link: Bool, as name: String, id: BaseID, mends: Bool
+    ) throws -> BaseRecord {
+        let target = folder.appending(path: name)
         let stage = try makeStage("adding")
         defer { try? FileManager.default.removeItem(at: stage) }
         var files = sources
@@ -128,14 +148,15 @@ package struct BaseLibrary: Sendable {
             }
         }
         let record = BaseRecord(
-            name: chosen, id: id, bytes: sources.reduce(0) { $0 + Self.size(of: $1) }, files: files, linked: link,
+            name: name, id: id, bytes: sources.reduce(0) { $0 + Self.size(of: $1) }, files: files, linked: link,
             added: Date(), shape: model.shape, quantization: Self.quantization(of: model),
             parameters: model.parameterCount, contextLength: model.configuration.contextLength)
         do {
             try JSON.encoder.encode(record).write(to: stage.appending(path: "base.json"))
+            if mends { try discard(name) }
             try FileManager.default.moveItem(at: stage, to: target)
         } catch {
-            throw KitError.cannotCopy(absolute, to: folder.path, cause: error)
+            throw KitError.cannotCopy(sources[0], to: folder.path, cause: error)
         }
         return record
     }
@@ -144,16 +165,19 @@ package struct BaseLibrary: Sendable {
     ///
     /// - Throws: `KitError` `E-BASE-004` when they are no longer the ones that were added.
     package func verify(_ record: BaseRecord) throws {
-        guard try BaseDigest.hash(files: record.files) == record.id else { throw KitError.baseChanged(record) }
+        guard isThere(record), try BaseDigest.hash(files: record.files) == record.id else {
+            throw KitError.baseChanged(record)
+        }
     }
 
     /// Takes a base away: its copy goes to a trash folder beside the others, a linked file stays where it is.
-    package func remove(_ record: BaseRecord) throws {
+    package func remove(_ record: BaseRecord) throws { try discard(record.name) }
+
+    private func discard(_ name: String) throws {
         let trash = folder.appending(path: ".trash")
         try FileManager.default.createDirectory(at: trash, withIntermediateDirectories: true)
         try FileManager.default.moveItem(
-            at: folder.appending(path: record.name),
-            to: trash.appending(path: "\(record.name)-\(UUID().uuidString.prefix(8))"))
+            at: folder.appending(path: name), to: trash.appending(path: "\(name)-\(UUID().uuidString.prefix(8))"))
     }
 
     private func record(named name: String) throws -> BaseRecord? {
@@ -198,14 +222,20 @@ package struct BaseLibrary: Sendable {
         return trimmed.isEmpty ? "base" : String(trimmed.prefix(64))
     }
 
-    /// A name for an adapter from the path it is imported from: `out/my notes.attune` becomes `my-notes`.
-    package static func adapterName(from path: String) throws -> String { try validated(name(from: path)) }
-
     static func validated(_ name: String) throws -> String {
         let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
         guard allowed, !name.isEmpty, name.count <= 64, !name.hasPrefix("."), !name.hasPrefix("-") else {
             throw KitError.badName(name)
         }
         return name
+    }
+}
+
+extension BaseModel {
+    /// What a person has to know of how conversations are written for this base; nil if it is as the file says.
+    package var templateRemark: String? {
+        guard !chatTemplate.isKnown else { return nil }
+        return "its chat template is \(chatTemplate.isThere ? "not one that is known" : "missing"): conversations are "
+            + "written as lines that begin with User: and Assistant:"
     }
 }

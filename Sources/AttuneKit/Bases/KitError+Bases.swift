@@ -3,6 +3,7 @@
 
 import AttuneAdapter
 import AttuneCore
+import Foundation
 
 extension KitError {
     static func noBase(_ name: String, known: [String]) -> KitError {
@@ -25,10 +26,17 @@ extension KitError {
             .baseNameTaken, "another base is called \(name)", remedy: "Choose a name: attune base add FILE --name NAME")
     }
 
+    /// E-BASE-004: the files of a base are not those that were added.
     static func baseChanged(_ record: BaseRecord) -> KitError {
-        KitError(
-            .baseChanged, "the file of base \(record.name) is no longer the one that was added",
-            remedy: "Put the file back, or: attune base rm \(record.name), then add it again")
+        let missing = record.files.first { !FileManager.default.fileExists(atPath: $0) }
+        let file = record.files.first ?? ""
+        return KitError(
+            .baseChanged,
+            missing.map { "the file of base \(record.name) is gone: \($0)" }
+                ?? "the file of base \(record.name) is no longer the one that was added: \(file)",
+            remedy: KnownBase.named(record.name) != nil
+                ? "Fetch it again: attune base pull \(record.name)"
+                : "Put it back, or give the file from where it is now: attune base add FILE")
     }
 
     static func baseKnownAs(_ record: BaseRecord) -> KitError {
@@ -66,6 +74,13 @@ extension KitError {
         KitError(
             .badName, "\(name.debugDescription) cannot be a name",
             remedy: "Use letters, digits, dot, dash and underscore, at most 64, not starting with dot or dash")
+    }
+
+    /// E-NAME-001: a path that holds nothing to name an adapter by.
+    static func noNameIn(_ path: String) -> KitError {
+        KitError(
+            .badName, "the name of \(Printable.quoted(path, limit: 200)) cannot name an adapter",
+            remedy: "Give it one: --name NAME")
     }
 
     static func cannotCopy(_ source: String, to target: String, cause: any Error) -> KitError {

@@ -75,8 +75,7 @@ struct TensorTaker {
     /// A tensor that nobody took belongs to a graph that is not this one.
     func refuseRest() throws {
         if let name = file.tensorNames.first(where: { !taken.contains($0) }) {
-            throw ModelError.unsupportedFeature(
-                "the tensor \(name), which this architecture does not have", file: file.name)
+            throw ModelError.unsupportedFeature("a tensor \(name) beyond those of its architecture", file: file.name)
         }
     }
 

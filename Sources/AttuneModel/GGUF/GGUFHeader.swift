@@ -26,7 +26,9 @@ package struct GGUFHeader: Sendable {
         var reader = ByteReader(bytes)
         var place = "its header"
         do {
-            guard bytes.count >= 4, bytes.starts(with: "GGUF".utf8) else { throw ModelError.notGGUF(file) }
+            guard bytes.count >= 4, bytes.starts(with: "GGUF".utf8) else {
+                throw ModelError.notGGUF(file, beginning: bytes)
+            }
             _ = try reader.run(4)
             version = try reader.littleEndian(UInt32.self)
             guard version == 2 || version == 3 else { throw ModelError.unsupportedVersion(version, file) }

@@ -18,12 +18,14 @@ struct BaseCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let bases = try BaseLibrary(folder: global.paths.bases).list()
+            let library = BaseLibrary(folder: global.paths.bases)
+            let bases = try library.list()
             if global.json { return try global.console.print(BaseListing(bases: bases.map(BaseSummary.init))) }
             var table = Table(["NAME", "QUANT", "SIZE", "PARAMS", "CONTEXT", "ID"])
             for base in bases {
                 table.add([
-                    base.name, base.quantization, Quantity.text(bytes: base.bytes),
+                    base.name, base.quantization,
+                    library.isThere(base) ? Quantity.text(bytes: base.bytes) : "file gone or changed",
                     Quantity.text(count: base.parameters),
                     String(base.contextLength), base.id.short,
                 ])
@@ -43,6 +45,9 @@ struct BaseCommand: ParsableCommand {
         func execute() throws {
             let base = try BaseLibrary(folder: global.paths.bases).add(path: file, name: name, link: link)
             try BaseCommand.report(base, verb: "added", to: global.console)
+            if let remark = try BaseLibrary(folder: global.paths.bases).templateRemark(base) {
+                global.console.note(remark)
+            }
         }
     }
 
@@ -66,11 +71,13 @@ struct BaseCommand: ParsableCommand {
         @OptionGroup var global: GlobalOptions
 
         func execute() throws {
-            let base = try BaseLibrary(folder: global.paths.bases).find(name)
+            let library = BaseLibrary(folder: global.paths.bases)
+            let base = try library.find(name)
             if global.json { return try global.console.print(BaseSummary(base)) }
             for (label, value) in base.facts {
                 global.console.print(label.padding(toLength: 14, withPad: " ", startingAt: 0) + value)
             }
+            if let remark = try library.templateRemark(base) { global.console.note(remark) }
         }
     }
 
