@@ -96,7 +96,8 @@ package struct Doctor {
                         remedy: Self.mend + (removal(of: problem.subject, in: workspace) ?? "")))
             }
             findings += try chunkFiles(workspace)
-            for run in try workspace.vault.runs.all() where run.state == .interrupted {
+            for run in Runs.current(try workspace.vault.runs.all(), in: workspace.vault)
+            where run.state == .interrupted {
                 findings.append(
                     Finding(
                         .info, "run \(run.id) of \(run.adapter) stopped at step \(run.step) of \(run.steps)",

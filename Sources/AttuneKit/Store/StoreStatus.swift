@@ -23,9 +23,12 @@ package struct StoreStatus: Sendable, Encodable {
     package let freeBytes: Int
     /// Of all chats.
     package let messages: Int
+    /// Runs that can go on.
+    package let interrupted: [RunID]
 
     private enum CodingKeys: CodingKey {
         case schema, store, bases, adapters, versions, documents, documentBytes, runs, chats, trashed, bytes, freeBytes
+        case interrupted
     }
 }
 
@@ -38,7 +41,7 @@ extension Workspace {
             versions: numbers.versions, documents: numbers.documents, documentBytes: numbers.documentBytes,
             runs: numbers.runs, chats: numbers.chats, trashed: numbers.trashed,
             bytes: numbers.databaseBytes + numbers.logBytes + numbers.chunkBytes, freeBytes: numbers.freeBytes,
-            messages: numbers.messages)
+            messages: numbers.messages, interrupted: try runs.interrupted())
     }
 
     /// Reads everything that the store holds and says what is not as it was stored; damage does not end the check.

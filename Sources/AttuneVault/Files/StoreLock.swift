@@ -36,6 +36,16 @@ final class StoreLock: Sendable {
 
     var isHeld: Bool { state.withLock { $0.descriptor != nil } }
 
+    /// Whether another process holds the lock now.
+    var isHeldElsewhere: Bool {
+        guard !isHeld else { return false }
+        let file = open(folder.lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        // Beside other readers that look; a writer that comes now waits for longer than this takes.
+        return flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+
     /// The number of the newest hold: as long as it stays the same while the lock is held, nobody else held it between.
     var hold: Int { state.withLock { $0.holds } }
 

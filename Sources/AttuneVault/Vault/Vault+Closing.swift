@@ -42,6 +42,9 @@ extension Vault {
         lock.release()
     }
 
+    /// Whether another process is changing the store now, or is about to.
+    package var isChangedElsewhere: Bool { lock.isHeldElsewhere }
+
     private static let emptyingInterval = Duration.seconds(10)
 
     /// What became of the log when it was last emptied.

@@ -5,7 +5,8 @@ import AttuneCore
 import Foundation
 import Synchronization
 
-/// Turns Ctrl-C and SIGTERM into a question that long work asks itself; a second signal ends the process at once.
+/// Turns Ctrl-C, SIGTERM and the SIGHUP of a terminal that goes into a question that long work asks itself; a second
+/// signal ends the process at once.
 ///
 /// There may be several at once, and one after the other: each of them is told of a signal.
 final class Interruption: Sendable {
@@ -25,11 +26,17 @@ final class Interruption: Sendable {
         Self.live.withLock { live in
             live[ObjectIdentifier(self)] = nil
             // From here on a signal ends the process again, as before.
-            if live.isEmpty { for number in Self.numbers { signal(number, SIG_DFL) } }
+            if live.isEmpty { for number in Self.caught { signal(number, SIG_DFL) } }
         }
     }
 
-    private static let numbers = [SIGINT, SIGTERM]
+    /// Those that the process was not started to ignore, as nohup has it ignore SIGHUP.
+    private static let caught = [SIGINT, SIGTERM, SIGHUP].filter { number in
+        var before = sigaction()
+        guard number == SIGHUP, sigaction(number, nil, &before) == 0 else { return true }
+        let (handler, ignored): (sighandler_t?, sighandler_t?) = (before.__sigaction_handler.sa_handler, SIG_IGN)
+        return unsafeBitCast(handler, to: UInt.self) != unsafeBitCast(ignored, to: UInt.self)
+    }
     private static let live = Mutex<[ObjectIdentifier: @Sendable (Int32) -> Void]>([:])
     /// Where a signal's number is written by its handler, which may do little else; read by a thread of its own.
     private static let writer = Atomic<Int32>(-1)
@@ -42,7 +49,7 @@ final class Interruption: Sendable {
             writer.store(ends[1], ordering: .releasing)
             Thread { [reader = ends[0]] in tell(from: reader) }.start()
         }
-        for number in numbers {
+        for number in caught {
             signal(number) { number in
                 let before = errno
                 var byte = UInt8(truncatingIfNeeded: number)
@@ -63,7 +70,7 @@ final class Interruption: Sendable {
     /// Whether a signal has come.
     var requested: Bool { received.load(ordering: .acquiring) != 0 }
 
-    /// The exit code that goes with the signal: 130 or 143; 0 when none came.
+    /// The exit code that goes with the signal: 130, 143 or 129; 0 when none came.
     var exitCode: Int32 {
         let number = received.load(ordering: .acquiring)
         return number == 0 ? 0 : 128 + number
@@ -74,10 +81,10 @@ final class Interruption: Sendable {
         GeneralError(.interrupted, "interrupted", remedy: nil, exit: ExitStatus(rawValue: exitCode))
     }
 
-    /// A line that a person types; the first Ctrl-C or SIGTERM ends the waiting for it at once.
+    /// A line that a person types; the first signal ends the waiting for it at once.
     ///
     /// - Returns: the line without its end; nil at the end of the input.
-    /// - Throws: E-GENERAL-002 with exit code 130 or 143.
+    /// - Throws: E-GENERAL-002 with exit code 130, 143 or 129.
     static func line() throws -> String? {
         let interruption = Interruption()
         var bytes: [UInt8] = []

@@ -7,12 +7,12 @@ import AttuneVault
 import Foundation
 import Testing
 
-/// Ctrl-C and SIGTERM save everything, and a resumed run ends with the bytes of one that was never stopped.
+/// Ctrl-C, SIGTERM and the end of the terminal save everything, and a resumed run ends with the bytes of one that was never stopped.
 @Suite struct InterruptionTests {
     /// Whether the long loops run: `tools/test --all`.
     static let isSlow = ProcessInfo.processInfo.environment["ATTUNE_TEST_SLOW"] == "1"
 
-    @Test(arguments: [SIGINT, SIGTERM])
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
     func aResumedRunHasTheBytesOfAnUninterruptedOne(signal: Int32) throws {
         let whole = try TinyStore()
         let rows = try whole.writeRows(90)
@@ -47,6 +47,45 @@ import Testing
             let steps = try vault.runs.points(of: run.id, kind: .train).map(\.step)
             #expect(steps == Array(1...total))
         }
+    }
+
+    @Test func aRunWhoseProcessWasKilledIsNamedAsInterrupted() throws {
+        let store = try TinyStore()
+        let process = try store.attune.start(
+            TinyStore.training(try store.writeRows(90), name: "notes", epochs: "2"))
+        while let line = process.readLine() {
+            guard let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
+                event["event"] as? String == "step", event["step"] as? Int == 7
+            else { continue }
+            // While it is at work nobody calls it anything else.
+            let run = try #require(try Self.runs(store).first)
+            #expect(run["state"] as? String == "running")
+            process.send(SIGKILL)
+            break
+        }
+        _ = process.remainingLines()
+        _ = try process.wait()
+        let run = try #require(try Self.runs(store).first)
+        let id = try #require(run["id"] as? String)
+        #expect(run["state"] as? String == "interrupted")
+        let saved = try #require(run["step"] as? Int)
+        #expect(saved <= 7)
+        #expect(try store.expect("runs", "show", id, exits: 0).output.contains("interrupted  step \(saved)/"))
+        for command in [["runs", "list"], ["status"], ["doctor"]] {
+            let result = try store.expect(command, exits: 0)
+            #expect((result.output + result.errors).contains("attune runs resume \(id)"), "\(command)")
+        }
+        let end = try store.expect(["runs", "resume", id, "--jsonl"], exits: 0).json()
+        #expect(end["adapter"] as? String == "notes@1")
+        let total = try #require(end["steps"] as? Int)
+        #expect(
+            try store.vault().runs.points(of: store.vault().runs.all()[0].id, kind: .train).map(\.step)
+                == Array(1...total))
+    }
+
+    private static func runs(_ store: TinyStore) throws -> [[String: Any]] {
+        let list = try store.expect("runs", "list", "--json", exits: 0).json()
+        return try #require(list["runs"] as? [[String: Any]])
     }
 
     /// Starts a command, sends the signal once it reports `step`, and returns its last event.

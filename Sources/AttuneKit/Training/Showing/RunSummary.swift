@@ -26,7 +26,8 @@ package struct RunSummary: Sendable, Encodable {
         id = run.id
         adapter = run.adapter
         state = run.state.rawValue
-        step = max(run.step, points.map(\.step).max() ?? 0)
+        // What was done after the saved state is done again when the run goes on.
+        step = run.state == .running ? max(run.step, points.last?.step ?? 0) : run.step
         steps = run.steps
         loss = points.last { $0.kind == .train }?.loss
         validationLoss = points.filter { $0.kind == .validation }.compactMap(\.loss).min()
@@ -77,7 +78,7 @@ package struct RunDetail: Sendable, Encodable {
         self.run = RunSummary(run, points: points)
         settings = try RunSettings(decoding: run.configuration)
         self.points = points.map(Point.init)
-        title = "run \(run.id)  \(run.adapter)  \(run.state.rawValue)  step \(run.step)/\(run.steps)"
+        title = "run \(run.id)  \(run.adapter)  \(run.state.rawValue)  step \(self.run.step)/\(run.steps)"
         remark = run.detail
         let training = settings.training
         settingsLine =

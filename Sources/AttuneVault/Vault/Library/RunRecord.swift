@@ -45,6 +45,14 @@ package struct RunRecord: Sendable, Equatable {
     /// Step of the checkpoint it can be resumed from; nil if there is none.
     package let checkpointStep: Int?
     package let isTrashed: Bool
+
+    /// The same run in another state.
+    package func inState(_ state: State) -> RunRecord {
+        RunRecord(
+            id: id, adapter: adapter, state: state, configuration: configuration, base: base, data: data, step: step,
+            steps: steps, started: started, updated: updated, detail: detail, version: version,
+            checkpointStep: checkpointStep, isTrashed: isTrashed)
+    }
 }
 
 /// Holds what one step or one validation of a run measured.

@@ -28,6 +28,16 @@ extension RunTable {
         }
     }
 
+    /// Takes away what was measured beyond a step from which a run goes on; it is measured again.
+    ///
+    /// - Throws: `VaultError` E-VAULT-030.
+    package func forgetPoints(after step: Int, of id: RunID) throws {
+        try vault.write { database in
+            _ = try Self.fetch(database, id)
+            try database.execute(sql: "DELETE FROM run_points WHERE run = ? AND step > ?", arguments: [id, step])
+        }
+    }
+
     /// Reads the curve of a run by step; if a step has both kinds, training comes first.
     ///
     /// - Parameters:

@@ -72,8 +72,11 @@ final class ChatSession {
             }
             console.print("")
         }
-        // SIGTERM is meant for the process, not for the answer.
-        if interruption.exitCode == ExitStatus.terminated.rawValue { throw ExitCode(interruption.exitCode) }
+        // All but Ctrl-C is meant for the process, not for the answer.
+        guard [0, ExitStatus.interrupted.rawValue].contains(interruption.exitCode) else {
+            try chat.end()
+            throw ExitCode(interruption.exitCode)
+        }
     }
 
     /// Obeys a command; false to leave.

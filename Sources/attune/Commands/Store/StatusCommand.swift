@@ -21,7 +21,8 @@ struct StatusCommand: AttuneCommand {
             ("bases", status.bases.isEmpty ? "none: attune base pull smollm2" : status.bases.joined(separator: ", ")),
             ("adapters", "\(status.adapters), \(status.versions) versions"),
             ("documents", "\(status.documents), \(Quantity.text(bytes: status.documentBytes))"),
-            ("runs", "\(status.runs)"), ("chats", "\(status.chats), \(status.messages) messages"),
+            ("runs", "\(status.runs)" + Self.interrupted(status.interrupted, global.console)),
+            ("chats", "\(status.chats), \(status.messages) messages"),
             ("trash", "\(status.trashed)"),
             (
                 "on disk",
@@ -31,5 +32,10 @@ struct StatusCommand: AttuneCommand {
         ] {
             global.console.print(label.padding(toLength: 11, withPad: " ", startingAt: 0) + value)
         }
+    }
+
+    private static func interrupted(_ runs: [RunID], _ console: Console) -> String {
+        guard let last = runs.last else { return "" }
+        return console.addressed(", \(runs.count) interrupted: attune runs resume \(last)")
     }
 }

@@ -28,6 +28,9 @@ struct RunsCommand: ParsableCommand {
             for run in runs { table.add(run.row) }
             global.console.print(table)
             if runs.isEmpty { global.console.note("none yet: attune train FOLDER") }
+            if let last = runs.last(where: { $0.state == "interrupted" }) {
+                global.console.note(global.console.addressed("Go on: attune runs resume \(last.id)"))
+            }
         }
 
         private struct Listing: Encodable {
