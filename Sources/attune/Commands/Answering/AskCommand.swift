@@ -13,7 +13,10 @@ struct AskCommand: AttuneCommand {
             attune ask NAME TEXT [options]
             attune ask --base TEXT [options]
             """,
-        discussion: "TEXT is read from standard input where it is absent or -.")
+        discussion: """
+            TEXT is read from standard input if it is absent or -; what is piped beside a TEXT follows it: \
+            attune ask notes "In two sentences:" <letter.txt
+            """)
 
     @OptionGroup var sampling: SamplingFlags
     @Argument(help: "The adapter (notes, notes@3, notes:label) and the text.") var words: [String] = []
@@ -62,14 +65,37 @@ struct AskCommand: AttuneCommand {
         if takesName && words.isEmpty {
             throw ValidationError("which adapter? attune ask NAME TEXT, or attune ask --base TEXT")
         }
-        let text = takesName ? words.dropFirst().first : words.first
-        if let text, text != "-" { return (takesName ? words[0] : nil, text) }
+        let name = takesName ? words[0] : nil
+        let typed = (takesName ? words.dropFirst().first : words.first).flatMap { $0 == "-" ? nil : $0 }
+        let text: String
+        if let typed {
+            // What is piped belongs to what is typed: attune ask notes "Shorter, please:" <letter.txt
+            let piped = try Self.isPiped ? Self.standardInput(global.console) : ""
+            text = piped.isEmpty ? typed : typed + "\n\n" + piped
+        } else {
+            text = try Self.standardInput(global.console)
+        }
+        guard text.contains(where: { !$0.isWhitespace }) else { throw ValidationError("the question is empty") }
+        return (name, text)
+    }
+
+    /// Whether standard input is a file or the end of a pipe; not a terminal, and not /dev/null.
+    private static var isPiped: Bool {
+        var status = stat()
+        guard fstat(STDIN_FILENO, &status) == 0 else { return false }
+        return [S_IFREG, S_IFIFO].contains(status.st_mode & S_IFMT)
+    }
+
+    /// All of standard input; after two seconds without any it says that it waits.
+    private static func standardInput(_ console: Console) throws -> String {
+        var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        if poll(&input, 1, 2000) == 0 { console.note("waiting for standard input to end…") }
         let limit = 4 << 20
-        let input = FileHandle.standardInput.readData(ofLength: limit + 1)
-        guard input.count <= limit else { throw ValidationError("standard input holds more than 4 MiB") }
-        guard let read = String(data: input, encoding: .utf8) else {
+        let bytes = FileHandle.standardInput.readData(ofLength: limit + 1)
+        guard bytes.count <= limit else { throw ValidationError("standard input holds more than 4 MiB") }
+        guard let text = String(data: bytes, encoding: .utf8) else {
             throw ValidationError("standard input is not UTF-8 text")
         }
-        return (takesName ? words[0] : nil, read)
+        return text
     }
 }
