@@ -266,8 +266,12 @@ import Testing
         let part = try creation(at: relay).dropLast(100)
         let text = part.map { String(UnicodeScalar($0 < 128 ? $0 : 1)) }.joined()
         try RawConnection(port: relay.port).abandon(text, after: 200_000)
-        try await Task.sleep(for: .seconds(1))
-        let answer = try RawConnection(port: relay.port).exchange(try creation(at: relay))
+        var answer = ""
+        // A busy relay notes the end of the first one late; a sixth circle would be refused for another reason.
+        for pause in [1, 3, 6, 12] where !answer.hasPrefix("HTTP/1.1 429") {
+            try await Task.sleep(for: .seconds(pause))
+            answer = try RawConnection(port: relay.port).exchange(try creation(at: relay))
+        }
         #expect(answer.hasPrefix("HTTP/1.1 429"), "\(answer)")
     }
 

@@ -98,7 +98,7 @@ struct UndoTests {
                     WHERE name = 'notes'
                     """)
         }
-        #expect(failure { try store.vault.journal.undo() }?.failureCode == "E-VAULT-026")
+        #expect(failure { try store.vault.journal.undo() }?.failureCode == "E-VAULT-035")
         #expect(try store.vault.versions.fetch("notes").number == 1)
         #expect(try store.vault.trash.entries().isEmpty)
     }

@@ -254,34 +254,31 @@ struct SalvageTests {
         #expect(try store.vault.verify().isWhole)
     }
 
-    /// An entry was made and never sent: nobody else has its bytes.
-    @Test func bytesThatNoRemoteEverHadAreLost() throws {
+    /// An entry that was made and never sent: nobody else has its bytes.
+    @Test(arguments: [true, false]) func bytesThatNoRemoteEverHadAreLost(wasShown: Bool) throws {
         let (author, _) = try SyncTests.pair()
         try author.add(1)
         let entry = try author.publish()[0].0
-        let chunk = try #require(TestStore.chunkFiles(author.vault.path).first)
-        func settle() throws -> SalvageReport {
-            var report = SalvageReport(store: author.vault.path)
-            report.circle = .kept
-            let id = try #require(
-                try author.vault.read {
-                    try Row.fetchOne($0, sql: "SELECT id FROM chunks")?.value("id", as: ChunkID.self)
-                })
-            try author.vault.settleSalvaged(&report, [id: "the chunk file is damaged"]) { _ in }
-            return report
-        }
-        try author.vault.remotes.setMarks([entry.device: LogPosition(seq: entry.seq, hash: entry.hash)], of: "relay")
-        #expect(try settle().awaited == ["notes@1"])
-        try author.vault.remotes.setMarks([:], of: "relay")
-        #expect(try settle().awaited == [])
-        #expect(try author.vault.adapters.all().isEmpty)
-        #expect(FileManager.default.fileExists(atPath: chunk) == false)
+        let mark = [entry.device: LogPosition(seq: entry.seq, hash: entry.hash)]
+        try author.vault.remotes.setMarks(wasShown ? mark : [:], of: "relay")
+        var report = SalvageReport(store: author.vault.path)
+        report.circle = .kept
+        let id = try #require(
+            try author.vault.read { try Row.fetchOne($0, sql: "SELECT id FROM chunks")?.value("id", as: ChunkID.self) })
+        try author.vault.settleSalvaged(&report, [id: "the chunk file is damaged"]) { _ in }
+        #expect(report.awaited == (wasShown ? ["notes@1"] : []))
+        #expect(report.lost.map(\.subject).contains("notes@1") == !wasShown)
+        #expect(try author.vault.adapters.all().isEmpty == !wasShown)
     }
 
     @Test func adaptersThatAreCalledRecoveredAlreadyLoseNoOther() throws {
         let store = try TestStore()
-        try store.vault.versions.add(to: "recovered-1", base: TestStore.base, TestStore.version(1))
-        try store.vault.versions.add(to: "two", base: TestStore.base, TestStore.version(2))
+        for (name, seed) in [("recovered-1", UInt8(1)), ("two", 2)] {
+            let manifest = #"{"base":{"id":"\#(TestStore.base)"},"seed":\#(seed)}"#
+            let content = BlobContent(TestStore.bytes(3000, seed: seed))
+            try store.vault.versions.add(
+                to: name, base: TestStore.base, NewVersion(manifest: manifest, content: content))
+        }
         try store.vault.compact()
         let directory = try TemporaryDirectory()
         try FileManager.default.copyItem(atPath: store.path, toPath: directory.path + "/copy")
