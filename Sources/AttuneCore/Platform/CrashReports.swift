@@ -10,12 +10,8 @@ package enum CrashReports {
     ///
     /// Called once at start. Signals that whoever started the process ignores stay ignored.
     package static func disable() {
-        for number in [SIGQUIT, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, SIGSYS] {
-            var current = sigaction()
-            guard sigaction(number, nil, &current) == 0 else { continue }
-            // Functions cannot be compared, addresses can.
-            let (handler, ignored): (sighandler_t?, sighandler_t?) = (current.__sigaction_handler.sa_handler, SIG_IGN)
-            if unsafeBitCast(handler, to: Int.self) == unsafeBitCast(ignored, to: Int.self) { continue }
+        for number in [SIGQUIT, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, SIGSYS]
+        where !Signals.isIgnored(number) {
             signal(number, SIG_DFL)
         }
     }

@@ -30,13 +30,8 @@ final class Interruption: Sendable {
         }
     }
 
-    /// Those that the process was not started to ignore, as nohup has it ignore SIGHUP.
-    private static let caught = [SIGINT, SIGTERM, SIGHUP].filter { number in
-        var before = sigaction()
-        guard number == SIGHUP, sigaction(number, nil, &before) == 0 else { return true }
-        let (handler, ignored): (sighandler_t?, sighandler_t?) = (before.__sigaction_handler.sa_handler, SIG_IGN)
-        return unsafeBitCast(handler, to: UInt.self) != unsafeBitCast(ignored, to: UInt.self)
-    }
+    /// A terminal that goes is nothing to a process that was started to ignore it.
+    private static let caught = [SIGINT, SIGTERM] + (Signals.isIgnored(SIGHUP) ? [] : [SIGHUP])
     private static let live = Mutex<[ObjectIdentifier: @Sendable (Int32) -> Void]>([:])
     /// Where a signal's number is written by its handler, which may do little else; read by a thread of its own.
     private static let writer = Atomic<Int32>(-1)
