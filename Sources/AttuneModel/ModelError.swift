@@ -84,14 +84,13 @@ extension ModelError {
             ("lmgg", "is of the format GGML, which GGUF replaced in 2023", chooseAnother),
             ("tjgg", "is of the format GGJT, which GGUF replaced in 2023", chooseAnother),
         ]
-        let kind = kinds.first { bytes.starts(with: $0.beginning.utf8) }
+        if let kind = kinds.first(where: { bytes.starts(with: $0.beginning.utf8) }) {
+            return ModelError(.notGGUF, "\(file) \(kind.what)", remedy: kind.remedy)
+        }
         return ModelError(
             .notGGUF,
-            "\(file) "
-                + (kind?.what
-                    ?? (bytes.isEmpty ? "is empty" : "is not a GGUF file: it does not begin with the letters GGUF")),
-            remedy: kind?.remedy
-                ?? "Give the path of a .gguf file; `attune base pull smollm2` fetches the default base.")
+            bytes.isEmpty ? "\(file) is empty" : "\(file) is not a GGUF file: it does not begin with the letters GGUF",
+            remedy: "Give the path of a .gguf file; `attune base pull smollm2` fetches the default base.")
     }
 
     static func unsupportedVersion(_ version: UInt32, _ file: String) -> ModelError {

@@ -50,12 +50,11 @@ extension PEFTConfiguration {
                 sites.append((site, rank, Self.scale(alpha: alpha, rank: rank, rankStabilized: rankStabilized)))
             }
         }
-        guard case .names(let names) = self.targets else {
-            guard !sites.isEmpty else { throw .field("target_modules", "matches nothing of this base") }
-            return (sites, [])
+        var unused: Set<String> = []
+        if case .names(let names) = self.targets {
+            unused = Set(names).subtracting(used)
+            guard !used.isEmpty else { throw .targets(Array(unused)) }
         }
-        let unused = Set(names).subtracting(used)
-        guard !used.isEmpty else { throw .targets(Array(unused)) }
         guard !sites.isEmpty else { throw .field("target_modules", "matches nothing of this base") }
         return (sites, unused.sorted())
     }

@@ -20,24 +20,22 @@ package enum Printable {
 
     /// The text with everything escaped that a terminal could obey.
     package static func escaped(_ text: String, also extra: Unicode.Scalar? = nil) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            if scalar == "\\" {
-                result += "\\\\"
-            } else if scalar == extra || isUnsafe(scalar) {
-                result += "\\u{" + String(scalar.value, radix: 16) + "}"
-            } else {
-                result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
+        escape(text, doublesBackslash: true) { $0 == extra || isUnsafe($0) }
     }
 
     /// Text of several lines as it stands, but for what a terminal could obey: line feeds and tabs stay.
     package static func text(_ text: String) -> String {
+        escape(text, doublesBackslash: false) { $0 != "\n" && $0 != "\t" && isUnsafe($0) }
+    }
+
+    private static func escape(
+        _ text: String, doublesBackslash: Bool, _ isEscaped: (Unicode.Scalar) -> Bool
+    ) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
-            if scalar != "\n", scalar != "\t", isUnsafe(scalar) {
+            if doublesBackslash, scalar == "\\" {
+                result += "\\\\"
+            } else if isEscaped(scalar) {
                 result += "\\u{" + String(scalar.value, radix: 16) + "}"
             } else {
                 result.unicodeScalars.append(scalar)

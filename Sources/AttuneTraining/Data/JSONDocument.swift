@@ -28,6 +28,29 @@ struct JSONDocument {
         }
     }
 
+    /// Which brackets are open, and whether a string is.
+    private struct Nesting {
+        private(set) var depth = 0
+        private(set) var isInString = false
+        private var isEscaped = false
+
+        mutating func take(_ byte: UInt8) {
+            if isEscaped {
+                isEscaped = false
+            } else if isInString {
+                isEscaped = byte == UInt8(ascii: "\\")
+                isInString = byte != UInt8(ascii: "\"")
+            } else {
+                switch byte {
+                case UInt8(ascii: "\""): isInString = true
+                case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+                case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+                default: break
+                }
+            }
+        }
+    }
+
     private enum Expected { case value, valueOrEnd, separator }
 
     private let valueLimit: Int
@@ -35,10 +58,7 @@ struct JSONDocument {
     private var place = Place()
     private var expected = Expected.value
     private var isInList = false
-    /// Open brackets of the value that is read.
-    private var depth = 0
-    private var isInString = false
-    private var isEscaped = false
+    private var nesting = Nesting()
     private var value: [UInt8] = []
     private var start = Place()
     private var isTooLong = false
@@ -50,23 +70,11 @@ struct JSONDocument {
     static func isMeant(by beginning: UnsafeBufferPointer<UInt8>) -> Bool {
         let text = beginning[DatasetText.markLength(beginning)...].drop(while: DatasetText.isSpace)
         guard text.first == UInt8(ascii: "{") else { return text.first == UInt8(ascii: "[") }
-        var (depth, isInString, isEscaped) = (0, false, false)
-        for (index, byte) in zip(text.indices, text) {
-            if isEscaped {
-                isEscaped = false
-            } else if isInString {
-                if byte == UInt8(ascii: "\n") { return false }
-                isEscaped = byte == UInt8(ascii: "\\")
-                isInString = byte != UInt8(ascii: "\"")
-            } else if byte == UInt8(ascii: "\n") {
-                let next = text[index...].drop(while: DatasetText.isSpace).first
-                return depth > 0 && (next == UInt8(ascii: "\"") || next == UInt8(ascii: "}"))
-            } else {
-                isInString = byte == UInt8(ascii: "\"")
-                depth += byte == UInt8(ascii: "{") ? 1 : byte == UInt8(ascii: "}") ? -1 : 0
-            }
-        }
-        return false
+        guard let end = text.firstIndex(of: UInt8(ascii: "\n")) else { return false }
+        var nesting = Nesting()
+        for byte in text[..<end] { nesting.take(byte) }
+        let next = text[end...].drop(while: DatasetText.isSpace).first
+        return nesting.depth > 0 && !nesting.isInString && (next == UInt8(ascii: "\"") || next == UInt8(ascii: "}"))
     }
 
     /// Calls `body` for each value in order, with where it begins.
@@ -103,7 +111,7 @@ struct JSONDocument {
     }
 
     private mutating func take(_ byte: UInt8) {
-        if depth > 0 { inside(byte) } else { between(byte) }
+        if nesting.depth > 0 { inside(byte) } else { between(byte) }
         if byte == UInt8(ascii: "\n") {
             place = Place(line: place.line + 1, column: 1)
         } else if byte & 0xC0 != 0x80 {
@@ -148,27 +156,15 @@ struct JSONDocument {
         } else {
             isTooLong = true
         }
-        if isEscaped {
-            isEscaped = false
-        } else if isInString {
-            isEscaped = byte == UInt8(ascii: "\\")
-            isInString = byte != UInt8(ascii: "\"")
-        } else {
-            switch byte {
-            case UInt8(ascii: "\""): isInString = true
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
-            default: break
-            }
-            guard depth == 0 else { return }
-            value.withUnsafeBufferPointer { body(start, isTooLong ? .tooLong : .bytes($0)) }
-            expected = .separator
-        }
+        nesting.take(byte)
+        guard nesting.depth == 0 else { return }
+        value.withUnsafeBufferPointer { body(start, isTooLong ? .tooLong : .bytes($0)) }
+        expected = .separator
     }
 
     private mutating func end() {
         guard !hasFailed else { return }
-        if depth > 0 {
+        if nesting.depth > 0 {
             place = start
             fail(.truncatedJSON, "the file ends before the object that begins here does")
         } else if isInList {

@@ -186,14 +186,23 @@ struct SalvageTests {
         #expect(try vault.verify().isWhole)
     }
 
-    /// A row of a version that is lost is named, and comes again where the circle's entries say it.
-    @Test func aVersionWhoseRowIsLostIsNamedAndComesFromTheCircle() throws {
+    /// Two devices of which one published `notes@1` and the other has taken it, with its bytes.
+    private func received() throws -> (
+        author: SyncTests.Device, store: SyncTests.Device, first: VersionRecord,
+        entries: [(StoredEntry, AdapterEvent, EntryContext)]
+    ) {
         let (author, store) = try SyncTests.pair()
         let first = try author.add(1)
         let entries = try author.publish()
         try store.take(entries)
         try store.fetch(from: author)
         try store.vault.blobs.judge(try store.vault.versions.fetch("notes"), isSound: true)
+        return (author, store, first, entries)
+    }
+
+    /// A row of a version that is lost is named, and comes again where the circle's entries say it.
+    @Test func aVersionWhoseRowIsLostIsNamedAndComesFromTheCircle() throws {
+        let (author, store, first, entries) = try received()
         try store.add(2, parents: [first.id])
         try author.add(3, to: "own")
         for device in [author, store] {
@@ -234,12 +243,7 @@ struct SalvageTests {
 
     /// Its chunks' rows are lost: the entry that names them is applied once more.
     @Test func aVersionWhoseListOfChunksIsLostComesFromTheCircle() throws {
-        let (author, store) = try SyncTests.pair()
-        let first = try author.add(1)
-        let entries = try author.publish()
-        try store.take(entries)
-        try store.fetch(from: author)
-        try store.vault.blobs.judge(try store.vault.versions.fetch("notes"), isSound: true)
+        let (_, store, first, entries) = try received()
         try store.vault.adapters.rename("notes", to: "letters")
         try store.vault.write { try $0.execute(sql: "DELETE FROM chunks") }
         var report = SalvageReport(store: store.vault.path)
